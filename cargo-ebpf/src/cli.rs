@@ -1,0 +1,156 @@
+//! The command line as clap knows it: types and help texts, no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build, check, verify and run Rust eBPF programs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo ebpf",
+    bin_name = "cargo ebpf",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 fine; 1 something was found or failed; 2 wrong usage; 130 interrupted.\n\
+                  Example: cargo ebpf run"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// How the result is written to stdout: for people, or as one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// The Cargo.toml of the project (default: the one of this folder or above)
+    #[arg(long, global = true, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text and tables
+    Human,
+    /// One versioned JSON document, alone on stdout
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make this machine able to build: compiler sources and a matching linker
+    #[command(after_help = "Example: cargo ebpf setup --dry-run")]
+    Setup(Setup),
+    /// Check machine and project, item by item, each failure with its fix
+    #[command(after_help = "Example: cargo ebpf doctor --format json")]
+    Doctor,
+    /// Build every eBPF crate of the project into target/ebpf/
+    #[command(after_help = "Example: cargo ebpf build --cpu v2")]
+    Build(Build),
+    /// Show what is in a BPF object
+    #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/lock")]
+    Inspect(Inspect),
+    /// Load every program through the running kernel's verifier, without attaching
+    #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
+    Verify(Verify),
+    /// Set up if needed, build, verify, then run the native loader
+    #[command(after_help = "Example: cargo ebpf run -- record --duration 3")]
+    Run(Run),
+    /// Run every test of the project, also those that load into this kernel
+    #[command(after_help = "Example: cargo ebpf test -- verify")]
+    Test(Test),
+    /// Print shell exports, so that cargo builds an eBPF crate by hand
+    #[command(after_help = "Example: eval \"$(cargo ebpf env)\"")]
+    Env,
+    /// Remove what the pipeline made
+    #[command(after_help = "Example: cargo ebpf clean --toolchain")]
+    Clean(Clean),
+}
+
+/// Arguments of `setup`.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Whether the copy in target/ebpf/ keeps DWARF (for disassembly with source) or drops it (for embedding)
+    #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
+    pub debug_info: DebugInfo,
+    /// The BPF target: bpfel-unknown-none or bpfeb-unknown-none
+    #[arg(long, value_name = "TRIPLE", default_value_t)]
+    pub target: ebpf_build::Target,
+    /// The instruction set version, v1 to v4 (default: the compiler's)
+    #[arg(long, value_name = "VERSION")]
+    pub cpu: Option<ebpf_build::Cpu>,
+    /// Treat a warning with this code as an error (may be repeated)
+    #[arg(long, value_name = "CODE")]
+    pub deny: Vec<String>,
+}
+
+/// What happens to DWARF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DebugInfo {
+    /// Keep it
+    Keep,
+    /// Remove it
+    Strip,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A BPF object file, made from Rust or C
+    pub object: PathBuf,
+    /// Also disassemble, with source lines between the instructions
+    #[arg(long)]
+    pub disasm: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Object files (default: build the project's crates and take their objects)
+    pub objects: Vec<PathBuf>,
+    /// Also have bpftool (libbpf) load each object
+    #[arg(long)]
+    pub bpftool: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Arguments for the loader (default: the project's demonstration)
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Arguments for `cargo test`
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<std::ffi::OsString>,
+}
+
+/// Arguments of `clean`.
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Also remove the linkers in the user's cache folder
+    #[arg(long)]
+    pub toolchain: bool,
+}

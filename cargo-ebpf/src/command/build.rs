@@ -1,0 +1,10 @@
+//! `build`.
+
+use ebpf_build::{Error, Result};
+
+use crate::{cli::{self, Global}, outcome::Outcome};
+
+/// Runs the command.
+pub fn run(_request: &cli::Build, _global: &Global) -> Result<Outcome> {
+    Err(Error::new("unfinished", "build is not written yet"))
+}

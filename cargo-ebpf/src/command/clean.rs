@@ -1,0 +1,10 @@
+//! `clean`.
+
+use ebpf_build::{Error, Result};
+
+use crate::{cli::{self, Global}, outcome::Outcome};
+
+/// Runs the command.
+pub fn run(_request: &cli::Clean, _global: &Global) -> Result<Outcome> {
+    Err(Error::new("unfinished", "clean is not written yet"))
+}

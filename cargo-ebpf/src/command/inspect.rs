@@ -1,0 +1,10 @@
+//! `inspect`.
+
+use ebpf_build::{Error, Result};
+
+use crate::{cli::{self, Global}, outcome::Outcome};
+
+/// Runs the command.
+pub fn run(_request: &cli::Inspect, _global: &Global) -> Result<Outcome> {
+    Err(Error::new("unfinished", "inspect is not written yet"))
+}

@@ -1,0 +1,10 @@
+//! `test`.
+
+use ebpf_build::{Error, Result};
+
+use crate::{cli::{self, Global}, outcome::Outcome};
+
+/// Runs the command.
+pub fn run(_request: &cli::Test, _global: &Global) -> Result<Outcome> {
+    Err(Error::new("unfinished", "test is not written yet"))
+}

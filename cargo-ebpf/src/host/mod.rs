@@ -1,0 +1,1 @@
+//! This machine: the only spawner of programs, and what the running kernel offers.

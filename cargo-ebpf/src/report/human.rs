@@ -1,0 +1,45 @@
+//! Text for people: to stdout, in colour where the terminal wants it.
+
+use std::io::{self, Write as _};
+
+use ebpf_build::{Finding, Result, Severity};
+
+use super::{Report, json::check_written};
+
+/// Writes `report` as text to stdout. Colour is stripped where it is not wanted.
+pub(super) fn write(report: &impl Report) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    check_written(writeln!(stdout, "{}", report.human()).and_then(|()| stdout.flush()))
+}
+
+/// A finding in the look of rustc's messages: one line for the fact, one each for
+/// the cause, the place and what mends it.
+pub fn finding(finding: &Finding) -> String {
+    let style = match finding.severity {
+        Severity::Fine => anstyle::AnsiColor::Green.on_default(),
+        Severity::Warning => anstyle::AnsiColor::Yellow.on_default().bold(),
+        Severity::Error => anstyle::AnsiColor::Red.on_default().bold(),
+    };
+    let label = match finding.severity {
+        Severity::Fine => format!("{style}ok{style:#}     "),
+        severity => format!("{style}{severity}[{}]{style:#}: ", finding.code),
+    };
+    let mut text = format!("{label}{}", finding.message);
+    if let Some(place) = &finding.place {
+        let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        text += &format!("\n  --> {}{line}", place.file.display());
+    }
+    if let Some(cause) = &finding.cause {
+        text += &format!("\n  cause: {}", cause.replace('\n', "\n         "));
+    }
+    if let Some(fix) = &finding.fix {
+        text += &format!("\n  fix: {}", fix.replace('\n', "\n       "));
+    }
+    text
+}
+
+/// Shows a finding on stderr.
+pub fn tell(found: &Finding) {
+    // Nothing is left to do when stderr itself is gone.
+    let _ = writeln!(io::LineWriter::new(anstream::stderr()), "{}", finding(found));
+}

@@ -1,0 +1,59 @@
+//! One JSON document a command, versioned, alone on stdout.
+
+use std::io::{self, Write as _};
+
+use ebpf_build::{Error, Finding, Result};
+use serde::Serialize;
+
+/// Version of every JSON document written here. Raised when a field changes its
+/// meaning or goes away; new fields do not raise it.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a, T: Serialize> {
+    schema: u32,
+    #[serde(flatten)]
+    report: &'a T,
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    schema: u32,
+    error: &'a Finding,
+}
+
+/// Writes `report` to stdout.
+pub(super) fn write(report: &impl Serialize) -> Result<()> {
+    print(&Document {
+        schema: SCHEMA,
+        report,
+    })
+}
+
+/// Writes the error that ended a command to stdout, as `{"schema": .., "error": ..}`.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn write_error(error: &Error) -> Result<()> {
+    print(&ErrorDocument {
+        schema: SCHEMA,
+        error: error.finding(),
+    })
+}
+
+fn print(document: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|cause| Error::new("json", "could not write the result as JSON").because(cause.to_string()))?;
+    let mut stdout = io::stdout().lock();
+    check_written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
+}
+
+/// A reader that closed the pipe has seen what it wanted.
+pub(super) fn check_written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", "stdout".as_ref(), &cause))
+        }
+        _ => Ok(()),
+    }
+}

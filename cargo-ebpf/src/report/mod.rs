@@ -1,0 +1,28 @@
+//! One result, several writers. Results go to stdout; everything else (progress,
+//! warnings, errors, output of programs that are run) goes to stderr.
+
+pub mod human;
+pub mod json;
+
+use ebpf_build::Result;
+use serde::Serialize;
+
+use crate::cli::Format;
+
+/// A result that a command can show: its fields are the JSON document, and it
+/// knows how to say itself to a person.
+pub trait Report: Serialize {
+    /// The text for a person, without a trailing newline.
+    fn human(&self) -> String;
+}
+
+/// Writes `report` to stdout in `format`. A closed pipe is not an error.
+///
+/// # Errors
+/// When stdout cannot be written to, for example on a full disk.
+pub fn write(report: &impl Report, format: Format) -> Result<()> {
+    match format {
+        Format::Human => human::write(report),
+        Format::Json => json::write(report),
+    }
+}

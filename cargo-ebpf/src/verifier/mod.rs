@@ -1,0 +1,1 @@
+//! The kernel's verifier: loading programs through it and reading what it says.

@@ -1,0 +1,88 @@
+//! The one error type: a [`Finding`] that ended the work.
+
+use std::{fmt, io, path::Path};
+
+use crate::finding::Finding;
+
+/// Why something could not be done: the fact, the cause, and what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(Box<Finding>);
+
+/// What functions here return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with a stable code and the fact in one sentence.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Finding::error(code, message).into()
+    }
+
+    /// A file or folder that could not be read or written: names the path, and
+    /// for a full disk or a refused access also what mends it.
+    pub fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        let code = match cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk-full",
+            io::ErrorKind::PermissionDenied => "access-denied",
+            io::ErrorKind::NotFound => "not-found",
+            _ => "io",
+        };
+        let error = Self::new(code, format!("could not {doing} {}", path.display()))
+            .because(cause.to_string());
+        match code {
+            "disk-full" => error.fix(format!(
+                "free some space on the disk of {}, then run the same command again",
+                path.display()
+            )),
+            "access-denied" => error.fix(format!(
+                "make {} accessible to this user, or run the command as its owner",
+                path.display()
+            )),
+            _ => error,
+        }
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Says what mends it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.0.fix = Some(fix.into());
+        self
+    }
+
+    /// The finding that this error is.
+    pub fn finding(&self) -> &Finding {
+        &self.0
+    }
+
+    /// The stable code of the finding.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+}
+
+impl From<Finding> for Error {
+    fn from(finding: Finding) -> Self {
+        Self(Box::new(finding))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if let Some(cause) = &self.0.cause {
+            write!(f, ": {cause}")?;
+        }
+        if let Some(fix) = &self.0.fix {
+            write!(f, "\n  fix: {fix}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

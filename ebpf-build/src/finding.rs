@@ -1,0 +1,110 @@
+//! What a check found, as data: one shape for warnings, failures and errors, so
+//! that a terminal, JSON and CI annotations can all be written from it.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+
+/// How much a [`Finding`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// As it should be; said so that the user sees what was looked at.
+    Fine,
+    /// Works, but not everywhere or not as well as it could.
+    Warning,
+    /// Does not work.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// Where in a file something was found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, counted from 1, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+/// One thing that a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable, kebab-case name of this kind of finding. Never reused for another.
+    pub code: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The fact: one sentence that names the thing.
+    pub message: String,
+    /// Why it is so, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Where it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What mends it: a command to type wherever there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            cause: None,
+            place: None,
+            fix: None,
+        }
+    }
+
+    /// A finding that says that something is as it should be.
+    pub fn fine(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Fine, code, message)
+    }
+
+    /// A finding that does not stop the work.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    /// A finding that stops the work.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// Says why. An error chain is written out: `outer: inner`.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says what mends it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Says where it was found.
+    #[must_use]
+    pub fn at(mut self, file: impl Into<PathBuf>, line: Option<u32>) -> Self {
+        self.place = Some(Place {
+            file: file.into(),
+            line,
+        });
+        self
+    }
+}

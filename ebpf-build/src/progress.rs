@@ -1,0 +1,21 @@
+//! How long work tells its caller what it is at, without knowing of terminals.
+
+/// Receives what a long step is doing.
+pub trait Progress {
+    /// A step begins. `what` is a phrase like "Building bpf-linker 0.13.0".
+    fn begin(&self, what: &str);
+    /// A line of output from within the step, to show as its latest state.
+    fn line(&self, line: &str);
+    /// The step that began last has ended well.
+    fn end(&self);
+}
+
+/// Says nothing, for build scripts and tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str) {}
+    fn line(&self, _: &str) {}
+    fn end(&self) {}
+}

@@ -1,0 +1,2 @@
+//! A lock contention profiler.
+fn main() {}
