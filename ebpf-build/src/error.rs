@@ -5,7 +5,7 @@ use std::{fmt, io, path::Path};
 use crate::finding::Finding;
 
 /// Why something could not be done: the fact, the cause, and what mends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Finding>);
 
 /// What functions here return.
@@ -82,6 +82,13 @@ impl fmt::Display for Error {
             write!(f, "\n  fix: {fix}")?;
         }
         Ok(())
+    }
+}
+
+/// As [`fmt::Display`]: it is what `main` shows where a build script returns it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

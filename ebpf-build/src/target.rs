@@ -25,6 +25,14 @@ impl Target {
             Self::Big => "bpfeb-unknown-none",
         }
     }
+
+    /// The environment variable by which cargo takes a linker for this target.
+    pub fn linker_variable(self) -> &'static str {
+        match self {
+            Self::Little => "CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER",
+            Self::Big => "CARGO_TARGET_BPFEB_UNKNOWN_NONE_LINKER",
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -89,8 +97,11 @@ impl FromStr for Cpu {
             .into_iter()
             .find(|cpu| cpu.name() == text)
             .ok_or_else(|| {
-                Error::new("cpu-unknown", format!("{text} is not a BPF instruction set"))
-                    .fix("use v1, v2, v3 or v4")
+                Error::new(
+                    "cpu-unknown",
+                    format!("{text} is not a BPF instruction set"),
+                )
+                .fix("use v1, v2, v3 or v4")
             })
     }
 }

@@ -2,7 +2,10 @@
 
 use ebpf_build::{Error, Result};
 
-use crate::{cli::{self, Global}, outcome::Outcome};
+use crate::{
+    cli::{self, Global},
+    outcome::Outcome,
+};
 
 /// Runs the command.
 pub fn run(_request: &cli::Clean, _global: &Global) -> Result<Outcome> {

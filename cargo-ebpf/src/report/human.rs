@@ -26,7 +26,10 @@ pub fn finding(finding: &Finding) -> String {
     };
     let mut text = format!("{label}{}", finding.message);
     if let Some(place) = &finding.place {
-        let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let line = place
+            .line
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
         text += &format!("\n  --> {}{line}", place.file.display());
     }
     if let Some(cause) = &finding.cause {
@@ -41,5 +44,9 @@ pub fn finding(finding: &Finding) -> String {
 /// Shows a finding on stderr.
 pub fn tell(found: &Finding) {
     // Nothing is left to do when stderr itself is gone.
-    let _ = writeln!(io::LineWriter::new(anstream::stderr()), "{}", finding(found));
+    let _ = writeln!(
+        io::LineWriter::new(anstream::stderr()),
+        "{}",
+        finding(found)
+    );
 }

@@ -42,8 +42,9 @@ pub fn write_error(error: &Error) -> Result<()> {
 }
 
 fn print(document: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|cause| Error::new("json", "could not write the result as JSON").because(cause.to_string()))?;
+    let text = serde_json::to_string_pretty(document).map_err(|cause| {
+        Error::new("json", "could not write the result as JSON").because(cause.to_string())
+    })?;
     let mut stdout = io::stdout().lock();
     check_written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
 }

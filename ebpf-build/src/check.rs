@@ -1,0 +1,291 @@
+//! What an object has to be before it is handed on.
+
+use std::collections::BTreeSet;
+
+use object::{
+    Architecture, BinaryFormat, File, Object as _, ObjectKind, ObjectSection as _,
+    ObjectSymbol as _, SectionKind, SymbolKind,
+};
+
+use crate::{finding::Finding, target::Target};
+
+/// Every warning code that can be denied.
+pub const WARNINGS: [&str; 1] = ["legacy-maps"];
+
+/// Checks the object that a build for `target` made. Errors come first.
+pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
+    let file = match File::parse(content) {
+        Ok(file) => file,
+        Err(cause) => {
+            return vec![
+                Finding::error("object-not-elf", "the build made no ELF file")
+                    .because(cause.to_string()),
+            ];
+        }
+    };
+    let mut findings = header(&file, target);
+    if findings.is_empty() {
+        findings.extend(license(&file));
+        findings.extend(btf(&file));
+        findings.extend(unresolved(&file));
+        findings.extend(panics(&file));
+        findings.extend(legacy_maps(&file));
+    }
+    findings
+}
+
+fn header(file: &File<'_>, target: Target) -> Vec<Finding> {
+    let little = target == Target::Little;
+    let checks = [
+        (
+            file.format() == BinaryFormat::Elf && file.is_64(),
+            "object-not-elf64",
+            "an ELF64 file",
+        ),
+        (
+            file.architecture() == Architecture::Bpf,
+            "object-not-bpf",
+            "for the machine eBPF",
+        ),
+        (
+            file.is_little_endian() == little,
+            "object-endianness",
+            if little {
+                "little-endian"
+            } else {
+                "big-endian"
+            },
+        ),
+        (
+            file.kind() == ObjectKind::Relocatable,
+            "object-not-relocatable",
+            "relocatable",
+        ),
+    ];
+    checks
+        .into_iter()
+        .filter(|(holds, ..)| !holds)
+        .map(|(_, code, what)| {
+            Finding::error(code, format!("the object is not {what}"))
+                .fix("build it with `cargo ebpf build`")
+        })
+        .collect()
+}
+
+fn license(file: &File<'_>) -> Option<Finding> {
+    let text = file
+        .section_by_name("license")
+        .and_then(|section| section.data().ok())
+        .unwrap_or_default();
+    if text.first().is_some_and(|byte| *byte != 0) && text.last() == Some(&0) {
+        return None;
+    }
+    Some(
+        Finding::error("license-missing", "the object names no license")
+            .because("the kernel lends most helpers only to programs with a GPL-compatible one")
+            .fix(
+                "add to the eBPF crate:\n\
+                 #[unsafe(link_section = \"license\")]\n\
+                 #[unsafe(no_mangle)]\n\
+                 static LICENSE: [u8; 13] = *b\"Dual MIT/GPL\\0\";",
+            ),
+    )
+}
+
+fn btf<'a>(file: &'a File<'_>) -> impl Iterator<Item = Finding> + use<'a> {
+    [(".BTF", "btf-missing"), (".BTF.ext", "btf-ext-missing")]
+        .into_iter()
+        .filter(|(name, _)| {
+            file.section_by_name(name)
+                .is_none_or(|section| section.size() == 0)
+        })
+        .map(|(name, code)| {
+            Finding::error(code, format!("the object has no {name}"))
+                .because("it comes from debuginfo=2 and link-arg=--btf together")
+                .fix("cargo ebpf doctor")
+        })
+}
+
+fn unresolved(file: &File<'_>) -> Option<Finding> {
+    let names: BTreeSet<String> = file
+        .symbols()
+        .filter(|symbol| symbol.is_undefined())
+        .filter_map(|symbol| symbol.name().ok())
+        .filter(|name| !name.is_empty())
+        .map(demangle)
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::error(
+            "symbol-unresolved",
+            format!("the object needs {}", list(&names)),
+        )
+        .because("nothing defines it, and no loader of Rust objects resolves it")
+        .fix("remove the call, or define the function in the eBPF crate"),
+    )
+}
+
+/// Functions that core only calls to panic. Their module paths are core's own.
+fn is_panic(name: &str) -> bool {
+    name.starts_with("core::panicking::")
+        || name.ends_with("rust_begin_unwind")
+        || name.starts_with("core::slice::index::slice_") && name.contains("_fail")
+        || name.starts_with("core::str::slice_error_fail")
+        || ["unwrap_failed", "expect_failed"].iter().any(|end| {
+            name.strip_suffix(end)
+                .is_some_and(|path| path.starts_with("core::"))
+        })
+}
+
+/// Panic code that is left is reachable: with LTO nothing else keeps it. Its loop
+/// never ends, so the verifier refuses it, or it hangs a CPU where it does not.
+fn panics(file: &File<'_>) -> Option<Finding> {
+    let functions: BTreeSet<String> = file
+        .symbols()
+        .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok())
+        .map(demangle)
+        .filter(|name| is_panic(name))
+        .collect();
+    if functions.is_empty() {
+        return None;
+    }
+    let callers = callers_of_panics(file);
+    let who = if callers.is_empty() {
+        "the object".to_owned()
+    } else {
+        list(&callers)
+    };
+    Some(
+        Finding::error("panic-code", format!("{who} can panic"))
+            .because(format!("{} is left in the object", list(&functions)))
+            .fix(
+                "use get() for indexing, checked or wrapping arithmetic, and if-let for unwrap();\n\
+                 `cargo ebpf inspect --disasm` on the object shows the lines",
+            ),
+    )
+}
+
+/// The functions with a call that is relocated against a panic function.
+fn callers_of_panics(file: &File<'_>) -> BTreeSet<String> {
+    let mut callers = BTreeSet::new();
+    for section in file
+        .sections()
+        .filter(|section| section.kind() == SectionKind::Text)
+    {
+        for (offset, relocation) in section.relocations() {
+            let object::RelocationTarget::Symbol(callee) = relocation.target() else {
+                continue;
+            };
+            let calls_panic = file
+                .symbol_by_index(callee)
+                .is_ok_and(|callee| callee.name().is_ok_and(|name| is_panic(&demangle(name))));
+            let caller = file.symbols().find(|symbol| {
+                symbol.kind() == SymbolKind::Text
+                    && symbol.section_index() == Some(section.index())
+                    && (symbol.address()..symbol.address() + symbol.size()).contains(&offset)
+            });
+            if let (true, Some(Ok(name))) = (
+                calls_panic,
+                caller.map(|caller| caller.name().map(demangle)),
+            ) && !is_panic(&name)
+            {
+                callers.insert(name);
+            }
+        }
+    }
+    callers
+}
+
+fn legacy_maps(file: &File<'_>) -> Option<Finding> {
+    let maps = file.section_by_name("maps")?;
+    let names: BTreeSet<String> = file
+        .symbols()
+        .filter(|symbol| symbol.section_index() == Some(maps.index()))
+        .filter_map(|symbol| symbol.name().ok())
+        .filter(|name| !name.is_empty())
+        .map(demangle)
+        .collect();
+    Some(
+        Finding::warning(
+            "legacy-maps",
+            format!(
+                "the map {} is defined in the legacy section `maps`",
+                list(&names)
+            ),
+        )
+        .because("libbpf 1.0 and newer, and so bpftool, refuse objects with one")
+        .fix("use #[btf_map] and aya_ebpf::btf_maps in place of #[map] and aya_ebpf::maps"),
+    )
+}
+
+/// The path of a Rust function, without its hash. Control characters are an
+/// attack on the terminal.
+fn demangle(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect()
+}
+
+/// "a, b and 3 more".
+fn list(names: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_panic_functions_are_known() {
+        for name in [
+            "core::panicking::panic_bounds_check",
+            "core::panicking::panic_fmt",
+            "core::option::unwrap_failed",
+            "core::option::expect_failed",
+            "core::result::unwrap_failed",
+            "core::slice::index::slice_end_index_len_fail",
+            "rust_begin_unwind",
+            "__rustc::rust_begin_unwind",
+        ] {
+            assert!(is_panic(name), "{name}");
+        }
+        for name in ["my::panicking", "core::slice::memchr", "unwrap_failed"] {
+            assert!(!is_panic(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_elf_is_said_once() {
+        for content in [&b""[..], b"#!/bin/sh\n", &[0x7f, b'E', b'L', b'F']] {
+            let findings = check(content, Target::Little);
+            assert_eq!(findings.len(), 1);
+            assert_eq!(findings[0].code, "object-not-elf");
+        }
+    }
+
+    #[test]
+    fn a_native_program_is_not_for_bpf() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let codes: Vec<_> = check(&own, Target::Little)
+            .iter()
+            .map(|finding| finding.code)
+            .collect();
+        assert!(codes.contains(&"object-not-bpf"), "{codes:?}");
+        assert!(codes.contains(&"object-not-relocatable"), "{codes:?}");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names = ["a", "b", "c", "d", "e"].map(str::to_owned).into();
+        assert_eq!(list(&names), "a, b, c and 2 more");
+    }
+}

@@ -1,0 +1,95 @@
+//! Files that are there whole or not at all.
+
+use std::{fs, io::Write as _, path::Path, time::UNIX_EPOCH};
+
+use crate::error::{Error, Result};
+
+/// Writes `content` to `path` so that nobody ever sees half of it: into a
+/// temporary file beside it, which then takes its place. Makes the folder.
+///
+/// # Errors
+/// When the folder or file cannot be written; the old content is then still there.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |cause: &std::io::Error| Error::io("write", path, cause);
+    fs::create_dir_all(folder).map_err(|cause| failed(&cause))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".writing-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(|cause| failed(&cause))?;
+    file.write_all(content).map_err(|cause| failed(&cause))?;
+    file.persist(path).map_err(|cause| failed(&cause.error))?;
+    Ok(())
+}
+
+/// A short text that changes when the file is replaced or rewritten: its real
+/// path, size and time of change. Reading a 200 MB library to name it is too slow.
+///
+/// # Errors
+/// When the file cannot be looked at.
+pub(crate) fn identity(path: &Path) -> Result<String> {
+    let failed = |cause: &std::io::Error| Error::io("read", path, cause);
+    let path = fs::canonicalize(path).map_err(|cause| failed(&cause))?;
+    let metadata = fs::metadata(&path).map_err(|cause| failed(&cause))?;
+    let changed = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    Ok(format!(
+        "{}|{}|{}",
+        path.display(),
+        metadata.len(),
+        changed.as_nanos()
+    ))
+}
+
+/// A short name for a text, the same in every build of this crate: cargo-ebpf and a
+/// build script, made by different compilers, must find each other's cache entries,
+/// and std's hasher promises nothing across compilers. FNV-1a, 64 bits.
+pub(crate) fn short_hash(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_is_fnv_1a() {
+        // From the reference test vectors of FNV.
+        assert_eq!(short_hash(""), "cbf29ce484222325");
+        assert_eq!(short_hash("foobar"), "85944171f73967e8");
+    }
+
+    #[test]
+    fn write_replaces_whole_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/here/file");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_atomically(folder.path(), b"x").unwrap_err();
+        assert!(error.finding().message.contains("could not write"));
+    }
+
+    #[test]
+    fn identity_follows_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomically(&path, b"one").unwrap();
+        let before = identity(&path).unwrap();
+        write_atomically(&path, b"more").unwrap();
+        assert_ne!(before, identity(&path).unwrap());
+    }
+}

@@ -1,0 +1,239 @@
+//! Builds bpf-linker from the crate registry against the libLLVM that the compiler
+//! itself loads: the one way in which the two cannot differ.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{Linker, Origin, PROGRAM, cache};
+use crate::{
+    error::{Error, Result},
+    progress::Progress,
+    toolchain::{Toolchain, spawn_error},
+};
+
+/// The bpf-linker that is built.
+pub const VERSION: &str = "0.13.0";
+
+/// The LLVMs that this bpf-linker can be built against: its `llvm-*` features.
+const LLVM: [&str; 3] = ["21", "22", "23"];
+
+/// Builds a linker for `toolchain` into the cache, or takes the one that is there.
+/// Of several runs at once one builds and the others wait. An interrupted build
+/// goes on where it was; only a finished one that links a probe becomes an entry.
+///
+/// # Errors
+/// When the compiler's LLVM is unknown to bpf-linker, the registry cannot be
+/// reached, the disk is full, or the build fails.
+pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker> {
+    let entry = cache::entry(toolchain)?;
+    let building = entry.building();
+    fs::create_dir_all(&building).map_err(|cause| Error::io("make", &building, &cause))?;
+    let _lock = lock(&entry.lock(), progress)?;
+
+    let linker = Linker {
+        path: entry.linker(),
+        origin: Origin::Cache,
+    };
+    if linker.path.is_file() {
+        if super::prove(toolchain, &linker.path)?.is_none() {
+            return Ok(linker);
+        }
+        // Damaged after it was made: a new one takes its place.
+        let folder = entry.folder();
+        fs::remove_dir_all(&folder).map_err(|cause| Error::io("remove", &folder, &cause))?;
+    }
+
+    progress.begin(&format!(
+        "Building bpf-linker {VERSION} against the LLVM {} of rustc {}",
+        toolchain.llvm, toolchain.release
+    ));
+    compile(toolchain, &building, progress)?;
+    let built = building.join("root");
+    if let Some(rejection) = super::probe::link(toolchain, &built.join("bin").join(PROGRAM))? {
+        return Err(rejection.into());
+    }
+    let folder = entry.folder();
+    let linkers = folder.parent().unwrap_or(&folder);
+    fs::create_dir_all(linkers)
+        .and_then(|()| fs::rename(&built, &folder))
+        .map_err(|cause| Error::io("write", &folder, &cause))?;
+    // 200 MB that nobody needs any more; if they stay, the linker works all the same.
+    let _ = fs::remove_dir_all(&building);
+    super::prove(toolchain, &linker.path)?;
+    progress.end();
+    Ok(linker)
+}
+
+/// Held until the returned file is dropped, also by the kernel when we are killed.
+fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
+    let failed = |cause: &std::io::Error| Error::io("lock", path, cause);
+    let file = File::create(path).map_err(|cause| failed(&cause))?;
+    if file.try_lock().is_err() {
+        progress.line("waiting for another run that builds the same linker");
+        file.lock().map_err(|cause| failed(&cause))?;
+    }
+    Ok(file)
+}
+
+fn compile(toolchain: &Toolchain, building: &Path, progress: &dyn Progress) -> Result<()> {
+    let feature = feature(toolchain)?;
+    let libllvm = toolchain.libllvm()?;
+    let prefix = building.join("llvm");
+    offer(&libllvm, &prefix)?;
+
+    let mut command = toolchain.cargo_command();
+    command
+        .args(["install", PROGRAM, "--version", &format!("={VERSION}")])
+        .args(["--locked", "--force", "--no-default-features"])
+        .args(["--features", &feature])
+        .arg("--root")
+        .arg(building.join("root"))
+        .env("CARGO_TARGET_DIR", building.join("target"))
+        .env("LLVM_PREFIX", &prefix)
+        .env("CARGO_ENCODED_RUSTFLAGS", find_libllvm_again(&libllvm))
+        .env("CARGO_TERM_COLOR", "never")
+        // No settings of the project in which the user stands.
+        .current_dir(building);
+    run(&mut command, &building.join("install.log"), progress)
+}
+
+fn feature(toolchain: &Toolchain) -> Result<String> {
+    let major = toolchain.llvm.split('.').next().unwrap_or_default();
+    if LLVM.contains(&major) {
+        return Ok(format!("llvm-{major}"));
+    }
+    Err(Error::new(
+        "llvm-unsupported",
+        format!(
+            "bpf-linker {VERSION} cannot be built against the LLVM {} of rustc {}",
+            toolchain.llvm, toolchain.release
+        ),
+    )
+    .because(format!("it knows LLVM {}", LLVM.join(", ")))
+    .fix("use a compiler with one of these (Rust 1.91 to the current nightly), by setting RUSTC"))
+}
+
+/// A folder that looks like an installed LLVM to bpf-linker's build script: it wants
+/// `lib/libLLVM.so` and nothing else.
+fn offer(libllvm: &Path, prefix: &Path) -> Result<()> {
+    let link = prefix.join("lib/libLLVM.so");
+    let failed = |cause: &std::io::Error| Error::io("write", &link, cause);
+    fs::create_dir_all(prefix.join("lib")).map_err(|cause| failed(&cause))?;
+    let _ = fs::remove_file(&link);
+    symlink(libllvm, &link).map_err(|cause| failed(&cause))
+}
+
+/// The linker must find the same libLLVM when it runs.
+fn find_libllvm_again(libllvm: &Path) -> OsString {
+    let mut flags = OsString::from("-Clink-arg=-Wl,-rpath,");
+    flags.push(libllvm.parent().unwrap_or(Path::new("/")));
+    flags
+}
+
+/// Runs cargo install; its words go to `log`, line by line also to `progress`.
+fn run(command: &mut Command, log: &Path, progress: &dyn Progress) -> Result<()> {
+    let failed = |cause: &std::io::Error| Error::io("write", log, cause);
+    let mut file = File::create(log).map_err(|cause| failed(&cause))?;
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|cause| spawn_error(command, &cause))?;
+    let mut said = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            progress.line(line.trim());
+            said.push_str(&line);
+            said.push('\n');
+        }
+    }
+    let status = child.wait().map_err(|cause| spawn_error(command, &cause))?;
+    // On a full disk the error below says so, better than a lost log would.
+    let _ = file.write_all(said.as_bytes());
+    if status.success() {
+        Ok(())
+    } else {
+        Err(diagnose(&said, log))
+    }
+}
+
+/// What cargo's words mean, the most telling first: words, code, cause, fix.
+const MEANINGS: [(&str, &str, &str, &str); 6] = [
+    (
+        "No space left on device",
+        "disk-full",
+        "the disk is full",
+        "free 500 MB on the disk of the cache folder, then run the same command again",
+    ),
+    (
+        "Disk quota exceeded",
+        "disk-full",
+        "the disk quota is used up",
+        "free 500 MB on the disk of the cache folder, then run the same command again",
+    ),
+    (
+        "linker `cc` not found",
+        "cc-missing",
+        "there is no C compiler driver to link with",
+        "install a C toolchain (Debian, Ubuntu: apt-get install gcc libc6-dev), then run the same command again",
+    ),
+    (
+        "Could not resolve host",
+        "no-network",
+        "the crate registry cannot be reached",
+        "connect this machine to the network, then run the same command again: it goes on where it was",
+    ),
+    (
+        "download of config.json failed",
+        "no-network",
+        "the crate registry cannot be reached",
+        "connect this machine to the network, then run the same command again: it goes on where it was",
+    ),
+    (
+        "failed to download",
+        "no-network",
+        "a crate could not be downloaded",
+        "connect this machine to the network, then run the same command again: it goes on where it was",
+    ),
+];
+
+fn diagnose(said: &str, log: &Path) -> Error {
+    let what = format!("bpf-linker {VERSION} could not be built");
+    for (words, code, cause, fix) in MEANINGS {
+        if said.contains(words) {
+            return Error::new(code, what).because(cause).fix(fix);
+        }
+    }
+    let last: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("error"))
+        .take(3)
+        .collect();
+    Error::new("linker-build-failed", what)
+        .because(last.join("\n"))
+        .fix(format!("read {}", log.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_words_get_their_meaning() {
+        let log = Path::new("install.log");
+        for (words, code, ..) in MEANINGS {
+            let error = diagnose(&format!("error: x\nCaused by: {words} (os error)"), log);
+            assert_eq!(error.code(), code);
+            assert!(error.finding().fix.is_some());
+        }
+        let unknown = diagnose("   Compiling x\nerror: it broke\n", log);
+        assert_eq!(unknown.code(), "linker-build-failed");
+        assert!(unknown.to_string().contains("it broke"));
+    }
+}

@@ -1,0 +1,274 @@
+//! How one eBPF crate says that it is built: its own `.cargo/config.toml`, and
+//! `[package.metadata.ebpf]` in its manifest.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use toml::Value;
+
+use crate::{
+    error::{Error, Result},
+    target::Target,
+};
+
+/// A `-C` option that every build for BPF needs, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag {
+    /// The option's name.
+    pub option: &'static str,
+    /// The value that is passed where the crate says nothing.
+    pub value: &'static str,
+    /// Other spellings of the same.
+    same: &'static [&'static str],
+    /// What goes wrong without it.
+    pub reason: &'static str,
+}
+
+impl Flag {
+    /// As it stands on a command line: `panic=abort`.
+    pub fn assignment(&self) -> String {
+        format!("{}={}", self.option, self.value)
+    }
+}
+
+/// All of them.
+pub const FLAGS: [Flag; 5] = [
+    Flag {
+        option: "panic",
+        value: "abort",
+        same: &[],
+        reason: "BPF cannot unwind",
+    },
+    Flag {
+        option: "lto",
+        value: "yes",
+        same: &["fat", "true", "y", "on", ""],
+        reason: "programs and core become one module, so that unused code goes",
+    },
+    Flag {
+        option: "codegen-units",
+        value: "1",
+        same: &[],
+        reason: "one module for the linker",
+    },
+    Flag {
+        option: "debuginfo",
+        value: "2",
+        same: &["full"],
+        reason: "BTF is made from it",
+    },
+    Flag {
+        option: "link-arg",
+        value: "--btf",
+        same: &[],
+        reason: "without it bpf-linker makes no BTF",
+    },
+];
+
+/// What a crate says of its build.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The cargo config that was read, if there is one.
+    pub file: Option<PathBuf>,
+    /// The BPF target in it.
+    pub target: Option<Target>,
+    /// The linker that it names for a BPF target.
+    pub linker: Option<String>,
+    /// Whether the manifest has `[package.metadata.ebpf]`.
+    pub declared: bool,
+    /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
+    pub deny: Vec<String>,
+    /// Whether the manifest's release profile asks for LTO itself.
+    pub(crate) profile_lto: bool,
+    rustflags: Vec<(Target, Vec<String>)>,
+}
+
+impl Settings {
+    /// Whether the crate is one for BPF, by its config or its manifest.
+    pub fn is_ebpf(&self) -> bool {
+        self.target.is_some() || self.declared
+    }
+
+    /// The flags that the crate's config lacks for `target`. A build passes them.
+    pub fn missing(&self, target: Target) -> Vec<Flag> {
+        let given: Vec<(&str, &str)> = self
+            .rustflags
+            .iter()
+            .filter(|(of, _)| *of == target)
+            .flat_map(|(_, flags)| codegen_options(flags))
+            .collect();
+        FLAGS
+            .into_iter()
+            .filter(|flag| {
+                !given.iter().any(|(option, value)| {
+                    *option == flag.option && (*value == flag.value || flag.same.contains(value))
+                })
+            })
+            .collect()
+    }
+}
+
+/// `-C` options in all their spellings, as name and value.
+fn codegen_options(flags: &[String]) -> Vec<(&str, &str)> {
+    let mut options = Vec::new();
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        let option = if flag == "-C" || flag == "--codegen" {
+            flags.next().map(String::as_str)
+        } else {
+            flag.strip_prefix("-C")
+                .or_else(|| flag.strip_prefix("--codegen="))
+        };
+        if let Some(option) = option {
+            options.push(option.split_once('=').unwrap_or((option, "")));
+        }
+    }
+    options
+}
+
+/// Reads the settings of the crate in `folder`. A crate without a cargo config has
+/// none; a folder without a `Cargo.toml` is no crate.
+///
+/// # Errors
+/// When a file is there and cannot be read, or is not TOML (`config-invalid`).
+pub fn read(folder: &Path) -> Result<Settings> {
+    let manifest = parse(&folder.join("Cargo.toml"))?;
+    let mut settings = Settings::default();
+    if let Some(metadata) = at(&manifest, &["package", "metadata", "ebpf"]) {
+        settings.declared = true;
+        settings.deny = strings(metadata.get("deny"));
+    }
+    settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
+        .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
+
+    // Cargo reads both names, the one without an ending first.
+    let file = ["config", "config.toml"]
+        .map(|name| folder.join(".cargo").join(name))
+        .into_iter()
+        .find(|file| file.is_file());
+    if let Some(file) = file {
+        let config = parse(&file)?;
+        settings.target = strings(at(&config, &["build", "target"]))
+            .iter()
+            .find_map(|target| target.parse().ok());
+        for target in Target::ALL {
+            let Some(section) = at(&config, &["target", target.triple()]) else {
+                continue;
+            };
+            let linker = section.get("linker").and_then(Value::as_str);
+            settings.linker = settings.linker.or(linker.map(str::to_owned));
+            settings
+                .rustflags
+                .push((target, strings(section.get("rustflags"))));
+        }
+        settings.file = Some(file);
+    }
+    Ok(settings)
+}
+
+fn parse(file: &Path) -> Result<Value> {
+    let text = fs::read_to_string(file).map_err(|cause| Error::io("read", file, &cause))?;
+    text.parse::<toml::Table>()
+        .map(Value::Table)
+        .map_err(|cause| {
+            Error::new("config-invalid", format!("{} is not TOML", file.display()))
+                .because(cause.to_string().trim_end().to_owned())
+                .fix("mend the line that the cause points at")
+        })
+}
+
+fn at<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
+    keys.iter().try_fold(value, |value, key| value.get(key))
+}
+
+/// A list of words, in both ways in which cargo lets one write it.
+fn strings(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(words)) => words.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::Array(words)) => words
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crate_with(manifest: &str, config: Option<&str>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+        if let Some(config) = config {
+            fs::create_dir(folder.path().join(".cargo")).unwrap();
+            fs::write(folder.path().join(".cargo/config.toml"), config).unwrap();
+        }
+        folder
+    }
+
+    fn missing(rustflags: &str) -> Vec<&'static str> {
+        let config = format!("[target.bpfel-unknown-none]\nrustflags = {rustflags}\n");
+        let folder = crate_with("[package]\n", Some(&config));
+        let missing = read(folder.path()).unwrap().missing(Target::Little);
+        missing.iter().map(|flag| flag.option).collect()
+    }
+
+    #[test]
+    fn every_spelling_of_a_flag_counts() {
+        assert_eq!(
+            missing(
+                r#"["-C", "panic=abort", "-Clto", "--codegen", "codegen-units=1",
+                    "--codegen=debuginfo=full", "-C", "link-arg=--btf"]"#
+            ),
+            [""; 0]
+        );
+        assert_eq!(missing("\"-C panic=abort -C lto=fat\"").len(), 3);
+    }
+
+    #[test]
+    fn a_wrong_value_is_missing() {
+        assert_eq!(
+            missing(
+                r#"["-Cpanic=abort", "-Clto=thin", "-Ccodegen-units=1", "-Cdebuginfo=1", "-Clink-arg=--btf"]"#
+            ),
+            ["lto", "debuginfo"]
+        );
+    }
+
+    #[test]
+    fn flags_of_one_target_are_not_the_others() {
+        let config = "[build]\ntarget = [\"bpfel-unknown-none\"]\n\
+            [target.bpfel-unknown-none]\nlinker = \"bpf-linker\"\nrustflags = [\"-Cpanic=abort\"]\n";
+        let folder = crate_with("[package]\n", Some(config));
+        let settings = read(folder.path()).unwrap();
+        assert_eq!(settings.target, Some(Target::Little));
+        assert_eq!(settings.linker.as_deref(), Some("bpf-linker"));
+        assert_eq!(settings.missing(Target::Little).len(), 4);
+        assert_eq!(settings.missing(Target::Big).len(), 5);
+    }
+
+    #[test]
+    fn a_native_crate_is_none() {
+        let folder = crate_with("[package]\nname = \"x\"\n", Some("[alias]\n"));
+        assert!(!read(folder.path()).unwrap().is_ebpf());
+    }
+
+    #[test]
+    fn the_manifest_can_say_it_too() {
+        let manifest = "[package.metadata.ebpf]\ndeny = [\"legacy-maps\"]\n\
+            [profile.release]\nlto = true\n";
+        let settings = read(crate_with(manifest, None).path()).unwrap();
+        assert!(settings.is_ebpf() && settings.profile_lto);
+        assert_eq!(settings.deny, ["legacy-maps"]);
+    }
+
+    #[test]
+    fn broken_toml_is_named() {
+        let error = read(crate_with("[package\n", None).path()).unwrap_err();
+        assert_eq!(error.code(), "config-invalid");
+    }
+}

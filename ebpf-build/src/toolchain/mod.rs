@@ -1,0 +1,395 @@
+//! Which compiler can build for BPF on this machine.
+//!
+//! A compiler fits when it is new enough for aya-ebpf and its sysroot holds the
+//! library sources of its own version, since the BPF targets come without a
+//! prebuilt `core`. Nightly does that with its `-Z` options; every other compiler
+//! does the same with `RUSTC_BOOTSTRAP=1`.
+
+mod candidates;
+mod rustc;
+mod sources;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use self::candidates::{Candidate, Surroundings};
+pub use self::rustc::RustVersion;
+use crate::{
+    error::{Error, Result},
+    finding::Finding,
+    linker::Linker,
+    target::Target,
+};
+
+/// The oldest compiler that builds aya-ebpf 0.2 (`rust-version` in its manifest).
+pub const OLDEST: RustVersion = RustVersion {
+    major: 1,
+    minor: 87,
+};
+
+/// A compiler that can build for BPF, and the cargo to drive it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The compiler.
+    pub rustc: PathBuf,
+    /// The cargo that drives it.
+    pub cargo: PathBuf,
+    /// Where its library sources lie under.
+    pub sysroot: PathBuf,
+    /// As it names itself: "1.96.0", "1.97.0-nightly".
+    pub release: String,
+    /// Of the LLVM in it: "22.1.8".
+    pub llvm: String,
+    /// The triple that it runs on.
+    pub host: String,
+    /// Whether it needs `RUSTC_BOOTSTRAP=1` for `-Z build-std`.
+    pub bootstrap: bool,
+}
+
+/// What was looked at: the choice, and why each compiler before it does not fit.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// The first that fits.
+    pub chosen: Option<Toolchain>,
+    /// Those tried before it, one finding each.
+    pub unfit: Vec<Finding>,
+}
+
+/// Looks for a compiler that fits: the user's `RUSTC`; rustup's nightlies; any
+/// other pair of rustc and cargo.
+///
+/// # Errors
+/// Only when the compiler that the user named does not fit.
+pub fn survey() -> Result<Survey> {
+    choose(&Surroundings::read())
+}
+
+fn choose(around: &Surroundings) -> Result<Survey> {
+    let mut unfit = Vec::new();
+    for candidate in candidates::candidates(around) {
+        match examine(&candidate) {
+            Ok(toolchain) => {
+                return Ok(Survey {
+                    chosen: Some(toolchain),
+                    unfit,
+                });
+            }
+            Err(error) if candidate.given => {
+                return Err(Error::new(
+                    "rustc-given-unfit",
+                    format!("RUSTC={} cannot build for BPF", candidate.rustc.display()),
+                )
+                .because(error.finding().message.clone())
+                .fix("unset RUSTC to let cargo ebpf choose a compiler, or name one that fits"));
+            }
+            Err(error) => unfit.push(error.finding().clone()),
+        }
+    }
+    Ok(Survey {
+        chosen: None,
+        unfit,
+    })
+}
+
+fn examine(candidate: &Candidate) -> Result<Toolchain> {
+    let rustc = &candidate.rustc;
+    // Starting a compiler costs 0.1 s; most that do not fit can be told by a look.
+    if let Some(sysroot) = likely_sysroot(rustc)
+        && !sources::present(&sysroot)
+    {
+        return Err(sources_missing(rustc, &sysroot));
+    }
+    let identity = rustc::identify(rustc)?;
+    if identity.version < OLDEST {
+        return Err(Error::new(
+            "rustc-too-old",
+            format!(
+                "{} is Rust {}, and aya-ebpf needs {OLDEST} or newer",
+                rustc.display(),
+                identity.release
+            ),
+        )
+        .fix("cargo ebpf setup"));
+    }
+    if !sources::present(&identity.sysroot) {
+        return Err(sources_missing(rustc, &identity.sysroot));
+    }
+    let library = sources::folder(&identity.sysroot);
+    let version =
+        sources::version(&library).map_err(|cause| Error::io("read", &library, &cause))?;
+    if version != identity.version {
+        return Err(Error::new(
+            "sources-mismatch",
+            format!(
+                "the library sources of {} belong to Rust {version}, not to its {}",
+                rustc.display(),
+                identity.release
+            ),
+        )
+        .fix(format!(
+            "install the sources of Rust {} into {}",
+            identity.release,
+            library.display()
+        )));
+    }
+    Ok(Toolchain {
+        rustc: rustc.clone(),
+        cargo: candidate.cargo.clone(),
+        bootstrap: !identity.release.contains("nightly") && !identity.release.contains("dev"),
+        sysroot: identity.sysroot,
+        release: identity.release,
+        llvm: identity.llvm,
+        host: identity.host,
+    })
+}
+
+/// `bin/rustc` lies in its sysroot in every packaging known so far; where there is
+/// no `lib/rustlib` beside it, the compiler itself has to be asked.
+fn likely_sysroot(rustc: &Path) -> Option<PathBuf> {
+    let real = fs::canonicalize(rustc).ok()?;
+    let sysroot = real.parent()?.parent()?;
+    sysroot.join("lib/rustlib").is_dir().then(|| sysroot.into())
+}
+
+fn sources_missing(rustc: &Path, sysroot: &Path) -> Error {
+    Error::new(
+        "sources-missing",
+        format!("{} has no library sources", rustc.display()),
+    )
+    .because(format!(
+        "{} does not exist",
+        sources::folder(sysroot).display()
+    ))
+    .fix("cargo ebpf setup")
+}
+
+impl Toolchain {
+    /// The first compiler that fits.
+    ///
+    /// # Errors
+    /// When none does (`toolchain-missing`), or the one that the user named.
+    pub fn find() -> Result<Self> {
+        let survey = survey()?;
+        survey.chosen.ok_or_else(|| {
+            let looked: Vec<&str> = survey
+                .unfit
+                .iter()
+                .map(|finding| finding.message.as_str())
+                .collect();
+            let error = Error::new(
+                "toolchain-missing",
+                "no Rust compiler with the library sources of its own version was found",
+            )
+            .fix("cargo ebpf setup");
+            if looked.is_empty() {
+                error
+            } else {
+                error.because(looked.join("; "))
+            }
+        })
+    }
+
+    /// The folder of the library sources.
+    pub fn sources(&self) -> PathBuf {
+        sources::folder(&self.sysroot)
+    }
+
+    /// The libLLVM that this compiler loads, as the dynamic loader resolves it.
+    ///
+    /// # Errors
+    /// When it loads none (LLVM linked in), or the loader cannot be asked.
+    pub fn libllvm(&self) -> Result<PathBuf> {
+        // What ldd does: the loader prints what it would load, and runs nothing.
+        let mut command = Command::new(&self.rustc);
+        command
+            .env("LD_TRACE_LOADED_OBJECTS", "1")
+            .stdin(Stdio::null());
+        let output = command
+            .output()
+            .map_err(|cause| spawn_error(&command, &cause))?;
+        loaded_libllvm(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
+            Error::new(
+                "libllvm-missing",
+                format!("{} loads no libLLVM", self.rustc.display()),
+            )
+            .because("its LLVM is linked in, so no linker can be built against the same one")
+            .fix(
+                "use a Rust of rustup or of the distribution, or put a matching bpf-linker on PATH",
+            )
+        })
+    }
+
+    /// A `cargo` of this toolchain, with nothing in its environment that belongs to
+    /// the cargo or rustup that may have started us.
+    pub(crate) fn cargo_command(&self) -> Command {
+        let mut command = Command::new(&self.cargo);
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        command.env("RUSTC", &self.rustc).stdin(Stdio::null());
+        if self.bootstrap {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+
+    /// The environment in which a plain `cargo build` in an eBPF crate's folder uses
+    /// this compiler and `linker`, just as [`crate::build::build`] does.
+    ///
+    /// # Errors
+    /// When a folder's name has a colon, which PATH cannot hold.
+    pub fn exports(&self, linker: &Linker) -> Result<Vec<(&'static str, OsString)>> {
+        let mut exports = vec![
+            ("PATH", linker.first_on_path()?),
+            ("RUSTC", self.rustc.clone().into_os_string()),
+        ];
+        if self.bootstrap {
+            exports.push(("RUSTC_BOOTSTRAP", "1".into()));
+        }
+        exports.extend(
+            Target::ALL.map(|target| (target.linker_variable(), linker.path.clone().into())),
+        );
+        Ok(exports)
+    }
+}
+
+/// Set by an outer cargo, rustup or clippy for their own build, or by a user for
+/// native code; in a build for BPF each would change or break it.
+const FOREIGN: [&str; 12] = [
+    "CARGO",
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTDOC",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+];
+
+fn loaded_libllvm(trace: &str) -> Option<PathBuf> {
+    let line = trace
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("libLLVM"))?;
+    let (_, path) = line.split_once(" => ")?;
+    let (path, _) = path.rsplit_once(" (")?;
+    // "…/bin/../lib/../lib/libLLVM.so": the real path names the file for good.
+    fs::canonicalize(path).ok()
+}
+
+/// `folder` before everything else on PATH.
+pub(crate) fn prepend_to_path(folder: &Path) -> Result<OsString, env::JoinPathsError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let others = env::split_paths(&path).filter(|other| other != folder);
+    env::join_paths(std::iter::once(folder.to_owned()).chain(others))
+}
+
+/// Turns "no such program" into an error that names it.
+pub(crate) fn spawn_error(command: &Command, cause: &io::Error) -> Error {
+    Error::new("spawn", format!("failed to spawn {command:?}")).because(cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A compiler that answers as told, with sources that carry `since`.
+    fn install(folder: &Path, release: &str, since: Option<&str>) {
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        let script = format!(
+            "#!/bin/sh\ncase $1 in -vV) printf 'release: {release}\\nhost: x\\nLLVM version: 22.1\\n';; \
+             *) echo {};; esac\n",
+            folder.display()
+        );
+        for name in ["rustc", "cargo"] {
+            fs::write(bin.join(name), &script).unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        if let Some(since) = since {
+            let core = folder.join("lib/rustlib/src/rust/library/core/src");
+            fs::create_dir_all(&core).unwrap();
+            let mark = format!("#[stable(feature = \"x\", since = \"{since}\")]\n");
+            fs::write(core.join("lib.rs"), mark).unwrap();
+        }
+    }
+
+    fn around(folders: &[&Path]) -> Surroundings {
+        Surroundings {
+            path: folders.iter().map(|folder| folder.join("bin")).collect(),
+            ..Surroundings::default()
+        }
+    }
+
+    #[test]
+    fn capability_decides_and_each_refusal_says_why() {
+        let home = tempfile::tempdir().unwrap();
+        let [bare, old, mixed, good] =
+            ["bare", "old", "mixed", "good"].map(|name| home.path().join(name));
+        install(&bare, "1.97.0-nightly", None);
+        install(&old, "1.85.0", Some("1.85.0"));
+        install(&mixed, "1.96.0", Some("1.95.0"));
+        install(&good, "1.96.0", Some("1.96.0"));
+        let survey = choose(&around(&[&bare, &old, &mixed, &good])).unwrap();
+        let codes: Vec<_> = survey.unfit.iter().map(|finding| finding.code).collect();
+        assert_eq!(
+            codes,
+            ["sources-missing", "rustc-too-old", "sources-mismatch"]
+        );
+        let chosen = survey.chosen.unwrap();
+        assert_eq!(chosen.rustc, good.join("bin/rustc"));
+        assert!(chosen.bootstrap);
+    }
+
+    #[test]
+    fn a_given_compiler_that_does_not_fit_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        let [given, good] = ["given", "good"].map(|name| home.path().join(name));
+        install(&given, "1.85.0", Some("1.85.0"));
+        install(&good, "1.96.0", Some("1.96.0"));
+        let around = Surroundings {
+            rustc: Some(given.join("bin/rustc")),
+            ..around(&[&good])
+        };
+        let error = choose(&around).unwrap_err();
+        assert_eq!(error.code(), "rustc-given-unfit");
+        assert!(error.to_string().contains("needs 1.87"), "{error}");
+    }
+
+    #[test]
+    fn a_nightly_needs_no_bootstrap() {
+        let home = tempfile::tempdir().unwrap();
+        install(home.path(), "1.97.0-nightly", Some("1.97.0"));
+        let chosen = choose(&around(&[home.path()])).unwrap().chosen.unwrap();
+        assert!(!chosen.bootstrap);
+    }
+
+    #[test]
+    fn reads_the_loaders_trace() {
+        let library = tempfile::Builder::new()
+            .prefix("libLLVM")
+            .tempfile()
+            .unwrap();
+        let trace = format!(
+            "\tlinux-vdso.so.1 (0x1)\n\tlibLLVM.so.22.1 => {} (0x2)\n",
+            library.path().display()
+        );
+        assert_eq!(
+            loaded_libllvm(&trace),
+            Some(fs::canonicalize(library.path()).unwrap())
+        );
+        assert_eq!(loaded_libllvm("\tstatically linked\n"), None);
+        assert_eq!(loaded_libllvm("\tlibLLVM.so.22 => not found\n"), None);
+    }
+}
