@@ -204,8 +204,11 @@ impl Toolchain {
     /// # Errors
     /// When it loads none (LLVM linked in), or the loader cannot be asked.
     pub fn libllvm(&self) -> Result<PathBuf> {
+        // `rustc` may be a script around the compiler; the sysroot has the real one.
+        let inner = self.sysroot.join("bin/rustc");
+        let rustc = if inner.is_file() { &inner } else { &self.rustc };
         // What ldd does: the loader prints what it would load, and runs nothing.
-        let mut command = Command::new(&self.rustc);
+        let mut command = Command::new(rustc);
         command
             .env("LD_TRACE_LOADED_OBJECTS", "1")
             .stdin(Stdio::null());
