@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod host;
 mod object;
+mod object_file;
 mod outcome;
 mod report;
 mod verifier;

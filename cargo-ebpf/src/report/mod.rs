@@ -2,7 +2,9 @@
 //! warnings, errors, output of programs that are run) goes to stderr.
 
 pub mod human;
+pub mod inspect;
 pub mod json;
+mod listing;
 
 use ebpf_build::Result;
 use serde::Serialize;
