@@ -3,6 +3,7 @@
 
 pub mod human;
 pub mod json;
+pub mod verify;
 
 use ebpf_build::Result;
 use serde::Serialize;
