@@ -70,8 +70,10 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
         Err(error) => return failed(error),
     };
     let mut object = load::verify(&name, &data, kernel);
-    // libbpf would only repeat what is already known to be no object.
-    if let Some(bpftool) = bpftool.filter(|_| !object.programs.is_empty()) {
+    // libbpf would only repeat that this is no object, or that there are no rights.
+    let worth_asking = !object.programs.is_empty()
+        && !object.programs.iter().any(|program| matches!(program.verdict, Verdict::NoRights(_)));
+    if let Some(bpftool) = bpftool.filter(|_| worth_asking) {
         match bpftool.load_all(path) {
             Ok(answer) => object.bpftool = Some(answer),
             Err(error) => object.findings.push(error.finding().clone()),

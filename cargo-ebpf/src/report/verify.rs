@@ -44,24 +44,32 @@ impl Verification {
             ));
         }
         let whole = object.findings.iter().cloned().map(|mut finding| {
-            finding.message = format!("{}: {}", object.object, finding.message);
+            if !finding.message.contains(&object.object) {
+                finding.message = format!("{}: {}", object.object, finding.message);
+            }
             human::finding(&finding)
         });
         parts.extend(whole);
         parts.extend(refusals(&object.programs));
         parts.extend(object.bpftool.as_ref().map(|answer| libbpf(&object.object, answer)));
-        parts.join("\n")
+        parts.join("\n\n")
     }
 }
 
+/// The columns from here on hold figures.
+const FIRST_FIGURE: usize = 3;
+
 fn table(programs: &[Program]) -> String {
     let mut table = Table::new();
-    // Plain text everywhere: what is a terminal's width is no business of a pipe.
+    // Never folded to the terminal's width: a row is a line, for grep as for people.
     table.load_style(presets::NOTHING).force_no_tty().set_header([
         "program", "section", "verdict", "insns", "states", "peak", "stack", "JIT bytes", "time",
     ]);
-    for column in table.column_iter_mut().skip(3) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index >= FIRST_FIGURE {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     for program in programs {
         let statistics = &program.statistics;
@@ -125,7 +133,7 @@ fn refusal(rejection: &Rejection) -> String {
         text += "\n   |";
     }
     if rejection.omitted_lines > 0 {
-        text += &format!("\n   | ... {} lines omitted", rejection.omitted_lines);
+        text += &format!("\n   | ... {}", omitted(rejection.omitted_lines));
     }
     for line in &rejection.excerpt {
         text += &format!("\n   | {line}");
@@ -137,14 +145,26 @@ fn refusal(rejection: &Rejection) -> String {
     text
 }
 
+fn omitted(lines: usize) -> String {
+    format!("{lines} {} omitted", if lines == 1 { "line" } else { "lines" })
+}
+
 fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
-    match &answer.said {
-        None => format!("libbpf (bpftool prog loadall) accepts {object}"),
-        Some(said) => human::finding(
-            &Finding::error("libbpf-refused", format!("libbpf (bpftool prog loadall) refuses {object}"))
-                .because(said.clone()),
-        ),
+    /// libbpf prints whole logs; the reason is at their end.
+    const LINES: usize = 20;
+    let Some(said) = &answer.said else {
+        return format!("libbpf (bpftool prog loadall) accepts {object}");
+    };
+    let lines: Vec<_> = said.lines().collect();
+    let (before, end) = lines.split_at(lines.len().saturating_sub(LINES));
+    let mut shown = end.join("\n");
+    if !before.is_empty() {
+        shown = format!("... {}\n{shown}", omitted(before.len()));
     }
+    human::finding(
+        &Finding::error("libbpf-refused", format!("libbpf (bpftool prog loadall) refuses {object}"))
+            .because(shown),
+    )
 }
 
 #[cfg(test)]

@@ -249,14 +249,8 @@ impl<'kernel> Session<'kernel> {
             return Err(if lacks_rights {
                 Box::new(Verdict::NoRights(self.no_rights()))
             } else {
-                not_tried(
-                    format!(
-                        "{}: {}",
-                        missing.message,
-                        missing.cause.as_deref().unwrap_or_default()
-                    ),
-                    "",
-                )
+                let message = "it uses a map that could not be made".to_owned();
+                Box::new(Verdict::NotTried(finding(NOT_TRIED, message, Some(&missing.message), "")))
             });
         }
         let attach_btf_id = self.attach_target(hook, section)?;
@@ -391,8 +385,11 @@ impl<'kernel> Session<'kernel> {
     }
 }
 
+/// The code of findings about programs that never reached the kernel.
+const NOT_TRIED: &str = "program-not-tried";
+
 fn not_tried(message: String, fix: &str) -> Box<Verdict> {
-    Box::new(Verdict::NotTried(finding("program-not-tried", message, None, fix)))
+    Box::new(Verdict::NotTried(finding(NOT_TRIED, message, None, fix)))
 }
 
 fn unsupported(message: String, cause: &str, fix: &str) -> Box<Verdict> {

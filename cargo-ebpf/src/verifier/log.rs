@@ -180,10 +180,12 @@ impl<'text> Log<'text> {
     pub(super) fn excerpt(&self) -> Excerpt {
         /// How many lines of trace are shown before the message.
         const LEAD: usize = 12;
-        let not = |kind: Kind| move |line: &Line<'_>| line.kind != kind;
-        let end = self.lines.iter().rposition(not(Kind::Statistics)).map_or(0, |last| last + 1);
+        // A short log has a source line behind the message, some kernels another one.
+        let tail = |line: &Line<'_>| matches!(line.kind, Kind::Statistics | Kind::Source);
+        let after = |last: Option<usize>| last.map_or(0, |last| last + 1);
+        let end = after(self.lines.iter().rposition(|line| !tail(line)));
         let lines = self.lines.get(..end).unwrap_or_default();
-        let message = lines.iter().rposition(not(Kind::Message)).map_or(0, |last| last + 1);
+        let message = after(lines.iter().rposition(|line| line.kind != Kind::Message));
         let (lead, message) = lines.split_at(message);
         let start = lead.len().saturating_sub(LEAD);
         let text = |lines: &[Line<'_>]| lines.iter().map(|line| line.text.to_owned()).collect();
