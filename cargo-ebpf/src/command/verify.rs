@@ -51,8 +51,15 @@ pub fn verify(objects: &[PathBuf], with_bpftool: bool, global: &Global) -> Resul
         .collect();
     keep_logs(&mut verified, global.manifest_path.as_deref());
 
-    let outcome = if verified.iter().all(Object::is_fine) { Outcome::Fine } else { Outcome::Found };
-    let verification = Verification { kernel: untrusted::name(&kernel.release), objects: verified };
+    let outcome = if verified.iter().all(Object::is_fine) {
+        Outcome::Fine
+    } else {
+        Outcome::Found
+    };
+    let verification = Verification {
+        kernel: untrusted::name(&kernel.release),
+        objects: verified,
+    };
     report::write(&verification, global.format)?;
     Ok(outcome)
 }
@@ -72,7 +79,10 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
     let mut object = load::verify(&name, &data, kernel);
     // libbpf would only repeat that this is no object, or that there are no rights.
     let worth_asking = !object.programs.is_empty()
-        && !object.programs.iter().any(|program| matches!(program.verdict, Verdict::NoRights(_)));
+        && !object
+            .programs
+            .iter()
+            .any(|program| matches!(program.verdict, Verdict::NoRights(_)));
     if let Some(bpftool) = bpftool.filter(|_| worth_asking) {
         match bpftool.load_all(path) {
             Ok(answer) => object.bpftool = Some(answer),
@@ -90,14 +100,25 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        let kind = if metadata.is_dir() { "a folder" } else { "no regular file" };
-        return Err(Error::new("not-a-file", format!("{} is {kind}, not an object file", path.display()))
-            .fix("name an object file, such as target/ebpf/<name>"));
+        let kind = if metadata.is_dir() {
+            "a folder"
+        } else {
+            "no regular file"
+        };
+        return Err(Error::new(
+            "not-a-file",
+            format!("{} is {kind}, not an object file", path.display()),
+        )
+        .fix("name an object file, such as target/ebpf/<name>"));
     }
     if metadata.len() > LARGEST {
         return Err(Error::new(
             "object-limit",
-            format!("{} is too large for an object: {} MiB", path.display(), metadata.len() >> 20),
+            format!(
+                "{} is too large for an object: {} MiB",
+                path.display(),
+                metadata.len() >> 20
+            ),
         )
         .because(format!("at most {} MiB are read", LARGEST >> 20)));
     }
@@ -112,7 +133,9 @@ fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
     let mut folder = None;
     for object in objects {
         for program in &mut object.programs {
-            let Verdict::Refused(rejection) = &mut program.verdict else { continue };
+            let Verdict::Refused(rejection) = &mut program.verdict else {
+                continue;
+            };
             if rejection.log.is_empty() {
                 continue;
             }

@@ -218,7 +218,10 @@ mod tests {
     #[test]
     fn version_is_what_a_release_begins_with() {
         assert_eq!(Version::of_release("6.18.44-fc-v669"), Version(6, 18, 44));
-        assert_eq!(Version::of_release("5.10.0-30-cloud-amd64"), Version(5, 10, 0));
+        assert_eq!(
+            Version::of_release("5.10.0-30-cloud-amd64"),
+            Version(5, 10, 0)
+        );
         assert_eq!(Version::of_release("7.3-rc1"), Version(7, 3, 0));
         assert_eq!(Version::of_release(""), Version(0, 0, 0));
         assert!(Version(5, 8, 0) > Version(5, 7, 300));

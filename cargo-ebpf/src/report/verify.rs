@@ -21,7 +21,11 @@ pub struct Verification {
 
 impl Report for Verification {
     fn human(&self) -> String {
-        let objects: Vec<_> = self.objects.iter().map(|object| self.object(object)).collect();
+        let objects: Vec<_> = self
+            .objects
+            .iter()
+            .map(|object| self.object(object))
+            .collect();
         objects.join("\n\n")
     }
 }
@@ -51,7 +55,12 @@ impl Verification {
         });
         parts.extend(whole);
         parts.extend(refusals(&object.programs));
-        parts.extend(object.bpftool.as_ref().map(|answer| libbpf(&object.object, answer)));
+        parts.extend(
+            object
+                .bpftool
+                .as_ref()
+                .map(|answer| libbpf(&object.object, answer)),
+        );
         parts.join("\n\n")
     }
 }
@@ -62,9 +71,20 @@ const FIRST_FIGURE: usize = 3;
 fn table(programs: &[Program]) -> String {
     let mut table = Table::new();
     // Never folded to the terminal's width: a row is a line, for grep as for people.
-    table.load_style(presets::NOTHING).force_no_tty().set_header([
-        "program", "section", "verdict", "insns", "states", "peak", "stack", "JIT bytes", "time",
-    ]);
+    table
+        .load_style(presets::NOTHING)
+        .force_no_tty()
+        .set_header([
+            "program",
+            "section",
+            "verdict",
+            "insns",
+            "states",
+            "peak",
+            "stack",
+            "JIT bytes",
+            "time",
+        ]);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if index >= FIRST_FIGURE {
@@ -80,9 +100,14 @@ fn table(programs: &[Program]) -> String {
             figure(statistics.processed_instructions),
             figure(statistics.total_states),
             figure(statistics.peak_states),
-            statistics.stack_depths.as_deref().map_or_else(absent, stack),
+            statistics
+                .stack_depths
+                .as_deref()
+                .map_or_else(absent, stack),
             figure(statistics.jit_bytes),
-            statistics.verification_us.map_or_else(absent, |us| format!("{us} µs")),
+            statistics
+                .verification_us
+                .map_or_else(absent, |us| format!("{us} µs")),
         ]);
     }
     table.trim_fmt()
@@ -98,7 +123,11 @@ fn figure(number: Option<impl ToString>) -> String {
 
 /// Bytes of stack as the kernel writes them: of each function, joined by plus signs.
 fn stack(depths: &[u32]) -> String {
-    depths.iter().map(u32::to_string).collect::<Vec<_>>().join("+")
+    depths
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join("+")
 }
 
 /// A text for each program that was not accepted; programs that share a reason share
@@ -110,7 +139,9 @@ fn refusals(programs: &[Program]) -> Vec<String> {
         match &program.verdict {
             Verdict::Accepted => {}
             Verdict::Refused(rejection) => texts.push(refusal(rejection)),
-            Verdict::Unsupported(finding) | Verdict::NotTried(finding) | Verdict::NoRights(finding) => {
+            Verdict::Unsupported(finding)
+            | Verdict::NotTried(finding)
+            | Verdict::NoRights(finding) => {
                 let name = format!("`{}`", program.name);
                 match shared.iter_mut().find(|(other, _)| *other == finding) {
                     Some((_, names)) => names.push(name),
@@ -139,14 +170,21 @@ fn refusal(rejection: &Rejection) -> String {
         text += &format!("\n   | {line}");
     }
     if let Some(file) = &rejection.log_file {
-        let what = if rejection.log_truncated { "as much of the log as kernels give" } else { "the whole log" };
+        let what = if rejection.log_truncated {
+            "as much of the log as kernels give"
+        } else {
+            "the whole log"
+        };
         text += &format!("\n   = {what}: {}", file.display());
     }
     text
 }
 
 fn omitted(lines: usize) -> String {
-    format!("{lines} {} omitted", if lines == 1 { "line" } else { "lines" })
+    format!(
+        "{lines} {} omitted",
+        if lines == 1 { "line" } else { "lines" }
+    )
 }
 
 fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
@@ -162,8 +200,11 @@ fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
         shown = format!("... {}\n{shown}", omitted(before.len()));
     }
     human::finding(
-        &Finding::error("libbpf-refused", format!("libbpf (bpftool prog loadall) refuses {object}"))
-            .because(shown),
+        &Finding::error(
+            "libbpf-refused",
+            format!("libbpf (bpftool prog loadall) refuses {object}"),
+        )
+        .because(shown),
     )
 }
 
@@ -198,7 +239,12 @@ mod tests {
     #[test]
     fn an_absent_figure_is_a_dash_and_no_number() {
         let text = table(&[program("a", Verdict::Accepted)]);
-        assert!(text.lines().nth(1).is_some_and(|row| row.matches('-').count() == 6), "{text}");
+        assert!(
+            text.lines()
+                .nth(1)
+                .is_some_and(|row| row.matches('-').count() == 6),
+            "{text}"
+        );
     }
 
     #[test]
@@ -208,7 +254,10 @@ mod tests {
             kernel: "6.1".to_owned(),
             objects: vec![verdict::Object {
                 object: "o".to_owned(),
-                programs: vec![program("a", Verdict::Accepted), program("b", Verdict::Unsupported(finding))],
+                programs: vec![
+                    program("a", Verdict::Accepted),
+                    program("b", Verdict::Unsupported(finding)),
+                ],
                 findings: Vec::new(),
                 bpftool: None,
             }],
@@ -216,7 +265,10 @@ mod tests {
         let json = serde_json::to_value(&report)?;
         assert_eq!(json["objects"][0]["programs"][0]["verdict"], "accepted");
         assert_eq!(json["objects"][0]["programs"][1]["verdict"], "unsupported");
-        assert_eq!(json["objects"][0]["programs"][1]["why"]["code"], "kernel-unsupported");
+        assert_eq!(
+            json["objects"][0]["programs"][1]["why"]["code"],
+            "kernel-unsupported"
+        );
         Ok(())
     }
 }

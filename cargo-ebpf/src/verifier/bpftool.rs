@@ -48,8 +48,11 @@ impl Bpftool {
             .find(|file| file.is_file())
             .map(Self)
             .ok_or_else(|| {
-                Error::new("no-bpftool", "bpftool is not installed, and --bpftool needs it")
-                    .fix("sudo apt-get install bpftool")
+                Error::new(
+                    "no-bpftool",
+                    "bpftool is not installed, and --bpftool needs it",
+                )
+                .fix("sudo apt-get install bpftool")
             })
     }
 
@@ -78,20 +81,41 @@ impl Bpftool {
         })?;
         let accepted = output.status.success();
         let said = untrusted::printable(String::from_utf8_lossy(&output.stderr).trim());
-        Ok(Answer { accepted, said: (!accepted).then_some(said) })
+        Ok(Answer {
+            accepted,
+            said: (!accepted).then_some(said),
+        })
     }
 }
 
 /// Gives the process its own mounts, and a fresh bpf file system among them.
 fn cover_bpffs() -> io::Result<()> {
-    let check = |result: libc::c_int| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    let check = |result: libc::c_int| {
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
     let none = std::ptr::null();
     // SAFETY: all arguments are constants, NUL-terminated or null where that is
     // allowed.
     unsafe {
         check(libc::unshare(libc::CLONE_NEWNS))?;
         // What is mounted from here on is not to show outside.
-        check(libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()))?;
-        check(libc::mount(c"bpf".as_ptr(), BPFFS.as_ptr(), c"bpf".as_ptr(), 0, none.cast()))
+        check(libc::mount(
+            none,
+            c"/".as_ptr(),
+            none,
+            libc::MS_REC | libc::MS_PRIVATE,
+            none.cast(),
+        ))?;
+        check(libc::mount(
+            c"bpf".as_ptr(),
+            BPFFS.as_ptr(),
+            c"bpf".as_ptr(),
+            0,
+            none.cast(),
+        ))
     }
 }

@@ -24,10 +24,16 @@ pub(super) const MAX_FUNCTIONS: usize = 16 * 1024;
 const MAX_BSS: u64 = 256 << 20;
 
 /// The byte order of this machine, and so of every object that its kernel runs.
-const NATIVE: Endianness =
-    if cfg!(target_endian = "little") { Endianness::Little } else { Endianness::Big };
-const NATIVE_ORDER: u8 =
-    if cfg!(target_endian = "little") { elf::ELFDATA2LSB.0 } else { elf::ELFDATA2MSB.0 };
+const NATIVE: Endianness = if cfg!(target_endian = "little") {
+    Endianness::Little
+} else {
+    Endianness::Big
+};
+const NATIVE_ORDER: u8 = if cfg!(target_endian = "little") {
+    elf::ELFDATA2LSB.0
+} else {
+    elf::ELFDATA2MSB.0
+};
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
@@ -55,7 +61,9 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
         .filter(|symbol| symbol.st_type() == elf::STT_FUNC)
         .count();
     if functions > MAX_FUNCTIONS {
-        return Err(limit(&format!("{functions} functions, more than {MAX_FUNCTIONS}")));
+        return Err(limit(&format!(
+            "{functions} functions, more than {MAX_FUNCTIONS}"
+        )));
     }
 
     let mut names = HashMap::new();
@@ -64,14 +72,19 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
         let flags = section.sh_flags(NATIVE).0;
         let size = section.sh_size(NATIVE);
         if section.sh_type(NATIVE) == elf::SHT_NOBITS && size > MAX_BSS {
-            return Err(limit(&format!("a section of {size} bytes without contents")));
+            return Err(limit(&format!(
+                "a section of {size} bytes without contents"
+            )));
         }
         if flags & elf::SHF_EXECINSTR.0 == 0 || size == 0 {
             continue;
         }
-        let Ok(name) = std::str::from_utf8(sections.section_name(NATIVE, section).map_err(damaged)?)
+        let Ok(name) =
+            std::str::from_utf8(sections.section_name(NATIVE, section).map_err(damaged)?)
         else {
-            return Err(super::elf::damaged("the name of a program section is not UTF-8"));
+            return Err(super::elf::damaged(
+                "the name of a program section is not UTF-8",
+            ));
         };
         if name.starts_with(".text") {
             continue;
@@ -86,14 +99,20 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
     } else {
         Cow::Owned(Renamer::new(data, header).rename(&unknown, &names)?)
     };
-    Ok(Image { bytes, sections: names })
+    Ok(Image {
+        bytes,
+        sections: names,
+    })
 }
 
 /// What the first bytes of the file say. Each refusal names what the file is.
 fn check(data: &[u8]) -> Result<()> {
     let not = |code, message: &str| {
-        Err(Error::new(code, format!("this is no BPF object: {message}"))
-            .fix("name an object that was compiled for a BPF target, such as target/ebpf/<name>"))
+        Err(
+            Error::new(code, format!("this is no BPF object: {message}")).fix(
+                "name an object that was compiled for a BPF target, such as target/ebpf/<name>",
+            ),
+        )
     };
     let half = |offset: usize| {
         let bytes = data.get(offset..offset + 2)?;
@@ -122,9 +141,10 @@ fn check(data: &[u8]) -> Result<()> {
                 not("not-relocatable", "it is not a relocatable object")
             }
         }
-        (_, Some(machine)) => {
-            not("not-bpf", &format!("it is ELF for machine {machine}, not for BPF (247)"))
-        }
+        (_, Some(machine)) => not(
+            "not-bpf",
+            &format!("it is ELF for machine {machine}, not for BPF (247)"),
+        ),
         (_, None) => not("not-elf", "it ends within its first header"),
     }
 }
@@ -180,13 +200,23 @@ impl<'data> Renamer<'data> {
         let mut bytes = self.data.to_vec();
         let renamed: Vec<_> = sections
             .iter()
-            .map(|index| (index.0, names.get(&index.0).map_or("", String::as_str), stand_in(index.0)))
+            .map(|index| {
+                (
+                    index.0,
+                    names.get(&index.0).map_or("", String::as_str),
+                    stand_in(index.0),
+                )
+            })
             .collect();
 
         let mut table = self.contents(self.names)?.to_vec();
         for (index, _, new) in &renamed {
             let offset = append(&mut table, new)?;
-            put(&mut bytes, self.header(*index)? + SH_NAME, &offset.to_ne_bytes())?;
+            put(
+                &mut bytes,
+                self.header(*index)? + SH_NAME,
+                &offset.to_ne_bytes(),
+            )?;
         }
         self.replace(&mut bytes, self.names, &table)?;
 
@@ -204,7 +234,9 @@ impl<'data> Renamer<'data> {
 
     /// File offset of a section's header.
     fn header(&self, index: usize) -> Option<usize> {
-        usize::try_from(self.headers).ok()?.checked_add(index.checked_mul(HEADER)?)
+        usize::try_from(self.headers)
+            .ok()?
+            .checked_add(index.checked_mul(HEADER)?)
     }
 
     fn field(&self, index: usize, field: usize) -> Option<usize> {
@@ -215,7 +247,8 @@ impl<'data> Renamer<'data> {
 
     fn contents(&self, index: usize) -> Option<&'data [u8]> {
         let start = self.field(index, SH_OFFSET)?;
-        self.data.get(start..start.checked_add(self.field(index, SH_SIZE)?)?)
+        self.data
+            .get(start..start.checked_add(self.field(index, SH_SIZE)?)?)
     }
 
     fn find(&self, name: &str) -> Option<usize> {
@@ -261,7 +294,10 @@ fn rename_in_btf(
     let mut offsets = HashMap::new();
     for (_, old, new) in renamed {
         let offset = append(btf, new)?;
-        offsets.insert(*old, u32::try_from(usize::try_from(offset).ok()? - strings).ok()?);
+        offsets.insert(
+            *old,
+            u32::try_from(usize::try_from(offset).ok()? - strings).ok()?,
+        );
     }
     let length = u32::try_from(btf.len() - strings).ok()?;
     put(btf, STRINGS_LENGTH, &length.to_ne_bytes())?;

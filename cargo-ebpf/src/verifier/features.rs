@@ -28,7 +28,11 @@ pub(super) fn btf() -> BtfFeatures {
         knows(|btf, int| function(btf, int, FuncLinkage::Global)),
         knows(|btf, int| {
             let variable = variable(btf, int);
-            let entry = DataSecEntry { btf_type: variable, offset: 0, size: 4 };
+            let entry = DataSecEntry {
+                btf_type: variable,
+                offset: 0,
+                size: 4,
+            };
             data_section(btf, vec![entry], 4);
         }),
         knows(|btf, _| data_section(btf, Vec::new(), 0)),
@@ -57,7 +61,10 @@ pub(super) fn btf() -> BtfFeatures {
 
 fn function(btf: &mut Btf, int: u32, linkage: FuncLinkage) {
     let name = btf.add_string("argument");
-    let parameter = BtfParam { name_offset: name, btf_type: int };
+    let parameter = BtfParam {
+        name_offset: name,
+        btf_type: int,
+    };
     let prototype = btf.add_type(BtfType::FuncProto(FuncProto::new(vec![parameter], int)));
     let name = btf.add_string("function");
     btf.add_type(BtfType::Func(Func::new(name, prototype, linkage)));
@@ -101,7 +108,16 @@ pub(super) fn smallest_program() -> [bpf_insn; 2] {
 
 /// What aya-obj has to change in code for this kernel.
 pub(super) fn code(kernel: Version) -> Features {
-    Features::new(true, has_probe_read_kernel(kernel), true, true, true, true, true, None)
+    Features::new(
+        true,
+        has_probe_read_kernel(kernel),
+        true,
+        true,
+        true,
+        true,
+        true,
+        None,
+    )
 }
 
 /// `bpf_probe_read_kernel` and its kin came with Linux 5.5; before it,

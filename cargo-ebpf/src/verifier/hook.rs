@@ -104,7 +104,13 @@ impl Hook {
 
     /// Whether the kernel calls such a program through a BPF trampoline.
     pub(super) fn needs_trampoline(&self) -> bool {
-        matches!(self.target, Target::KernelType { trampoline: true, .. })
+        matches!(
+            self.target,
+            Target::KernelType {
+                trampoline: true,
+                ..
+            }
+        )
     }
 }
 
@@ -274,18 +280,27 @@ mod tests {
         let target = |section| Hook::of_section(section).map(|hook| hook.target_name(section));
         assert_eq!(target("tp_btf/contention_begin"), Some("contention_begin"));
         assert_eq!(target("fentry"), Some(""));
-        assert_eq!(target("tracepoint/sched/sched_switch"), Some("sched/sched_switch"));
+        assert_eq!(
+            target("tracepoint/sched/sched_switch"),
+            Some("sched/sched_switch")
+        );
     }
 
     #[test]
     fn every_row_finds_itself() {
         for hook in HOOKS {
-            assert_eq!(Hook::of_section(hook.section).map(|found| found.section), Some(hook.section));
+            assert_eq!(
+                Hook::of_section(hook.section).map(|found| found.section),
+                Some(hook.section)
+            );
         }
     }
 
     #[test]
     fn types_have_short_names() {
-        assert_eq!(Hook::of_section("tp_btf/x").map(Hook::type_name).as_deref(), Some("tracing"));
+        assert_eq!(
+            Hook::of_section("tp_btf/x").map(Hook::type_name).as_deref(),
+            Some("tracing")
+        );
     }
 }

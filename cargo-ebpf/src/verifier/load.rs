@@ -50,7 +50,10 @@ struct Verified {
 
 impl Verified {
     fn failed(error: Error) -> Self {
-        Self { programs: Vec::new(), findings: vec![error.finding().clone()] }
+        Self {
+            programs: Vec::new(),
+            findings: vec![error.finding().clone()],
+        }
     }
 }
 
@@ -106,8 +109,8 @@ impl<'kernel> Session<'kernel> {
         let mut findings = Vec::new();
         let types = match self.load_types(&mut object) {
             Ok(types) => types,
-            Err(finding) => {
-                findings.push(finding);
+            Err(warning) => {
+                findings.push(warning.finding().clone());
                 None
             }
         };
@@ -123,7 +126,10 @@ impl<'kernel> Session<'kernel> {
             .collect();
 
         // Without rights nothing else is worth saying.
-        if !programs.iter().any(|program| matches!(program.verdict, Verdict::NoRights(_))) {
+        if !programs
+            .iter()
+            .any(|program| matches!(program.verdict, Verdict::NoRights(_)))
+        {
             findings.extend(maps.findings().cloned());
         } else {
             findings.clear();
@@ -132,42 +138,44 @@ impl<'kernel> Session<'kernel> {
     }
 
     /// Hands the object's BTF to the kernel, without what this kernel does not know.
-    fn load_types(&self, object: &mut Object) -> Result<Option<Types>, Finding> {
-        let features = features::btf();
-        let refused = |cause: &str| {
+    /// What it refuses is a warning: most programs load without.
+    fn load_types(&self, object: &mut Object) -> ebpf_build::Result<Option<Types>> {
+        let refused = |cause: &str| -> Error {
             Finding::warning(
                 "btf-refused",
-                "the kernel did not take the object's BTF: programs are loaded without types and source lines",
+                "the kernel did not take the object's BTF, so types and source lines are missing",
             )
             .because(untrusted::printable(cause))
+            .into()
         };
-        let sanitized = shield::step(|| {
+        let features = features::btf();
+        let bytes = shield::step(|| {
             object
                 .fixup_and_sanitize_btf(&features)
                 .map(|btf| btf.map(Btf::to_bytes))
                 .map_err(|error| relocate::chain(&error))
-        });
-        let bytes = match sanitized.and_then(|result| result) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(None),
-            Err(cause) => return Err(refused(&cause)),
+        })
+        .and_then(|sanitized| sanitized)
+        .map_err(|cause| refused(&cause))?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
         };
-        let first = syscall::btf_load(&bytes, None);
-        match first {
-            Ok(descriptor) => Ok(Some(Types { bytes, descriptor })),
-            Err(error) => {
-                let mut log = vec![0; 64 << 10];
-                let again = syscall::btf_load(&bytes, Some(&mut log));
-                if let Ok(descriptor) = again {
-                    return Ok(Some(Types { bytes, descriptor }));
-                }
-                let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
-                log.truncate(end);
-                let log = String::from_utf8_lossy(&log);
-                let last = log.lines().rfind(|line| !line.trim().is_empty());
-                Err(refused(&last.map_or_else(|| error.to_string(), |last| format!("{error}: {last}"))))
-            }
-        }
+        let error = match syscall::btf_load(&bytes, None) {
+            Ok(descriptor) => return Ok(Some(Types { bytes, descriptor })),
+            Err(error) => error,
+        };
+        let mut log = vec![0; BTF_LOG];
+        // Only for the log: it is refused as it was before.
+        let _ = syscall::btf_load(&bytes, Some(&mut log));
+        let log = String::from_utf8_lossy(&log);
+        let last = log
+            .trim_end_matches('\0')
+            .lines()
+            .rfind(|line| !line.trim().is_empty());
+        Err(refused(&last.map_or_else(
+            || error.to_string(),
+            |last| format!("{error}: {last}"),
+        )))
     }
 
     /// CO-RE: fits accesses to kernel structures to the running kernel.
@@ -183,14 +191,19 @@ impl<'kernel> Session<'kernel> {
             .because(untrusted::printable(&cause))
         };
         let btf = self.kernel_btf().ok_or_else(|| {
-            missing(format!("this kernel has no BTF ({} is missing)", kernel::VMLINUX_BTF))
-                .fix("verify on a kernel that was built with CONFIG_DEBUG_INFO_BTF=y")
+            missing(format!(
+                "this kernel has no BTF ({} is missing)",
+                kernel::VMLINUX_BTF
+            ))
+            .fix("verify on a kernel that was built with CONFIG_DEBUG_INFO_BTF=y")
         })?;
         // The object's order is the machine's, or it would not have got here.
         let order = object.endianness;
         shield::step(|| {
             let btf = Btf::parse(btf, order).map_err(|error| relocate::chain(&error))?;
-            object.relocate_btf(&btf).map_err(|error| relocate::chain(&error))
+            object
+                .relocate_btf(&btf)
+                .map_err(|error| relocate::chain(&error))
         })
         .and_then(|result| result)
         .map_err(missing)
@@ -204,9 +217,14 @@ impl<'kernel> Session<'kernel> {
         program: &Program,
         linked: Linked,
     ) -> verdict::Program {
-        let section = image.sections.get(&program.section_index).map_or("", String::as_str);
+        let section = image
+            .sections
+            .get(&program.section_index)
+            .map_or("", String::as_str);
         let hook = Hook::of_section(section);
-        let instructions = linked.as_ref().map_or(0, |function| function.instructions.len());
+        let instructions = linked
+            .as_ref()
+            .map_or(0, |function| function.instructions.len());
         let (verdict, statistics) = match self.request(section, hook, maps, linked) {
             Ok((hook, function, attach_btf_id)) => {
                 self.load(program, hook, &function, attach_btf_id, types)
@@ -240,7 +258,10 @@ impl<'kernel> Session<'kernel> {
         })?;
         let function = linked.map_err(|cause| {
             not_tried(
-                format!("its calls or map references could not be resolved: {}", untrusted::printable(&cause)),
+                format!(
+                    "its calls or map references could not be resolved: {}",
+                    untrusted::printable(&cause)
+                ),
                 "",
             )
         })?;
@@ -250,7 +271,12 @@ impl<'kernel> Session<'kernel> {
                 Box::new(Verdict::NoRights(self.no_rights()))
             } else {
                 let message = "it uses a map that could not be made".to_owned();
-                Box::new(Verdict::NotTried(finding(NOT_TRIED, message, Some(&missing.message), "")))
+                Box::new(Verdict::NotTried(finding(
+                    NOT_TRIED,
+                    message,
+                    Some(&missing.message),
+                    "",
+                )))
             });
         }
         let attach_btf_id = self.attach_target(hook, section)?;
@@ -262,19 +288,27 @@ impl<'kernel> Session<'kernel> {
         let (prefix, kind, what) = match hook.target {
             Target::AtAttach => return Ok(0),
             Target::Elsewhere(reason) => return Err(not_tried(reason.to_owned(), "")),
-            Target::KernelType { prefix, kind, what, .. } => (prefix, kind, what),
+            Target::KernelType {
+                prefix, kind, what, ..
+            } => (prefix, kind, what),
         };
         let target = hook.target_name(section);
         let shown = untrusted::name(target);
         if target.is_empty() {
             return Err(not_tried(
-                format!("the section name `{}` does not say which {what} it is for", untrusted::name(section)),
+                format!(
+                    "the section name `{}` does not say which {what} it is for",
+                    untrusted::name(section)
+                ),
                 "name it in the program's macro, such as #[fentry(function = \"..\")]",
             ));
         }
         let Some(btf) = self.kernel_btf() else {
             return Err(unsupported(
-                format!("Linux {} has no BTF, which names the {what} `{shown}`", self.release()),
+                format!(
+                    "Linux {} has no BTF, which names the {what} `{shown}`",
+                    self.release()
+                ),
                 "it was built without CONFIG_DEBUG_INFO_BTF",
                 "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
             ));
@@ -316,39 +350,63 @@ impl<'kernel> Session<'kernel> {
         };
         match program::load(&load) {
             Answer::Accepted(statistics) => (Verdict::Accepted, statistics),
-            Answer::Refused { error, log, truncated, statistics } => {
+            Answer::Refused {
+                error,
+                log,
+                truncated,
+                statistics,
+            } => {
                 let rejection = rejection(program, function, types, &error, log, truncated);
                 (Verdict::Refused(Box::new(rejection)), statistics)
             }
-            Answer::Silent { error, whole_kind } => {
-                (self.silent(program, hook, &error, whole_kind), Statistics::default())
-            }
+            Answer::Silent { error, whole_kind } => (
+                self.silent(program, hook, &error, whole_kind),
+                Statistics::default(),
+            ),
         }
     }
 
     /// A refusal for which the verifier gave no reason.
-    fn silent(&self, program: &Program, hook: &Hook, error: &io::Error, whole_kind: bool) -> Verdict {
+    fn silent(
+        &self,
+        program: &Program,
+        hook: &Hook,
+        error: &io::Error,
+        whole_kind: bool,
+    ) -> Verdict {
         let kind = hook.type_name();
         let no_permission = error.raw_os_error() == Some(libc::EPERM);
         if no_permission && !self.kernel.capabilities.missing_for_bpf().is_empty() {
             return Verdict::NoRights(self.no_rights());
         }
         if no_permission && self.memlock.is_err() {
-            let finding = Error::new("memlock-limit", "the limit on locked memory leaves no room for BPF")
-                .because(format!("Linux {} counts BPF against RLIMIT_MEMLOCK", self.release()))
-                .fix("ulimit -l unlimited");
+            let finding = Error::new(
+                "memlock-limit",
+                "the limit on locked memory leaves no room for BPF",
+            )
+            .because(format!(
+                "Linux {} counts BPF against RLIMIT_MEMLOCK",
+                self.release()
+            ))
+            .fix("ulimit -l unlimited");
             return Verdict::NotTried(finding.finding().clone());
         }
         if whole_kind && hook.needs_trampoline() {
             return *unsupported(
-                format!("Linux {} refuses programs that need a BPF trampoline, as this one does", self.release()),
+                format!(
+                    "Linux {} refuses programs that need a BPF trampoline, as this one does",
+                    self.release()
+                ),
                 &format!("{error}, also for the smallest program at this hook"),
                 "use a tracepoint (tp_btf) on this kernel, or another kernel",
             );
         }
         if whole_kind {
             return *unsupported(
-                format!("Linux {} does not take programs of type {kind} here", self.release()),
+                format!(
+                    "Linux {} does not take programs of type {kind} here",
+                    self.release()
+                ),
                 &format!("{error}, also for the smallest program of this kind"),
                 "use another hook on this kernel, or another kernel",
             );
@@ -357,7 +415,9 @@ impl<'kernel> Session<'kernel> {
             "verifier-refused",
             format!("the kernel refused `{}`", untrusted::name(&program.name)),
         )
-        .because(format!("{error}; it gave no reason, and takes the smallest program of this kind"))
+        .because(format!(
+            "{error}; it gave no reason, and takes the smallest program of this kind"
+        ))
         .fix("compare the object's BTF and license with what the kernel wants");
         Verdict::Refused(Box::new(Rejection {
             finding: finding.finding().clone(),
@@ -385,6 +445,10 @@ impl<'kernel> Session<'kernel> {
     }
 }
 
+/// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
+/// before, some 50 bytes each.
+const BTF_LOG: usize = 1 << 20;
+
 /// The code of findings about programs that never reached the kernel.
 const NOT_TRIED: &str = "program-not-tried";
 
@@ -393,7 +457,12 @@ fn not_tried(message: String, fix: &str) -> Box<Verdict> {
 }
 
 fn unsupported(message: String, cause: &str, fix: &str) -> Box<Verdict> {
-    Box::new(Verdict::Unsupported(finding("kernel-unsupported", message, Some(cause), fix)))
+    Box::new(Verdict::Unsupported(finding(
+        "kernel-unsupported",
+        message,
+        Some(cause),
+        fix,
+    )))
 }
 
 fn finding(code: &'static str, message: String, cause: Option<&str>, fix: &str) -> Finding {

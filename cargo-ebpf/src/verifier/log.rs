@@ -76,17 +76,25 @@ const TRACE: &[&str] = &[
 
 impl Kind {
     fn of(line: &str) -> Self {
-        let number = line.trim_start().split_once(':').and_then(|(number, rest)| {
-            Some((number.parse::<u32>().ok()?, rest.trim_start()))
-        });
+        let number = line
+            .trim_start()
+            .split_once(':')
+            .and_then(|(number, rest)| Some((number.parse::<u32>().ok()?, rest.trim_start())));
         if let Some((number, rest)) = number {
             // `7: (bf) ..` is an instruction, `7: R0=..` the registers there.
-            return if is_opcode(rest) { Self::Instruction(number) } else { Self::Trace };
+            return if is_opcode(rest) {
+                Self::Instruction(number)
+            } else {
+                Self::Trace
+            };
         }
         if line.starts_with(';') {
             return Self::Source;
         }
-        if STATISTICS.iter().any(|(prefix, _)| line.starts_with(prefix)) {
+        if STATISTICS
+            .iter()
+            .any(|(prefix, _)| line.starts_with(prefix))
+        {
             return Self::Statistics;
         }
         if TRACE.iter().any(|prefix| line.starts_with(prefix)) || is_registers(line) {
@@ -116,7 +124,11 @@ const STATISTICS: &[(&str, Read)] = &[
         statistics.verification_us = number(rest, "", " usec");
     }),
     ("stack depth ", |rest, statistics| {
-        let depths: Option<Vec<u32>> = rest.trim().split('+').map(|depth| depth.parse().ok()).collect();
+        let depths: Option<Vec<u32>> = rest
+            .trim()
+            .split('+')
+            .map(|depth| depth.parse().ok())
+            .collect();
         statistics.stack_depths = depths;
     }),
     ("processed ", |rest, statistics| {
@@ -133,7 +145,9 @@ const STATISTICS: &[(&str, Read)] = &[
 fn number(text: &str, before: &str, after: &str) -> Option<u64> {
     let start = text.find(before)? + before.len();
     let rest = text.get(start..)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (digits, rest) = rest.split_at(end);
     let ends = rest.starts_with(after) || (after == " " && rest.is_empty());
     if ends { digits.parse().ok() } else { None }
@@ -159,7 +173,10 @@ impl<'text> Log<'text> {
         let lines = text
             .lines()
             .filter(|line| !line.is_empty())
-            .map(|text| Line { text, kind: Kind::of(text) })
+            .map(|text| Line {
+                text,
+                kind: Kind::of(text),
+            })
             .inspect(|line| {
                 for (prefix, read) in STATISTICS {
                     if let Some(rest) = line.text.strip_prefix(prefix) {
@@ -198,5 +215,121 @@ impl<'text> Log<'text> {
                 _ => None,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOP: &str = include_str!("../../tests/verify/logs/6.18-loop.log");
+    const PACKET: &str = include_str!("../../tests/verify/logs/6.18-packet.log");
+    const CONTEXT: &str = include_str!("../../tests/verify/logs/6.18-context.log");
+    const SHORT: &str = include_str!("../../tests/verify/logs/6.18-short.log");
+
+    #[test]
+    fn figures_of_6_18() {
+        let statistics = Log::parse(LOOP).statistics;
+        assert_eq!(
+            statistics,
+            Statistics {
+                processed_instructions: Some(13),
+                instruction_limit: Some(1_000_000),
+                max_states_per_instruction: Some(0),
+                total_states: Some(1),
+                peak_states: Some(1),
+                mark_read: Some(0),
+                stack_depths: Some(vec![0]),
+                verification_us: Some(31),
+                jit_bytes: None,
+            }
+        );
+    }
+
+    #[test]
+    fn a_missing_or_mangled_figure_is_absent() {
+        let log = Log::parse(
+            "stack depth 8+x\nprocessed many insns (limit 12x) total_states 5 peak_states 6z\n",
+        );
+        let expected = Statistics {
+            total_states: Some(5),
+            ..Statistics::default()
+        };
+        assert_eq!(log.statistics, expected);
+        assert_eq!(Log::parse("").statistics, Statistics::default());
+        let huge = Log::parse("processed 99999999999999999999999 insns (limit 1)");
+        assert_eq!(huge.statistics.processed_instructions, None);
+    }
+
+    #[test]
+    fn every_function_has_its_stack() {
+        let log = Log::parse("stack depth 32+0+8\n");
+        assert_eq!(log.statistics.stack_depths, Some(vec![32, 0, 8]));
+    }
+
+    #[test]
+    fn message_is_what_stands_between_steps_and_figures() {
+        let excerpt = Log::parse(PACKET).excerpt();
+        assert_eq!(
+            excerpt.message,
+            [
+                "invalid access to packet, off=12 size=1, R1(id=0,off=12,r=0)",
+                "R1 offset is outside of the packet"
+            ]
+        );
+        assert_eq!(excerpt.instruction, Some(1));
+        assert_eq!(excerpt.omitted, 0);
+        assert_eq!(
+            excerpt.lead.last().map(String::as_str),
+            Some("1: (71) r1 = *(u8 *)(r1 +12)")
+        );
+    }
+
+    #[test]
+    fn states_that_are_compared_are_part_of_the_message() {
+        let excerpt = Log::parse(LOOP).excerpt();
+        assert_eq!(excerpt.message.len(), 3);
+        assert_eq!(excerpt.message[0], "infinite loop detected at insn 0");
+        assert_eq!(excerpt.omitted, 1);
+        assert_eq!(excerpt.lead.len(), 12);
+    }
+
+    #[test]
+    fn short_log_and_long_log_give_the_same_message() {
+        assert_eq!(
+            Log::parse(SHORT).excerpt().message,
+            Log::parse(CONTEXT).excerpt().message
+        );
+        assert_eq!(Log::parse(SHORT).excerpt().instruction, None);
+    }
+
+    #[test]
+    fn figures_alone_are_silence() {
+        assert!(Log::parse("").is_silent());
+        assert!(Log::parse("processed 0 insns (limit 1000000)\n").is_silent());
+        assert!(!Log::parse(SHORT).is_silent());
+    }
+
+    #[test]
+    fn unknown_lines_are_passed_on() {
+        let excerpt = Log::parse("0: (95) exit\nsomething that no kernel says yet\n").excerpt();
+        assert_eq!(excerpt.message, ["something that no kernel says yet"]);
+    }
+
+    #[test]
+    fn lines_of_older_kernels_are_known() {
+        for line in [
+            "7: R0=inv(id=0) R10=fp0",
+            " R0_w=map_value(id=0) R10=fp0",
+            " frame1: R1=ctx",
+            "from 3 to 5: R0=inv0",
+            "last_idx 5 first_idx 0",
+            "regs=1 stack=0 before 4: (b7) r0 = 0",
+        ] {
+            assert_eq!(Kind::of(line), Kind::Trace, "{line}");
+        }
+        assert_eq!(Kind::of("7: (bf) r6 = r1"), Kind::Instruction(7));
+        assert_eq!(Kind::of("; return ctx->x;"), Kind::Source);
+        assert_eq!(Kind::of("R1 invalid mem access 'inv'"), Kind::Message);
     }
 }

@@ -43,17 +43,31 @@ impl Maps {
         btf: Option<BorrowedFd<'_>>,
     ) -> Self {
         let sorted: BTreeMap<_, _> = maps.into_iter().collect();
-        let slots = sorted.into_iter().zip(2..).map(|((name, mut map), number): (_, RawFd)| {
-            let state = create(&name, &mut map, btf).map_err(|error| refusal(&name, &map, &error));
-            (name, Slot { map, state, stand_in: -number })
-        });
+        let slots = sorted
+            .into_iter()
+            .zip(2..)
+            .map(|((name, mut map), number): (_, RawFd)| {
+                let state =
+                    create(&name, &mut map, btf).map_err(|error| refusal(&name, &map, &error));
+                (
+                    name,
+                    Slot {
+                        map,
+                        state,
+                        stand_in: -number,
+                    },
+                )
+            });
         Self(slots.collect())
     }
 
     /// Name, descriptor and definition of each, as aya-obj wants them.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = (&str, RawFd, &Map)> {
         self.0.iter().map(|(name, slot)| {
-            let descriptor = slot.state.as_ref().map_or(slot.stand_in, |map| map.as_raw_fd());
+            let descriptor = slot
+                .state
+                .as_ref()
+                .map_or(slot.stand_in, |map| map.as_raw_fd());
             (name.as_str(), descriptor, &slot.map)
         })
     }
@@ -130,9 +144,18 @@ fn ring_size(bytes: u32, page: u32) -> u32 {
 
 /// The BTF types of a map's key and value, for the maps that may have them
 /// (map_check_btf in kernel/bpf: those without `map_check_btf` refuse).
-fn types<'fd>(map: &Map, kind: Option<bpf_map_type>, btf: BorrowedFd<'fd>) -> Option<MapTypes<'fd>> {
-    let Map::Btf(definition) = map else { return None };
-    let (key, value) = (definition.def.btf_key_type_id, definition.def.btf_value_type_id);
+fn types<'fd>(
+    map: &Map,
+    kind: Option<bpf_map_type>,
+    btf: BorrowedFd<'fd>,
+) -> Option<MapTypes<'fd>> {
+    let Map::Btf(definition) = map else {
+        return None;
+    };
+    let (key, value) = (
+        definition.def.btf_key_type_id,
+        definition.def.btf_value_type_id,
+    );
     match kind? {
         BPF_MAP_TYPE_PERF_EVENT_ARRAY
         | BPF_MAP_TYPE_CGROUP_ARRAY
@@ -171,11 +194,18 @@ fn fill(map: &Map, descriptor: BorrowedFd<'_>) -> io::Result<()> {
 fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
     let kind = bpf_map_type::try_from(map.map_type()).map_or_else(
         |_| format!("type {}", map.map_type()),
-        |kind| format!("{kind:?}").trim_start_matches("BPF_MAP_TYPE_").to_ascii_lowercase(),
+        |kind| {
+            format!("{kind:?}")
+                .trim_start_matches("BPF_MAP_TYPE_")
+                .to_ascii_lowercase()
+        },
     );
     Error::new(
         "map-refused",
-        format!("the kernel refused the map `{}` ({kind})", untrusted::name(name)),
+        format!(
+            "the kernel refused the map `{}` ({kind})",
+            untrusted::name(name)
+        ),
     )
     .because(format!(
         "{error} (key {} bytes, value {} bytes, {} entries, flags {:#x})",

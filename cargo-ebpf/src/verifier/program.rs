@@ -58,13 +58,18 @@ pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
     let statistics = log.statistics;
     let full = attempt(load, LEVEL_STEPS | LEVEL_STATISTICS, SMALL);
     // Where not even the largest buffer holds all steps, kernels before 6.4 keep only
-    // the beginning of it, so that the reason itself is only in the short log.
-    let log = if Log::parse(&full.log).excerpt().message == Log::parse(&first.log).excerpt().message {
-        full.log
-    } else {
+    // the beginning of it: the reason is in the short log alone.
+    let log = if full.truncated {
         full.log + "\n" + &first.log
+    } else {
+        full.log
     };
-    Answer::Refused { error, log, truncated: full.truncated, statistics }
+    Answer::Refused {
+        error,
+        log,
+        truncated: full.truncated,
+        statistics,
+    }
 }
 
 struct Attempt {
@@ -77,21 +82,36 @@ struct Attempt {
 fn attempt(load: &ProgramLoad<'_>, level: u32, size: usize) -> Attempt {
     let mut bytes = vec![0; size];
     loop {
-        let mut buffer = LogBuffer { level, bytes: &mut bytes, true_size: 0 };
+        let mut buffer = LogBuffer {
+            level,
+            bytes: &mut bytes,
+            true_size: 0,
+        };
         let result = syscall::prog_load(load, &mut buffer);
         let true_size = buffer.true_size as usize;
         // ENOSPC stands for a log that did not fit, also where all else was well.
         let truncated = matches!(&result, Err(error) if error.raw_os_error() == Some(libc::ENOSPC));
         if truncated && bytes.len() < LARGEST {
-            let wanted = if true_size > bytes.len() { true_size } else { bytes.len() * 8 };
+            let wanted = if true_size > bytes.len() {
+                true_size
+            } else {
+                bytes.len() * 8
+            };
             bytes = vec![0; wanted.min(LARGEST)];
             continue;
         }
-        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        let end = bytes
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(bytes.len());
         bytes.truncate(end);
         let log = String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        return Attempt { result, log, truncated };
+        return Attempt {
+            result,
+            log,
+            truncated,
+        };
     }
 }
 
@@ -110,7 +130,11 @@ fn with_code_size(mut statistics: Statistics, program: &OwnedFd) -> Statistics {
 /// Whether the kernel has no place for this kind of program at all.
 fn refuses_smallest(load: &ProgramLoad<'_>) -> bool {
     let code = features::smallest_program();
-    let smallest = ProgramLoad { instructions: &code, types: None, ..load.clone() };
+    let smallest = ProgramLoad {
+        instructions: &code,
+        types: None,
+        ..load.clone()
+    };
     let attempt = attempt(&smallest, LEVEL_STEPS, SMALL);
     attempt.result.is_err() && Log::parse(&attempt.log).is_silent()
 }

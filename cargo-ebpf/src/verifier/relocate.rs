@@ -17,8 +17,16 @@ pub(super) type Linked = Result<Function, String>;
 
 /// Resolves everything, and takes the programs out of `object`. In the order in
 /// which they stand in the object.
-pub(super) fn programs(object: &mut Object, maps: &Maps, features: &Features) -> Vec<(Program, Linked)> {
-    let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+pub(super) fn programs(
+    object: &mut Object,
+    maps: &Maps,
+    features: &Features,
+) -> Vec<(Program, Linked)> {
+    let sections: HashSet<usize> = object
+        .functions
+        .keys()
+        .map(|(section, _)| *section)
+        .collect();
     object.sanitize_functions(features);
     let failures = maps_of_functions(object, maps, &sections);
 
@@ -31,7 +39,14 @@ pub(super) fn programs(object: &mut Object, maps: &Maps, features: &Features) ->
             Some(failure) => Err(failure.clone()),
             None => calls_of_program(object, &name, &program, &sections),
         };
-        linked.push((Program { name, section_index: program.section_index, program }, function));
+        linked.push((
+            Program {
+                name,
+                section_index: program.section_index,
+                program,
+            },
+            function,
+        ));
     }
     linked
 }
@@ -82,7 +97,10 @@ fn calls_of_program(
     match (result, alone) {
         (Ok(Ok(())), Some(alone)) => {
             // Back to what it was: another program may call this one.
-            object.functions.insert(key, alone).ok_or_else(|| "it has no code".to_owned())
+            object
+                .functions
+                .insert(key, alone)
+                .ok_or_else(|| "it has no code".to_owned())
         }
         (Ok(Err(error)), _) => Err(chain(&error)),
         (Err(panic), _) => Err(panic),

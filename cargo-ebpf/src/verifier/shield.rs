@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn a_panic_is_an_error() {
         assert_eq!(run(|| -> u8 { panic!("at {}", 7) }), Err("at 7".to_owned()));
-        assert_eq!(run(|| step(|| -> u8 { panic!("no") })), Ok(Err("no".to_owned())));
+        assert_eq!(
+            run(|| step(|| -> u8 { panic!("no") })),
+            Ok(Err("no".to_owned()))
+        );
         assert_eq!(run(|| 7), Ok(7));
     }
 }

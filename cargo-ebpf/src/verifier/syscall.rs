@@ -180,7 +180,11 @@ pub(super) struct LogBuffer<'a> {
 impl LogBuffer<'_> {
     /// Nothing is written.
     pub(super) fn none() -> Self {
-        Self { level: 0, bytes: &mut [], true_size: 0 }
+        Self {
+            level: 0,
+            bytes: &mut [],
+            true_size: 0,
+        }
     }
 }
 

@@ -43,11 +43,11 @@ pub(super) fn find(btf: &[u8], kind: Kind, name: &str) -> Option<u32> {
 /// How many bytes follow a type of this kind with `count` members.
 fn data_length(kind: usize, count: usize) -> Option<usize> {
     Some(match kind {
-        1 | 14 | 17 => 4,            // INT, VAR, DECL_TAG
-        3 => 12,                     // ARRAY
+        1 | 14 | 17 => 4,              // INT, VAR, DECL_TAG
+        3 => 12,                       // ARRAY
         4 | 5 | 15 | 19 => count * 12, // STRUCT, UNION, DATASEC, ENUM64
-        6 | 13 => count * 8,         // ENUM, FUNC_PROTO
-        2 | 7..=12 | 16 | 18 => 0,   // PTR, FWD, TYPEDEF, modifiers, FUNC, FLOAT, TYPE_TAG
+        6 | 13 => count * 8,           // ENUM, FUNC_PROTO
+        2 | 7..=12 | 16 | 18 => 0,     // PTR, FWD, TYPEDEF, modifiers, FUNC, FLOAT, TYPE_TAG
         _ => return None,
     })
 }

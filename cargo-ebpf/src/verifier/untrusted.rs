@@ -39,7 +39,10 @@ mod tests {
 
     #[test]
     fn no_escape_sequence_passes() {
-        assert_eq!(printable("a\u{1b}[31mb\r\u{9b}c\td\n"), "a\\u{1b}[31mb\\u{d}\\u{9b}c\td\n");
+        assert_eq!(
+            printable("a\u{1b}[31mb\r\u{9b}c\td\n"),
+            "a\\u{1b}[31mb\\u{d}\\u{9b}c\td\n"
+        );
         assert_eq!(printable("x\u{202e}gnp.exe"), "x\\u{202e}gnp.exe");
     }
 

@@ -69,17 +69,6 @@ impl Verdict {
             Self::NoRights(_) => "no rights",
         }
     }
-
-    /// Why the program was not accepted.
-    pub fn finding(&self) -> Option<&Finding> {
-        match self {
-            Self::Accepted => None,
-            Self::Refused(rejection) => Some(&rejection.finding),
-            Self::Unsupported(finding) | Self::NotTried(finding) | Self::NoRights(finding) => {
-                Some(finding)
-            }
-        }
-    }
 }
 
 /// Why the verifier refused a program.

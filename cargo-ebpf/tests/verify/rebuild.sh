@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the objects in objects/ again from their sources. Needs what `cargo xtask
 # setup` makes (eval "$(cargo xtask env)" puts it into the environment), and
-# llvm-strip and llc on PATH.
+# LLVM's llvm-strip, opt and llc (15 or newer) on PATH.
 set -eu
 cd "$(dirname "$0")"
 sources=$(rustc --print sysroot)/lib/rustlib/src/rust
@@ -21,4 +21,9 @@ for source in programs/src/bin/*.rs; do
     name=$(basename "$source" .rs)
     llvm-strip --strip-debug "$release/$name" -o "objects/$name.o"
 done
-llc -march=bpfel -filetype=obj plain.ll -o objects/plain.o
+# As clang -O2 -g -target bpf would, had it been there to read the C.
+for source in *.ll; do
+    name=$(basename "$source" .ll)
+    opt -O2 "$source" | llc -march=bpfel -filetype=obj -o "objects/$name.o"
+    llvm-strip --strip-debug "objects/$name.o"
+done
