@@ -1,1 +1,3 @@
 //! This machine: the only spawner of programs, and what the running kernel offers.
+
+pub mod kernel;

@@ -4,7 +4,7 @@
 pub mod human;
 pub mod inspect;
 pub mod json;
-mod listing;
+pub mod verify;
 
 use ebpf_build::Result;
 use serde::Serialize;
