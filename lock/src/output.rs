@@ -68,9 +68,7 @@ impl Output {
                     Ok(()) => Ok(()),
                 }
             }
-            Self::File(path) => {
-                replace(path, report).map_err(|cause| Error::write(path, &cause))
-            }
+            Self::File(path) => replace(path, report).map_err(|cause| Error::write(path, &cause)),
             Self::Special(path) => OpenOptions::new()
                 .write(true)
                 .open(path)
@@ -122,7 +120,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report");
         fs::write(&path, "old").unwrap();
-        Output::prepare(Some(path.clone())).unwrap().write("new").unwrap();
+        Output::prepare(Some(path.clone()))
+            .unwrap()
+            .write("new")
+            .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -138,7 +139,10 @@ mod tests {
     fn a_missing_folder_and_a_folder_are_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("no").join("report");
-        assert_eq!(Output::prepare(Some(missing)).unwrap_err().code(), "not-found");
+        assert_eq!(
+            Output::prepare(Some(missing)).unwrap_err().code(),
+            "not-found"
+        );
         let error = Output::prepare(Some(folder.path().to_owned())).unwrap_err();
         assert_eq!(error.code(), "is-a-folder");
     }

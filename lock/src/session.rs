@@ -99,7 +99,11 @@ impl Session {
     }
 
     /// Waits for the end.
-    pub(crate) fn wait(&self, duration: Option<Duration>, mut command: Option<&mut Running>) -> End {
+    pub(crate) fn wait(
+        &self,
+        duration: Option<Duration>,
+        mut command: Option<&mut Running>,
+    ) -> End {
         let deadline = duration.and_then(|duration| Instant::now().checked_add(duration));
         loop {
             match self.next(deadline) {
@@ -139,7 +143,10 @@ impl Session {
         let Some(deadline) = deadline else {
             return self.events.recv().ok();
         };
-        match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match self
+            .events
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
             Ok(event) => Some(event),
             // This session has a sender itself.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,

@@ -85,9 +85,12 @@ pub(crate) fn run(arguments: cli::Record) -> Result<ExitCode> {
     let snapshot = live::read(&detached, request.scope)?;
     drop(detached);
     let ranking = rank(aggregate(&snapshot));
-    request
-        .output
-        .write(&report(&snapshot, &ranking, request.format, &request.output)?)?;
+    request.output.write(&report(
+        &snapshot,
+        &ranking,
+        request.format,
+        &request.output,
+    )?)?;
     finish(&session, command, end)
 }
 
@@ -115,10 +118,13 @@ fn finish(session: &Session, command: Option<Running>, end: End) -> Result<ExitC
         && !session.end_command(&mut command, end)
     {
         let pid = command.pid();
-        Error::new("command-left", format!("the command is still running as process {pid}"))
-            .because("it did not end when it was asked to")
-            .fix(format!("kill -KILL {pid}"))
-            .tell();
+        Error::new(
+            "command-left",
+            format!("the command is still running as process {pid}"),
+        )
+        .because("it did not end when it was asked to")
+        .fix(format!("kill -KILL {pid}"))
+        .tell();
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -46,9 +46,7 @@ impl Loaded {
             let link = program
                 .attach()
                 .and_then(|id| program.take_link(id))
-                .map_err(|error| {
-                    refused(&format!("to attach {name}"), &error, denied(&error))
-                })?;
+                .map_err(|error| refused(&format!("to attach {name}"), &error, denied(&error)))?;
             links.push(link);
         }
         Ok(Attached {

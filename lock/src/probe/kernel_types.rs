@@ -155,7 +155,9 @@ impl KernelTypes {
     }
 
     fn string(&self, offset: u32) -> Option<&[u8]> {
-        let text = self.data.get(self.strings.checked_add(offset as usize)?..)?;
+        let text = self
+            .data
+            .get(self.strings.checked_add(offset as usize)?..)?;
         text.split(|&byte| byte == 0).next()
     }
 }
@@ -190,18 +192,45 @@ mod tests {
         let strings = b"\0outer\0a\0b\0c\0alias\0";
         let words: &[u32] = &[
             // 1: int
-            0, kind::INT << 24, 4, 32,
+            0,
+            kind::INT << 24,
+            4,
+            32,
             // 2: anonymous struct { a, b }
-            0, (kind::STRUCT << 24) | 2, 8, 7, 1, 0, 9, 1, 32,
+            0,
+            (kind::STRUCT << 24) | 2,
+            8,
+            7,
+            1,
+            0,
+            9,
+            1,
+            32,
             // 3: struct outer, with sizes of bit fields in the offsets
-            1, (1 << 31) | (kind::STRUCT << 24) | 2, 16, 0, 2, 64, 11, 1, (3 << 24) | 129,
+            1,
+            (1 << 31) | (kind::STRUCT << 24) | 2,
+            16,
+            0,
+            2,
+            64,
+            11,
+            1,
+            (3 << 24) | 129,
             // 4: typedef
-            13, kind::TYPEDEF << 24, 3,
+            13,
+            kind::TYPEDEF << 24,
+            3,
         ];
         let types: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let mut data = 0xeb9f_u16.to_ne_bytes().to_vec();
         data.extend([1, 0]);
-        for word in [24, 0, types.len() as u32, types.len() as u32, strings.len() as u32] {
+        for word in [
+            24,
+            0,
+            types.len() as u32,
+            types.len() as u32,
+            strings.len() as u32,
+        ] {
             data.extend(word.to_ne_bytes());
         }
         data.extend(types);

@@ -348,6 +348,9 @@ pub(crate) mod tests {
     fn a_snapshot_survives_its_way_over_a_disk() {
         let snapshot = snapshot();
         let text = serde_json::to_string(&snapshot).expect("plain data");
-        assert_eq!(serde_json::from_str::<Snapshot>(&text).expect("the same"), snapshot);
+        assert_eq!(
+            serde_json::from_str::<Snapshot>(&text).expect("the same"),
+            snapshot
+        );
     }
 }

@@ -56,7 +56,11 @@ mod tests {
     #[test]
     fn the_longest_total_comes_first() {
         let ranking = rank(aggregate(&snapshot()));
-        let totals: Vec<_> = ranking.sites.iter().map(|(_, waits)| waits.total_ns).collect();
+        let totals: Vec<_> = ranking
+            .sites
+            .iter()
+            .map(|(_, waits)| waits.total_ns)
+            .collect();
         assert_eq!(totals, [42_000_000, 7_000, 450]);
         assert_eq!(ranking.not_acquired.len(), 1);
         assert_eq!(ranking.still_waiting.len(), 1);

@@ -68,7 +68,11 @@ where
 }
 
 fn unreadable(name: &str, error: &MapError) -> Error {
-    Error::new("unreadable-map", format!("the map {name} could not be read")).because_of(error)
+    Error::new(
+        "unreadable-map",
+        format!("the map {name} could not be read"),
+    )
+    .because_of(error)
 }
 
 fn read_counts(ebpf: &Ebpf) -> Result<Counts> {

@@ -84,7 +84,11 @@ fn names(return_addresses: &BTreeSet<u64>) -> Result<BTreeMap<u64, String>, Stri
 /// Whether addresses in kallsyms are real: they are all zero for those who may not know.
 fn shows_addresses() -> io::Result<bool> {
     for line in BufReader::new(File::open(KALLSYMS)?).lines().take(64) {
-        if line?.bytes().take_while(|&byte| byte != b' ').any(|digit| digit != b'0') {
+        if line?
+            .bytes()
+            .take_while(|&byte| byte != b' ')
+            .any(|digit| digit != b'0')
+        {
             return Ok(true);
         }
     }

@@ -256,7 +256,10 @@ mod tests {
 
     #[test]
     fn a_nameless_caller_is_one_and_no_caller_is_none() {
-        assert_eq!(caller(&[Some("bpf_trace_run2"), Some("down"), None]), Some(2));
+        assert_eq!(
+            caller(&[Some("bpf_trace_run2"), Some("down"), None]),
+            Some(2)
+        );
         assert_eq!(caller(&[Some("bpf_trace_run2"), Some("down")]), None);
         assert_eq!(caller(&[]), None);
         assert_eq!(caller(&[None, None]), Some(0));

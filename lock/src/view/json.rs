@@ -154,8 +154,9 @@ pub(crate) fn report(snapshot: &Snapshot, ranking: &Ranking) -> Result<String> {
 
 /// Writes any document, with a line break at its end.
 pub(crate) fn document(content: &impl Serialize) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(content)
-        .map_err(|error| Error::new("json", "the report could not be written as JSON").because_of(&error))?;
+    let mut text = serde_json::to_string_pretty(content).map_err(|error| {
+        Error::new("json", "the report could not be written as JSON").because_of(&error)
+    })?;
     text.push('\n');
     Ok(text)
 }

@@ -56,14 +56,12 @@ fn write_report(
 
 fn write_sites(text: &mut String, ranking: &Ranking, columns: Option<u16>) -> fmt::Result {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["type", "waits", "total", "average", "max", "caller"].map(|title| {
-            match title {
-                "type" | "caller" => Cell::new(title),
-                _ => Cell::new(title).set_alignment(CellAlignment::Right),
-            }
-        }));
+    table.load_style(presets::NOTHING).set_header(
+        ["type", "waits", "total", "average", "max", "caller"].map(|title| match title {
+            "type" | "caller" => Cell::new(title),
+            _ => Cell::new(title).set_alignment(CellAlignment::Right),
+        }),
+    );
     match columns {
         Some(columns) => table
             .set_content_arrangement(ContentArrangement::Dynamic)
@@ -115,7 +113,11 @@ fn write_not_acquired(text: &mut String, ranking: &Ranking) -> fmt::Result {
             )
         })
         .collect();
-    writeln!(text, "Not acquired, and not in the table: {}.", list.join(", "))
+    writeln!(
+        text,
+        "Not acquired, and not in the table: {}.",
+        list.join(", ")
+    )
 }
 
 fn write_still_waiting(text: &mut String, ranking: &Ranking) -> fmt::Result {
@@ -152,11 +154,19 @@ fn write_losses(text: &mut String, snapshot: &Snapshot, ranking: &Ranking) -> fm
         }
     }
     if counts.children_not_followed > 0 {
-        lost.push(plural(counts.children_not_followed, "child process, not followed"));
+        lost.push(plural(
+            counts.children_not_followed,
+            "child process, not followed",
+        ));
     }
     match lost.as_slice() {
         [] => writeln!(text, "Events lost: none of {}.", counts.begins)?,
-        lost => writeln!(text, "Events lost of {}: {}.", counts.begins, lost.join(", "))?,
+        lost => writeln!(
+            text,
+            "Events lost of {}: {}.",
+            counts.begins,
+            lost.join(", ")
+        )?,
     }
     let stacks = causes(&counts.stack_lost.causes());
     if !stacks.is_empty() {
@@ -198,7 +208,11 @@ fn causes(causes: &[(&str, u64)]) -> Vec<String> {
 }
 
 fn write_hooks(text: &mut String, snapshot: &Snapshot) -> fmt::Result {
-    let names: Vec<&str> = snapshot.hooks.iter().map(|hook| hook.name.as_str()).collect();
+    let names: Vec<&str> = snapshot
+        .hooks
+        .iter()
+        .map(|hook| hook.name.as_str())
+        .collect();
     writeln!(
         text,
         "Hooks: the BTF tracepoints {} of Linux {}. They do not see:",
@@ -270,14 +284,21 @@ mod tests {
         let mut snapshot = snapshot();
         let one = snapshot.ended[2];
         for number in 0..30_u32 {
-            snapshot.functions.insert(0x1000 + u64::from(number), format!("function_{number}"));
-            snapshot.stacks.insert(100 + number, vec![0x110, 0x1000 + u64::from(number)]);
+            snapshot
+                .functions
+                .insert(0x1000 + u64::from(number), format!("function_{number}"));
+            snapshot
+                .stacks
+                .insert(100 + number, vec![0x110, 0x1000 + u64::from(number)]);
             snapshot.ended.push(crate::profile::snapshot::Ended {
                 stack: Some(100 + number),
                 ..one
             });
         }
         let shown = shown(&snapshot, None);
-        assert!(shown.contains("and 8 more rows with 99 waits, 49.5 µs (all"), "{shown}");
+        assert!(
+            shown.contains("and 8 more rows with 99 waits, 49.5 µs (all"),
+            "{shown}"
+        );
     }
 }

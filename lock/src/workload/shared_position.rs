@@ -110,7 +110,9 @@ impl Truth {
 }
 
 fn failed(doing: &str) -> impl Fn(io::Error) -> Error + '_ {
-    move |error| Error::new("workload", format!("the workload could not {doing}")).because_of(&error)
+    move |error| {
+        Error::new("workload", format!("the workload could not {doing}")).because_of(&error)
+    }
 }
 
 /// Holds the mutex once a round, and says how often.
@@ -235,7 +237,13 @@ fn memory_file() -> io::Result<File> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: just opened, and nobody else's.
-    Ok(unsafe { File::from_raw_fd(fd) })
+    let file = unsafe { File::from_raw_fd(fd) };
+    // memfd_create makes a file whose position has no mutex (no FMODE_ATOMIC_POS). The
+    // same file, opened as any other, has it.
+    File::options()
+        .read(true)
+        .write(true)
+        .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// Keeps this thread, and those that it starts, on the CPU that it runs on.
@@ -271,7 +279,10 @@ mod tests {
         // The affinity stays with this thread.
         let truth = thread::spawn(move || run(&plan)).join().unwrap().unwrap();
         assert!(truth.rounds > 3, "{truth:?}");
-        assert_eq!(truth.waits + truth.too_late + truth.unsure, truth.rounds * 3);
+        assert_eq!(
+            truth.waits + truth.too_late + truth.unsure,
+            truth.rounds * 3
+        );
         assert!(truth.waits > truth.rounds, "{truth:?}");
         assert!(truth.max_ns <= truth.total_ns, "{truth:?}");
     }
