@@ -141,11 +141,6 @@ impl StackLost {
             ("too many rows", table_full),
         ]
     }
-
-    /// All of them.
-    pub(crate) fn total(&self) -> u64 {
-        self.causes().iter().map(|(_, count)| count).sum()
-    }
 }
 
 /// Waits of one lock type with one stack that ended.
