@@ -16,30 +16,34 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     after_help = "Exit codes: 0 fine; 1 something was found or failed; 2 wrong usage; 130 interrupted.\n\
                   Example: cargo ebpf run"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
     /// Options that every command takes.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
 }
 
 /// Options that every command takes.
-#[derive(Debug, Clone, Args)]
-pub struct Global {
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
     /// How the result is written to stdout: for people, or as one JSON document
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    pub(crate) format: Format,
     /// The Cargo.toml of the project (default: the one of this folder or above)
     #[arg(long, global = true, value_name = "PATH")]
-    pub manifest_path: Option<PathBuf>,
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Print each program before it is run
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 /// Output formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
     /// Text and tables
+    #[default]
     Human,
     /// One versioned JSON document, alone on stdout
     Json,
@@ -47,7 +51,7 @@ pub enum Format {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make this machine able to build: compiler sources and a matching linker
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
@@ -79,32 +83,33 @@ pub enum Command {
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Print what would be done, and do nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
-pub struct Build {
+pub(crate) struct Build {
     /// Whether the copy in target/ebpf/ keeps DWARF (for disassembly with source) or drops it (for embedding)
     #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
-    pub debug_info: DebugInfo,
-    /// The BPF target: bpfel-unknown-none or bpfeb-unknown-none
-    #[arg(long, value_name = "TRIPLE", default_value_t)]
-    pub target: ebpf_build::Target,
+    pub(crate) debug_info: DebugInfo,
+    /// The BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: the one in the
+    /// crate's .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<ebpf_build::Target>,
     /// The instruction set version, v1 to v4 (default: the compiler's)
     #[arg(long, value_name = "VERSION")]
-    pub cpu: Option<ebpf_build::Cpu>,
+    pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat a warning with this code as an error (may be repeated)
     #[arg(long, value_name = "CODE")]
-    pub deny: Vec<String>,
+    pub(crate) deny: Vec<String>,
 }
 
 /// What happens to DWARF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DebugInfo {
+pub(crate) enum DebugInfo {
     /// Keep it
     Keep,
     /// Remove it
@@ -113,44 +118,44 @@ pub enum DebugInfo {
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
-pub struct Inspect {
+pub(crate) struct Inspect {
     /// A BPF object file, made from Rust or C
-    pub object: PathBuf,
+    pub(crate) object: PathBuf,
     /// Also disassemble, with source lines between the instructions
     #[arg(long)]
-    pub disasm: bool,
+    pub(crate) disasm: bool,
 }
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// Object files (default: build the project's crates and take their objects)
-    pub objects: Vec<PathBuf>,
+    pub(crate) objects: Vec<PathBuf>,
     /// Also have bpftool (libbpf) load each object
     #[arg(long)]
-    pub bpftool: bool,
+    pub(crate) bpftool: bool,
 }
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// Arguments for the loader (default: the project's demonstration)
     #[arg(last = true, value_name = "ARGS")]
-    pub args: Vec<std::ffi::OsString>,
+    pub(crate) args: Vec<std::ffi::OsString>,
 }
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]
-pub struct Test {
+pub(crate) struct Test {
     /// Arguments for `cargo test`
     #[arg(last = true, value_name = "ARGS")]
-    pub args: Vec<std::ffi::OsString>,
+    pub(crate) args: Vec<std::ffi::OsString>,
 }
 
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
-pub struct Clean {
+pub(crate) struct Clean {
     /// Also remove the linkers in the user's cache folder
     #[arg(long)]
-    pub toolchain: bool,
+    pub(crate) toolchain: bool,
 }

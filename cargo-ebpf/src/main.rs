@@ -3,11 +3,18 @@
 
 mod cli;
 mod command;
+mod doctor;
 mod host;
+mod interrupt;
 mod object;
 mod object_file;
 mod outcome;
+mod packages;
+mod progress;
+mod project;
 mod report;
+mod setup;
+mod test_log;
 mod verifier;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -22,15 +29,16 @@ use crate::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
-    match run(&cli) {
+    // What a signal broke off ends in an error of some kind; the signal is its cause.
+    match run(&cli).map_err(|error| interrupt::check().err().unwrap_or(error)) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             if cli.global.format == Format::Json {
                 // The error still goes to stderr when stdout is gone.
                 let _ = report::json::write_error(&error);
             }
-            report::human::tell(error.finding());
-            ExitCode::FAILURE
+            report::human::tell_error(&error);
+            Outcome::of_error(&error).into()
         }
     }
 }
@@ -45,6 +53,7 @@ fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn run(cli: &Cli) -> Result<Outcome> {
+    interrupt::watch()?;
     let global = &cli.global;
     match &cli.command {
         Command::Setup(request) => command::setup::run(request, global),

@@ -1,13 +1,134 @@
-//! `clean`.
+//! `clean`: removes what the pipeline made, and nothing else.
 
-use ebpf_build::{Error, Result};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use ebpf_build::{Error, Result, linker};
+use indicatif::HumanBytes;
+use serde::Serialize;
 
 use crate::{
     cli::{self, Global},
     outcome::Outcome,
+    project::Project,
+    report::{self, Report},
 };
 
+#[derive(Debug, Serialize)]
+struct Cleaned {
+    removed: Vec<Removed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Removed {
+    path: PathBuf,
+    bytes: u64,
+}
+
 /// Runs the command.
-pub fn run(_request: &cli::Clean, _global: &Global) -> Result<Outcome> {
-    Err(Error::new("unfinished", "clean is not written yet"))
+pub(crate) fn run(request: &cli::Clean, global: &Global) -> Result<Outcome> {
+    let project = Project::find(global)?;
+    let mut folders = vec![project.objects_dir()];
+    // A crate in the workspace shares the workspace's target folder, where only the
+    // native side is left to clean: that is `cargo clean`'s.
+    let apart = project
+        .ebpf_crates
+        .iter()
+        .filter(|ebpf| !ebpf.member || ebpf.dir == project.root);
+    folders.extend(apart.map(|ebpf| ebpf.dir.join("target")));
+    if request.toolchain {
+        folders.push(linker::cache_dir()?);
+    }
+    let mut removed = Vec::new();
+    for path in folders {
+        if let Some(bytes) = remove(&path)? {
+            removed.push(Removed { path, bytes });
+        }
+    }
+    report::write(&Cleaned { removed }, global.format)?;
+    Ok(Outcome::Fine)
+}
+
+/// Removes a folder and says how much was in it; `None` when it is not there. A link
+/// in its place is only unlinked: what it points to is not ours.
+fn remove(path: &Path) -> Result<Option<u64>> {
+    let failed = |cause: &io::Error| Error::io("remove", path, cause);
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(failed(&cause)),
+    };
+    let bytes = size(path);
+    if metadata.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+    .map_err(|cause| failed(&cause))?;
+    Ok(Some(bytes))
+}
+
+/// Bytes of all files below `path`, links not followed. What cannot be read counts
+/// nothing; removing it will say why.
+fn size(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| size(&entry.path()))
+            .sum(),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    }
+}
+
+impl Report for Cleaned {
+    fn human(&self) -> String {
+        if self.removed.is_empty() {
+            return "nothing to remove".to_owned();
+        }
+        let lines: Vec<String> = self
+            .removed
+            .iter()
+            .map(|removed| {
+                format!(
+                    "removed {} ({})",
+                    removed.path.display(),
+                    HumanBytes(removed.bytes)
+                )
+            })
+            .collect();
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_unlinked_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        fs::create_dir(&kept).unwrap();
+        fs::write(kept.join("file"), "12345").unwrap();
+        let link = folder.path().join("target");
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        assert!(remove(&link).unwrap().is_some());
+        assert!(!link.exists() && kept.join("file").exists());
+    }
+
+    #[test]
+    fn what_is_removed_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        fs::create_dir_all(target.join("deep")).unwrap();
+        fs::write(target.join("deep/file"), [0; 1000]).unwrap();
+        fs::write(target.join("file"), [0; 24]).unwrap();
+        assert_eq!(remove(&target).unwrap(), Some(1024));
+        assert_eq!(remove(&target).unwrap(), None);
+    }
 }

@@ -1,10 +1,72 @@
-//! `doctor`.
+//! `doctor`: what is well and what is not, each failure with its fix.
 
-use ebpf_build::{Error, Result};
+use ebpf_build::{Result, Severity};
+use serde::Serialize;
 
-use crate::{cli::Global, outcome::Outcome};
+use crate::{
+    cli::Global,
+    doctor::{self, Group},
+    outcome::Outcome,
+    report::{self, Report, human},
+};
+
+#[derive(Debug, Serialize)]
+struct Examined {
+    /// Whether `cargo ebpf build` can work here.
+    can_build: bool,
+    fine: usize,
+    warnings: usize,
+    errors: usize,
+    groups: Vec<Group>,
+}
 
 /// Runs the command.
-pub fn run(_global: &Global) -> Result<Outcome> {
-    Err(Error::new("unfinished", "doctor is not written yet"))
+pub(crate) fn run(global: &Global) -> Result<Outcome> {
+    let examined = sum_up(doctor::examine(global));
+    report::write(&examined, global.format)?;
+    Ok(if examined.can_build {
+        Outcome::Fine
+    } else {
+        Outcome::Found
+    })
+}
+
+fn sum_up(groups: Vec<Group>) -> Examined {
+    let count = |severity: Severity| {
+        let findings = groups.iter().flat_map(|group| &group.findings);
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    let errors = count(Severity::Error);
+    Examined {
+        can_build: errors == 0,
+        fine: count(Severity::Fine),
+        warnings: count(Severity::Warning),
+        errors,
+        groups,
+    }
+}
+
+impl Report for Examined {
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for Group { group, findings } in &self.groups {
+            text += group;
+            for finding in findings {
+                text += "\n  ";
+                text += &human::finding(finding).replace('\n', "\n  ");
+            }
+            text += "\n\n";
+        }
+        let verdict = if self.can_build {
+            "eBPF crates can be built here"
+        } else {
+            "eBPF crates cannot be built here yet"
+        };
+        text + &format!(
+            "{} fine, {} warnings, {} errors: {verdict}",
+            self.fine, self.warnings, self.errors
+        )
+    }
 }

@@ -1,13 +1,200 @@
-//! `run`.
+//! `run`: from whatever state the machine is in to the running loader.
 
-use ebpf_build::{Error, Result};
-
-use crate::{
-    cli::{self, Global},
-    outcome::Outcome,
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
 };
 
+use cargo_metadata::Message;
+use ebpf_build::{Error, Result};
+use serde::Serialize;
+
+use crate::{
+    cli::{self, DebugInfo, Format, Global},
+    command::build::{self, Built},
+    host::{
+        process::{Destination, Process, ending, exit_code},
+        root::Root,
+    },
+    outcome::Outcome,
+    progress::Display,
+    project::{Loader, Project},
+    report::{self, Report},
+    setup,
+};
+
+/// What the loader did, as JSON. For people it speaks for itself.
+#[derive(Debug, Serialize)]
+struct Ran {
+    loader: PathBuf,
+    arguments: Vec<String>,
+    exit_code: u8,
+    #[serde(flatten)]
+    built: Built,
+}
+
 /// Runs the command.
-pub fn run(_request: &cli::Run, _global: &Global) -> Result<Outcome> {
-    Err(Error::new("unfinished", "run is not written yet"))
+pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
+    let project = Project::find(global)?;
+    project.ebpf_crates()?;
+    let loader = project.loader()?;
+
+    let (ready, _steps) = setup::prepare(global, &Display::new())?;
+    let built = build::build_all(
+        &project,
+        &for_this_machine(),
+        &ready.toolchain,
+        &ready.linker,
+    )?;
+    for object in &built.objects {
+        report::human::note(&object.line());
+    }
+    if let Outcome::Found = verify(&built, global)? {
+        return Ok(Outcome::Found);
+    }
+    let program = build_loader(&project, &loader, global)?;
+    let arguments = arguments(request, &loader, &program);
+    start(program, arguments, built, global)
+}
+
+/// How objects are built for the kernel that runs here.
+pub(crate) fn for_this_machine() -> cli::Build {
+    cli::Build {
+        debug_info: DebugInfo::Keep,
+        target: None,
+        cpu: None,
+        deny: Vec::new(),
+    }
+}
+
+/// Has the running kernel verify the objects.
+fn verify(_built: &Built, _global: &Global) -> Result<Outcome> {
+    // SEAM: command::verify goes here, with its report on stderr.
+    Ok(Outcome::Fine)
+}
+
+/// Builds the loader for the host, with the user's own cargo and settings.
+fn build_loader(project: &Project, loader: &Loader, global: &Global) -> Result<PathBuf> {
+    let mut program = None;
+    let status = Process::cargo(global)
+        .args(["build", "--release", "--package", &loader.package, "--bin", &loader.binary])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(&project.root)
+        // A loader without its object would be built well and run badly.
+        .env(ebpf_build::REQUIRED, "1")
+        .each_line(|line| {
+            if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
+                && artifact.target.name == loader.binary
+                && let Some(executable) = artifact.executable
+            {
+                program = Some(executable.into_std_path_buf());
+            }
+            Ok(())
+        })?;
+    match program {
+        Some(program) if status.success() => Ok(program),
+        _ => Err(Error::new(
+            "loader-failed",
+            format!("the loader {} was not built", loader.package),
+        )
+        .because(format!(
+            "cargo ended with {}; its own words stand above",
+            ending(status)
+        ))
+        .fix("mend what they name, then run the same command again")),
+    }
+}
+
+/// The user's arguments, else the project's demonstration.
+fn arguments(request: &cli::Run, loader: &Loader, program: &Path) -> Vec<OsString> {
+    if !request.args.is_empty() {
+        return request.args.clone();
+    }
+    let program = program.to_string_lossy();
+    let demo = loader.demo.iter();
+    demo.map(|argument| argument.replace("{loader}", &program).into())
+        .collect()
+}
+
+/// Runs the loader in the user's folder: the paths that she gave are relative to it.
+fn start(
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    built: Built,
+    global: &Global,
+) -> Result<Outcome> {
+    let root = Root::find(global).map_err(|error| {
+        let sudo = Process::new("sudo", global)
+            .args([&program])
+            .args(&arguments);
+        error.fix(sudo.line())
+    })?;
+    let process = match root.prefix().split_first() {
+        None => Process::new(&program, global).args(&arguments),
+        Some((sudo, options)) => Process::new(sudo, global)
+            .args(options)
+            .args([&program])
+            .args(&arguments)
+            .announced(),
+    };
+    let stdout = match global.format {
+        Format::Human => Destination::Stdout,
+        Format::Json => Destination::Stderr,
+    };
+    let exit_code = exit_code(process.hand_over(stdout)?);
+    if global.format == Format::Json {
+        let ran = Ran {
+            arguments: arguments
+                .iter()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            loader: program,
+            exit_code,
+            built,
+        };
+        report::write(&ran, global.format)?;
+    }
+    Ok(Outcome::Child(exit_code))
+}
+
+impl Report for Ran {
+    fn human(&self) -> String {
+        format!("the loader ended with exit code {}", self.exit_code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loader() -> Loader {
+        Loader {
+            package: "watch".to_owned(),
+            binary: "watch".to_owned(),
+            dir: "/watch".into(),
+            demo: ["record", "--", "{loader}", "workload"]
+                .map(str::to_owned)
+                .into(),
+        }
+    }
+
+    #[test]
+    fn the_demonstration_may_run_the_loader_itself() {
+        let request = cli::Run { args: Vec::new() };
+        assert_eq!(
+            arguments(&request, &loader(), "/out/watch".as_ref()),
+            ["record", "--", "/out/watch", "workload"]
+        );
+    }
+
+    #[test]
+    fn the_users_arguments_go_through_untouched() {
+        let request = cli::Run {
+            args: vec!["{loader}".into()],
+        };
+        assert_eq!(
+            arguments(&request, &loader(), "/out/watch".as_ref()),
+            ["{loader}"]
+        );
+    }
 }

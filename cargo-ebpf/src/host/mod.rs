@@ -1,3 +1,5 @@
 //! This machine: the only spawner of programs, and what the running kernel offers.
 
-pub mod kernel;
+pub(crate) mod environment;
+pub(crate) mod process;
+pub(crate) mod root;

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use ebpf_build::{Finding, Result, Severity};
+use ebpf_build::{Error, Finding, Result, Severity};
 
 use super::{Report, json::check_written};
+use crate::interrupt;
 
 /// Writes `report` as text to stdout. Colour is stripped where it is not wanted.
 pub(super) fn write(report: &impl Report) -> Result<()> {
@@ -49,4 +50,23 @@ pub fn tell(found: &Finding) {
         "{}",
         finding(found)
     );
+}
+
+/// Shows the error that ended a command on stderr.
+pub(crate) fn tell_error(error: &Error) {
+    if error.code() == interrupt::CODE {
+        // No fault of anything: said without the looks of one.
+        let _ = writeln!(
+            anstream::stderr(),
+            "interrupted: {}",
+            error.finding().message
+        );
+    } else {
+        tell(error.finding());
+    }
+}
+
+/// Shows a line on stderr: something on the way, not the result.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -1,0 +1,241 @@
+//! Whether the project keeps its eBPF crates and its native side apart.
+
+use std::env;
+
+use ebpf_build::{Finding, Result, Target, settings};
+
+use super::only_a_warning;
+use crate::{
+    cli::Global,
+    project::{CargoConfig, EbpfCrate, Project, configs_of},
+};
+
+/// The checks of this group.
+pub(super) fn check(global: &Global) -> Vec<Finding> {
+    let project = match Project::find(global) {
+        Ok(project) => project,
+        // The machine can be examined anywhere.
+        Err(error) if error.code() == "project-missing" => {
+            return vec![only_a_warning(error.finding().clone())];
+        }
+        Err(error) => return vec![error.finding().clone()],
+    };
+    let mut findings = vec![match project.ebpf_crates() {
+        Ok(crates) => Finding::fine("project", describe(&project, crates)),
+        Err(error) => error.finding().clone(),
+    }];
+    for ebpf in &project.ebpf_crates {
+        findings.extend(or_its_error(ebpf_crate(&project, ebpf)));
+    }
+    findings.extend(or_its_error(root_config(&project)));
+    findings.extend(or_its_error(loader(&project)));
+    findings
+}
+
+fn or_its_error(findings: Result<Vec<Finding>>) -> Vec<Finding> {
+    findings.unwrap_or_else(|error| vec![error.finding().clone()])
+}
+
+fn describe(project: &Project, crates: &[EbpfCrate]) -> String {
+    let names: Vec<&str> = crates.iter().map(|ebpf| ebpf.name.as_str()).collect();
+    format!(
+        "{} has the eBPF crates {}",
+        project.root.display(),
+        names.join(", ")
+    )
+}
+
+/// A crate's own config, its flags, and its place.
+fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
+    let settings = settings::read(&ebpf.dir)?;
+    let target = settings.target.unwrap_or_default();
+    let name = &ebpf.name;
+    let mut findings = Vec::new();
+
+    let Some(file) = &settings.file else {
+        return Ok(vec![
+            Finding::warning(
+                "config-missing",
+                format!("{name} has no .cargo/config.toml"),
+            )
+            .because("cargo ebpf passes what is missing; a cargo build by hand does not")
+            .fix(whole_config(ebpf, target)),
+        ]);
+    };
+    findings.push(match settings.target {
+        Some(target) => Finding::fine(
+            "config",
+            format!("{name} is built for {target} by its own config"),
+        ),
+        None => Finding::warning(
+            "target-missing",
+            format!("{name}'s config names no BPF target"),
+        )
+        .at(file, None)
+        .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
+    });
+    if settings.linker.as_deref() == Some("bpf-linker") {
+        findings.push(Finding::fine(
+            "config-linker",
+            format!("{name} is linked by bpf-linker"),
+        ));
+    } else {
+        let found = settings.linker.as_deref().unwrap_or("no linker");
+        findings.push(
+            Finding::warning("config-linker", format!("{name}'s config names {found}"))
+                .because("a cargo build by hand would not use bpf-linker")
+                .at(file, None)
+                .fix(format!(
+                    "set below [target.{target}]:\nlinker = \"bpf-linker\""
+                )),
+        );
+    }
+
+    let missing = settings.missing(target);
+    if missing.is_empty() {
+        findings.push(Finding::fine("flags", format!("{name} has all rustflags")));
+    }
+    findings.extend(missing.iter().map(|flag| {
+        Finding::warning(
+            "flag-missing",
+            format!("{name} lacks the rustflag -C {}", flag.assignment()),
+        )
+        .because(format!(
+            "{}; cargo ebpf passes it, a build by hand does not",
+            flag.reason
+        ))
+        .at(file, None)
+        .fix(format!(
+            "add to rustflags below [target.{target}]:\n\"-C\", \"{}\",",
+            flag.assignment()
+        ))
+    }));
+
+    if ebpf.dir == project.root {
+        // A project of its own: there is no workspace to keep it out of.
+    } else if ebpf.member {
+        let folder = ebpf.dir.strip_prefix(&project.root).unwrap_or(&ebpf.dir);
+        findings.push(
+            Finding::warning(
+                "ebpf-crate-in-workspace",
+                format!("{name} is a member of the workspace"),
+            )
+            .because("a plain cargo build of the workspace tries to build it for the host")
+            .at(project.root.join("Cargo.toml"), None)
+            .fix(format!(
+                "exclude = [\"{}\"] in the root Cargo.toml, and an empty [workspace] in its own",
+                folder.display()
+            )),
+        );
+    } else {
+        findings.push(Finding::fine(
+            "ebpf-crate-apart",
+            format!("{name} is outside of the workspace"),
+        ));
+    }
+    Ok(findings)
+}
+
+/// The whole file, to paste.
+fn whole_config(ebpf: &EbpfCrate, target: Target) -> String {
+    let flags: Vec<String> = settings::FLAGS
+        .iter()
+        .map(|flag| format!("\"-C\", \"{}\"", flag.assignment()))
+        .collect();
+    format!(
+        "write {}:\n[build]\ntarget = \"{target}\"\n[target.{target}]\n\
+         linker = \"bpf-linker\"\nrustflags = [{}]",
+        ebpf.dir.join(".cargo/config.toml").display(),
+        flags.join(", ")
+    )
+}
+
+/// Nothing about BPF where the native side would see it: at the root, above it, or in
+/// CARGO_HOME.
+fn root_config(project: &Project) -> Result<Vec<Finding>> {
+    let own = project
+        .ebpf_crates
+        .iter()
+        .any(|ebpf| ebpf.dir == project.root);
+    let configs: Vec<CargoConfig> = configs_of(&project.root)?
+        .into_iter()
+        .filter(|config| !own || !config.path.starts_with(&project.root))
+        .collect();
+    let findings: Vec<Finding> = configs.iter().filter_map(leak).collect();
+    if findings.is_empty() {
+        return Ok(vec![Finding::fine(
+            "root-config",
+            "no cargo config at the root or above speaks of BPF",
+        )]);
+    }
+    Ok(findings)
+}
+
+fn leak(config: &CargoConfig) -> Option<Finding> {
+    let file = config.path.display();
+    if let [target, ..] = config.default_bpf_targets().as_slice() {
+        return Some(
+            Finding::error(
+                "bpf-target-at-root",
+                format!("{file} builds everything for {target}"),
+            )
+            .because("cargo merges it into every build below its folder, the native ones too")
+            .at(&config.path, None)
+            .fix("move its [build] target to the eBPF crate's own .cargo/config.toml"),
+        );
+    }
+    let setting = config.bpf_setting()?;
+    Some(
+        Finding::warning(
+            "bpf-setting-at-root",
+            format!("{file} has settings for BPF: {setting}"),
+        )
+        .because("settings for one crate belong beside that crate")
+        .at(&config.path, None)
+        .fix("move them to the eBPF crate's own .cargo/config.toml"),
+    )
+}
+
+/// The native loader is there, and native.
+fn loader(project: &Project) -> Result<Vec<Finding>> {
+    let alone = project
+        .ebpf_crates
+        .iter()
+        .any(|ebpf| ebpf.dir == project.root);
+    let loader = match project.loader() {
+        Ok(loader) => loader,
+        Err(_) if alone => return Ok(Vec::new()),
+        // Objects can be built without one.
+        Err(error) => return Ok(vec![only_a_warning(error.finding().clone())]),
+    };
+    let variable = "CARGO_BUILD_TARGET";
+    if let Ok(target) = env::var(variable)
+        && target.starts_with("bpf")
+    {
+        return Ok(vec![
+            Finding::error(
+                "loader-not-native",
+                format!("{variable}={target} builds everything for BPF"),
+            )
+            .fix(format!("unset {variable}")),
+        ]);
+    }
+    let not_native = configs_of(&loader.dir)?
+        .into_iter()
+        .find(|config| !config.default_bpf_targets().is_empty());
+    Ok(vec![match not_native {
+        Some(config) => Finding::error(
+            "loader-not-native",
+            format!("the loader {} would be built for BPF", loader.package),
+        )
+        .at(&config.path, None)
+        .fix(format!(
+            "remove the BPF target from {}",
+            config.path.display()
+        )),
+        None => Finding::fine(
+            "loader-native",
+            format!("the loader {} is built for this machine", loader.package),
+        ),
+    }])
+}

@@ -1,0 +1,100 @@
+//! Whether there is a compiler with its sources, and a linker that fits it.
+
+use ebpf_build::{
+    Finding, Severity,
+    linker::{self, Linker, Origin},
+    toolchain::{self, Toolchain},
+};
+
+use super::only_a_warning;
+
+/// The checks of this group.
+pub(super) fn check() -> Vec<Finding> {
+    let survey = match toolchain::survey() {
+        Ok(survey) => survey,
+        Err(error) => return vec![error.finding().clone()],
+    };
+    let Some(chosen) = survey.chosen else {
+        let missing = Finding::error(
+            "toolchain-missing",
+            "no Rust compiler with the library sources of its own version was found",
+        );
+        let mut findings = survey.unfit;
+        findings.push(missing.fix("cargo ebpf setup"));
+        return findings;
+    };
+    let mut findings = vec![
+        Finding::fine("toolchain", describe(&chosen)),
+        Finding::fine(
+            "sources",
+            format!(
+                "its library sources, of the same version, are in {}",
+                chosen.sources().display()
+            ),
+        ),
+    ];
+    findings.extend(survey.unfit.into_iter().map(passed_over));
+    findings.extend(linkers(&chosen));
+    findings
+}
+
+fn describe(toolchain: &Toolchain) -> String {
+    let how = if toolchain.bootstrap {
+        ", with RUSTC_BOOTSTRAP=1"
+    } else {
+        ""
+    };
+    format!(
+        "rustc {} with LLVM {}: {}{how}",
+        toolchain.release,
+        toolchain.llvm,
+        toolchain.rustc.display()
+    )
+}
+
+/// With another one chosen, it is no fault that this compiler does not fit.
+fn passed_over(unfit: Finding) -> Finding {
+    Finding {
+        severity: Severity::Fine,
+        message: format!("not used: {}", unfit.message),
+        fix: None,
+        ..unfit
+    }
+}
+
+fn linkers(toolchain: &Toolchain) -> Vec<Finding> {
+    let search = match linker::search(toolchain) {
+        Ok(search) => search,
+        Err(error) => return vec![error.finding().clone()],
+    };
+    match search.linker {
+        Some(linker) => {
+            // The one on PATH is what a build by hand would take.
+            let rejected = search.rejected.into_iter().map(only_a_warning);
+            std::iter::once(proven(&linker)).chain(rejected).collect()
+        }
+        None => {
+            let missing = Finding::error(
+                "linker-missing",
+                format!("no bpf-linker that fits LLVM {} was found", toolchain.llvm),
+            );
+            let mut findings = search.rejected;
+            findings.push(missing.fix("cargo ebpf setup"));
+            findings
+        }
+    }
+}
+
+fn proven(linker: &Linker) -> Finding {
+    let origin = match linker.origin {
+        Origin::Path => "on PATH",
+        Origin::Cache => "built by setup",
+    };
+    Finding::fine(
+        "linker",
+        format!(
+            "bpf-linker has linked a probe, with BTF: {} ({origin})",
+            linker.path.display()
+        ),
+    )
+}

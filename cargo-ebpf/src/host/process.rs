@@ -1,0 +1,416 @@
+//! The only place that starts programs: how they are announced, what they inherit,
+//! and what is said when they cannot be started.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ebpf_build::{Error, Result};
+
+use super::environment;
+use crate::{cli::Global, interrupt};
+
+/// A program that is about to be run, with nothing on its stdin.
+#[derive(Debug)]
+pub(crate) struct Process {
+    command: Command,
+    announced: bool,
+    time_limit: Option<Duration>,
+}
+
+impl Process {
+    /// `program` is a path, or a name that is looked up on PATH.
+    pub(crate) fn new(program: impl AsRef<OsStr>, global: &Global) -> Self {
+        Self::from_command(Command::new(program), global)
+    }
+
+    /// For a command line that a library has put together.
+    pub(crate) fn from_command(mut command: Command, global: &Global) -> Self {
+        environment::shed(&mut command);
+        command.stdin(Stdio::null());
+        Self {
+            command,
+            announced: global.verbose,
+            time_limit: None,
+        }
+    }
+
+    /// The cargo that runs us, else the one on PATH.
+    pub(crate) fn cargo(global: &Global) -> Self {
+        Self::new(cargo(), global)
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Prints the command line before it runs, whether or not `--verbose` is given.
+    pub(crate) fn announced(mut self) -> Self {
+        self.announced = true;
+        self
+    }
+
+    /// Ends the program, and with an error, once `limit` has passed.
+    pub(crate) fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Runs it; all that it prints goes to our stderr.
+    ///
+    /// # Errors
+    /// When it cannot be started, takes too long, or a signal came.
+    pub(crate) fn run(mut self) -> Result<ExitStatus> {
+        self.command.stdout(to_stderr()?);
+        let mut child = self.spawn()?;
+        let status = self.wait(&mut child)?;
+        interrupt::check()?;
+        Ok(status)
+    }
+
+    /// Runs it in the user's place: with her stdin, and `stdout` for its stdout. A
+    /// signal is for the program to deal with, and its result is the result.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn hand_over(mut self, stdout: Destination) -> Result<ExitStatus> {
+        self.command.stdin(Stdio::inherit());
+        match stdout {
+            Destination::Stdout => self.command.stdout(Stdio::inherit()),
+            Destination::Stderr => self.command.stdout(to_stderr()?),
+        };
+        let mut child = self.spawn()?;
+        self.wait(&mut child)
+    }
+
+    /// Runs it and takes what it prints.
+    ///
+    /// # Errors
+    /// When it cannot be started, or a signal came.
+    pub(crate) fn output(mut self) -> Result<Output> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.spawn()?;
+        let output = child
+            .wait_with_output()
+            .map_err(|cause| self.lost(&cause))?;
+        interrupt::check()?;
+        Ok(output)
+    }
+
+    /// Runs it and takes its stdout when it ends well.
+    ///
+    /// # Errors
+    /// Also when it ends with another code than 0: what it said is then the cause.
+    pub(crate) fn stdout(self) -> Result<String> {
+        let line = self.line();
+        let output = self.output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(Error::new(
+            "program-failed",
+            format!("`{line}` ended with {}", ending(output.status)),
+        )
+        .because(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+
+    /// Runs it and gives each line of its stdout to `each`, as it comes. Its stderr is
+    /// ours.
+    ///
+    /// # Errors
+    /// When it cannot be started, its output cannot be read, `each` fails, or a signal
+    /// came.
+    pub(crate) fn each_line(
+        mut self,
+        mut each: impl FnMut(&str) -> Result<()>,
+    ) -> Result<ExitStatus> {
+        self.command.stdout(Stdio::piped());
+        let mut child = self.spawn()?;
+        let read = child.stdout.take().map_or(Ok(()), |stdout| {
+            let mut stdout = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while stdout
+                .read_until(b'\n', &mut line)
+                .map_err(|cause| self.lost(&cause))?
+                > 0
+            {
+                // Tests print what they like, also what is no UTF-8.
+                each(&String::from_utf8_lossy(&line))?;
+                line.clear();
+            }
+            Ok(())
+        });
+        if read.is_err() {
+            // Nobody reads on: without this it could wait for ever.
+            let _ = child.kill();
+        }
+        let status = self.wait(&mut child)?;
+        interrupt::check()?;
+        read.map(|()| status)
+    }
+
+    /// The command line as one would type it.
+    pub(crate) fn line(&self) -> String {
+        command_line(std::iter::once(self.command.get_program()).chain(self.command.get_args()))
+    }
+
+    fn spawn(&mut self) -> Result<Child> {
+        interrupt::check()?;
+        if self.announced {
+            // One that cannot be announced still runs.
+            let _ = writeln!(anstream::stderr(), "$ {}", self.line());
+        }
+        self.command.spawn().map_err(|cause| self.unspawned(&cause))
+    }
+
+    fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
+        let Some(limit) = self.time_limit else {
+            return child.wait().map_err(|cause| self.lost(&cause));
+        };
+        let since = Instant::now();
+        while since.elapsed() < limit {
+            if let Some(status) = child.try_wait().map_err(|cause| self.lost(&cause))? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(Error::new(
+            "program-slow",
+            format!("`{}` was ended after {} s", self.line(), limit.as_secs()),
+        ))
+    }
+
+    fn unspawned(&self, cause: &io::Error) -> Error {
+        let program = Path::new(self.command.get_program());
+        let error = Error::new("spawn", format!("failed to spawn `{}`", self.line()));
+        if cause.kind() != io::ErrorKind::NotFound {
+            return error.because(cause.to_string());
+        }
+        if let Some(folder) = self
+            .command
+            .get_current_dir()
+            .filter(|folder| !folder.is_dir())
+        {
+            return error.because(format!("there is no folder {}", folder.display()));
+        }
+        let error = error.because(format!("there is no program {} on PATH", program.display()));
+        if program.file_name() == Some("cargo".as_ref()) {
+            error.fix("export PATH=\"$HOME/.cargo/bin:$PATH\", or install Rust")
+        } else {
+            error.fix(format!(
+                "install {}, or add its folder to PATH",
+                program.display()
+            ))
+        }
+    }
+
+    fn lost(&self, cause: &io::Error) -> Error {
+        Error::new(
+            "program-lost",
+            format!("could not follow `{}`", self.line()),
+        )
+        .because(cause.to_string())
+    }
+}
+
+/// Where a program's stdout goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Stdout,
+    Stderr,
+}
+
+/// The cargo that runs us, else the one on PATH.
+pub(crate) fn cargo() -> OsString {
+    env::var_os("CARGO")
+        .filter(|cargo| !cargo.is_empty())
+        .unwrap_or_else(|| "cargo".into())
+}
+
+/// The file that a shell would run for `name`.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The exit code as shells give it: of a program that a signal ended, 128 and the
+/// signal's number.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// How a program ended, in words.
+pub(crate) fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (_, Some(signal)) => format!(
+            "signal {signal} ({})",
+            signal_hook::low_level::signal_name(signal).unwrap_or("unnamed")
+        ),
+        _ => "no result".to_owned(),
+    }
+}
+
+/// Words as a shell would take them, each quoted only where it must be.
+pub(crate) fn command_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> String {
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|word| {
+            let word = word.as_ref().to_string_lossy();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                word.into_owned()
+            } else {
+                quote(&word)
+            }
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// `word` in single quotes, for every POSIX shell.
+pub(crate) fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn to_stderr() -> Result<Stdio> {
+    io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(Stdio::from)
+        .map_err(|cause| Error::new("io", "could not share stderr").because(cause.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(program: &str) -> Process {
+        Process::new(program, &Global::default())
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(
+            command_line([
+                "cargo",
+                "-Z",
+                "build-std=core,alloc",
+                "a b",
+                "",
+                "it's",
+                "$x"
+            ]),
+            r#"cargo -Z build-std=core,alloc 'a b' '' 'it'\''s' '$x'"#
+        );
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_a_fix() {
+        let error = process("no-such-program").args(["a b"]).run().unwrap_err();
+        assert_eq!(error.code(), "spawn");
+        assert_eq!(
+            error.finding().message,
+            "failed to spawn `no-such-program 'a b'`"
+        );
+        assert!(error.finding().fix.is_some());
+    }
+
+    #[test]
+    fn a_missing_folder_is_not_taken_for_a_missing_program() {
+        let error = process("true")
+            .current_dir("/no/such".as_ref())
+            .run()
+            .unwrap_err();
+        assert!(
+            error
+                .finding()
+                .cause
+                .as_deref()
+                .unwrap()
+                .contains("/no/such")
+        );
+    }
+
+    #[test]
+    fn exit_codes_are_the_shells() {
+        let status = |script| process("sh").args(["-c", script]).run().unwrap();
+        assert_eq!(exit_code(status("exit 3")), 3);
+        assert_eq!(exit_code(status("kill -TERM $$")), 143);
+        assert_eq!(ending(status("kill -KILL $$")), "signal 9 (SIGKILL)");
+    }
+
+    #[test]
+    fn stdin_is_empty() {
+        assert_eq!(process("cat").stdout().unwrap(), "");
+    }
+
+    #[test]
+    fn a_failure_carries_what_was_said() {
+        let error = process("sh")
+            .args(["-c", "echo no luck >&2; exit 4"])
+            .stdout()
+            .unwrap_err();
+        assert_eq!(error.finding().cause.as_deref(), Some("no luck"));
+        assert!(error.finding().message.ends_with("exit code 4"));
+    }
+
+    #[test]
+    fn lines_come_whole_also_without_a_last_newline() {
+        let mut lines = Vec::new();
+        let status = process("printf")
+            .args(["a\\nb \\377\\nc"])
+            .each_line(|line| {
+                lines.push(line.to_owned());
+                Ok(())
+            })
+            .unwrap();
+        assert!(status.success());
+        assert_eq!(lines, ["a\n", "b \u{fffd}\n", "c"]);
+    }
+
+    #[test]
+    fn a_slow_program_is_ended() {
+        let error = process("sleep")
+            .args(["10"])
+            .time_limit(Duration::from_millis(50))
+            .run()
+            .unwrap_err();
+        assert_eq!(error.code(), "program-slow");
+    }
+}

@@ -1,0 +1,61 @@
+//! How a command gets root's rights: they are there, sudo gives them, or not at all.
+
+use std::io::{self, IsTerminal as _};
+
+use ebpf_build::{Error, Result};
+
+use super::process::{Process, on_path};
+use crate::cli::Global;
+
+/// A way to root's rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// This process has them.
+    Here,
+    /// sudo, which may ask for a password on the terminal.
+    Sudo,
+    /// sudo, which gives them without a password.
+    SudoSilent,
+}
+
+impl Root {
+    /// The way there is for this user.
+    ///
+    /// # Errors
+    /// When there is none: not root, and no sudo, or one that would ask for a password
+    /// where nobody can type it.
+    pub(crate) fn find(global: &Global) -> Result<Self> {
+        if is_root() {
+            return Ok(Self::Here);
+        }
+        if on_path("sudo").is_none() {
+            return Err(Error::new("root-missing", "this needs root's rights")
+                .because("this user is not root, and there is no sudo on PATH"));
+        }
+        // sudo asks on the terminal itself, wherever stdin comes from.
+        if io::stderr().is_terminal() {
+            return Ok(Self::Sudo);
+        }
+        let silent = Process::new("sudo", global).args(["-n", "true"]).output()?;
+        if silent.status.success() {
+            Ok(Self::SudoSilent)
+        } else {
+            Err(Error::new("root-missing", "this needs root's rights")
+                .because("sudo wants a password, and there is no terminal to ask for it"))
+        }
+    }
+
+    /// What goes before the command line.
+    pub(crate) fn prefix(self) -> &'static [&'static str] {
+        match self {
+            Self::Here => &[],
+            Self::Sudo => &["sudo"],
+            Self::SudoSilent => &["sudo", "-n"],
+        }
+    }
+}
+
+fn is_root() -> bool {
+    // SAFETY: geteuid takes nothing, touches no memory, and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}

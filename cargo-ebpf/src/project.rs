@@ -1,0 +1,220 @@
+//! The project that the user stands in: its eBPF crates, known by their own cargo
+//! settings and never by name, and the native program that loads them.
+
+mod config;
+mod crates;
+mod loader;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+use ebpf_build::{Error, Result};
+
+pub(crate) use self::{
+    config::{CargoConfig, configs_of},
+    crates::EbpfCrate,
+    loader::Loader,
+};
+use crate::{
+    cli::Global,
+    host::process::{self, Process},
+};
+
+/// A cargo workspace (or a single crate) with the eBPF crates in and beside it.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// The folder of the root manifest.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder of the native side.
+    pub(crate) target_dir: PathBuf,
+    /// Sorted by name.
+    pub(crate) ebpf_crates: Vec<EbpfCrate>,
+    metadata: Metadata,
+}
+
+impl Project {
+    /// The project of `--manifest-path`, else of the current folder.
+    ///
+    /// # Errors
+    /// When there is none, or cargo cannot read it.
+    pub(crate) fn find(global: &Global) -> Result<Self> {
+        let start = match &global.manifest_path {
+            Some(manifest) => given_manifest(manifest)?,
+            None => nearest_manifest(&current_dir()?)?,
+        };
+        let project = Self::read(&start, global)?;
+        match project.enclosing(global)? {
+            Some(around) => Ok(around),
+            None => Ok(project),
+        }
+    }
+
+    /// All eBPF crates; at least one.
+    ///
+    /// # Errors
+    /// When the project has none: says what would make a crate one.
+    pub(crate) fn ebpf_crates(&self) -> Result<&[EbpfCrate]> {
+        if !self.ebpf_crates.is_empty() {
+            return Ok(&self.ebpf_crates);
+        }
+        let error = Error::new(
+            "ebpf-crate-missing",
+            format!("the project in {} has no eBPF crate", self.root.display()),
+        );
+        Err(match self.unmarked() {
+            Some(package) => error
+                .because(format!(
+                    "{} depends on aya-ebpf, but nothing marks it as one",
+                    package.name
+                ))
+                .fix(format!(
+                    "add `[package.metadata.ebpf]` to {}",
+                    package.manifest_path
+                )),
+            None => error
+                .because(
+                    "no folder in or beside the workspace has a .cargo/config.toml with a bpf* \
+                     build target, or a Cargo.toml with [package.metadata.ebpf]",
+                )
+                .fix("cd into the project that has one, or give its --manifest-path"),
+        })
+    }
+
+    /// The native program that loads the eBPF objects.
+    ///
+    /// # Errors
+    /// When none can be told.
+    pub(crate) fn loader(&self) -> Result<Loader> {
+        loader::find(&self.metadata, &self.ebpf_crates)
+    }
+
+    /// Names of the workspace's members that are eBPF crates: what cargo must leave
+    /// out when it works on the whole workspace for the host.
+    pub(crate) fn ebpf_members(&self) -> impl Iterator<Item = &str> {
+        let members = &self.metadata.workspace_packages();
+        let members: Vec<String> = members
+            .iter()
+            .map(|package| package.name.to_string())
+            .collect();
+        self.ebpf_crates
+            .iter()
+            .filter(move |ebpf| members.contains(&ebpf.name))
+            .map(|ebpf| ebpf.name.as_str())
+    }
+
+    /// Where the object called `name` is copied to. The usual little-endian one gets
+    /// the short path; the other has cargo's folder for its target in between, so that
+    /// neither overwrites the other.
+    pub(crate) fn object_path(&self, name: &str, target: ebpf_build::Target) -> PathBuf {
+        let folder = self.objects_dir();
+        match target {
+            ebpf_build::Target::Little => folder.join(name),
+            ebpf_build::Target::Big => folder.join(target.triple()).join(name),
+        }
+    }
+
+    /// The folder of all copies.
+    pub(crate) fn objects_dir(&self) -> PathBuf {
+        self.target_dir.join("ebpf")
+    }
+
+    fn read(manifest: &Path, global: &Global) -> Result<Self> {
+        let mut command = MetadataCommand::new();
+        command
+            .manifest_path(manifest)
+            .no_deps()
+            .cargo_path(process::cargo());
+        let output = Process::from_command(command.cargo_command(), global).stdout();
+        let text = output.map_err(|error| match error.code() {
+            "program-failed" => Error::new(
+                "manifest-broken",
+                format!("cargo cannot read {}", manifest.display()),
+            )
+            .because(error.finding().cause.clone().unwrap_or_default()),
+            _ => error,
+        })?;
+        let metadata = MetadataCommand::parse(&text).map_err(|cause| {
+            Error::new(
+                "metadata-unknown",
+                "could not read what `cargo metadata` printed",
+            )
+            .because(cause.to_string())
+        })?;
+        let root = metadata.workspace_root.clone().into_std_path_buf();
+        Ok(Self {
+            target_dir: metadata.target_directory.clone().into_std_path_buf(),
+            ebpf_crates: crates::find(&root, &metadata)?,
+            root,
+            metadata,
+        })
+    }
+
+    /// The project around a lone eBPF crate, where that crate is one of its own: the
+    /// user may stand inside of a crate that is kept out of her workspace.
+    fn enclosing(&self, global: &Global) -> Result<Option<Self>> {
+        let alone = matches!(self.ebpf_crates.as_slice(), [only] if only.dir == self.root);
+        if !alone {
+            return Ok(None);
+        }
+        for folder in self.root.ancestors().skip(1) {
+            let manifest = folder.join("Cargo.toml");
+            if !manifest.is_file() {
+                continue;
+            }
+            let around = Self::read(&manifest, global)?;
+            if around.ebpf_crates.iter().any(|ebpf| ebpf.dir == self.root) {
+                return Ok(Some(around));
+            }
+        }
+        Ok(None)
+    }
+
+    fn unmarked(&self) -> Option<&Package> {
+        self.metadata.packages.iter().find(|package| {
+            package
+                .dependencies
+                .iter()
+                .any(|needed| needed.name == "aya-ebpf")
+        })
+    }
+}
+
+fn current_dir() -> Result<PathBuf> {
+    env::current_dir().map_err(|cause| {
+        Error::new("folder-gone", "the current folder cannot be read")
+            .because(cause.to_string())
+            .fix("cd into the project")
+    })
+}
+
+fn given_manifest(manifest: &Path) -> Result<PathBuf> {
+    let wrong = |cause: &str| {
+        Error::new(
+            "manifest-missing",
+            format!("{} is not a Cargo.toml", manifest.display()),
+        )
+        .because(cause)
+        .fix("give the path of the project's Cargo.toml to --manifest-path")
+    };
+    if manifest.file_name() != Some("Cargo.toml".as_ref()) {
+        return Err(wrong("a manifest has that name"));
+    }
+    fs::canonicalize(manifest).map_err(|cause| wrong(&cause.to_string()))
+}
+
+fn nearest_manifest(folder: &Path) -> Result<PathBuf> {
+    folder
+        .ancestors()
+        .map(|folder| folder.join("Cargo.toml"))
+        .find(|manifest| manifest.is_file())
+        .ok_or_else(|| {
+            Error::new(
+                "project-missing",
+                format!("there is no Cargo.toml in {} or above", folder.display()),
+            )
+            .fix("cd into the project, or give its --manifest-path")
+        })
+}

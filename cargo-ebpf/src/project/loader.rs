@@ -1,0 +1,152 @@
+//! The native program that loads a project's eBPF objects.
+
+use std::path::PathBuf;
+
+use cargo_metadata::{DependencyKind, Metadata, Package, TargetKind};
+use ebpf_build::{Error, Result};
+use serde::Deserialize;
+
+use super::crates::EbpfCrate;
+
+/// A binary of the workspace, and what to run when the user gives no arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loader {
+    pub(crate) package: String,
+    pub(crate) binary: String,
+    /// The folder of its Cargo.toml.
+    pub(crate) dir: PathBuf,
+    /// Arguments, where `{loader}` stands for the loader's own path.
+    pub(crate) demo: Vec<String>,
+}
+
+/// `[workspace.metadata.ebpf]`, or `[package.metadata.ebpf]` of a root package.
+#[derive(Debug, Default, Deserialize)]
+struct Settings {
+    loader: Option<String>,
+    #[serde(default)]
+    demo: Vec<String>,
+}
+
+const FIX: &str =
+    "name it in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
+
+/// The loader that the workspace names, else the only binary package that looks like
+/// one: it depends on aya, or builds the eBPF crate in its build script.
+pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loader> {
+    let settings = settings(metadata)?;
+    let packages: Vec<&Package> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| !ebpf_crates.iter().any(|ebpf| *package.name == ebpf.name))
+        .collect();
+    let package = match &settings.loader {
+        Some(name) => packages
+            .iter()
+            .find(|package| *package.name == *name)
+            .copied()
+            .ok_or_else(|| {
+                Error::new(
+                    "loader-missing",
+                    format!("the workspace has no package {name}"),
+                )
+                .because("the root Cargo.toml names it as the eBPF loader")
+                .fix(FIX)
+            })?,
+        None => guess(&packages)?,
+    };
+    Ok(Loader {
+        package: package.name.to_string(),
+        binary: binary(package)?,
+        dir: package
+            .manifest_path
+            .parent()
+            .map(Into::into)
+            .unwrap_or_default(),
+        demo: settings.demo,
+    })
+}
+
+fn settings(metadata: &Metadata) -> Result<Settings> {
+    let of_root = || metadata.root_package().map(|package| &package.metadata);
+    let Some(table) = metadata
+        .workspace_metadata
+        .get("ebpf")
+        .or_else(|| of_root()?.get("ebpf"))
+    else {
+        return Ok(Settings::default());
+    };
+    Settings::deserialize(table).map_err(|cause| {
+        Error::new(
+            "metadata-broken",
+            "[workspace.metadata.ebpf] cannot be read",
+        )
+        .because(cause.to_string())
+        .fix("loader = \"PACKAGE\" and demo = [\"ARGUMENT\", ...]")
+    })
+}
+
+fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
+    let fitting: Vec<&Package> = packages
+        .iter()
+        .filter(|package| binaries(package).next().is_some() && loads_ebpf(package))
+        .copied()
+        .collect();
+    match fitting.as_slice() {
+        [one] => Ok(one),
+        [] => Err(
+            Error::new("loader-missing", "the project has no native loader to run")
+                .because(
+                    "no binary package depends on aya, or on ebpf-build or aya-build to build with",
+                )
+                .fix(FIX),
+        ),
+        several => {
+            let names: Vec<&str> = several
+                .iter()
+                .map(|package| package.name.as_str())
+                .collect();
+            Err(
+                Error::new("loader-ambiguous", "the project has several native loaders")
+                    .because(names.join(", "))
+                    .fix(FIX),
+            )
+        }
+    }
+}
+
+fn loads_ebpf(package: &Package) -> bool {
+    package.dependencies.iter().any(|needed| match needed.kind {
+        DependencyKind::Normal => needed.name == "aya",
+        DependencyKind::Build => ["ebpf-build", "aya-build"].contains(&needed.name.as_str()),
+        _ => false,
+    })
+}
+
+fn binaries(package: &Package) -> impl Iterator<Item = &str> {
+    package
+        .targets
+        .iter()
+        .filter(|target| target.kind.contains(&TargetKind::Bin))
+        .map(|target| target.name.as_str())
+}
+
+fn binary(package: &Package) -> Result<String> {
+    let all: Vec<&str> = binaries(package).collect();
+    let named_as_package = all.iter().find(|name| **name == package.name.as_str());
+    match (&package.default_run, named_as_package, all.as_slice()) {
+        (Some(name), _, _) => Ok(name.clone()),
+        (_, Some(name), _) => Ok((*name).to_owned()),
+        (_, _, [one]) => Ok((*one).to_owned()),
+        (_, _, []) => Err(Error::new(
+            "loader-missing",
+            format!("package {} has no program to run", package.name),
+        )
+        .fix(FIX)),
+        (_, _, several) => Err(Error::new(
+            "loader-ambiguous",
+            format!("package {} has several programs", package.name),
+        )
+        .because(several.join(", "))
+        .fix(format!("set `default-run` in {}", package.manifest_path))),
+    }
+}

@@ -1,0 +1,148 @@
+//! What setup asks of a machine and does to it, so that tests can make one up.
+
+use std::time::Duration;
+
+use ebpf_build::{
+    Error, Finding, Result,
+    linker::{self, Linker},
+    progress::Progress,
+    toolchain::{self, Toolchain},
+};
+
+use super::Ready;
+use crate::{
+    cli::Global,
+    host::{
+        process::{Process, ending, on_path},
+        root::Root,
+    },
+    report::human,
+};
+
+/// A machine to be made ready.
+pub(super) trait Machine {
+    /// Whether a toolchain that can build for BPF is there; looks anew each time.
+    fn has_toolchain(&mut self) -> Result<bool>;
+    /// Why the compilers that are there do not fit, a line for each.
+    fn shortcomings(&self) -> Vec<String>;
+    /// Whether a linker is there that fits the toolchain.
+    fn has_linker(&mut self) -> Result<bool>;
+    /// Builds one.
+    fn build_linker(&mut self) -> Result<()>;
+    /// Whether a program is on PATH.
+    fn has(&self, program: &str) -> bool;
+    /// The way to root's rights.
+    fn root(&mut self) -> Result<Root>;
+    /// Runs a command that changes the machine, announced.
+    fn run(&mut self, command: &[String], limit: Option<Duration>) -> Result<()>;
+    /// What a command prints that changes nothing.
+    fn read(&mut self, command: &[String]) -> Result<String>;
+    /// Tells the user what did not work, when something else is tried next.
+    fn warn(&mut self, warning: &Finding);
+}
+
+/// The one we run on.
+pub(super) struct ThisMachine<'a> {
+    global: &'a Global,
+    progress: &'a dyn Progress,
+    toolchain: Option<Toolchain>,
+    linker: Option<Linker>,
+    shortcomings: Vec<String>,
+}
+
+impl<'a> ThisMachine<'a> {
+    pub(super) fn new(global: &'a Global, progress: &'a dyn Progress) -> Self {
+        Self {
+            global,
+            progress,
+            toolchain: None,
+            linker: None,
+            shortcomings: Vec::new(),
+        }
+    }
+
+    /// What setup has found or made.
+    pub(super) fn ready(self) -> Result<Ready> {
+        let toolchain = self.toolchain.map_or_else(Toolchain::find, Ok)?;
+        let linker = self.linker.map_or_else(|| linker::find(&toolchain), Ok)?;
+        Ok(Ready { toolchain, linker })
+    }
+
+    fn toolchain(&self) -> Result<Toolchain> {
+        self.toolchain.clone().map_or_else(Toolchain::find, Ok)
+    }
+
+    fn process(&self, command: &[String]) -> Result<Process> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Err(Error::new("spawn", "failed to spawn an empty command"));
+        };
+        // apt's words are read, and read by people: both in English.
+        Ok(Process::new(program, self.global)
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8"))
+    }
+}
+
+impl Machine for ThisMachine<'_> {
+    fn has_toolchain(&mut self) -> Result<bool> {
+        let survey = toolchain::survey()?;
+        self.shortcomings = survey
+            .unfit
+            .iter()
+            .map(|finding| super::in_one_line(&finding.clone().into()))
+            .collect();
+        self.toolchain = survey.chosen;
+        Ok(self.toolchain.is_some())
+    }
+
+    fn shortcomings(&self) -> Vec<String> {
+        self.shortcomings.clone()
+    }
+
+    fn has_linker(&mut self) -> Result<bool> {
+        let search = linker::search(&self.toolchain()?)?;
+        if search.linker.is_none() {
+            search.rejected.iter().for_each(human::tell);
+        }
+        self.linker = search.linker;
+        Ok(self.linker.is_some())
+    }
+
+    fn build_linker(&mut self) -> Result<()> {
+        self.linker = Some(linker::install(&self.toolchain()?, self.progress)?);
+        Ok(())
+    }
+
+    fn has(&self, program: &str) -> bool {
+        on_path(program).is_some()
+    }
+
+    fn root(&mut self) -> Result<Root> {
+        Root::find(self.global)
+    }
+
+    fn run(&mut self, command: &[String], limit: Option<Duration>) -> Result<()> {
+        let mut process = self.process(command)?.announced();
+        if let Some(limit) = limit {
+            process = process.time_limit(limit);
+        }
+        let line = process.line();
+        let status = process.run()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::new(
+                "program-failed",
+                format!("`{line}` ended with {}", ending(status)),
+            ))
+        }
+    }
+
+    fn read(&mut self, command: &[String]) -> Result<String> {
+        self.process(command)?.stdout()
+    }
+
+    fn warn(&mut self, warning: &Finding) {
+        human::tell(warning);
+    }
+}

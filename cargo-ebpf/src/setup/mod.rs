@@ -1,0 +1,170 @@
+//! Making a machine able to build for BPF: sources by rustup, else a compiler with
+//! sources from the distribution, then a linker. What is there is left alone, so that
+//! a second run does nothing and a broken-off one goes on where it stopped.
+
+mod machine;
+mod route;
+
+use ebpf_build::{
+    Error, Finding, Result, linker::Linker, progress::Progress, toolchain::Toolchain,
+};
+use serde::Serialize;
+
+use self::{
+    machine::{Machine, ThisMachine},
+    route::Route,
+};
+use crate::{cli::Global, interrupt};
+
+/// One thing to do, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// Stable, kebab-case name.
+    pub(crate) step: &'static str,
+    /// What is run, as one would type it.
+    pub(crate) commands: Vec<String>,
+    pub(crate) state: State,
+    /// Why it is so, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// It would be done without `--dry-run`.
+    Planned,
+    /// It is done.
+    Done,
+    /// It did not work, or cannot work here.
+    Failed,
+}
+
+/// A machine that can build.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) toolchain: Toolchain,
+    pub(crate) linker: Linker,
+}
+
+/// Says what would be done here.
+///
+/// # Errors
+/// When a toolchain that the user named does not fit.
+pub(crate) fn plan(global: &Global, progress: &dyn Progress) -> Result<Vec<Step>> {
+    plan_for(&mut ThisMachine::new(global, progress))
+}
+
+fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if !machine.has_toolchain()? {
+        let routes = route::all(machine)?;
+        if routes.is_empty() {
+            return Err(no_route_worked(&[], &[], &machine.shortcomings()));
+        }
+        steps.extend(routes.iter().map(Route::planned));
+        steps.push(linker_step(
+            State::Planned,
+            Some("unless one on PATH fits that toolchain"),
+        ));
+    } else if !machine.has_linker()? {
+        steps.push(linker_step(State::Planned, None));
+    }
+    Ok(steps)
+}
+
+/// Does what is needed, and says what that was.
+///
+/// # Errors
+/// When no way led to a toolchain, with what to type; when the linker cannot be built.
+pub(crate) fn prepare(global: &Global, progress: &dyn Progress) -> Result<(Ready, Vec<Step>)> {
+    let mut machine = ThisMachine::new(global, progress);
+    let steps = make_ready(&mut machine)?;
+    Ok((machine.ready()?, steps))
+}
+
+fn make_ready(machine: &mut impl Machine) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if !machine.has_toolchain()? {
+        let routes = route::all(machine)?;
+        let mut there = false;
+        for route in &routes {
+            let outcome = route.follow(machine);
+            // A signal is no failure of the route: nothing else is tried.
+            interrupt::check()?;
+            there = outcome.is_ok() && machine.has_toolchain()?;
+            let note = match &outcome {
+                Err(error) => Some(in_one_line(error)),
+                Ok(()) if !there => Some("it ran well, yet no toolchain fits".to_owned()),
+                Ok(()) => None,
+            };
+            if let Some(note) = &note {
+                let what = format!("{} did not work", route.what());
+                machine.warn(&Finding::warning("setup-step-failed", what).because(note));
+            }
+            let state = if there { State::Done } else { State::Failed };
+            steps.push(Step {
+                state,
+                note,
+                ..route.planned()
+            });
+            if there {
+                break;
+            }
+        }
+        if !there {
+            return Err(no_route_worked(&routes, &steps, &machine.shortcomings()));
+        }
+    }
+    if !machine.has_linker()? {
+        machine.build_linker()?;
+        steps.push(linker_step(State::Done, None));
+    }
+    Ok(steps)
+}
+
+fn linker_step(state: State, note: Option<&str>) -> Step {
+    Step {
+        step: "linker",
+        commands: vec![format!(
+            "build bpf-linker {} into the user's cache",
+            ebpf_build::linker::VERSION
+        )],
+        state,
+        note: note.map(str::to_owned),
+    }
+}
+
+fn in_one_line(error: &Error) -> String {
+    let finding = error.finding();
+    match &finding.cause {
+        Some(cause) => format!("{}: {cause}", finding.message),
+        None => finding.message.clone(),
+    }
+}
+
+/// Exactly what is missing, and what to type.
+fn no_route_worked(routes: &[Route], steps: &[Step], shortcomings: &[String]) -> Error {
+    let tried = steps
+        .iter()
+        .filter_map(|step| Some(format!("{}: {}", step.step, step.note.as_deref()?)));
+    let cause: Vec<String> = shortcomings.iter().cloned().chain(tried).collect();
+    let mut fix: Vec<String> = routes.iter().map(Route::by_hand).collect();
+    fix.push(
+        "or install rustup, then: rustup toolchain install nightly --component rust-src".to_owned(),
+    );
+    Error::new(
+        "setup-failed",
+        "no compiler with library sources of its own version (Rust 1.87 or newer) could be set up",
+    )
+    .because(if cause.is_empty() {
+        "there is no rustup nightly and no known package manager here".to_owned()
+    } else {
+        cause.join("\n")
+    })
+    .fix(fix.join("\n"))
+}
+
+#[cfg(test)]
+mod tests;
