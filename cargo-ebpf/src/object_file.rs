@@ -30,11 +30,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 pub fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         let mut finding = error.finding().clone();
-        let shown = printable(&path.to_string_lossy()).into_owned();
-        if !finding.message.contains(&shown) {
-            finding.message = format!("{shown}: {}", finding.message);
+        let path = path.to_string_lossy();
+        if !finding.message.contains(&*path) {
+            finding.message = format!("{path}: {}", finding.message);
         }
-        finding.at(shown, None).into()
+        // The path may have been chosen by others, such as a shell's pattern.
+        finding.message = printable(&finding.message).into_owned();
+        finding.into()
     })
 }
 

@@ -122,7 +122,7 @@ impl Context<'_, '_> {
             Some(Referent::External(name)) => Some(Name::from(format!("extern {}", name.as_str()))),
             Some(Referent::Code { section, offset }) => {
                 let at = program::function_at(self.functions, section, offset)?;
-                Some(self.functions.get(at)?.name.clone())
+                Some(self.functions.get(at)?.name.demangled())
             }
             // The text of the instruction says it.
             Some(Referent::Helper(_) | Referent::KfuncId(_)) => None,

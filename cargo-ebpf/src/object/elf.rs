@@ -36,6 +36,7 @@ impl Ident {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
             return Err(Error::new("object-empty", "the object is empty")
+                .because("it has no bytes at all")
                 .fix("build it again: cargo ebpf build"));
         }
         if !bytes.starts_with(magic) {
@@ -93,11 +94,6 @@ impl Ident {
         Err(Error::new("object-not-bpf", "the file is not a BPF object")
             .because(format!("it is an {self}"))
             .fix("name an object that was built for bpfel-unknown-none, such as those in target/ebpf/"))
-    }
-
-    /// Whether words in the file have their lowest byte first.
-    pub fn is_little_endian(&self) -> bool {
-        self.data != elf::ELFDATA2MSB.0
     }
 }
 

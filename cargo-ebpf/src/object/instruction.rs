@@ -326,3 +326,189 @@ impl Instruction {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn little(code: &[u8]) -> Instruction {
+        Instruction::decode(code, Endianness::Little).unwrap()
+    }
+
+    /// Bytes as LLVM 22 assembles them, text as `kernel/bpf/disasm.c` of Linux 6.18 writes it.
+    const TEXTS: [([u8; 8], &str); 64] = [
+        ([0x07, 0x06, 0, 0, 0xfc, 0xff, 0xff, 0xff], "r6 += -4"),
+        ([0x0f, 0x13, 0, 0, 0, 0, 0, 0], "r3 += r1"),
+        ([0x1f, 0x24, 0, 0, 0, 0, 0, 0], "r4 -= r2"),
+        ([0x27, 0x01, 0, 0, 10, 0, 0, 0], "r1 *= 10"),
+        ([0x3f, 0x21, 0, 0, 0, 0, 0, 0], "r1 /= r2"),
+        ([0x3f, 0x21, 1, 0, 0, 0, 0, 0], "r1 s/= r2"),
+        ([0x3c, 0x20, 1, 0, 0, 0, 0, 0], "w0 s/= w2"),
+        ([0x47, 0x01, 0, 0, 8, 0, 0, 0], "r1 |= 8"),
+        ([0x54, 0x01, 0, 0, 0xff, 0, 0, 0], "w1 &= 255"),
+        ([0x67, 0x01, 0, 0, 32, 0, 0, 0], "r1 <<= 32"),
+        ([0x77, 0x01, 0, 0, 32, 0, 0, 0], "r1 >>= 32"),
+        ([0x84, 0x03, 0, 0, 0, 0, 0, 0], "w3 = -w3"),
+        ([0x87, 0x03, 0, 0, 0, 0, 0, 0], "r3 = -r3"),
+        ([0x97, 0x03, 0, 0, 7, 0, 0, 0], "r3 %= 7"),
+        ([0x97, 0x03, 1, 0, 7, 0, 0, 0], "r3 s%= 7"),
+        ([0xaf, 0x12, 0, 0, 0, 0, 0, 0], "r2 ^= r1"),
+        ([0xb4, 0x02, 0, 0, 4, 0, 0, 0], "w2 = 4"),
+        ([0xbf, 0xa6, 0, 0, 0, 0, 0, 0], "r6 = r10"),
+        ([0xbc, 0x71, 0, 0, 0, 0, 0, 0], "w1 = w7"),
+        ([0xbf, 0x21, 8, 0, 0, 0, 0, 0], "r1 = (s8)r2"),
+        ([0xbf, 0x21, 32, 0, 0, 0, 0, 0], "r1 = (s32)r2"),
+        ([0xbc, 0x21, 16, 0, 0, 0, 0, 0], "w1 = (s16)w2"),
+        (
+            [0xbf, 0x21, 1, 0, 1, 0, 0, 0],
+            "r1 = addr_space_cast(r2, 0, 1)",
+        ),
+        ([0xc7, 0x01, 0, 0, 63, 0, 0, 0], "r1 s>>= 63"),
+        ([0xd4, 0x01, 0, 0, 16, 0, 0, 0], "r1 = le16 r1"),
+        ([0xdc, 0x01, 0, 0, 32, 0, 0, 0], "r1 = be32 r1"),
+        ([0xd7, 0x01, 0, 0, 64, 0, 0, 0], "r1 = bswap64 r1"),
+        ([0x20, 0x00, 0, 0, 14, 0, 0, 0], "r0 = *(u32 *)skb[14]"),
+        ([0x50, 0x60, 0, 0, 2, 0, 0, 0], "r0 = *(u8 *)skb[r6 + 2]"),
+        (
+            [0x61, 0xa7, 0xfc, 0xff, 0, 0, 0, 0],
+            "r7 = *(u32 *)(r10 -4)",
+        ),
+        ([0x69, 0x12, 2, 0, 0, 0, 0, 0], "r2 = *(u16 *)(r1 +2)"),
+        ([0x71, 0x00, 0, 0, 0, 0, 0, 0], "r0 = *(u8 *)(r0 +0)"),
+        ([0x79, 0x11, 0, 0, 0, 0, 0, 0], "r1 = *(u64 *)(r1 +0)"),
+        ([0x91, 0x21, 4, 0, 0, 0, 0, 0], "r1 = *(s8 *)(r2 +4)"),
+        ([0x81, 0x21, 4, 0, 0, 0, 0, 0], "r1 = *(s32 *)(r2 +4)"),
+        ([0x62, 0x0a, 0xfc, 0xff, 0, 0, 0, 0], "*(u32 *)(r10 -4) = 0"),
+        (
+            [0x7b, 0x1a, 0xf8, 0xff, 0, 0, 0, 0],
+            "*(u64 *)(r10 -8) = r1",
+        ),
+        ([0xdb, 0x12, 0, 0, 0, 0, 0, 0], "lock *(u64 *)(r2 +0) += r1"),
+        (
+            [0xc3, 0x12, 4, 0, 0x40, 0, 0, 0],
+            "lock *(u32 *)(r2 +4) |= r1",
+        ),
+        (
+            [0xdb, 0x12, 0, 0, 1, 0, 0, 0],
+            "r1 = atomic64_fetch_add((u64 *)(r2 +0), r1)",
+        ),
+        (
+            [0xc3, 0x12, 0, 0, 0xa1, 0, 0, 0],
+            "r1 = atomic_fetch_xor((u32 *)(r2 +0), r1)",
+        ),
+        (
+            [0xdb, 0x12, 0, 0, 0xe1, 0, 0, 0],
+            "r1 = atomic64_xchg((u64 *)(r2 +0), r1)",
+        ),
+        (
+            [0xdb, 0x12, 8, 0, 0xf1, 0, 0, 0],
+            "r0 = atomic64_cmpxchg((u64 *)(r2 +8), r0, r1)",
+        ),
+        (
+            [0xd3, 0x12, 0, 0, 0x00, 1, 0, 0],
+            "r2 = load_acquire((u8 *)(r1 +0))",
+        ),
+        (
+            [0xdb, 0x12, 0, 0, 0x10, 1, 0, 0],
+            "store_release((u64 *)(r2 +0), r1)",
+        ),
+        ([0x05, 0x00, 10, 0, 0, 0, 0, 0], "goto pc+10"),
+        ([0x06, 0x00, 0, 0, 0xff, 0xff, 0xff, 0xff], "gotol pc-1"),
+        ([0x0d, 0x01, 0, 0, 0, 0, 0, 0], "gotox r1"),
+        ([0xe5, 0x00, 3, 0, 0, 0, 0, 0], "may_goto pc+3"),
+        ([0x15, 0x03, 9, 0, 0, 0, 0, 0], "if r3 == 0x0 goto pc+9"),
+        ([0x2d, 0x43, 0xf8, 0xff, 0, 0, 0, 0], "if r3 > r4 goto pc-8"),
+        ([0x35, 0x03, 1, 0, 5, 0, 0, 0], "if r3 >= 0x5 goto pc+1"),
+        ([0x45, 0x03, 1, 0, 1, 0, 0, 0], "if r3 & 0x1 goto pc+1"),
+        ([0x56, 0x03, 1, 0, 0, 0, 0, 0], "if w3 != 0x0 goto pc+1"),
+        (
+            [0x65, 0x03, 1, 0, 0xff, 0xff, 0xff, 0xff],
+            "if r3 s> 0xffffffff goto pc+1",
+        ),
+        ([0x7e, 0x43, 1, 0, 0, 0, 0, 0], "if w3 s>= w4 goto pc+1"),
+        ([0xa5, 0x03, 1, 0, 64, 0, 0, 0], "if r3 < 0x40 goto pc+1"),
+        ([0xbd, 0x43, 1, 0, 0, 0, 0, 0], "if r3 <= r4 goto pc+1"),
+        ([0xce, 0x43, 1, 0, 0, 0, 0, 0], "if w3 s< w4 goto pc+1"),
+        ([0xd5, 0x03, 1, 0, 0, 0, 0, 0], "if r3 s<= 0x0 goto pc+1"),
+        ([0x85, 0x00, 0, 0, 2, 0, 0, 0], "call bpf_map_update_elem#2"),
+        ([0x85, 0x10, 0, 0, 5, 0, 0, 0], "call pc+5"),
+        ([0x85, 0x20, 0, 0, 9, 0, 0, 0], "call kernel-function#9"),
+        ([0x95, 0x00, 0, 0, 0, 0, 0, 0], "exit"),
+    ];
+
+    #[test]
+    fn text_is_that_of_the_verifier() {
+        for (code, text) in TEXTS {
+            assert_eq!(little(&code).to_string(), text);
+        }
+        let mut wide = [0; 16];
+        wide[..8].copy_from_slice(&[0x18, 0x01, 0, 0, 0x78, 0x56, 0x34, 0xf2]);
+        wide[12] = 1;
+        assert_eq!(little(&wide).to_string(), "r1 = 0x1f2345678");
+        assert_eq!(little(&wide).slots(), 2);
+    }
+
+    #[test]
+    fn big_endian_says_the_same() {
+        for (code, text) in TEXTS {
+            let [opcode, registers, off0, off1, imm0, imm1, imm2, imm3] = code;
+            let swapped = [
+                opcode,
+                registers.rotate_left(4),
+                off1,
+                off0,
+                imm3,
+                imm2,
+                imm1,
+                imm0,
+            ];
+            let instruction = Instruction::decode(&swapped, Endianness::Big).unwrap();
+            assert_eq!(instruction.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_instruction_is_shown_by_its_fields() {
+        assert_eq!(
+            little(&[0xff, 0x21, 3, 0, 4, 0, 0, 0]).to_string(),
+            "unknown opcode 0xff, dst 1, src 2, off 3, imm 0x4"
+        );
+        // No 32-bit negation of a register, no atomic operation on bytes.
+        for code in [[0x8c, 0, 0, 0, 0, 0, 0, 0], [0xd3, 0, 0, 0, 1, 0, 0, 0]] {
+            assert!(little(&code).to_string().starts_with("unknown opcode"));
+        }
+    }
+
+    #[test]
+    fn every_encoding_has_a_text() {
+        for opcode in 0..=u8::MAX {
+            for registers in [0, 0x10, 0x21, 0xff] {
+                for (offset, imm) in [(0, 0), (0xff, 0xff), (1, 1), (0x80, 0x80), (8, 0x10)] {
+                    let word = [opcode, registers, offset, offset, imm, imm, imm, imm];
+                    let code = [word, word].concat();
+                    for endian in [Endianness::Little, Endianness::Big] {
+                        let instruction = Instruction::decode(&code, endian).unwrap();
+                        assert!(!instruction.to_string().is_empty());
+                        let _ = (instruction.jump(), instruction.call());
+                    }
+                }
+            }
+        }
+        assert_eq!(Instruction::decode(&[0x18; 15], Endianness::Little), None);
+        assert_eq!(Instruction::decode(&[0x95; 7], Endianness::Little), None);
+    }
+
+    #[test]
+    fn only_jumps_jump() {
+        assert_eq!(little(&[0x05, 0, 10, 0, 0, 0, 0, 0]).jump(), Some(10));
+        assert_eq!(little(&[0x06, 0, 0, 0, 7, 0, 0, 0]).jump(), Some(7));
+        assert_eq!(
+            little(&[0x2d, 0x43, 0xf8, 0xff, 0, 0, 0, 0]).jump(),
+            Some(-8)
+        );
+        assert_eq!(little(&[0x85, 0, 0, 0, 2, 0, 0, 0]).jump(), None);
+        assert_eq!(little(&[0x95, 0, 0, 0, 0, 0, 0, 0]).jump(), None);
+        assert_eq!(little(&[0x0d, 1, 0, 0, 0, 0, 0, 0]).jump(), None);
+        assert_eq!(little(&[0x07, 1, 5, 0, 0, 0, 0, 0]).jump(), None);
+    }
+}

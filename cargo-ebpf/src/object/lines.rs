@@ -91,14 +91,14 @@ impl<'a> Lines<'a> {
     /// The functions and lines that the instruction `offset` bytes into the section with
     /// index `section` comes from, innermost first. Empty if nothing is known.
     pub fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
-        let frames = self.from_dwarf(section, offset).unwrap_or_default();
+        let frames = self.dwarf_frames(section, offset).unwrap_or_default();
         if frames.is_empty() {
-            return self.from_btf(section, offset).into_iter().collect();
+            return self.btf_frame(section, offset).into_iter().collect();
         }
         frames
     }
 
-    fn from_dwarf(&self, section: usize, offset: u64) -> Option<Vec<Frame>> {
+    fn dwarf_frames(&self, section: usize, offset: u64) -> Option<Vec<Frame>> {
         let address = base(section).checked_add(offset)?;
         let mut lookup = self.dwarf.as_ref()?.find_frames(address);
         let mut iterator = loop {
@@ -135,7 +135,7 @@ impl<'a> Lines<'a> {
         Some(frames)
     }
 
-    fn from_btf(&self, section: usize, offset: u64) -> Option<Frame> {
+    fn btf_frame(&self, section: usize, offset: u64) -> Option<Frame> {
         let (btf, ext) = self.btf.as_ref()?;
         let lines = ext.lines.get(self.sections.get(section)?)?;
         let function = self.function(section, offset);

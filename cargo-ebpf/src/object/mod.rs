@@ -25,9 +25,9 @@ use self::{btf::Btf, btf_ext::BtfExt, elf::Elf};
 pub use self::{
     elf::{Header, IDENT_LEN, Ident},
     hook::Hook,
-    map::{Definition, Map, Memory, Style},
+    map::{Map, Memory, Style},
     name::{Name, printable},
-    program::{Function, Program, References},
+    program::{Function, Program},
 };
 
 /// What is in a BPF object.
@@ -194,3 +194,6 @@ fn license(elf: &Elf<'_>) -> Option<Name> {
     let text = section.data.split(|byte| *byte == 0).next()?;
     Some(Name::from(String::from_utf8_lossy(text)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,15 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name as the source has it, if it is a Rust symbol; else itself.
+    #[must_use]
+    pub fn demangled(&self) -> Self {
+        match rustc_demangle::try_demangle(&self.0) {
+            Ok(demangled) => Self(format!("{demangled:#}")),
+            Err(_) => self.clone(),
+        }
+    }
 }
 
 impl<T: Into<String>> From<T> for Name {
@@ -67,6 +76,13 @@ mod tests {
         assert_eq!(shown, r"a\u{1b}[31mred\u{9b}2J\r\n\u{202e}x");
         assert!(!shown.chars().any(char::is_control));
         assert_eq!(name.as_str(), "a\u{1b}[31mred\u{9b}2J\r\n\u{202e}x");
+    }
+
+    #[test]
+    fn rust_symbols_are_readable() {
+        let name = Name::from("_RNvCs4cFDDPmP5Ts_7aya_btf5count");
+        assert_eq!(name.demangled().as_str(), "aya_btf::count");
+        assert_eq!(Name::from("memcpy").demangled().as_str(), "memcpy");
     }
 
     #[test]

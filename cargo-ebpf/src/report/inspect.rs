@@ -116,7 +116,10 @@ impl Inspection {
                 ("instructions", CellAlignment::Right),
             ]);
             for function in &object.subprograms {
-                table.add_row([function.name.to_string(), function.instructions.to_string()]);
+                table.add_row([
+                    function.name.demangled().to_string(),
+                    function.instructions.to_string(),
+                ]);
             }
             write_table(out, &table)?;
         }
@@ -160,7 +163,11 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
     let kind = hook
         .as_ref()
         .map_or("unknown type", |hook| &hook.program_type);
-    writeln!(out, "  {NAME}{}{NAME:#} {DIM}{kind}{DIM:#}", function.name)?;
+    writeln!(
+        out,
+        "  {NAME}{}{NAME:#} {DIM}{kind}{DIM:#}",
+        function.name.demangled()
+    )?;
     writeln!(out, "    section   {}", function.section)?;
     match hook {
         Some(hook) => {
@@ -187,7 +194,10 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
         ("helpers ", &references.helpers),
         ("kfuncs  ", &references.kfuncs),
         ("maps    ", &references.maps),
-        ("calls   ", &references.subprograms),
+        (
+            "calls   ",
+            &references.subprograms.iter().map(Name::demangled).collect(),
+        ),
     ] {
         if !names.is_empty() {
             writeln!(out, "    {what}  {}", list(names))?;

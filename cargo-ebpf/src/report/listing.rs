@@ -26,7 +26,7 @@ pub(super) fn write(out: &mut String, listing: &Listing, here: &Path) -> std::fm
     writeln!(
         out,
         "\n{HEADING}{}{HEADING:#} {DIM}in {}, {}{DIM:#}",
-        function.name,
+        function.name.demangled(),
         function.section,
         counted(function.instructions, "instruction")
     )?;
@@ -258,7 +258,7 @@ mod tests {
                 "<aya_ebpf::btf_maps::hash_map::HashMap<u64, u64, 1024>>::insert::<&u64, &u64>",
                 "HashMap<u64, u64, 1024>::insert::<&u64, &u64>",
             ),
-            ("lock::main::{closure#0}", "{closure#0}"),
+            ("lock::main::{closure#0}", "main::{closure#0}"),
             ("<a::F as core::ops::Fn() -> b::C>::call", "F::call"),
             ("<never closed", "<never closed"),
             ("größe::länge::", "länge::"),
