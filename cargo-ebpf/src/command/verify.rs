@@ -2,18 +2,18 @@
 
 use std::{
     env,
-    fs::File,
-    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use cargo_metadata::MetadataCommand;
 use ebpf_build::{Error, Result};
 
 use crate::{
     cli::{self, Global},
+    command::build,
     host::kernel::Kernel,
+    object_file,
     outcome::Outcome,
+    project::Project,
     report::{self, human, verify::Verification},
     verifier::{
         bpftool::Bpftool,
@@ -25,43 +25,35 @@ use crate::{
 /// Runs the command.
 ///
 /// # Errors
-/// When no object was named, or bpftool was asked for and is missing. What is wrong
-/// with an object is part of the report.
-pub fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
-    // INTEGRATION: without a name the project's crates are built here, and what was
-    // built is verified.
-    if request.objects.is_empty() {
-        return Err(Error::new("no-object", "no object was named")
-            .fix("name an object file: cargo ebpf verify target/ebpf/<name>"));
-    }
-    verify(&request.objects, request.bpftool, global)
+/// When no object was named and the project's own cannot be built, or bpftool was asked
+/// for and is missing. What is wrong with an object is part of the report.
+pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
+    let bpftool = request.bpftool.then(Bpftool::find).transpose()?;
+    let objects = match request.objects.as_slice() {
+        [] => build::for_this_machine(&Project::find(global)?)?.paths(),
+        named => named.to_vec(),
+    };
+    let verification = verify(&objects, bpftool.as_ref(), global);
+    report::write(&verification, global.format)?;
+    Ok(verification.outcome())
 }
 
-/// Verifies `objects` and reports. The outcome is fine only if this kernel would run
-/// every program of every object.
-///
-/// # Errors
-/// When bpftool was asked for and is missing, or the report cannot be written.
-pub fn verify(objects: &[PathBuf], with_bpftool: bool, global: &Global) -> Result<Outcome> {
-    let bpftool = with_bpftool.then(Bpftool::find).transpose()?;
+/// Has the running kernel verify `objects`, and keeps the logs of its refusals.
+pub(crate) fn verify(
+    objects: &[PathBuf],
+    bpftool: Option<&Bpftool>,
+    global: &Global,
+) -> Verification {
     let kernel = Kernel::running();
     let mut verified: Vec<Object> = objects
         .iter()
-        .map(|path| object(path, &kernel, bpftool.as_ref()))
+        .map(|path| object(path, &kernel, bpftool))
         .collect();
-    keep_logs(&mut verified, global.manifest_path.as_deref());
-
-    let outcome = if verified.iter().all(Object::is_fine) {
-        Outcome::Fine
-    } else {
-        Outcome::Found
-    };
-    let verification = Verification {
+    keep_logs(&mut verified, global);
+    Verification {
         kernel: untrusted::name(&kernel.release),
         objects: verified,
-    };
-    report::write(&verification, global.format)?;
-    Ok(outcome)
+    }
 }
 
 fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
@@ -72,7 +64,7 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
         findings: vec![error.finding().clone()],
         bpftool: None,
     };
-    let data = match read(path) {
+    let data = match object_file::read(path) {
         Ok(data) => data,
         Err(error) => return failed(error),
     };
@@ -92,44 +84,9 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
     object
 }
 
-/// Reads an object, but not what cannot be one.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    /// Far more than any object: with DWARF they have some 100 KiB a program.
-    const LARGEST: u64 = 256 << 20;
-    let failed = |cause: io::Error| Error::io("read", path, &cause);
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        let kind = if metadata.is_dir() {
-            "a folder"
-        } else {
-            "no regular file"
-        };
-        return Err(Error::new(
-            "not-a-file",
-            format!("{} is {kind}, not an object file", path.display()),
-        )
-        .fix("name an object file, such as target/ebpf/<name>"));
-    }
-    if metadata.len() > LARGEST {
-        return Err(Error::new(
-            "object-limit",
-            format!(
-                "{} is too large for an object: {} MiB",
-                path.display(),
-                metadata.len() >> 20
-            ),
-        )
-        .because(format!("at most {} MiB are read", LARGEST >> 20)));
-    }
-    let mut data = Vec::new();
-    file.read_to_end(&mut data).map_err(failed)?;
-    Ok(data)
-}
-
 /// Writes the log of each refusal into a file, and notes where. A log that cannot be
 /// written does not change a verdict.
-fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
+fn keep_logs(objects: &mut [Object], global: &Global) {
     let mut folder = None;
     for object in objects {
         for program in &mut object.programs {
@@ -139,7 +96,7 @@ fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
             if rejection.log.is_empty() {
                 continue;
             }
-            let folder = folder.get_or_insert_with(|| log_folder(manifest));
+            let folder = folder.get_or_insert_with(|| log_folder(global));
             let write = |folder: &Path| {
                 log_file::write(folder, &object.object, &program.name, &rejection.log)
             };
@@ -153,14 +110,6 @@ fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
 
 /// `target/ebpf` of the project around; the system's folder for temporary files where
 /// there is none.
-fn log_folder(manifest: Option<&Path>) -> PathBuf {
-    let mut command = MetadataCommand::new();
-    command.no_deps();
-    if let Some(manifest) = manifest {
-        command.manifest_path(manifest);
-    }
-    command.exec().map_or_else(
-        |_| env::temp_dir(),
-        |metadata| metadata.target_directory.join("ebpf").into_std_path_buf(),
-    )
+fn log_folder(global: &Global) -> PathBuf {
+    Project::find(global).map_or_else(|_| env::temp_dir(), |project| project.objects_dir())
 }

@@ -4,6 +4,7 @@
 pub mod human;
 pub mod inspect;
 pub mod json;
+pub mod listing;
 pub mod verify;
 
 use ebpf_build::Result;

@@ -5,9 +5,12 @@ use ebpf_build::Finding;
 use serde::Serialize;
 
 use super::{Report, human};
-use crate::verifier::{
-    bpftool,
-    verdict::{Object, Program, Rejection, Verdict},
+use crate::{
+    outcome::Outcome,
+    verifier::{
+        bpftool,
+        verdict::{Object, Program, Rejection, Verdict},
+    },
 };
 
 /// The result of `verify`.
@@ -31,6 +34,26 @@ impl Report for Verification {
 }
 
 impl Verification {
+    /// Fine only if this kernel would run every program of every object.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.objects.iter().all(Object::is_fine) {
+            Outcome::Fine
+        } else {
+            Outcome::Found
+        }
+    }
+
+    /// Whether nothing could be asked of the kernel: this process may not load programs.
+    pub(crate) fn lacks_rights(&self) -> bool {
+        self.programs()
+            .all(|program| matches!(program.verdict, Verdict::NoRights(_)))
+    }
+
+    /// The programs of all objects.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.objects.iter().flat_map(|object| &object.programs)
+    }
+
     fn object(&self, object: &Object) -> String {
         let mut parts = Vec::new();
         if !object.programs.is_empty() {
