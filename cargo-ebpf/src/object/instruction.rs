@@ -115,8 +115,8 @@ impl Instruction {
 }
 
 impl fmt::Display for Instruction {
-    /// In the notation of the kernel's verifier log. What is not an instruction that
-    /// Linux 6.18 knows is shown by its fields.
+    /// In the notation of the kernel's verifier log. What is no instruction is shown by
+    /// its fields.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.opcode & 7 {
             0 => self.load(),
@@ -335,7 +335,9 @@ mod tests {
         Instruction::decode(code, Endianness::Little).unwrap()
     }
 
-    /// Bytes as LLVM 22 assembles them, text as `kernel/bpf/disasm.c` of Linux 6.18 writes it.
+    /// Text as `kernel/bpf/disasm.c` writes it. Linux 6.18 was given each of these to
+    /// verify and logged the same text, except for unconditional jumps, `exit` and calls
+    /// of code or kfuncs, which stop or move such a trial, and `gotox`, which is newer.
     const TEXTS: [([u8; 8], &str); 64] = [
         ([0x07, 0x06, 0, 0, 0xfc, 0xff, 0xff, 0xff], "r6 += -4"),
         ([0x0f, 0x13, 0, 0, 0, 0, 0, 0], "r3 += r1"),
