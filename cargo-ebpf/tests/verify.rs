@@ -42,6 +42,7 @@ fn main() {
             loading("loads_sections_that_aya_does_not_know", loads_all_sections),
             loading("says_what_this_kernel_has_no_place_for", says_unsupported),
             loading("keeps_the_log_in_the_project", keeps_log_in_project),
+            loading("lets_no_escape_sequence_through", shows_names_safely),
             loading("survives_every_damaged_object", survives_damage),
             loading("is_quick", is_quick),
             trial("as_nobody_says_that_rights_are_missing", as_nobody),
@@ -435,6 +436,23 @@ fn keeps_log_in_project(folder: &Folder) -> Result<(), Box<dyn Error>> {
         Path::new(&file).canonicalize()? == expected,
         "log file",
         &file,
+    )
+}
+
+/// A program whose name would turn the terminal red.
+fn shows_names_safely(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let mut bytes = fs::read(fixture("plain.o"))?;
+    let at = bytes
+        .windows(9)
+        .position(|window| window == b"classify\0")
+        .ok_or("no such name")?;
+    bytes[at..at + 8].copy_from_slice(b"\x1b[31mabc");
+    let output = folder.human(&folder.write("red.o", &bytes)?)?;
+    let shown = String::from_utf8(output.stdout)?;
+    ensure(
+        shown.contains("\\u{1b}[31mabc") && !shown.contains('\x1b'),
+        "written out",
+        &shown,
     )
 }
 

@@ -1,6 +1,7 @@
 //! `verify`.
 
 use std::{
+    cell::LazyCell,
     env,
     fs::File,
     io::{self, Read as _},
@@ -22,7 +23,9 @@ use crate::{
     },
 };
 
-/// Runs the command.
+/// Runs the command. The outcome is fine only if this kernel would run every program
+/// of every object: one that is refused, has no place here or could not be tried is
+/// something found.
 ///
 /// # Errors
 /// When no object was named, or bpftool was asked for and is missing. What is wrong
@@ -34,34 +37,33 @@ pub fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         return Err(Error::new("no-object", "no object was named")
             .fix("name an object file: cargo ebpf verify target/ebpf/<name>"));
     }
-    verify(&request.objects, request.bpftool, global)
+    let logs = || log_folder(global.manifest_path.as_deref());
+    let verification = verify(&request.objects, request.bpftool, logs)?;
+    report::write(&verification, global.format)?;
+    Ok(verification.outcome())
 }
 
-/// Verifies `objects` and reports. The outcome is fine only if this kernel would run
-/// every program of every object.
+/// Verifies `objects`. `logs` names the folder for the logs of refusals, and is asked
+/// only if there are any.
 ///
 /// # Errors
-/// When bpftool was asked for and is missing, or the report cannot be written.
-pub fn verify(objects: &[PathBuf], with_bpftool: bool, global: &Global) -> Result<Outcome> {
+/// When bpftool was asked for and is missing.
+pub fn verify(
+    objects: &[PathBuf],
+    with_bpftool: bool,
+    logs: impl FnOnce() -> PathBuf,
+) -> Result<Verification> {
     let bpftool = with_bpftool.then(Bpftool::find).transpose()?;
     let kernel = Kernel::running();
-    let mut verified: Vec<Object> = objects
+    let mut objects: Vec<Object> = objects
         .iter()
         .map(|path| object(path, &kernel, bpftool.as_ref()))
         .collect();
-    keep_logs(&mut verified, global.manifest_path.as_deref());
-
-    let outcome = if verified.iter().all(Object::is_fine) {
-        Outcome::Fine
-    } else {
-        Outcome::Found
-    };
-    let verification = Verification {
+    keep_logs(&mut objects, logs);
+    Ok(Verification {
         kernel: untrusted::name(&kernel.release),
-        objects: verified,
-    };
-    report::write(&verification, global.format)?;
-    Ok(outcome)
+        objects,
+    })
 }
 
 fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
@@ -129,8 +131,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes the log of each refusal into a file, and notes where. A log that cannot be
 /// written does not change a verdict.
-fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
-    let mut folder = None;
+fn keep_logs(objects: &mut [Object], folder: impl FnOnce() -> PathBuf) {
+    let folder = LazyCell::new(folder);
     for object in objects {
         for program in &mut object.programs {
             let Verdict::Refused(rejection) = &mut program.verdict else {
@@ -139,11 +141,10 @@ fn keep_logs(objects: &mut [Object], manifest: Option<&Path>) {
             if rejection.log.is_empty() {
                 continue;
             }
-            let folder = folder.get_or_insert_with(|| log_folder(manifest));
             let write = |folder: &Path| {
                 log_file::write(folder, &object.object, &program.name, &rejection.log)
             };
-            match write(folder).or_else(|_| write(&env::temp_dir())) {
+            match write(&folder).or_else(|_| write(&env::temp_dir())) {
                 Ok(path) => rejection.log_file = Some(path),
                 Err(error) => human::tell(error.finding()),
             }

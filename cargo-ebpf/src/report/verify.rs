@@ -5,9 +5,12 @@ use ebpf_build::Finding;
 use serde::Serialize;
 
 use super::{Report, human};
-use crate::verifier::{
-    bpftool,
-    verdict::{Object, Program, Rejection, Verdict},
+use crate::{
+    outcome::Outcome,
+    verifier::{
+        bpftool,
+        verdict::{Object, Program, Rejection, Verdict},
+    },
 };
 
 /// The result of `verify`.
@@ -31,6 +34,15 @@ impl Report for Verification {
 }
 
 impl Verification {
+    /// Fine if the kernel accepts everything.
+    pub fn outcome(&self) -> Outcome {
+        if self.objects.iter().all(Object::is_fine) {
+            Outcome::Fine
+        } else {
+            Outcome::Found
+        }
+    }
+
     fn object(&self, object: &Object) -> String {
         let mut parts = Vec::new();
         if !object.programs.is_empty() {
@@ -121,13 +133,15 @@ fn figure(number: Option<impl ToString>) -> String {
     number.map_or_else(absent, |number| number.to_string())
 }
 
-/// Bytes of stack as the kernel writes them: of each function, joined by plus signs.
+/// Bytes of stack of each function as the kernel writes them, joined by plus signs;
+/// the first few.
 fn stack(depths: &[u32]) -> String {
-    depths
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join("+")
+    const SHOWN: usize = 4;
+    let mut shown: Vec<_> = depths.iter().take(SHOWN).map(u32::to_string).collect();
+    if depths.len() > SHOWN {
+        shown.push("…".to_owned());
+    }
+    shown.join("+")
 }
 
 /// A text for each program that was not accepted; programs that share a reason share

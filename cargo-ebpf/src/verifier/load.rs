@@ -29,11 +29,13 @@ use crate::host::kernel::{self, Kernel};
 /// what the object is called in the result. Whatever is in `data`, the answer is a
 /// verdict: nothing here fails.
 pub fn verify(name: &str, data: &[u8], kernel: &Kernel) -> verdict::Object {
-    let verified = shield::run(|| Session::new(kernel).verify(data)).unwrap_or_else(|panic| {
-        let finding = Error::new("object-unreadable", "aya-obj could not read the object")
-            .because(untrusted::printable(&panic));
-        Verified::failed(finding)
-    });
+    let verified = shield::run(|| Session::new(kernel).verify(data))
+        .map_err(|panic| unreadable(&panic))
+        .and_then(|verified| verified)
+        .unwrap_or_else(|error| Verified {
+            findings: vec![error.finding().clone()],
+            ..Verified::default()
+        });
     verdict::Object {
         object: untrusted::name(name),
         programs: verified.programs,
@@ -48,13 +50,10 @@ struct Verified {
     findings: Vec<Finding>,
 }
 
-impl Verified {
-    fn failed(error: Error) -> Self {
-        Self {
-            programs: Vec::new(),
-            findings: vec![error.finding().clone()],
-        }
-    }
+fn unreadable(cause: &str) -> Error {
+    Error::new("object-unreadable", "aya-obj could not read the object")
+        .because(untrusted::printable(cause))
+        .fix("build it again; `cargo ebpf inspect` shows what is in it")
 }
 
 /// One object and the kernel it is given to.
@@ -86,24 +85,14 @@ impl<'kernel> Session<'kernel> {
             .as_deref()
     }
 
-    fn verify(&self, data: &[u8]) -> Verified {
-        match self.try_verify(data) {
-            Ok(verified) => verified,
-            Err(error) => Verified::failed(error),
-        }
-    }
-
-    fn try_verify(&self, data: &[u8]) -> ebpf_build::Result<Verified> {
+    fn verify(&self, data: &[u8]) -> ebpf_build::Result<Verified> {
         let image = elf::image(data)?;
-        let unreadable = |cause: String| {
-            Error::new("object-unreadable", "aya-obj could not read the object")
-                .because(untrusted::printable(&cause))
-        };
         let mut object = shield::step(|| Object::parse(&image.bytes))
             .and_then(|parsed| parsed.map_err(|error| relocate::chain(&error)))
-            .map_err(unreadable)?;
+            .map_err(|cause| unreadable(&cause))?;
         if object.programs.is_empty() {
-            return Err(Error::new("no-programs", "the object has no programs"));
+            return Err(Error::new("no-programs", "the object has no programs")
+                .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
         let mut findings = Vec::new();
