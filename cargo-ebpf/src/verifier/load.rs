@@ -8,20 +8,21 @@ use std::{
 };
 
 use aya_obj::{Function, Object, btf::Btf};
-use ebpf_build::{Error, Finding, finding::Place};
+use ebpf_build::{Error, Finding};
 
 use super::{
     elf::{self, Image},
     features,
     hook::{Hook, Target},
-    log::{Log, Statistics},
+    judge,
+    log::Statistics,
     maps::Maps,
     program::{self, Answer},
     relocate::{self, Linked, Program},
     shield,
     syscall::{self, ProgramLoad, ProgramTypes},
     type_id, untrusted,
-    verdict::{self, Rejection, Verdict},
+    verdict::{self, Verdict},
 };
 use crate::host::kernel::{self, Kernel};
 
@@ -29,11 +30,13 @@ use crate::host::kernel::{self, Kernel};
 /// what the object is called in the result. Whatever is in `data`, the answer is a
 /// verdict: nothing here fails.
 pub fn verify(name: &str, data: &[u8], kernel: &Kernel) -> verdict::Object {
-    let verified = shield::run(|| Session::new(kernel).verify(data)).unwrap_or_else(|panic| {
-        let finding = Error::new("object-unreadable", "aya-obj could not read the object")
-            .because(untrusted::printable(&panic));
-        Verified::failed(finding)
-    });
+    let verified = shield::run(|| Session::new(kernel).verify(data))
+        .map_err(|panic| unreadable(&panic))
+        .and_then(|verified| verified)
+        .unwrap_or_else(|error| Verified {
+            findings: vec![error.finding().clone()],
+            ..Verified::default()
+        });
     verdict::Object {
         object: untrusted::name(name),
         programs: verified.programs,
@@ -48,13 +51,10 @@ struct Verified {
     findings: Vec<Finding>,
 }
 
-impl Verified {
-    fn failed(error: Error) -> Self {
-        Self {
-            programs: Vec::new(),
-            findings: vec![error.finding().clone()],
-        }
-    }
+fn unreadable(cause: &str) -> Error {
+    Error::new("object-unreadable", "aya-obj could not read the object")
+        .because(untrusted::printable(cause))
+        .fix("build it again; `cargo ebpf inspect` shows what is in it")
 }
 
 /// One object and the kernel it is given to.
@@ -69,6 +69,14 @@ struct Session<'kernel> {
 struct Types {
     bytes: Vec<u8>,
     descriptor: OwnedFd,
+}
+
+/// What is asked of the kernel for one program.
+struct Request {
+    hook: &'static Hook,
+    function: Function,
+    /// A type of the kernel's BTF; 0 for none.
+    attach_btf_id: u32,
 }
 
 impl<'kernel> Session<'kernel> {
@@ -86,24 +94,14 @@ impl<'kernel> Session<'kernel> {
             .as_deref()
     }
 
-    fn verify(&self, data: &[u8]) -> Verified {
-        match self.try_verify(data) {
-            Ok(verified) => verified,
-            Err(error) => Verified::failed(error),
-        }
-    }
-
-    fn try_verify(&self, data: &[u8]) -> ebpf_build::Result<Verified> {
+    fn verify(&self, data: &[u8]) -> ebpf_build::Result<Verified> {
         let image = elf::image(data)?;
-        let unreadable = |cause: String| {
-            Error::new("object-unreadable", "aya-obj could not read the object")
-                .because(untrusted::printable(&cause))
-        };
         let mut object = shield::step(|| Object::parse(&image.bytes))
             .and_then(|parsed| parsed.map_err(|error| relocate::chain(&error)))
-            .map_err(unreadable)?;
+            .map_err(|cause| unreadable(&cause))?;
         if object.programs.is_empty() {
-            return Err(Error::new("no-programs", "the object has no programs"));
+            return Err(Error::new("no-programs", "the object has no programs")
+                .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
         let mut findings = Vec::new();
@@ -226,9 +224,7 @@ impl<'kernel> Session<'kernel> {
             .as_ref()
             .map_or(0, |function| function.instructions.len());
         let (verdict, statistics) = match self.request(section, hook, maps, linked) {
-            Ok((hook, function, attach_btf_id)) => {
-                self.load(program, hook, &function, attach_btf_id, types)
-            }
+            Ok(request) => self.load(program, &request, types),
             Err(verdict) => (*verdict, Statistics::default()),
         };
         verdict::Program {
@@ -248,88 +244,89 @@ impl<'kernel> Session<'kernel> {
         hook: Option<&'static Hook>,
         maps: &Maps,
         linked: Linked,
-    ) -> Result<(&'static Hook, Function, u32), Box<Verdict>> {
+    ) -> Result<Request, Box<Verdict>> {
         let shown = untrusted::name(section);
         let hook = hook.ok_or_else(|| {
-            not_tried(
+            judge::not_tried(
                 format!("the section name `{shown}` names no kind of program"),
+                "",
                 "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
             )
         })?;
         let function = linked.map_err(|cause| {
-            not_tried(
-                format!(
-                    "its calls or map references could not be resolved: {}",
-                    untrusted::printable(&cause)
-                ),
+            judge::not_tried(
+                "its calls or map references could not be resolved".to_owned(),
+                &untrusted::printable(&cause),
                 "",
             )
         })?;
         if let Some(missing) = maps.missing_in(&function.instructions) {
-            let lacks_rights = !self.kernel.capabilities.missing_for_bpf().is_empty();
-            return Err(if lacks_rights {
-                Box::new(Verdict::NoRights(self.no_rights()))
+            return Err(Box::new(if judge::lacks_rights(self.kernel) {
+                judge::no_rights(self.kernel)
             } else {
                 let message = "it uses a map that could not be made".to_owned();
-                Box::new(Verdict::NotTried(finding(
-                    NOT_TRIED,
-                    message,
-                    Some(&missing.message),
-                    "",
-                )))
-            });
+                judge::not_tried(message, &missing.message, "")
+            }));
         }
         let attach_btf_id = self.attach_target(hook, section)?;
-        Ok((hook, function, attach_btf_id))
+        Ok(Request {
+            hook,
+            function,
+            attach_btf_id,
+        })
     }
 
     /// The type of the kernel's BTF that the program is for; 0 if it is for none.
     fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Verdict>> {
         let (prefix, kind, what) = match hook.target {
             Target::AtAttach => return Ok(0),
-            Target::Elsewhere(reason) => return Err(not_tried(reason.to_owned(), "")),
+            Target::Elsewhere(reason) => {
+                return Err(Box::new(judge::not_tried(reason.to_owned(), "", "")));
+            }
             Target::KernelType {
                 prefix, kind, what, ..
             } => (prefix, kind, what),
         };
         let target = hook.target_name(section);
         let shown = untrusted::name(target);
+        let release = judge::release(self.kernel);
         if target.is_empty() {
-            return Err(not_tried(
+            return Err(Box::new(judge::not_tried(
                 format!(
                     "the section name `{}` does not say which {what} it is for",
                     untrusted::name(section)
                 ),
+                "a loader would have to choose it",
                 "name it in the program's macro, such as #[fentry(function = \"..\")]",
-            ));
+            )));
         }
         let Some(btf) = self.kernel_btf() else {
-            return Err(unsupported(
-                format!(
-                    "Linux {} has no BTF, which names the {what} `{shown}`",
-                    self.release()
-                ),
+            return Err(Box::new(judge::unsupported(
+                format!("Linux {release} has no BTF, which names the {what} `{shown}`"),
                 "it was built without CONFIG_DEBUG_INFO_BTF",
                 "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
-            ));
+            )));
         };
         type_id::find(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
-            unsupported(
-                format!("Linux {} has no {what} `{shown}`", self.release()),
+            Box::new(judge::unsupported(
+                format!("Linux {release} has no {what} `{shown}`"),
                 &format!("its BTF ({}) does not name it", kernel::VMLINUX_BTF),
                 "use another hook on this kernel, or a kernel that has it",
-            )
+            ))
         })
     }
 
     fn load(
         &self,
         program: &Program,
-        hook: &Hook,
-        function: &Function,
-        attach_btf_id: u32,
+        request: &Request,
         types: Option<&Types>,
     ) -> (Verdict, Statistics) {
+        let Request {
+            hook,
+            function,
+            attach_btf_id,
+        } = request;
         let load = ProgramLoad {
             name: &program.name,
             program_type: hook.program_type as u32,
@@ -341,13 +338,14 @@ impl<'kernel> Session<'kernel> {
                 .program
                 .kernel_version
                 .unwrap_or_else(|| self.kernel.version.code()),
-            attach_btf_id,
+            attach_btf_id: *attach_btf_id,
             types: types.map(|types| ProgramTypes {
                 btf: types.descriptor.as_fd(),
                 functions: &function.func_info.func_info,
                 lines: &function.line_info.line_info,
             }),
         };
+        let name = program.name.as_str();
         match program::load(&load) {
             Answer::Accepted(statistics) => (Verdict::Accepted, statistics),
             Answer::Refused {
@@ -356,169 +354,19 @@ impl<'kernel> Session<'kernel> {
                 truncated,
                 statistics,
             } => {
-                let rejection = rejection(program, function, types, &error, log, truncated);
-                (Verdict::Refused(Box::new(rejection)), statistics)
+                let btf = types.map(|types| types.bytes.as_slice());
+                let verdict = judge::refused(name, function, btf, &error, log, truncated);
+                (verdict, statistics)
             }
-            Answer::Silent { error, whole_kind } => (
-                self.silent(program, hook, &error, whole_kind),
-                Statistics::default(),
-            ),
+            Answer::Silent { error, whole_kind } => {
+                let memlock = &self.memlock;
+                let verdict = judge::silent(self.kernel, memlock, name, hook, &error, whole_kind);
+                (verdict, Statistics::default())
+            }
         }
-    }
-
-    /// A refusal for which the verifier gave no reason.
-    fn silent(
-        &self,
-        program: &Program,
-        hook: &Hook,
-        error: &io::Error,
-        whole_kind: bool,
-    ) -> Verdict {
-        let kind = hook.type_name();
-        let no_permission = error.raw_os_error() == Some(libc::EPERM);
-        if no_permission && !self.kernel.capabilities.missing_for_bpf().is_empty() {
-            return Verdict::NoRights(self.no_rights());
-        }
-        if no_permission && self.memlock.is_err() {
-            let finding = Error::new(
-                "memlock-limit",
-                "the limit on locked memory leaves no room for BPF",
-            )
-            .because(format!(
-                "Linux {} counts BPF against RLIMIT_MEMLOCK",
-                self.release()
-            ))
-            .fix("ulimit -l unlimited");
-            return Verdict::NotTried(finding.finding().clone());
-        }
-        if whole_kind && hook.needs_trampoline() {
-            return *unsupported(
-                format!(
-                    "Linux {} refuses programs that need a BPF trampoline, as this one does",
-                    self.release()
-                ),
-                &format!("{error}, also for the smallest program at this hook"),
-                "use a tracepoint (tp_btf) on this kernel, or another kernel",
-            );
-        }
-        if whole_kind {
-            return *unsupported(
-                format!(
-                    "Linux {} does not take programs of type {kind} here",
-                    self.release()
-                ),
-                &format!("{error}, also for the smallest program of this kind"),
-                "use another hook on this kernel, or another kernel",
-            );
-        }
-        let finding = Error::new(
-            "verifier-refused",
-            format!("the kernel refused `{}`", untrusted::name(&program.name)),
-        )
-        .because(format!(
-            "{error}; it gave no reason, and takes the smallest program of this kind"
-        ))
-        .fix("compare the object's BTF and license with what the kernel wants");
-        Verdict::Refused(Box::new(Rejection {
-            finding: finding.finding().clone(),
-            error: error.to_string(),
-            excerpt: Vec::new(),
-            omitted_lines: 0,
-            log_truncated: false,
-            log_file: None,
-            log: String::new(),
-        }))
-    }
-
-    fn no_rights(&self) -> Finding {
-        let missing = self.kernel.capabilities.missing_for_bpf();
-        let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
-        Error::new("no-rights", "this process may not load BPF programs")
-            .because(format!("it has no {}", names.join(", ")))
-            .fix("run the same command with sudo")
-            .finding()
-            .clone()
-    }
-
-    fn release(&self) -> String {
-        untrusted::name(&self.kernel.release)
     }
 }
 
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.
 const BTF_LOG: usize = 1 << 20;
-
-/// The code of findings about programs that never reached the kernel.
-const NOT_TRIED: &str = "program-not-tried";
-
-fn not_tried(message: String, fix: &str) -> Box<Verdict> {
-    Box::new(Verdict::NotTried(finding(NOT_TRIED, message, None, fix)))
-}
-
-fn unsupported(message: String, cause: &str, fix: &str) -> Box<Verdict> {
-    Box::new(Verdict::Unsupported(finding(
-        "kernel-unsupported",
-        message,
-        Some(cause),
-        fix,
-    )))
-}
-
-fn finding(code: &'static str, message: String, cause: Option<&str>, fix: &str) -> Finding {
-    let mut finding = Finding::error(code, message);
-    finding.cause = cause.map(str::to_owned);
-    finding.fix = (!fix.is_empty()).then(|| fix.to_owned());
-    finding
-}
-
-fn rejection(
-    program: &Program,
-    function: &Function,
-    types: Option<&Types>,
-    error: &io::Error,
-    log: String,
-    log_truncated: bool,
-) -> Rejection {
-    let log = untrusted::printable(&log);
-    let excerpt = Log::parse(&log).excerpt();
-    let mut finding = Finding::error(
-        "verifier-refused",
-        format!("the verifier refused `{}`", untrusted::name(&program.name)),
-    );
-    finding.cause = Some(if excerpt.message.is_empty() {
-        error.to_string()
-    } else {
-        excerpt.message.join("\n")
-    });
-    finding.place = excerpt
-        .instruction
-        .and_then(|instruction| source_place(function, types?, instruction));
-    Rejection {
-        finding,
-        error: error.to_string(),
-        excerpt: excerpt.lead,
-        omitted_lines: excerpt.omitted,
-        log_truncated,
-        log_file: None,
-        log,
-    }
-}
-
-/// The source line of an instruction, from the line records of `.BTF.ext`: the last
-/// one at or before it.
-fn source_place(function: &Function, types: &Types, instruction: u32) -> Option<Place> {
-    let record = function
-        .line_info
-        .line_info
-        .iter()
-        .filter(|record| record.insn_off <= instruction)
-        .max_by_key(|record| record.insn_off)?;
-    let file = type_id::string(&types.bytes, record.file_name_off)?;
-    /// Line and column share a word: BPF_LINE_INFO_LINE_NUM in include/uapi/linux/bpf.h.
-    const LINE_SHIFT: u32 = 10;
-    Some(Place {
-        file: untrusted::name(file).into(),
-        line: Some(record.line_col >> LINE_SHIFT).filter(|&line| line > 0),
-    })
-}

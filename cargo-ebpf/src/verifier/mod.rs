@@ -9,6 +9,7 @@ pub mod bpftool;
 mod elf;
 mod features;
 mod hook;
+mod judge;
 pub mod load;
 mod log;
 pub mod log_file;

@@ -58,8 +58,9 @@ pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
     let statistics = log.statistics;
     let full = attempt(load, LEVEL_STEPS | LEVEL_STATISTICS, SMALL);
     // Where not even the largest buffer holds all steps, kernels before 6.4 keep only
-    // the beginning of it: the reason is in the short log alone.
-    let log = if full.truncated {
+    // the beginning: the reason, before the figures, is in the short log alone.
+    let figures = Log::parse(&full.log).statistics;
+    let log = if full.truncated && figures.processed_instructions.is_none() {
         full.log + "\n" + &first.log
     } else {
         full.log
