@@ -10,7 +10,7 @@
 ///
 /// # Safety
 ///
-/// Only for types with these three properties. [`shared!`] proves them.
+/// Only for types with these three properties. `shared!` proves them.
 pub unsafe trait Plain: Copy + 'static {}
 
 /// Declares shared types and proves, for each, that its size is the sum of its fields.
@@ -157,7 +157,6 @@ shared! {
     }
 }
 
-/// No wait.
 impl Totals {
     /// The totals of nothing.
     pub const ZERO: Self = Self {

@@ -58,8 +58,8 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
 pub fn end(lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
-    let wait = pending::end_spin(lock, thread.tid)
-        .or_else(|| pending::end(wait_key(lock, thread.tid)));
+    let wait =
+        pending::end_spin(lock, thread.tid).or_else(|| pending::end(wait_key(lock, thread.tid)));
     let Some(wait) = wait else {
         if filter::records(thread.tgid) {
             lost::count(Counter::EndsWithoutBegin);

@@ -1,4 +1,9 @@
 //! Counters: every event ends in exactly one, or in the totals.
+//!
+//! Plain additions to values of a CPU are exact, here and in the totals, because the
+//! kernel does not enter a program again on the same CPU: it counts that as a recursion
+//! miss. Linux 5.19 and 6.0 have no such guard for tracepoints yet. There an interrupt can
+//! undo an addition, and the account in the report says so when it happens.
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use lock_common::{COUNTERS, Counter};

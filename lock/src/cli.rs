@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn every_help() {
+        let mut lock = Cli::command().term_width(80);
+        lock.build();
+        insta::assert_snapshot!("help_lock", lock.render_long_help());
+        for command in lock.get_subcommands_mut() {
+            let name = format!("help_{}", command.get_name());
+            insta::assert_snapshot!(name, command.render_long_help());
+        }
+    }
+
+    #[test]
     fn seconds_are_positive_and_finite() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {

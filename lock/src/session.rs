@@ -9,7 +9,7 @@ use std::{
         unix::process::ExitStatusExt as _,
     },
     process::{Child, Command, ExitStatus},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Receiver, Sender},
     thread,
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use signal_hook::{
 
 use crate::error::{Error, Result};
 
-/// How long a command has to end after it was asked to.
+/// How long a command has to end each time that it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Something that happened.
@@ -119,13 +119,20 @@ impl Session {
         }
     }
 
-    /// Has a command end that outlived the recording, and waits for it some seconds or
-    /// until a signal comes. Says whether it ended.
+    /// Has a command end that outlived the recording. Says whether it did.
     pub(crate) fn end_command(&self, command: &mut Running, why: End) -> bool {
-        // Ctrl-C reaches the command too, if it comes from a terminal.
-        if why != End::Signal(SIGINT) || !started_by_terminal() {
-            command.terminate();
+        // Ctrl-C reaches the command too, if it comes from a terminal: asked twice, some
+        // programs end without cleaning up.
+        if why == End::Signal(SIGINT) && started_by_terminal() && self.await_end(command) {
+            return true;
         }
+        command.terminate();
+        self.await_end(command)
+    }
+
+    /// Waits some seconds, or until the next signal, for a command to end. Says whether it
+    /// did.
+    fn await_end(&self, command: &mut Running) -> bool {
         let deadline = Instant::now().checked_add(GRACE);
         loop {
             if command.status().is_some() {
@@ -143,14 +150,10 @@ impl Session {
         let Some(deadline) = deadline else {
             return self.events.recv().ok();
         };
-        match self
-            .events
+        // Nothing but a timeout: this session has a sender itself.
+        self.events
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            Ok(event) => Some(event),
-            // This session has a sender itself.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+            .ok()
     }
 }
 

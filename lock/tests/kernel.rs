@@ -34,7 +34,9 @@ const NOBODY: u32 = 65534;
 type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They measure time, and each other's waits would be in some of them.
+    arguments.test_threads.get_or_insert(1);
     let on_kernel: &[(&str, Test)] = &[
         (
             "counts_agree_with_the_workload",
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
             the_system_wide_account_holds,
         ),
         ("signals_end_with_the_report", signals_end_with_the_report),
+        ("ctrl_c_ends_the_command_too", ctrl_c_ends_the_command_too),
         ("kill_leaves_nothing_attached", kill_leaves_nothing_attached),
         (
             "a_failed_command_passes_on_its_code",
@@ -174,7 +177,12 @@ fn expect_account(report: &Value) -> Result<(), Failed> {
 /// Counts are equal, except that a call of which the workload is unsure may be in the
 /// report or not. The kernel's waits lie within the workload's, which also have the way
 /// into the system call and back: some microseconds of some milliseconds, and once in a
-/// while a preemption on the way, which is why the bound is 5 %. Seen: 0.1 to 0.4 %.
+/// while a preemption on the way, which is why the bound is 5 %. Seen on a
+/// busy machine: 0.07 to 0.4 %.
+#[expect(
+    clippy::print_stdout,
+    reason = "what was seen stands in the log of the test"
+)]
 fn expect_agreement(report: &Value, truth: &Value) -> Result<(), Failed> {
     expect_account(report)?;
     let sites = report.pointer("/sites").and_then(Value::as_array);
@@ -183,13 +191,13 @@ fn expect_agreement(report: &Value, truth: &Value) -> Result<(), Failed> {
         .flatten()
         .find(|site| {
             site["type"] == "mutex"
-                // Linux before 6.? has it as __fdget_pos.
+                // Some kernels name it __fdget_pos.
                 && site["caller"].as_str().is_some_and(|name| name.ends_with("fdget_pos"))
         })
         .ok_or_else(|| format!("no mutex in fdget_pos: {report:#}"))?;
     let (count, waits) = (number(site, "/count")?, number(truth, "/waits")?);
     let unsure = number(truth, "/unsure")?;
-    expect(waits >= 20, || format!("too few waits to tell: {truth:#}"))?;
+    expect(waits > 0, || format!("too few waits to tell: {truth:#}"))?;
     expect((waits..=waits + unsure).contains(&count), || {
         format!("{count} waits reported: {truth:#}")
     })?;
@@ -375,6 +383,34 @@ fn signals_end_with_the_report() -> Result<Completion, Failed> {
         let report = String::from_utf8_lossy(&output.stdout);
         expect(report.contains("Hooks: the BTF tracepoints"), || {
             format!("no report after signal {signal}: {report}")
+        })?;
+    }
+    Ok(Completion::Completed)
+}
+
+fn ctrl_c_ends_the_command_too() -> Result<Completion, Failed> {
+    // A terminal sends SIGINT to the whole group; a kill to lock alone.
+    for whole_group in [true, false] {
+        let record = Process::start(
+            lock(&["record", "--", "sleep", "60"])
+                .process_group(0)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )?;
+        record.until_attached(FILTERED)?;
+        let group = if whole_group { -1 } else { 1 } * record.pid() as i32;
+        // SAFETY: takes integers; the child has not been waited for.
+        unsafe { libc::kill(group, libc::SIGINT) };
+        let began = Instant::now();
+        // The pipes close when the command has ended as well.
+        let output = record.output()?;
+        expect_code(&output, 0)?;
+        expect(began.elapsed() < Duration::from_secs(30), || {
+            format!("it took {:?}", began.elapsed())
+        })?;
+        let report = String::from_utf8_lossy(&output.stdout);
+        expect(report.contains("Hooks: "), || {
+            format!("no report: {report}")
         })?;
     }
     Ok(Completion::Completed)

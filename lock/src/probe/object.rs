@@ -24,8 +24,8 @@ fn unless_stub(object: &[u8]) -> Result<&[u8]> {
             "object-stub",
             "this lock was built without its eBPF programs",
         )
-        .because(String::from_utf8_lossy(sentence).trim())
-        .fix("run `cargo xtask build`, then build lock again")),
+        // It says what mends it, too.
+        .because(String::from_utf8_lossy(sentence).trim())),
     }
 }
 

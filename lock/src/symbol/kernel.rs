@@ -47,8 +47,8 @@ fn names(return_addresses: &BTreeSet<u64>) -> Result<BTreeMap<u64, String>, Stri
         Ok(true) => {}
         Ok(false) => {
             return Err(format!(
-                "function names are hidden from this user ({KALLSYMS}): run lock as root, or \
-                 `sysctl kernel.kptr_restrict=1` and give it CAP_SYSLOG"
+                "function names are hidden ({KALLSYMS}): run lock as root or with CAP_SYSLOG, and \
+                 after `sysctl kernel.kptr_restrict=1` where that is 2"
             ));
         }
         Err(error) => {

@@ -74,6 +74,15 @@ const LOCKING: &[Name] = &[
     Starts("__percpu_down_"),
     Starts("percpu_rwsem_"),
     Starts("__percpu_rwsem_"),
+    // To release a lock can take another: the spinlock around its list of waiters.
+    Is("up"),
+    Is("__up"),
+    Starts("up_read"),
+    Starts("up_write"),
+    Starts("__up_read"),
+    Starts("__up_write"),
+    Starts("mutex_unlock"),
+    Starts("percpu_up_"),
     // PREEMPT_RT.
     Starts("rtlock_"),
     Starts("__rtlock_"),
@@ -172,6 +181,9 @@ mod tests {
             "percpu_down_write",
             "__percpu_down_read",
             "percpu_rwsem_wait",
+            "up",
+            "up_read",
+            "mutex_unlock",
             "rtlock_slowlock_locked",
             "rt_spin_lock",
             "rwbase_write_lock.isra.0",
@@ -190,6 +202,8 @@ mod tests {
             "lock_sock_nested",
             "mutex_waiter_report",
             "downgrade_write",
+            "update_load_avg",
+            "__up_console_sem",
         ] {
             assert!(!any(LOCKING, name), "{name} is a caller");
             assert!(!any(TRACING, name), "{name} is a caller");

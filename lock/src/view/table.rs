@@ -148,7 +148,7 @@ fn write_losses(text: &mut String, snapshot: &Snapshot, ranking: &Ranking) -> fm
     for hook in &snapshot.hooks {
         if hook.missed > 0 {
             lost.push(format!(
-                "{} {} within the program itself",
+                "{} {} while its program was busy on that CPU",
                 hook.missed, hook.name
             ));
         }

@@ -60,7 +60,7 @@ pub(crate) fn human(truth: &Truth) -> String {
     format!(
         "The workload waited {waits} times for one mutex (of a file position, in fdget_pos): \
          {total} in all, {average} on average, {max} at most.\n\
-         In {rounds} rounds, {too_late} calls came too late to wait, and {unsure} may or may \
-         not have waited.\n"
+         In {rounds} rounds, {too_late} calls were left out as too late to wait, and {unsure} \
+         more may or may not have waited.\n"
     )
 }

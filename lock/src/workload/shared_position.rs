@@ -1,15 +1,18 @@
 //! Waits for one kernel mutex, each of them known: that of a file's position.
 //!
 //! Threads share the descriptor of a file in memory. `write` holds the mutex of the file
-//! position (`f_pos_lock`, taken in `fdget_pos`) for as long as it copies. Once the file
-//! has grown, which shows that the write holds the mutex, each waiter asks for the
-//! position with one `lseek`, which takes the same mutex.
+//! position (`f_pos_lock`, taken in `fdget_pos`) for as long as it copies. While the file
+//! has grown but not to its full size, which shows that the write holds the mutex, each
+//! waiter asks for the position with one `lseek`, which takes the same mutex.
 //!
-//! All threads are kept on one CPU. So whoever finds the mutex held finds its owner
-//! off the CPU, does not spin for it, and sleeps: a voluntary context switch, which the
-//! kernel counts for each thread. `lseek` has no other reason to sleep. An `lseek` with
-//! such a switch waited, one without any switch did not. Only when the thread was
-//! preempted and did not sleep as well, this cannot tell; such calls are counted apart.
+//! All threads are kept on one CPU. So from the look at the size to the mutex, the write
+//! can only go on if the waiter is switched out, and the kernel counts each thread's
+//! switches. Whoever finds the mutex held finds its owner off the CPU, does not spin for
+//! it, and sleeps: a voluntary switch, for which `lseek` has no other reason. A call with
+//! one has waited. A call without one was preempted in between and may have found the
+//! mutex free: these few are counted apart. Whoever sees the file at its full size makes
+//! no call at all: one that finds the mutex free, but other waiters not yet awake, would
+//! be an event without a wait.
 
 use std::{
     fs::File,
@@ -18,7 +21,7 @@ use std::{
     os::fd::{AsRawFd as _, FromRawFd as _, RawFd},
     sync::{
         Barrier,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -48,7 +51,7 @@ pub(crate) struct Truth {
     pub(crate) total_ns: u64,
     /// The longest of them, in nanoseconds.
     pub(crate) max_ns: u64,
-    /// Calls that came too late to wait.
+    /// Calls that were not made, because it was too late to wait.
     pub(crate) too_late: u64,
     /// Calls of which it is not known whether they waited.
     pub(crate) unsure: u64,
@@ -68,12 +71,13 @@ pub(crate) fn run(plan: &Plan) -> Result<Truth> {
     let begin = Barrier::new(plan.waiters as usize + 1);
     let end = Barrier::new(plan.waiters as usize + 1);
     let over = AtomicBool::new(false);
+    let full_size = AtomicU64::new(0);
 
     let (held, waited) = thread::scope(|scope| {
         let waiters: Vec<_> = (0..plan.waiters)
-            .map(|_| scope.spawn(|| wait_rounds(&file, &begin, &end, &over)))
+            .map(|_| scope.spawn(|| wait_rounds(&file, &full_size, &begin, &end, &over)))
             .collect();
-        let held = hold_rounds(plan, &file, &begin, &end, &over);
+        let held = hold_rounds(plan, &file, &full_size, &begin, &end, &over);
         let waited: Vec<_> = waiters.into_iter().map(|waiter| waiter.join()).collect();
         (held, waited)
     });
@@ -119,6 +123,7 @@ fn failed(doing: &str) -> impl Fn(io::Error) -> Error + '_ {
 fn hold_rounds(
     plan: &Plan,
     mut file: &File,
+    full_size: &AtomicU64,
     begin: &Barrier,
     end: &Barrier,
     over: &AtomicBool,
@@ -138,6 +143,7 @@ fn hold_rounds(
             begin.wait();
             return outcome.map(|()| rounds);
         }
+        full_size.store(content.len() as u64, Ordering::Release);
         begin.wait();
         let before = Instant::now();
         outcome = file.write_all(&content);
@@ -153,6 +159,7 @@ fn hold_rounds(
 /// Waits for the mutex once a round.
 fn wait_rounds(
     file: &File,
+    full_size: &AtomicU64,
     begin: &Barrier,
     end: &Barrier,
     over: &AtomicBool,
@@ -165,60 +172,49 @@ fn wait_rounds(
             return outcome.map(|()| truth);
         }
         if outcome.is_ok() {
-            outcome = wait_once(file, &mut truth);
+            outcome = wait_once(file, full_size.load(Ordering::Acquire), &mut truth);
         }
         end.wait();
     }
 }
 
-fn wait_once(file: &File, truth: &mut Truth) -> io::Result<()> {
-    // Asking for the size does not take the mutex.
-    while file.metadata()?.len() == 0 {
-        thread::sleep(LOOK_AGAIN);
-    }
-    let switches = Switches::now()?;
+fn wait_once(file: &File, full_size: u64, truth: &mut Truth) -> io::Result<()> {
+    let switches_before = loop {
+        let switches = voluntary_switches()?;
+        // Asking for the size does not take the mutex.
+        match file.metadata()?.len() {
+            0 => thread::sleep(LOOK_AGAIN),
+            size if size < full_size => break switches,
+            _ => {
+                truth.too_late += 1;
+                return Ok(());
+            }
+        }
+    };
     let before = Instant::now();
     position(file.as_raw_fd())?;
     let took = before.elapsed();
-    let Switches {
-        voluntary,
-        involuntary,
-    } = Switches::now()?;
-    if voluntary > switches.voluntary {
+    if voluntary_switches()? > switches_before {
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         truth.waits += 1;
         truth.total_ns += took_ns;
         truth.max_ns = truth.max_ns.max(took_ns);
-    } else if involuntary > switches.involuntary {
-        truth.unsure += 1;
     } else {
-        truth.too_late += 1;
+        truth.unsure += 1;
     }
     Ok(())
 }
 
-/// How often this thread left its CPU.
-#[derive(Debug, Clone, Copy)]
-struct Switches {
-    voluntary: libc::c_long,
-    involuntary: libc::c_long,
-}
-
-impl Switches {
-    fn now() -> io::Result<Self> {
-        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: writes one rusage to the pointer that it is given.
-        let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
-        if result < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: plain data, for which zero is a value.
-        let usage = unsafe { usage.assume_init() };
-        Ok(Self {
-            voluntary: usage.ru_nvcsw,
-            involuntary: usage.ru_nivcsw,
-        })
+/// How often this thread left its CPU to wait for something.
+fn voluntary_switches() -> io::Result<libc::c_long> {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes one rusage to the pointer that it is given.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
     }
+    // SAFETY: plain data, for which zero is a value.
+    Ok(unsafe { usage.assume_init() }.ru_nvcsw)
 }
 
 /// Asks for the position with exactly one system call.
