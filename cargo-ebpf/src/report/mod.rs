@@ -1,8 +1,8 @@
 //! One result, several writers. Results go to stdout; everything else (progress,
 //! warnings, errors, output of programs that are run) goes to stderr.
 
-pub mod human;
-pub mod json;
+pub(crate) mod human;
+pub(crate) mod json;
 
 use ebpf_build::Result;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::cli::Format;
 
 /// A result that a command can show: its fields are the JSON document, and it
 /// knows how to say itself to a person.
-pub trait Report: Serialize {
+pub(crate) trait Report: Serialize {
     /// The text for a person, without a trailing newline.
     fn human(&self) -> String;
 }
@@ -20,7 +20,7 @@ pub trait Report: Serialize {
 ///
 /// # Errors
 /// When stdout cannot be written to, for example on a full disk.
-pub fn write(report: &impl Report, format: Format) -> Result<()> {
+pub(crate) fn write(report: &impl Report, format: Format) -> Result<()> {
     match format {
         Format::Human => human::write(report),
         Format::Json => json::write(report),
