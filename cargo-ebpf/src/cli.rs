@@ -94,7 +94,7 @@ pub(crate) struct Setup {
 }
 
 /// Arguments of `build`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Build {
     /// Whether the copy in target/ebpf/ keeps DWARF (for disassembly with source) or drops it (for embedding)
     #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
@@ -112,9 +112,10 @@ pub(crate) struct Build {
 }
 
 /// What happens to DWARF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DebugInfo {
     /// Keep it
+    #[default]
     Keep,
     /// Remove it
     Strip,

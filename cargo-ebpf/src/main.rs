@@ -7,6 +7,7 @@ mod doctor;
 mod host;
 mod interrupt;
 mod object;
+mod object_file;
 mod outcome;
 mod packages;
 mod progress;

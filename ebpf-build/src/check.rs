@@ -168,35 +168,55 @@ fn panics(file: &File<'_>) -> Option<Finding> {
     )
 }
 
-/// The functions with a call that is relocated against a panic function.
+/// The functions that call a panic function.
 fn callers_of_panics(file: &File<'_>) -> BTreeSet<String> {
     let mut callers = BTreeSet::new();
     for section in file
         .sections()
         .filter(|section| section.kind() == SectionKind::Text)
     {
+        let code = section.data().unwrap_or_default();
         for (offset, relocation) in section.relocations() {
-            let object::RelocationTarget::Symbol(callee) = relocation.target() else {
-                continue;
-            };
-            let calls_panic = file
-                .symbol_by_index(callee)
-                .is_ok_and(|callee| callee.name().is_ok_and(|name| is_panic(&demangle(name))));
-            let caller = file.symbols().find(|symbol| {
-                symbol.kind() == SymbolKind::Text
-                    && symbol.section_index() == Some(section.index())
-                    && (symbol.address()..symbol.address() + symbol.size()).contains(&offset)
-            });
-            if let (true, Some(Ok(name))) = (
-                calls_panic,
-                caller.map(|caller| caller.name().map(demangle)),
-            ) && !is_panic(&name)
-            {
-                callers.insert(name);
-            }
+            let panics =
+                callee(file, code, offset, relocation.target()).is_some_and(|name| is_panic(&name));
+            let caller = function_at(file, section.index(), offset);
+            callers.extend(caller.filter(|name| panics && !is_panic(name)));
         }
     }
     callers
+}
+
+/// What the relocated call at `offset` calls. LLVM relocates a call of a local
+/// function against its section, with the instruction's `imm` counting instructions
+/// from the section's begin, less one (`R_BPF_64_32` in LLVM's BPF relocations).
+fn callee(
+    file: &File<'_>,
+    code: &[u8],
+    offset: u64,
+    target: object::RelocationTarget,
+) -> Option<String> {
+    let object::RelocationTarget::Symbol(index) = target else {
+        return None;
+    };
+    let symbol = file.symbol_by_index(index).ok()?;
+    if symbol.kind() != SymbolKind::Section {
+        return symbol.name().ok().map(demangle);
+    }
+    let imm = usize::try_from(offset).ok()?.checked_add(4)?;
+    let imm = i32::from_le_bytes(code.get(imm..imm + 4)?.try_into().ok()?);
+    let instruction = u64::try_from(i64::from(imm) + 1).ok()?;
+    function_at(file, symbol.section_index()?, instruction * 8)
+}
+
+fn function_at(file: &File<'_>, section: object::SectionIndex, offset: u64) -> Option<String> {
+    file.symbols()
+        .find(|symbol| {
+            symbol.kind() == SymbolKind::Text
+                && symbol.section_index() == Some(section)
+                && offset >= symbol.address()
+                && offset - symbol.address() < symbol.size()
+        })
+        .and_then(|symbol| symbol.name().ok().map(demangle))
 }
 
 fn legacy_maps(file: &File<'_>) -> Option<Finding> {

@@ -1,6 +1,9 @@
 //! Removing DWARF, for embedding: 55 KB become 5 KB, and BTF stays.
 
-use object::build::elf::Builder;
+use object::{
+    build::elf::{Builder, SectionData},
+    elf,
+};
 
 use crate::error::{Error, Result};
 
@@ -23,6 +26,18 @@ pub fn strip_debug(content: &[u8]) -> Result<Vec<u8>> {
         if name.starts_with(b".debug_") {
             section.delete = true;
         }
+    }
+    // LLVM keeps the names of sections and of symbols in one table; what rewrites
+    // the object wants one each.
+    if !builder
+        .sections
+        .iter()
+        .any(|section| matches!(section.data, SectionData::SectionString))
+    {
+        let names = builder.sections.add();
+        names.name = b".shstrtab"[..].into();
+        names.sh_type = elf::SHT_STRTAB;
+        names.data = SectionData::SectionString;
     }
     builder.delete_orphans();
     builder.set_section_sizes();

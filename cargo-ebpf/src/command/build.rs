@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use ebpf_build::{
     Error, Finding, Result, Target,
     build::{self, Artifact, Request},
-    linker::{self, Linker},
-    settings, strip_debug,
-    toolchain::Toolchain,
-    write_atomically,
+    settings, strip_debug, write_atomically,
 };
 use indicatif::HumanBytes;
 use serde::Serialize;
@@ -16,9 +13,11 @@ use serde::Serialize;
 use crate::{
     cli::{self, DebugInfo, Global},
     interrupt,
+    object::{Object, Summary},
     outcome::Outcome,
     project::{EbpfCrate, Project},
     report::{self, Report, human},
+    setup::Ready,
 };
 
 /// The objects of a project.
@@ -36,8 +35,6 @@ pub(crate) struct BuiltObject {
     pub(crate) from: String,
     pub(crate) path: PathBuf,
     target: &'static str,
-    /// Of the file.
-    bytes: u64,
     #[serde(flatten)]
     summary: Summary,
     /// Whether nothing had to be built.
@@ -49,11 +46,26 @@ pub(crate) struct BuiltObject {
 pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
     let project = Project::find(global)?;
     project.ebpf_crates()?;
-    let toolchain = Toolchain::find()?;
-    let linker = linker::find(&toolchain)?;
-    let built = build_all(&project, request, &toolchain, &linker)?;
+    let built = build_all(&project, request, &Ready::find()?)?;
     report::write(&built, global.format)?;
     Ok(Outcome::Fine)
+}
+
+/// Builds every eBPF crate with the defaults, where the machine is set up.
+///
+/// # Errors
+/// As [`build_all`], and when there is no toolchain or linker.
+pub(crate) fn for_this_machine(project: &Project) -> Result<Built> {
+    project.ebpf_crates()?;
+    build_all(project, &cli::Build::default(), &Ready::find()?)
+}
+
+impl Built {
+    /// Where the objects are.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let paths = self.objects.iter().map(|object| object.path.clone());
+        paths.collect()
+    }
 }
 
 /// Builds every eBPF crate and copies the objects, once all of them are there.
@@ -61,17 +73,16 @@ pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
 /// # Errors
 /// When the project has no eBPF crate, one does not build, two would make objects of
 /// one name, or a copy cannot be written.
-pub(crate) fn build_all(
-    project: &Project,
-    request: &cli::Build,
-    toolchain: &Toolchain,
-    linker: &Linker,
-) -> Result<Built> {
+pub(crate) fn build_all(project: &Project, request: &cli::Build, ready: &Ready) -> Result<Built> {
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
     for ebpf in project.ebpf_crates()? {
         let target = target_of(ebpf, request)?;
-        let artifacts = build::build(&request_for(ebpf, target, request), toolchain, linker)?;
+        let artifacts = build::build(
+            &request_for(ebpf, target, request),
+            &ready.toolchain,
+            &ready.linker,
+        )?;
         interrupt::check()?;
         for artifact in artifacts {
             let path = project.object_path(&artifact.name, target);
@@ -135,54 +146,9 @@ fn copy(
         from: ebpf.name.clone(),
         path,
         target: target.triple(),
-        bytes: content.len() as u64,
-        summary: summary(&content)?,
+        summary: Object::parse(&content)?.summary(),
         fresh: artifact.fresh,
         warnings: artifact.warnings,
-    })
-}
-
-/// What is in an object, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-struct Summary {
-    programs: usize,
-    maps: usize,
-    /// Of all code, also of functions that programs call.
-    instructions: u64,
-}
-
-fn summary(content: &[u8]) -> Result<Summary> {
-    use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
-
-    let file = object::File::parse(content).map_err(|cause| {
-        Error::new("object-broken", "the object that was built cannot be read")
-            .because(cause.to_string())
-    })?;
-    let in_section = |symbol: &object::Symbol<'_, '_>, fits: &dyn Fn(&str, SectionKind) -> bool| {
-        symbol
-            .section_index()
-            .and_then(|index| file.section_by_index(index).ok())
-            .is_some_and(|section| fits(section.name().unwrap_or_default(), section.kind()))
-    };
-    // Programs have sections of their own; what they call lies in .text.
-    let is_program = |name: &str, kind| kind == SectionKind::Text && name != ".text";
-    let is_map = |name: &str, _| matches!(name, ".maps" | "maps");
-    Ok(Summary {
-        programs: file
-            .symbols()
-            .filter(|symbol| symbol.kind() == SymbolKind::Text && in_section(symbol, &is_program))
-            .count(),
-        maps: file
-            .symbols()
-            .filter(|symbol| symbol.kind() == SymbolKind::Data && in_section(symbol, &is_map))
-            .count(),
-        // An instruction is 8 bytes (a 64-bit load is two), see the kernel's
-        // Documentation/bpf/standardization/instruction-set.rst.
-        instructions: file
-            .sections()
-            .filter(|section| section.kind() == SectionKind::Text)
-            .map(|section| section.size() / 8)
-            .sum(),
     })
 }
 
@@ -197,6 +163,7 @@ impl BuiltObject {
     /// For people: one line.
     pub(crate) fn line(&self) -> String {
         let Summary {
+            size,
             programs,
             maps,
             instructions,
@@ -204,7 +171,7 @@ impl BuiltObject {
         format!(
             "{}: {}, {}, {}, {} ({})",
             self.path.display(),
-            HumanBytes(self.bytes),
+            HumanBytes(size),
             human::counted(programs as u64, "program"),
             human::counted(maps as u64, "map"),
             human::counted(instructions, "instruction"),

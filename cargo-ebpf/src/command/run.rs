@@ -10,8 +10,11 @@ use ebpf_build::{Error, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::{self, DebugInfo, Format, Global},
-    command::build::{self, Built},
+    cli::{self, Format, Global},
+    command::{
+        build::{self, Built},
+        verify,
+    },
     host::{
         process::{Destination, Process, ending, exit_code},
         root::Root,
@@ -40,37 +43,26 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
     let loader = project.loader()?;
 
     let (ready, _steps) = setup::prepare(global, &Display::new())?;
-    let built = build::build_all(
-        &project,
-        &for_this_machine(),
-        &ready.toolchain,
-        &ready.linker,
-    )?;
+    let built = build::build_all(&project, &cli::Build::default(), &ready)?;
     for object in &built.objects {
         report::human::note(&object.line());
     }
-    if let Outcome::Found = verify(&built, global)? {
+    let verification = verify::verify(&built.paths(), None, global);
+    if verification.lacks_rights() {
+        report::human::note("not verified: that needs root, as the loader does");
+    } else if verification.outcome() == Outcome::Found {
+        report::write(&verification, global.format)?;
         return Ok(Outcome::Found);
+    } else {
+        report::human::note(&format!(
+            "Linux {} accepts {} programs",
+            verification.kernel,
+            verification.programs().count()
+        ));
     }
     let program = build_loader(&project, &loader, global)?;
     let arguments = arguments(request, &loader, &program);
     start(program, arguments, built, global)
-}
-
-/// How objects are built for the kernel that runs here.
-pub(crate) fn for_this_machine() -> cli::Build {
-    cli::Build {
-        debug_info: DebugInfo::Keep,
-        target: None,
-        cpu: None,
-        deny: Vec::new(),
-    }
-}
-
-/// Has the running kernel verify the objects.
-fn verify(_built: &Built, _global: &Global) -> Result<Outcome> {
-    // SEAM: command::verify goes here, with its report on stderr.
-    Ok(Outcome::Fine)
 }
 
 /// Builds the loader for the host, with the user's own cargo and settings.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{self, Format, Global},
-    command::{build, run::for_this_machine},
+    command::build,
     host::process::{Process, ending},
     outcome::Outcome,
     progress::Display,
@@ -25,12 +25,7 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
     let project = Project::find(global)?;
     if !project.ebpf_crates.is_empty() {
         let (ready, _steps) = setup::prepare(global, &Display::new())?;
-        build::build_all(
-            &project,
-            &for_this_machine(),
-            &ready.toolchain,
-            &ready.linker,
-        )?;
+        build::build_all(&project, &cli::Build::default(), &ready)?;
     }
 
     let mut log = TestLog::default();

@@ -2,7 +2,10 @@
 //! warnings, errors, output of programs that are run) goes to stderr.
 
 pub(crate) mod human;
+pub(crate) mod inspect;
 pub(crate) mod json;
+pub(crate) mod listing;
+pub(crate) mod verify;
 
 use ebpf_build::Result;
 use serde::Serialize;

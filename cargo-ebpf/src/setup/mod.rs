@@ -6,7 +6,10 @@ mod machine;
 mod route;
 
 use ebpf_build::{
-    Error, Finding, Result, linker::Linker, progress::Progress, toolchain::Toolchain,
+    Error, Finding, Result,
+    linker::{self, Linker},
+    progress::Progress,
+    toolchain::Toolchain,
 };
 use serde::Serialize;
 
@@ -46,6 +49,18 @@ pub(crate) enum State {
 pub(crate) struct Ready {
     pub(crate) toolchain: Toolchain,
     pub(crate) linker: Linker,
+}
+
+impl Ready {
+    /// The machine as it is; changes nothing.
+    ///
+    /// # Errors
+    /// When there is no toolchain or no linker that fits: says to run setup.
+    pub(crate) fn find() -> Result<Self> {
+        let toolchain = Toolchain::find()?;
+        let linker = linker::find(&toolchain)?;
+        Ok(Self { toolchain, linker })
+    }
 }
 
 /// Says what would be done here.

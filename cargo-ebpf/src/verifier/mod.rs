@@ -1,1 +1,22 @@
 //! The kernel's verifier: loading programs through it and reading what it says.
+//!
+//! An object's bytes go in, a [`verdict::Object`] comes out. Only the running kernel
+//! is asked: no project, no folder and no other program is needed, so that the same
+//! code can run in a guest. Nothing outlives the process: no program is attached,
+//! nothing is pinned.
+
+pub mod bpftool;
+mod elf;
+mod features;
+mod hook;
+pub mod load;
+mod log;
+pub mod log_file;
+mod maps;
+mod program;
+mod relocate;
+mod shield;
+mod syscall;
+mod type_id;
+pub mod untrusted;
+pub mod verdict;

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     finding::Finding,
     target::Target,
-    toolchain::{Toolchain, spawn_error},
+    toolchain::{Toolchain, isolated, spawn_error},
 };
 
 /// A program without `core`, so that it compiles in a tenth of a second: building
@@ -89,7 +89,7 @@ struct Ran {
 /// Compiles the probe; with a linker, to an object.
 fn run(toolchain: &Toolchain, linker: Option<&Path>, folder: &Path) -> Result<Ran> {
     let log = folder.join("log");
-    let mut command = Command::new(&toolchain.rustc);
+    let mut command = isolated(&toolchain.rustc);
     command
         .env("RUSTC_BOOTSTRAP", "1")
         .args(["--edition=2021", "--crate-type=bin", "-Copt-level=2"])
@@ -97,7 +97,6 @@ fn run(toolchain: &Toolchain, linker: Option<&Path>, folder: &Path) -> Result<Ra
         .arg(format!("--target={}", Target::Little))
         .args(["-o", "probe", "probe.rs"])
         .current_dir(folder)
-        .stdin(Stdio::null())
         .stdout(Stdio::null());
     match linker {
         None => command.arg("--emit=llvm-bc"),

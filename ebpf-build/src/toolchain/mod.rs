@@ -204,11 +204,12 @@ impl Toolchain {
     /// # Errors
     /// When it loads none (LLVM linked in), or the loader cannot be asked.
     pub fn libllvm(&self) -> Result<PathBuf> {
+        // `rustc` may be a script around the compiler; the sysroot has the real one.
+        let inner = self.sysroot.join("bin/rustc");
+        let rustc = if inner.is_file() { &inner } else { &self.rustc };
         // What ldd does: the loader prints what it would load, and runs nothing.
-        let mut command = Command::new(&self.rustc);
-        command
-            .env("LD_TRACE_LOADED_OBJECTS", "1")
-            .stdin(Stdio::null());
+        let mut command = isolated(rustc);
+        command.env("LD_TRACE_LOADED_OBJECTS", "1");
         let output = command
             .output()
             .map_err(|cause| spawn_error(&command, &cause))?;
@@ -224,14 +225,10 @@ impl Toolchain {
         })
     }
 
-    /// A `cargo` of this toolchain, with nothing in its environment that belongs to
-    /// the cargo or rustup that may have started us.
+    /// A `cargo` of this toolchain.
     pub(crate) fn cargo_command(&self) -> Command {
-        let mut command = Command::new(&self.cargo);
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
-        command.env("RUSTC", &self.rustc).stdin(Stdio::null());
+        let mut command = isolated(&self.cargo);
+        command.env("RUSTC", &self.rustc);
         if self.bootstrap {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
@@ -260,20 +257,33 @@ impl Toolchain {
 
 /// Set by an outer cargo, rustup or clippy for their own build, or by a user for
 /// native code; in a build for BPF each would change or break it.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 13] = [
     "CARGO",
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_TARGET_DIR",
-    "CARGO_BUILD_TARGET_DIR",
+    // rustup's has another toolchain's libraries, where two nightlies' libLLVM have
+    // one name.
+    "LD_LIBRARY_PATH",
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTC_WRAPPER",
     "RUSTDOC",
     "RUSTFLAGS",
     "RUSTUP_TOOLCHAIN",
 ];
+
+/// A command that inherits nothing that is meant for somebody else's build.
+pub(crate) fn isolated(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
 
 fn loaded_libllvm(trace: &str) -> Option<PathBuf> {
     let line = trace

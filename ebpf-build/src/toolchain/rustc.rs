@@ -1,11 +1,8 @@
 //! What a `rustc` says of itself.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::path::{Path, PathBuf};
 
-use super::spawn_error;
+use super::{isolated, spawn_error};
 use crate::error::{Error, Result};
 
 /// A version of Rust as `release` in `rustc -vV` gives it: the patch number does
@@ -59,8 +56,8 @@ pub(super) fn identify(rustc: &Path) -> Result<Identity> {
 }
 
 fn ask(rustc: &Path, arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new(rustc);
-    command.args(arguments).stdin(Stdio::null());
+    let mut command = isolated(rustc);
+    command.args(arguments);
     let output = command
         .output()
         .map_err(|cause| spawn_error(&command, &cause))?;

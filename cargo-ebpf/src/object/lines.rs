@@ -1,0 +1,255 @@
+//! From an instruction to the source that it was made from.
+//!
+//! DWARF keeps the whole chain of functions that were inlined into one another;
+//! `.BTF.ext` has one line for an instruction and serves where DWARF is absent.
+
+use std::{collections::HashMap, rc::Rc};
+
+use addr2line::{Context, LookupContinuation as _, LookupResult};
+use ebpf_build::Result;
+use gimli::{EndianSlice, ReaderOffset as _, RelocateReader, RunTimeEndian};
+use object::Endianness;
+use serde::Serialize;
+
+use super::{
+    Name,
+    btf::Btf,
+    btf_ext::{BtfExt, LineInfo},
+    elf::Elf,
+};
+
+/// One function of an inline chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Frame {
+    /// The function, as its source calls it.
+    pub function: Option<Name>,
+    /// The file, as the compiler saw it.
+    pub file: Option<Name>,
+    /// The line, counted from 1: of the instruction in the innermost function, of the
+    /// inlined call in the others.
+    pub line: Option<u32>,
+    /// The column, counted from 1.
+    pub column: Option<u32>,
+    /// The text of the line, if the object carries it. `.BTF.ext` may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Name>,
+}
+
+/// The source lines of an object.
+pub struct Lines<'a> {
+    /// Section index and the function that begins there, for `.BTF.ext`, which names none.
+    symbols: Vec<(usize, u64, Name)>,
+    sections: Vec<String>,
+    dwarf: Option<Context<Reader<'a>>>,
+    btf: Option<(Btf<'a>, BtfExt)>,
+}
+
+impl<'a> Lines<'a> {
+    /// Reads what `bytes`, an object, have of DWARF and BTF. Damaged debug information
+    /// is as good as none.
+    ///
+    /// # Errors
+    /// When `bytes` are not a whole BPF object.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        Ok(Self::of(&Elf::parse(bytes)?))
+    }
+
+    pub(super) fn of(elf: &Elf<'a>) -> Self {
+        let btf = elf
+            .section(".BTF")
+            .and_then(|(_, section)| Btf::parse(section.data, elf.endian).ok());
+        let btf = btf.and_then(|btf| {
+            let (_, section) = elf.section(".BTF.ext")?;
+            let ext = BtfExt::parse(section.data, &btf, elf.endian).ok()?;
+            Some((btf, ext))
+        });
+        let mut symbols: Vec<_> = elf
+            .symbols
+            .iter()
+            .filter(|symbol| symbol.kind == object::elf::STT_FUNC)
+            .filter_map(|symbol| {
+                Some((
+                    symbol.section?,
+                    symbol.value,
+                    Name::from(symbol.name.as_ref()),
+                ))
+            })
+            .collect();
+        symbols.sort();
+        Self {
+            symbols,
+            sections: elf
+                .sections
+                .iter()
+                .map(|section| section.name.to_string())
+                .collect(),
+            dwarf: dwarf(elf),
+            btf,
+        }
+    }
+
+    /// The functions and lines that the instruction `offset` bytes into the section with
+    /// index `section` comes from, innermost first. Empty if nothing is known.
+    pub fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
+        let frames = self.dwarf_frames(section, offset).unwrap_or_default();
+        if frames.is_empty() {
+            return self.btf_frame(section, offset).into_iter().collect();
+        }
+        frames
+    }
+
+    fn dwarf_frames(&self, section: usize, offset: u64) -> Option<Vec<Frame>> {
+        let address = base(section).checked_add(offset)?;
+        let mut lookup = self.dwarf.as_ref()?.find_frames(address);
+        let mut iterator = loop {
+            match lookup {
+                LookupResult::Output(output) => break output.ok()?,
+                // DWARF in other files: not for BPF.
+                LookupResult::Load { continuation, .. } => lookup = continuation.resume(None),
+            }
+        };
+        let mut frames = Vec::new();
+        while let Ok(Some(frame)) = iterator.next() {
+            let function = frame.function.and_then(|function| {
+                let name = function.demangle().ok()?;
+                Some(Name::from(name))
+            });
+            let location = frame.location;
+            frames.push(Frame {
+                function,
+                file: location
+                    .as_ref()
+                    .and_then(|found| found.file)
+                    .map(Name::from),
+                line: location
+                    .as_ref()
+                    .and_then(|found| found.line)
+                    .filter(|line| *line > 0),
+                column: location
+                    .as_ref()
+                    .and_then(|found| found.column)
+                    .filter(|column| *column > 0),
+                text: None,
+            });
+        }
+        Some(frames)
+    }
+
+    fn btf_frame(&self, section: usize, offset: u64) -> Option<Frame> {
+        let (btf, ext) = self.btf.as_ref()?;
+        let lines = ext.lines.get(self.sections.get(section)?)?;
+        let function = self.function(section, offset);
+        // An entry holds until the next one, and not beyond its function.
+        let at = lines
+            .partition_point(|info| info.offset <= offset)
+            .checked_sub(1)?;
+        let LineInfo {
+            offset: begins,
+            file,
+            text,
+            line,
+            column,
+        } = *lines.get(at)?;
+        if function.is_some_and(|(start, _)| begins < start) {
+            return None;
+        }
+        let nonempty = |string| {
+            Some(btf.string(string))
+                .filter(|string| !string.is_empty())
+                .map(Name::from)
+        };
+        Some(Frame {
+            function: function.map(|(_, name)| name.clone()),
+            file: nonempty(file),
+            line: Some(line).filter(|line| *line > 0),
+            column: Some(column).filter(|column| *column > 0),
+            text: nonempty(text),
+        })
+    }
+
+    fn function(&self, section: usize, offset: u64) -> Option<(u64, &Name)> {
+        let at = self
+            .symbols
+            .partition_point(|(index, start, _)| (*index, *start) <= (section, offset))
+            .checked_sub(1)?;
+        let (index, start, name) = self.symbols.get(at)?;
+        (*index == section).then_some((*start, name))
+    }
+}
+
+/// Where a section is put. All are at address 0 in a relocatable file, and no section
+/// is larger than a file that is read.
+fn base(section: usize) -> u64 {
+    (section as u64) << 32
+}
+
+type Reader<'a> = RelocateReader<EndianSlice<'a, RunTimeEndian>, Fixups>;
+
+/// Relocations of one section: what to add to, or put at, an offset.
+#[derive(Debug, Clone, Default)]
+struct Fixups(Rc<HashMap<usize, Fixup>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Fixup {
+    value: u64,
+    /// Whether the bytes at the offset count too.
+    adds: bool,
+}
+
+impl Fixups {
+    fn apply(&self, offset: usize, value: u64) -> u64 {
+        match self.0.get(&offset) {
+            Some(fixup) if fixup.adds => value.wrapping_add(fixup.value),
+            Some(fixup) => fixup.value,
+            None => value,
+        }
+    }
+}
+
+impl gimli::read::Relocate for Fixups {
+    fn relocate_address(&self, offset: usize, value: u64) -> gimli::Result<u64> {
+        Ok(self.apply(offset, value))
+    }
+
+    fn relocate_offset(&self, offset: usize, value: usize) -> gimli::Result<usize> {
+        usize::from_u64(self.apply(offset, value.into_u64()))
+    }
+}
+
+fn fixups(elf: &Elf<'_>, section: usize) -> Fixups {
+    let fixup = |relocation: super::elf::Relocation| {
+        let symbol = elf.symbols.get(relocation.symbol)?;
+        // Only code is moved: addresses within other sections stay offsets.
+        let home = symbol.section?;
+        let executable = elf.sections.get(home)?.executable;
+        let value = symbol
+            .value
+            .wrapping_add(if executable { base(home) } else { 0 })
+            .wrapping_add_signed(relocation.addend.unwrap_or_default());
+        let fixup = Fixup {
+            value,
+            adds: relocation.addend.is_none(),
+        };
+        Some((usize::try_from(relocation.offset).ok()?, fixup))
+    };
+    Fixups(Rc::new(
+        elf.relocations(section).filter_map(fixup).collect(),
+    ))
+}
+
+fn dwarf<'a>(elf: &Elf<'a>) -> Option<Context<Reader<'a>>> {
+    elf.header.debug_info.then_some(())?;
+    let endian = match elf.endian {
+        Endianness::Little => RunTimeEndian::Little,
+        Endianness::Big => RunTimeEndian::Big,
+    };
+    let load = |id: gimli::SectionId| -> gimli::Result<Reader<'a>> {
+        let (data, fixups) = match elf.section(id.name()) {
+            Some((index, section)) => (section.data, fixups(elf, index)),
+            None => (&[][..], Fixups::default()),
+        };
+        Ok(RelocateReader::new(EndianSlice::new(data, endian), fixups))
+    };
+    let dwarf = gimli::Dwarf::load(load).ok()?;
+    Context::from_dwarf(dwarf).ok()
+}

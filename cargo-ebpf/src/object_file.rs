@@ -1,0 +1,94 @@
+//! Opening an object file: the checks that keep a wrong path from costing anything.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use ebpf_build::{Error, Result};
+
+use crate::object::{IDENT_LEN, Ident, printable};
+
+/// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
+const MAX_LEN: u64 = 64 << 20;
+
+/// Reads the object at `path`. What is not a BPF object is refused after its first bytes.
+///
+/// # Errors
+/// When there is no regular file, or it cannot be read, or its ELF header is not that of
+/// a BPF object. The finding says where.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    at(path, open(path))
+}
+
+/// Adds to the error of a step on the object at `path` which file it was about.
+///
+/// # Errors
+/// The error of `result`.
+pub fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
+    result.map_err(|error| {
+        let mut finding = error.finding().clone();
+        let path = path.to_string_lossy();
+        if !finding.message.contains(&*path) {
+            finding.message = format!("{path}: {}", finding.message);
+        }
+        // The path may have been chosen by others, such as a shell's pattern.
+        finding.message = printable(&finding.message).into_owned();
+        finding.into()
+    })
+}
+
+fn open(path: &Path) -> Result<Vec<u8>> {
+    let cannot = |cause: &io::Error| match cause.kind() {
+        io::ErrorKind::NotFound => Error::new("object-not-found", "there is no such object")
+            .because(cause.to_string())
+            .fix("build it first: cargo ebpf build"),
+        _ => Error::io("read", path, cause),
+    };
+    // Some devices act when they are opened. So look first, and again at what was
+    // opened, which for a fifo must not wait for its writer.
+    check_regular(&fs::metadata(path).map_err(|cause| cannot(&cause))?)?;
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(|cause| cannot(&cause))?;
+    check_regular(&file.metadata().map_err(|cause| cannot(&cause))?)?;
+
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(IDENT_LEN as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| cannot(&cause))?;
+    Ident::parse(&bytes)?.check_bpf()?;
+
+    // The file may grow while it is read.
+    file.take(MAX_LEN)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| cannot(&cause))?;
+    if bytes.len() as u64 > MAX_LEN {
+        return Err(Error::new("object-too-large", "the object is too large")
+            .because(format!("it has more than {} MiB", MAX_LEN >> 20))
+            .fix("name an object that bpf-linker or clang made"));
+    }
+    Ok(bytes)
+}
+
+fn check_regular(metadata: &Metadata) -> Result<()> {
+    let file_type = metadata.file_type();
+    let kind = match () {
+        () if file_type.is_file() => return Ok(()),
+        () if file_type.is_dir() => "a folder",
+        () if file_type.is_fifo() => "a fifo",
+        () if file_type.is_char_device() || file_type.is_block_device() => "a device",
+        () if file_type.is_socket() => "a socket",
+        () => "something else",
+    };
+    Err(
+        Error::new("object-not-a-file", "the object is not a regular file")
+            .because(format!("it is {kind}"))
+            .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/"),
+    )
+}

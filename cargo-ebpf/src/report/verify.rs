@@ -1,0 +1,297 @@
+//! What `verify` found, as a table, and each refusal in the look of rustc's errors.
+
+use comfy_table::{CellAlignment, Table, presets};
+use ebpf_build::Finding;
+use serde::Serialize;
+
+use super::{Report, human};
+use crate::{
+    outcome::Outcome,
+    verifier::{
+        bpftool,
+        verdict::{Object, Program, Rejection, Verdict},
+    },
+};
+
+/// The result of `verify`.
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    /// The kernel's release.
+    pub kernel: String,
+    /// The objects, in the order in which they were named.
+    pub objects: Vec<Object>,
+}
+
+impl Report for Verification {
+    fn human(&self) -> String {
+        let objects: Vec<_> = self
+            .objects
+            .iter()
+            .map(|object| self.object(object))
+            .collect();
+        objects.join("\n\n")
+    }
+}
+
+impl Verification {
+    /// Fine only if this kernel would run every program of every object.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.objects.iter().all(Object::is_fine) {
+            Outcome::Fine
+        } else {
+            Outcome::Found
+        }
+    }
+
+    /// Whether nothing could be asked of the kernel: this process may not load programs.
+    pub(crate) fn lacks_rights(&self) -> bool {
+        self.programs()
+            .all(|program| matches!(program.verdict, Verdict::NoRights(_)))
+    }
+
+    /// The programs of all objects.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.objects.iter().flat_map(|object| &object.programs)
+    }
+
+    fn object(&self, object: &Object) -> String {
+        let mut parts = Vec::new();
+        if !object.programs.is_empty() {
+            let accepted = object
+                .programs
+                .iter()
+                .filter(|program| matches!(program.verdict, Verdict::Accepted))
+                .count();
+            parts.push(format!(
+                "{}: Linux {} accepts {accepted} of {} programs\n{}",
+                object.object,
+                self.kernel,
+                object.programs.len(),
+                table(&object.programs)
+            ));
+        }
+        let whole = object.findings.iter().cloned().map(|mut finding| {
+            if !finding.message.contains(&object.object) {
+                finding.message = format!("{}: {}", object.object, finding.message);
+            }
+            human::finding(&finding)
+        });
+        parts.extend(whole);
+        parts.extend(refusals(&object.programs));
+        parts.extend(
+            object
+                .bpftool
+                .as_ref()
+                .map(|answer| libbpf(&object.object, answer)),
+        );
+        parts.join("\n\n")
+    }
+}
+
+/// The columns from here on hold figures.
+const FIRST_FIGURE: usize = 3;
+
+fn table(programs: &[Program]) -> String {
+    let mut table = Table::new();
+    // Never folded to the terminal's width: a row is a line, for grep as for people.
+    table
+        .load_style(presets::NOTHING)
+        .force_no_tty()
+        .set_header([
+            "program",
+            "section",
+            "verdict",
+            "insns",
+            "states",
+            "peak",
+            "stack",
+            "JIT bytes",
+            "time",
+        ]);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if index >= FIRST_FIGURE {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for program in programs {
+        let statistics = &program.statistics;
+        table.add_row([
+            program.name.clone(),
+            program.section.clone(),
+            program.verdict.label().to_owned(),
+            figure(statistics.processed_instructions),
+            figure(statistics.total_states),
+            figure(statistics.peak_states),
+            statistics
+                .stack_depths
+                .as_deref()
+                .map_or_else(absent, stack),
+            figure(statistics.jit_bytes),
+            statistics
+                .verification_us
+                .map_or_else(absent, |us| format!("{us} µs")),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+fn absent() -> String {
+    "-".to_owned()
+}
+
+fn figure(number: Option<impl ToString>) -> String {
+    number.map_or_else(absent, |number| number.to_string())
+}
+
+/// Bytes of stack as the kernel writes them: of each function, joined by plus signs.
+fn stack(depths: &[u32]) -> String {
+    depths
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join("+")
+}
+
+/// A text for each program that was not accepted; programs that share a reason share
+/// its text.
+fn refusals(programs: &[Program]) -> Vec<String> {
+    let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
+    let mut texts = Vec::new();
+    for program in programs {
+        match &program.verdict {
+            Verdict::Accepted => {}
+            Verdict::Refused(rejection) => texts.push(refusal(rejection)),
+            Verdict::Unsupported(finding)
+            | Verdict::NotTried(finding)
+            | Verdict::NoRights(finding) => {
+                let name = format!("`{}`", program.name);
+                match shared.iter_mut().find(|(other, _)| *other == finding) {
+                    Some((_, names)) => names.push(name),
+                    None => shared.push((finding, vec![name])),
+                }
+            }
+        }
+    }
+    texts.extend(shared.into_iter().map(|(finding, names)| {
+        let mut finding = finding.clone();
+        finding.message = format!("{}: {}", names.join(", "), finding.message);
+        human::finding(&finding)
+    }));
+    texts
+}
+
+fn refusal(rejection: &Rejection) -> String {
+    let mut text = human::finding(&rejection.finding);
+    if !rejection.excerpt.is_empty() {
+        text += "\n   |";
+    }
+    if rejection.omitted_lines > 0 {
+        text += &format!("\n   | ... {}", omitted(rejection.omitted_lines));
+    }
+    for line in &rejection.excerpt {
+        text += &format!("\n   | {line}");
+    }
+    if let Some(file) = &rejection.log_file {
+        let what = if rejection.log_truncated {
+            "as much of the log as kernels give"
+        } else {
+            "the whole log"
+        };
+        text += &format!("\n   = {what}: {}", file.display());
+    }
+    text
+}
+
+fn omitted(lines: usize) -> String {
+    format!(
+        "{lines} {} omitted",
+        if lines == 1 { "line" } else { "lines" }
+    )
+}
+
+fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
+    /// libbpf prints whole logs; the reason is at their end.
+    const LINES: usize = 20;
+    let Some(said) = &answer.said else {
+        return format!("libbpf (bpftool prog loadall) accepts {object}");
+    };
+    let lines: Vec<_> = said.lines().collect();
+    let (before, end) = lines.split_at(lines.len().saturating_sub(LINES));
+    let mut shown = end.join("\n");
+    if !before.is_empty() {
+        shown = format!("... {}\n{shown}", omitted(before.len()));
+    }
+    human::finding(
+        &Finding::error(
+            "libbpf-refused",
+            format!("libbpf (bpftool prog loadall) refuses {object}"),
+        )
+        .because(shown),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::verdict;
+
+    fn program(name: &str, verdict: Verdict) -> Program {
+        Program {
+            name: name.to_owned(),
+            section: "xdp".to_owned(),
+            program_type: "xdp".to_owned(),
+            instructions: 2,
+            verdict,
+            statistics: Default::default(),
+        }
+    }
+
+    #[test]
+    fn programs_that_share_a_reason_share_its_text() {
+        let finding = || Finding::error("no-rights", "this process may not load BPF programs");
+        let texts = refusals(&[
+            program("a", Verdict::NoRights(finding())),
+            program("b", Verdict::Accepted),
+            program("c", Verdict::NoRights(finding())),
+        ]);
+        assert_eq!(texts.len(), 1);
+        assert!(texts[0].contains("`a`, `c`: this process"), "{texts:?}");
+    }
+
+    #[test]
+    fn an_absent_figure_is_a_dash_and_no_number() {
+        let text = table(&[program("a", Verdict::Accepted)]);
+        assert!(
+            text.lines()
+                .nth(1)
+                .is_some_and(|row| row.matches('-').count() == 6),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn json_names_the_verdict_and_why() -> serde_json::Result<()> {
+        let finding = Finding::error("kernel-unsupported", "no");
+        let report = Verification {
+            kernel: "6.1".to_owned(),
+            objects: vec![verdict::Object {
+                object: "o".to_owned(),
+                programs: vec![
+                    program("a", Verdict::Accepted),
+                    program("b", Verdict::Unsupported(finding)),
+                ],
+                findings: Vec::new(),
+                bpftool: None,
+            }],
+        };
+        let json = serde_json::to_value(&report)?;
+        assert_eq!(json["objects"][0]["programs"][0]["verdict"], "accepted");
+        assert_eq!(json["objects"][0]["programs"][1]["verdict"], "unsupported");
+        assert_eq!(
+            json["objects"][0]["programs"][1]["why"]["code"],
+            "kernel-unsupported"
+        );
+        Ok(())
+    }
+}

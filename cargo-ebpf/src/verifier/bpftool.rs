@@ -1,0 +1,121 @@
+//! Has bpftool load an object: proof that libbpf, which the C world loads with,
+//! takes it as well.
+
+use std::{
+    env,
+    ffi::CStr,
+    io,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use ebpf_build::{Error, Result};
+use serde::Serialize;
+
+use super::untrusted;
+
+/// What libbpf said to an object.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// Whether it loaded every program.
+    pub accepted: bool,
+    /// What bpftool wrote to stderr, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// Where a bpf file system belongs. bpftool pins what it loads, so there has to be
+/// one; ours covers this place in a mount namespace of bpftool's own, which the kernel
+/// takes down with the process, however it ends. Nothing stays pinned or mounted.
+const BPFFS: &CStr = c"/sys/fs/bpf";
+const PINS: &str = "/sys/fs/bpf/cargo-ebpf";
+
+/// A bpftool that was found on this machine.
+#[derive(Debug, Clone)]
+pub struct Bpftool(PathBuf);
+
+impl Bpftool {
+    /// Looks for bpftool on PATH, and where distributions put it outside of a user's.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn find() -> Result<Self> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path)
+            .chain(["/usr/sbin".into(), "/sbin".into()])
+            .map(|folder| folder.join("bpftool"))
+            .find(|file| file.is_file())
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(
+                    "no-bpftool",
+                    "bpftool is not installed, and --bpftool needs it",
+                )
+                .fix("sudo apt-get install bpftool")
+            })
+    }
+
+    /// Loads every program of `object`, and lets go of them.
+    ///
+    /// # Errors
+    /// When bpftool could not be run, for want of rights or memory. That it refuses
+    /// the object is an answer.
+    pub fn load_all(&self, object: &Path) -> Result<Answer> {
+        let mut command = Command::new(&self.0);
+        command
+            .args(["prog", "loadall"])
+            .arg(object)
+            .arg(PINS)
+            .stdin(Stdio::null());
+        // SAFETY: between fork and exec only system calls are made, with constants.
+        unsafe { command.pre_exec(cover_bpffs) };
+        let output = command.output().map_err(|cause| {
+            let error = Error::new("spawn-failed", format!("failed to spawn {command:?}"))
+                .because(cause.to_string());
+            if cause.kind() == io::ErrorKind::PermissionDenied {
+                error.fix("run the same command with sudo: a private bpf file system needs root")
+            } else {
+                error
+            }
+        })?;
+        let accepted = output.status.success();
+        let said = untrusted::printable(String::from_utf8_lossy(&output.stderr).trim());
+        Ok(Answer {
+            accepted,
+            said: (!accepted).then_some(said),
+        })
+    }
+}
+
+/// Gives the process its own mounts, and a fresh bpf file system among them.
+fn cover_bpffs() -> io::Result<()> {
+    let check = |result: libc::c_int| {
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    let none = std::ptr::null();
+    // SAFETY: all arguments are constants, NUL-terminated or null where that is
+    // allowed.
+    unsafe {
+        check(libc::unshare(libc::CLONE_NEWNS))?;
+        // What is mounted from here on is not to show outside.
+        check(libc::mount(
+            none,
+            c"/".as_ptr(),
+            none,
+            libc::MS_REC | libc::MS_PRIVATE,
+            none.cast(),
+        ))?;
+        check(libc::mount(
+            c"bpf".as_ptr(),
+            BPFFS.as_ptr(),
+            c"bpf".as_ptr(),
+            0,
+            none.cast(),
+        ))
+    }
+}

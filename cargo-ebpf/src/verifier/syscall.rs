@@ -1,0 +1,242 @@
+//! The bpf(2) system call: one function a command, descriptors owned.
+
+use std::{
+    ffi::{CStr, c_char},
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+};
+
+use aya_obj::generated::{
+    bpf_attr, bpf_cmd, bpf_func_info, bpf_insn, bpf_line_info, bpf_prog_info,
+};
+
+/// How often a call is repeated that a signal interrupted before it did anything
+/// (EAGAIN): as often as libbpf does.
+const ATTEMPTS: usize = 5;
+
+/// An attribute with every byte zero, which is how the kernel wants unused fields.
+fn zeroed() -> bpf_attr {
+    // SAFETY: the union has integers only, for which zero is a valid value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Calls bpf(2).
+///
+/// # Safety
+/// Every address in `attribute` that `command` reads or writes must be valid for
+/// the length that the attribute states beside it.
+unsafe fn bpf(command: bpf_cmd, attribute: &mut bpf_attr) -> io::Result<libc::c_long> {
+    let mut result = Err(io::Error::from_raw_os_error(libc::EAGAIN));
+    for _ in 0..ATTEMPTS {
+        // SAFETY: the attribute is as large as stated; the rest is the caller's promise.
+        let value = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                command as libc::c_long,
+                std::ptr::from_mut(attribute),
+                size_of::<bpf_attr>(),
+            )
+        };
+        if value >= 0 {
+            return Ok(value);
+        }
+        result = Err(io::Error::last_os_error());
+        if !matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EAGAIN)) {
+            break;
+        }
+    }
+    result
+}
+
+/// Calls bpf(2) with a command that returns a new descriptor.
+///
+/// # Safety
+/// As for [`bpf`]; and `command` must be one that returns a new descriptor.
+unsafe fn bpf_descriptor(command: bpf_cmd, attribute: &mut bpf_attr) -> io::Result<OwnedFd> {
+    // SAFETY: the caller's promise.
+    let value = unsafe { bpf(command, attribute) }?;
+    let descriptor = RawFd::try_from(value).map_err(io::Error::other)?;
+    // SAFETY: the command made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Copies a name for people into the kernel's 16 bytes: what does not fit is cut,
+/// what the kernel does not allow in names becomes an underscore.
+fn set_name(field: &mut [c_char; 16], name: &str) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    for (byte, c) in field.iter_mut().take(15).zip(name.chars()) {
+        *byte = (if allowed(c) { c } else { '_' }) as u8 as c_char;
+    }
+}
+
+/// Types of a map's key and value, from a BTF that the kernel took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MapTypes<'fd> {
+    pub(super) btf: BorrowedFd<'fd>,
+    pub(super) key: u32,
+    pub(super) value: u32,
+}
+
+/// Creates a map.
+pub(super) fn map_create(
+    name: &str,
+    map: &aya_obj::Map,
+    inner: Option<BorrowedFd<'_>>,
+    types: Option<MapTypes<'_>>,
+) -> io::Result<OwnedFd> {
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_1 };
+    request.map_type = map.map_type();
+    request.key_size = map.key_size();
+    request.value_size = map.value_size();
+    request.max_entries = map.max_entries();
+    request.map_flags = map.map_flags();
+    request.map_extra = map.map_extra();
+    set_name(&mut request.map_name, name);
+    if let Some(inner) = inner {
+        request.inner_map_fd = inner.as_raw_fd() as u32;
+    }
+    if let Some(types) = types {
+        request.btf_fd = types.btf.as_raw_fd() as u32;
+        request.btf_key_type_id = types.key;
+        request.btf_value_type_id = types.value;
+    }
+    // SAFETY: the attribute holds no address; the command makes a descriptor.
+    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attribute) }
+}
+
+/// Writes the one value of an array map. `value` must be as long as the map's values.
+pub(super) fn map_write_first(map: BorrowedFd<'_>, value: &[u8]) -> io::Result<()> {
+    let key = 0_u32;
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_2 };
+    request.map_fd = map.as_raw_fd() as u32;
+    request.key = std::ptr::from_ref(&key) as u64;
+    request.__bindgen_anon_1.value = value.as_ptr() as u64;
+    // SAFETY: key and value outlive the call, and the caller made the map with
+    // values of this length.
+    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attribute) }.map(drop)
+}
+
+/// Makes a map read-only for user space, so that the verifier may take its contents
+/// for constants. Linux 5.2.
+pub(super) fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attribute = zeroed();
+    attribute.__bindgen_anon_2.map_fd = map.as_raw_fd() as u32;
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attribute) }.map(drop)
+}
+
+/// Hands BTF to the kernel. On refusal the kernel's reason is in `log`.
+pub(super) fn btf_load(btf: &[u8], log: Option<&mut Vec<u8>>) -> io::Result<OwnedFd> {
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_7 };
+    request.btf = btf.as_ptr() as u64;
+    request.btf_size = u32::try_from(btf.len()).map_err(io::Error::other)?;
+    if let Some(log) = log {
+        request.btf_log_level = 1;
+        request.btf_log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
+        request.btf_log_buf = log.as_mut_ptr() as u64;
+    }
+    // SAFETY: both buffers outlive the call and are as long as stated.
+    unsafe { bpf_descriptor(bpf_cmd::BPF_BTF_LOAD, &mut attribute) }
+}
+
+/// Types and source lines of a program's functions, from a BTF that the kernel took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProgramTypes<'a> {
+    pub(super) btf: BorrowedFd<'a>,
+    pub(super) functions: &'a [bpf_func_info],
+    pub(super) lines: &'a [bpf_line_info],
+}
+
+/// What BPF_PROG_LOAD is asked.
+#[derive(Debug, Clone)]
+pub(super) struct ProgramLoad<'a> {
+    pub(super) name: &'a str,
+    pub(super) program_type: u32,
+    pub(super) expected_attach_type: u32,
+    pub(super) flags: u32,
+    pub(super) instructions: &'a [bpf_insn],
+    pub(super) license: &'a CStr,
+    pub(super) kernel_version: u32,
+    /// A type of the kernel's own BTF; 0 for programs that have no such target.
+    pub(super) attach_btf_id: u32,
+    pub(super) types: Option<ProgramTypes<'a>>,
+}
+
+/// Where the verifier writes, and how much of what it says.
+#[derive(Debug)]
+pub(super) struct LogBuffer<'a> {
+    pub(super) level: u32,
+    pub(super) bytes: &'a mut [u8],
+    /// What the whole log would have needed: Linux 6.4, else 0.
+    pub(super) true_size: u32,
+}
+
+impl LogBuffer<'_> {
+    /// Nothing is written.
+    pub(super) fn none() -> Self {
+        Self {
+            level: 0,
+            bytes: &mut [],
+            true_size: 0,
+        }
+    }
+}
+
+/// Loads a program, with nothing attached.
+pub(super) fn prog_load(load: &ProgramLoad<'_>, log: &mut LogBuffer<'_>) -> io::Result<OwnedFd> {
+    let count = |length: usize| u32::try_from(length).map_err(io::Error::other);
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_3 };
+    request.prog_type = load.program_type;
+    request.expected_attach_type = load.expected_attach_type;
+    request.prog_flags = load.flags;
+    request.insns = load.instructions.as_ptr() as u64;
+    request.insn_cnt = count(load.instructions.len())?;
+    request.license = load.license.as_ptr() as u64;
+    request.kern_version = load.kernel_version;
+    request.attach_btf_id = load.attach_btf_id;
+    request.log_level = log.level;
+    request.log_size = count(log.bytes.len())?;
+    if log.level > 0 {
+        // Without a level the kernel wants no buffer either.
+        request.log_buf = log.bytes.as_mut_ptr() as u64;
+    }
+    set_name(&mut request.prog_name, load.name);
+    if let Some(types) = load.types {
+        // The kernel refuses records without a BTF that they could refer to.
+        request.prog_btf_fd = types.btf.as_raw_fd() as u32;
+        request.func_info = types.functions.as_ptr() as u64;
+        request.func_info_cnt = count(types.functions.len())?;
+        request.func_info_rec_size = size_of::<bpf_func_info>() as u32;
+        request.line_info = types.lines.as_ptr() as u64;
+        request.line_info_cnt = count(types.lines.len())?;
+        request.line_info_rec_size = size_of::<bpf_line_info>() as u32;
+    }
+    // SAFETY: every address is that of a borrowed slice or string which outlives the
+    // call, with its own length and record size beside it.
+    let result = unsafe { bpf_descriptor(bpf_cmd::BPF_PROG_LOAD, &mut attribute) };
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    log.true_size = unsafe { attribute.__bindgen_anon_3.log_true_size };
+    result
+}
+
+/// What the kernel knows of a loaded program. Fields that this kernel does not have
+/// are 0.
+pub(super) fn prog_info(program: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
+    // SAFETY: the struct has integers only, for which zero is a valid value.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    let mut attribute = zeroed();
+    attribute.info.bpf_fd = program.as_raw_fd() as u32;
+    attribute.info.info_len = size_of::<bpf_prog_info>() as u32;
+    attribute.info.info = std::ptr::from_mut(&mut info) as u64;
+    // SAFETY: the kernel writes at most the stated length into the struct, and no
+    // further, since all addresses within it are null.
+    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attribute) }.map(|_| info)
+}

@@ -1,0 +1,108 @@
+//! What came of giving an object to the verifier, as data: for reports, and to be
+//! sent out of a guest.
+
+use std::path::PathBuf;
+
+use ebpf_build::Finding;
+use serde::Serialize;
+
+use super::log::Statistics;
+
+/// An object's way through the verifier.
+#[derive(Debug, Clone, Serialize)]
+pub struct Object {
+    /// The object as the user named it.
+    pub object: String,
+    /// Its programs, in the order in which they stand in the object.
+    pub programs: Vec<Program>,
+    /// What concerns the object as a whole: why it could not be read, a map that
+    /// could not be made, BTF that the kernel refused.
+    pub findings: Vec<Finding>,
+    /// What libbpf said to it, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bpftool: Option<super::bpftool::Answer>,
+}
+
+/// A program's way through the verifier.
+#[derive(Debug, Clone, Serialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// The ELF section that it stands in.
+    pub section: String,
+    /// Its type as bpf(2) names it, in small letters.
+    #[serde(rename = "type")]
+    pub program_type: String,
+    /// How many instructions it has, with the functions that it calls.
+    pub instructions: usize,
+    /// What became of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// What the verifier's work cost, as far as this kernel tells.
+    pub statistics: Statistics,
+}
+
+/// What became of a program.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "verdict", content = "why", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The kernel loaded it.
+    Accepted,
+    /// The verifier looked at it and refused it.
+    Refused(Box<Rejection>),
+    /// This kernel has no place for such a program, whatever is in it.
+    Unsupported(Finding),
+    /// It did not get as far as the kernel.
+    NotTried(Finding),
+    /// This process may not load programs.
+    NoRights(Finding),
+}
+
+impl Verdict {
+    /// One or two words for a table.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused(_) => "refused",
+            Self::Unsupported(_) => "not supported here",
+            Self::NotTried(_) => "not tried",
+            Self::NoRights(_) => "no rights",
+        }
+    }
+}
+
+/// Why the verifier refused a program.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rejection {
+    /// The fact: what the verifier said last, and the source line it said it of.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The error that the system call returned.
+    pub error: String,
+    /// The lines of the log that lead to what the verifier said last.
+    pub excerpt: Vec<String>,
+    /// How many lines of the log stand before the excerpt.
+    pub omitted_lines: usize,
+    /// Whether the log is longer than the largest buffer there may be.
+    pub log_truncated: bool,
+    /// Where the whole log was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<PathBuf>,
+    /// The whole log.
+    #[serde(skip)]
+    pub log: String,
+}
+
+impl Object {
+    /// Whether every program was accepted and nothing else was wrong.
+    pub fn is_fine(&self) -> bool {
+        self.programs
+            .iter()
+            .all(|program| matches!(program.verdict, Verdict::Accepted))
+            && self
+                .findings
+                .iter()
+                .all(|finding| finding.severity < ebpf_build::Severity::Error)
+            && self.bpftool.as_ref().is_none_or(|answer| answer.accepted)
+    }
+}

@@ -1,0 +1,658 @@
+//! `cargo ebpf verify` against the kernel that runs, with the objects in
+//! `tests/verify/objects` (rebuilt by `tests/verify/rebuild.sh`).
+
+use std::{
+    error::Error,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::Value;
+use tempfile::TempDir;
+
+type Outcome = Result<Completion, Failed>;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trial = |name: &str, test: fn() -> Outcome| Trial::ignorable_test(name, test);
+    let loading = |name: &str, test: fn(&Folder) -> Result<(), Box<dyn Error>>| {
+        Trial::ignorable_test(name, move || match lacks_rights() {
+            Some(reason) => Ok(Completion::ignored_with(reason)),
+            None => finish(Folder::new().and_then(|folder| test(&folder))),
+        })
+    };
+    let plain = |name: &str, test: fn(&Folder) -> Result<(), Box<dyn Error>>| {
+        Trial::ignorable_test(name, move || {
+            finish(Folder::new().and_then(|folder| test(&folder)))
+        })
+    };
+    libtest_mimic::run(
+        &arguments,
+        vec![
+            loading("accepts_btf_maps_globals_and_calls", accepts_tracing),
+            loading("accepts_legacy_maps", accepts_legacy),
+            loading("accepts_an_object_without_btf", accepts_plain),
+            loading("relocates_accesses_of_a_c_object", relocates_core),
+            loading("refuses_an_unchecked_packet_access", refuses_packet),
+            loading("refuses_a_loop_without_end", refuses_endless),
+            loading("tells_a_failed_map_from_a_failed_program", tells_failed_map),
+            loading("loads_sections_that_aya_does_not_know", loads_all_sections),
+            loading("says_what_this_kernel_has_no_place_for", says_unsupported),
+            loading("keeps_the_log_in_the_project", keeps_log_in_project),
+            loading("survives_every_damaged_object", survives_damage),
+            loading("is_quick", is_quick),
+            trial("as_nobody_says_that_rights_are_missing", as_nobody),
+            trial("bpftool_agrees", bpftool_agrees),
+            plain("bpftool_missing_is_one_sentence", bpftool_missing),
+            plain("what_is_no_object_is_said", says_no_object),
+            plain("no_object_named_is_said", says_none_named),
+        ],
+    )
+    .exit();
+}
+
+fn finish(result: Result<(), Box<dyn Error>>) -> Outcome {
+    result.map(|()| Completion::Completed).map_err(Failed::from)
+}
+
+/// Why this process cannot load programs, if it cannot.
+fn lacks_rights() -> Option<String> {
+    const SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .unwrap_or(0);
+    (effective >> SYS_ADMIN & 1 == 0)
+        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
+}
+
+/// An empty folder in which the command is run: no project around it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        Ok(Self(tempfile::tempdir()?))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-ebpf"));
+        command
+            .current_dir(self.path())
+            .env("TMPDIR", self.path())
+            .arg("verify");
+        command
+    }
+
+    fn human(&self, object: &Path) -> Result<Output, Box<dyn Error>> {
+        Ok(self.command().arg(object).output()?)
+    }
+
+    /// The JSON for one object, and the exit code.
+    fn json(&self, object: &Path) -> Result<(Value, i32), Box<dyn Error>> {
+        let output = self
+            .command()
+            .args(["--format", "json"])
+            .arg(object)
+            .output()?;
+        let document: Value = serde_json::from_slice(&output.stdout)?;
+        ensure(document["schema"] == 1, "schema", &document)?;
+        let code = output.status.code().ok_or("ended by a signal")?;
+        Ok((document["objects"][0].clone(), code))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Box<dyn Error>> {
+        let path = self.path().join(name);
+        fs::write(&path, bytes)?;
+        Ok(path)
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/verify/objects")
+        .join(name)
+}
+
+fn ensure(holds: bool, what: &str, seen: &impl std::fmt::Debug) -> Result<(), Box<dyn Error>> {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("{what}: {seen:#?}").into())
+    }
+}
+
+fn program<'a>(object: &'a Value, name: &str) -> Result<&'a Value, Box<dyn Error>> {
+    object["programs"]
+        .as_array()
+        .and_then(|programs| programs.iter().find(|program| program["name"] == name))
+        .ok_or_else(|| format!("no program {name} in {object:#}").into())
+}
+
+fn verdict(object: &Value, name: &str) -> Result<String, Box<dyn Error>> {
+    Ok(program(object, name)?["verdict"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+fn accepts_tracing(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("tracing.o"))?;
+    ensure(
+        code == 0 && object["findings"] == Value::Array(Vec::new()),
+        "accepted",
+        &object,
+    )?;
+    for name in ["sched_switch", "sys_enter"] {
+        let program = program(&object, name)?;
+        ensure(program["verdict"] == "accepted", "verdict", program)?;
+        let figure = |name: &str| program["statistics"][name].as_u64().unwrap_or(0);
+        // A program with a call is more than its own instructions, and a call has a
+        // stack of its own.
+        ensure(
+            figure("processed_instructions") > 20,
+            "instructions processed",
+            program,
+        )?;
+        ensure(figure("jit_bytes") > 50, "JIT size", program)?;
+        ensure(
+            program["statistics"]["stack_depths"]
+                .as_array()
+                .map(Vec::len)
+                == Some(2),
+            "stacks",
+            program,
+        )?;
+        ensure(
+            program["statistics"]["verification_us"].is_u64(),
+            "time",
+            program,
+        )?;
+        ensure(
+            program["statistics"]["peak_states"].is_u64(),
+            "states",
+            program,
+        )?;
+    }
+    Ok(())
+}
+
+fn accepts_legacy(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("legacy.o"))?;
+    ensure(
+        code == 0 && verdict(&object, "on_switch")? == "accepted",
+        "accepted",
+        &object,
+    )
+}
+
+fn accepts_plain(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("plain.o"))?;
+    let program = program(&object, "classify")?;
+    ensure(
+        code == 0 && program["type"] == "sched_cls" && program["section"] == "tc",
+        "accepted",
+        &object,
+    )?;
+    ensure(
+        program["statistics"]["processed_instructions"] == 2,
+        "two instructions",
+        program,
+    )
+}
+
+/// The object reads a pid where no task has one, unless CO-RE is applied.
+fn relocates_core(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("core.o"))?;
+    ensure(
+        code == 0 && verdict(&object, "on_exit")? == "accepted",
+        "accepted",
+        &object,
+    )?;
+
+    // The same without its relocations: a header of .BTF.ext of 32 bytes says last how
+    // long they are.
+    let mut bytes = fs::read(fixture("core.o"))?;
+    let header: Vec<u8> = [
+        0xeb9f_u16.to_ne_bytes().as_slice(),
+        &[1, 0],
+        &32_u32.to_ne_bytes(),
+    ]
+    .concat();
+    let at = bytes
+        .windows(8)
+        .position(|window| window == header)
+        .ok_or("no .BTF.ext")?;
+    bytes[at + 28..at + 32].fill(0);
+    let (object, _) = folder.json(&folder.write("unrelocated.o", &bytes)?)?;
+    let refused = program(&object, "on_exit")?;
+    let cause = refused["why"]["cause"].as_str().unwrap_or_default();
+    ensure(
+        cause.contains("access beyond struct task_struct at off 30000"),
+        "refused",
+        refused,
+    )?;
+    ensure(
+        refused["why"]["place"]["file"] == "./core.c" && refused["why"]["place"]["line"] == 8,
+        "C line",
+        refused,
+    )
+}
+
+fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("packet.o"))?;
+    ensure(
+        code == 1 && verdict(&object, "checked")? == "accepted",
+        "one of two",
+        &object,
+    )?;
+    let refused = program(&object, "unchecked")?;
+    let why = &refused["why"];
+    ensure(
+        refused["verdict"] == "refused" && why["code"] == "verifier-refused",
+        "refused",
+        refused,
+    )?;
+    let text = |name: &str| why[name].as_str().unwrap_or_default();
+    ensure(
+        text("cause").starts_with("invalid access to packet"),
+        "the verifier's words",
+        why,
+    )?;
+    ensure(text("error").contains("os error 13"), "EACCES", why)?;
+    let place = &why["place"];
+    let file = place["file"].as_str().unwrap_or_default();
+    // Where the read is inlined from depends on the compiler; that it is a line of
+    // Rust does not.
+    ensure(
+        file.ends_with(".rs") && place["line"].as_u64() > Some(0),
+        "source line",
+        place,
+    )?;
+    let log = fs::read_to_string(text("log_file"))?;
+    ensure(
+        log.contains(text("cause")) && log.contains("processed "),
+        "the whole log",
+        &log,
+    )?;
+
+    let output = folder.human(&fixture("packet.o"))?;
+    let shown = String::from_utf8(output.stdout)?;
+    for part in [
+        "accepts 1 of 2",
+        "error[verifier-refused]: the verifier refused `unchecked`",
+        "--> ",
+        "cause: invalid access to packet",
+        "(71) ",
+        "packet.o-unchecked.verifier.log",
+    ] {
+        ensure(shown.contains(part), part, &shown)?;
+    }
+    ensure(output.status.code() == Some(1), "exit code", &output.status)
+}
+
+fn refuses_endless(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("endless.o"))?;
+    let refused = program(&object, "endless")?;
+    ensure(
+        code == 1 && refused["verdict"] == "refused",
+        "refused",
+        refused,
+    )?;
+    // Either the verifier notices that nothing changes, or it gives up.
+    let cause = refused["why"]["cause"].as_str().unwrap_or_default();
+    ensure(
+        cause.contains("infinite loop") || cause.contains("too large"),
+        "cause",
+        refused,
+    )?;
+    ensure(
+        refused["statistics"]["processed_instructions"].as_u64() > Some(0),
+        "figures",
+        refused,
+    )
+}
+
+fn tells_failed_map(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("nested.o"))?;
+    ensure(code == 1, "exit code", &code)?;
+    ensure(
+        verdict(&object, "looks_up")? == "accepted",
+        "map of maps",
+        &object,
+    )?;
+    ensure(
+        object["findings"][0]["code"] == "map-refused",
+        "finding",
+        &object,
+    )?;
+    let failed = program(&object, "uses_impossible")?;
+    let cause = failed["why"]["cause"].as_str().unwrap_or_default();
+    ensure(
+        failed["verdict"] == "not-tried" && cause.contains("`IMPOSSIBLE` (hash)"),
+        "why",
+        failed,
+    )
+}
+
+fn loads_all_sections(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("sections.o"))?;
+    ensure(code == 1, "exit code", &code)?;
+    ensure(verdict(&object, "classify")? == "accepted", "tc", &object)?;
+    let by_hand = verdict(&object, "by_hand")?;
+    ensure(
+        by_hand == "accepted" || by_hand == "unsupported",
+        "syscall, from Linux 5.14 on",
+        &object,
+    )?;
+    for (name, message) in [
+        ("replace", "replaces a function"),
+        ("unknown", "`nobody/knows` names no kind"),
+    ] {
+        let program = program(&object, name)?;
+        let said = program["why"]["message"].as_str().unwrap_or_default();
+        ensure(
+            program["verdict"] == "not-tried" && said.contains(message),
+            name,
+            program,
+        )?;
+    }
+    // The section was renamed for aya-obj, in .BTF.ext too: lines are still found.
+    let outside = program(&object, "outside")?;
+    let file = outside["why"]["place"]["file"].as_str().unwrap_or_default();
+    ensure(
+        outside["verdict"] == "refused" && file.ends_with(".rs"),
+        "source of a renamed section",
+        outside,
+    )
+}
+
+fn says_unsupported(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let (object, code) = folder.json(&fixture("trampoline.o"))?;
+    ensure(
+        code == 1 && verdict(&object, "on_switch")? == "accepted",
+        "tp_btf",
+        &object,
+    )?;
+    // With trampolines: accepted. Without: not supported, and said why.
+    let fentry = program(&object, "on_vfs_read")?;
+    let why = fentry["why"]["message"].as_str().unwrap_or_default();
+    ensure(
+        fentry["verdict"] == "accepted"
+            || (fentry["verdict"] == "unsupported" && why.contains("trampoline")),
+        "fentry",
+        fentry,
+    )?;
+    let nothing = program(&object, "on_nothing")?;
+    let why = nothing["why"]["message"].as_str().unwrap_or_default();
+    ensure(
+        nothing["verdict"] == "unsupported"
+            && why.contains("has no tracepoint `no_such_tracepoint`"),
+        "target",
+        nothing,
+    )?;
+    ensure(
+        verdict(&object, "on_something")? == "not-tried",
+        "no target named",
+        &object,
+    )
+}
+
+fn keeps_log_in_project(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    folder.write(
+        "Cargo.toml",
+        b"[package]\nname = \"around\"\nversion = \"0.0.0\"\nedition = \"2024\"\n",
+    )?;
+    fs::create_dir(folder.path().join("src"))?;
+    folder.write("src/lib.rs", b"")?;
+    let (object, _) = {
+        let output = folder
+            .command()
+            .env_remove("CARGO_TARGET_DIR")
+            .args(["--format", "json"])
+            .arg(fixture("packet.o"))
+            .output()?;
+        let document: Value = serde_json::from_slice(&output.stdout)?;
+        (document["objects"][0].clone(), ())
+    };
+    let file = program(&object, "unchecked")?["why"]["log_file"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let expected = folder
+        .path()
+        .canonicalize()?
+        .join("target/ebpf/packet.o-unchecked.verifier.log");
+    ensure(
+        Path::new(&file).canonicalize()? == expected,
+        "log file",
+        &file,
+    )
+}
+
+/// Every length, and single bits all over: an answer each time, and no panic.
+fn survives_damage(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let whole = fs::read(fixture("tracing.o"))?;
+    let mut damaged: Vec<Vec<u8>> = (0..whole.len())
+        .step_by(97)
+        .map(|length| whole[..length].to_vec())
+        .collect();
+    damaged.extend((0..whole.len()).step_by(61).map(|at| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        bytes[(at * 7) % whole.len()] = 0xff;
+        bytes
+    }));
+    let mut command = folder.command();
+    for (number, bytes) in damaged.iter().enumerate() {
+        command.arg(folder.write(&format!("{number}.o"), bytes)?);
+    }
+    let output = command.args(["--format", "json"]).output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure(
+        output.status.code() == Some(1) && !errors.contains("panicked"),
+        "ended well",
+        &errors,
+    )?;
+    let document: Value = serde_json::from_slice(&output.stdout)?;
+    ensure(
+        document["objects"].as_array().map(Vec::len) == Some(damaged.len()),
+        "an answer each",
+        &damaged.len(),
+    )
+}
+
+/// The limit is a second; most of the time goes to starting a process.
+fn is_quick(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let start = std::time::Instant::now();
+    folder.human(&fixture("tracing.o"))?;
+    ensure(
+        start.elapsed().as_secs() < 1,
+        "under a second",
+        &start.elapsed(),
+    )
+}
+
+fn as_nobody() -> Outcome {
+    if let Some(reason) = lacks_rights() {
+        return Ok(Completion::ignored_with(reason));
+    }
+    finish((|| {
+        let folder = Folder::new()?;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
+        // Nobody may not be allowed into the folders of this repository.
+        let object = folder.write("tracing.o", &fs::read(fixture("tracing.o"))?)?;
+        let command = folder.path().join("cargo-ebpf");
+        fs::copy(env!("CARGO_BIN_EXE_cargo-ebpf"), &command)?;
+        let output = Command::new("setpriv")
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .arg(&command)
+            .arg("verify")
+            .arg(&object)
+            .current_dir(folder.path())
+            .output()?;
+        let shown = String::from_utf8(output.stdout)?;
+        ensure(
+            output.status.code() == Some(1),
+            "exit code",
+            &(output.status, &shown),
+        )?;
+        for part in [
+            "no rights",
+            "this process may not load BPF programs",
+            "CAP_BPF",
+            "fix: run the same command with sudo",
+        ] {
+            ensure(shown.contains(part), part, &shown)?;
+        }
+        ensure(
+            shown.matches("may not load").count() == 1,
+            "said once",
+            &shown,
+        )
+    })())
+}
+
+fn bpftool_agrees() -> Outcome {
+    if let Some(reason) = lacks_rights() {
+        return Ok(Completion::ignored_with(reason));
+    }
+    if !["/usr/sbin/bpftool", "/usr/bin/bpftool"]
+        .iter()
+        .any(|file| Path::new(file).exists())
+    {
+        return Ok(Completion::ignored_with("bpftool is not installed"));
+    }
+    finish((|| {
+        let folder = Folder::new()?;
+        let run = |name: &str| {
+            folder
+                .command()
+                .arg("--bpftool")
+                .arg(fixture(name))
+                .output()
+        };
+        let mounts = || fs::read_to_string("/proc/self/mounts");
+        let before = mounts()?;
+        let accepted = run("tracing.o")?;
+        let shown = String::from_utf8(accepted.stdout)?;
+        ensure(
+            accepted.status.code() == Some(0)
+                && shown.contains("libbpf (bpftool prog loadall) accepts"),
+            "accepted",
+            &shown,
+        )?;
+        // libbpf has no legacy maps since 1.0.
+        let refused = run("legacy.o")?;
+        let shown = String::from_utf8(refused.stdout)?;
+        ensure(
+            refused.status.code() == Some(1)
+                && shown.contains("error[libbpf-refused]")
+                && shown.contains("legacy map definitions"),
+            "refused",
+            &shown,
+        )?;
+        ensure(mounts()? == before, "nothing stays mounted", &before)
+    })())
+}
+
+fn bpftool_missing(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    if Path::new("/usr/sbin/bpftool").exists() || Path::new("/sbin/bpftool").exists() {
+        // It is looked for there too; what is left to test is that PATH does not matter.
+        let output = folder
+            .command()
+            .arg("--bpftool")
+            .arg(fixture("plain.o"))
+            .env("PATH", "")
+            .output()?;
+        let shown = String::from_utf8(output.stdout)?;
+        return ensure(
+            !shown.contains("not installed"),
+            "found outside of PATH",
+            &shown,
+        );
+    }
+    let output = folder
+        .command()
+        .arg("--bpftool")
+        .arg(fixture("plain.o"))
+        .env("PATH", "")
+        .output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure(
+        said.contains("error[no-bpftool]") && said.contains("apt-get install bpftool"),
+        "said",
+        &said,
+    )
+}
+
+fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let object = fs::read(fixture("plain.o"))?;
+    let with = |offset: usize, byte: u8| {
+        let mut bytes = object.clone();
+        bytes[offset] = byte;
+        bytes
+    };
+    for (name, bytes, code) in [
+        ("empty", Vec::new(), "not-elf"),
+        ("noise", vec![0x5a; 4096], "not-elf"),
+        ("header", object[..17].to_vec(), "not-elf"),
+        ("big-endian", with(5, 2), "wrong-endian"),
+        ("elf32", with(4, 1), "not-elf64"),
+        ("x86", with(18, 62), "not-bpf"),
+        ("executable", with(16, 2), "not-relocatable"),
+        (
+            "truncated",
+            object[..object.len() / 2].to_vec(),
+            "object-damaged",
+        ),
+    ] {
+        let (seen, exit) = folder.json(&folder.write(name, &bytes)?)?;
+        ensure(
+            exit == 1 && seen["findings"][0]["code"] == code,
+            name,
+            &seen,
+        )?;
+        ensure(seen["findings"][0]["fix"].is_string(), "has a fix", &seen)?;
+    }
+    let (seen, exit) = folder.json(folder.path())?;
+    ensure(
+        exit == 1 && seen["findings"][0]["code"] == "not-a-file",
+        "folder",
+        &seen,
+    )?;
+    let (seen, exit) = folder.json(&folder.path().join("absent"))?;
+    ensure(
+        exit == 1 && seen["findings"][0]["code"] == "not-found",
+        "absent",
+        &seen,
+    )?;
+
+    // A gigabyte of nothing is not read at all.
+    let huge = folder.path().join("huge");
+    fs::File::create(&huge)?.set_len(1 << 30)?;
+    let (seen, exit) = folder.json(&huge)?;
+    ensure(
+        exit == 1 && seen["findings"][0]["code"] == "object-limit",
+        "huge",
+        &seen,
+    )
+}
+
+fn says_none_named(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let output = folder.command().output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure(
+        output.status.code() == Some(1) && said.contains("error[no-object]"),
+        "said",
+        &said,
+    )
+}

@@ -1,0 +1,136 @@
+//! The command line as clap knows it: types and help texts, no behaviour.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Show which kernel locks a program waited for, where, and for how long.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not \
+                  start; else that of the command, 128 + N when signal N ended it.\n\
+                  Example: sudo lock record -- make -j8"
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Trace waits for kernel locks, then print them by lock type and caller
+    ///
+    /// Traces the whole system, or one process, or a command, always with the children
+    /// that are started meanwhile. It ends when the duration is over, the process or the
+    /// command ends, or on Ctrl-C, SIGTERM and SIGHUP; each way the report is printed.
+    #[command(after_help = "\
+A command shares the terminal with lock and gets its Ctrl-C too. When lock ends first (at \
+--duration, SIGTERM or SIGHUP), the command gets SIGTERM and 5 seconds to end.\n\
+\n\
+Examples:\n  \
+lock record --duration 5\n  \
+lock record --pid 4711 --duration 10\n  \
+lock record --format json --output locks.json -- make -j8")]
+    Record(Record),
+    /// Make lock contention whose truth is known, and print it
+    ///
+    /// Threads on one CPU share one file descriptor. In each round one of them writes for
+    /// some milliseconds, which holds the mutex of the file position, and every other
+    /// asks for the position meanwhile, which waits for that mutex exactly once. Each
+    /// measures its own waits.
+    #[command(after_help = "Example: lock record -- lock workload --duration 2")]
+    Workload(Workload),
+}
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// End after this many seconds, such as 5 or 0.5
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Record only this process and its new children
+    #[arg(short, long, value_name = "PID", conflicts_with = "command",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pid: Option<u32>,
+    /// Write the report to a file, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// How the report is written: for people, or as one JSON document
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Start this command and record it and its children
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Arguments of `workload`.
+#[derive(Debug, Args)]
+pub(crate) struct Workload {
+    /// End after this many seconds
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
+    pub(crate) duration: Duration,
+    /// How many threads wait in each round
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) waiters: u32,
+    /// About how long the lock is held in each round, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) hold: u32,
+    /// How the truth is written: for people, or as one JSON document
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text and tables
+    Human,
+    /// One versioned JSON document
+    Json,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
+    if seconds <= 0.0 {
+        return Err("must be more than 0".to_owned());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, seconds};
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_are_positive_and_finite() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {
+            seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_pid_and_a_command_exclude_each_other() {
+        let error = Cli::try_parse_from(["lock", "record", "--pid", "1", "--", "true"])
+            .expect_err("wrong usage");
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+        assert_eq!(error.exit_code(), 2);
+    }
+}

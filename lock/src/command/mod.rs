@@ -1,0 +1,4 @@
+//! Glue: one file a command.
+
+pub(crate) mod record;
+pub(crate) mod workload;

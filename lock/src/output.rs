@@ -1,0 +1,149 @@
+//! Where a report goes: to stdout, or whole to a file.
+
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// The place that a report is written to.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Standard output.
+    Stdout,
+    /// A regular file, which is replaced when the report is complete.
+    File(PathBuf),
+    /// Something that must not be replaced: a device, a pipe.
+    Special(PathBuf),
+}
+
+impl Output {
+    /// Takes a place and makes sure that it can be written to, before there is anything
+    /// to lose.
+    pub(crate) fn prepare(path: Option<PathBuf>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::Stdout);
+        };
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(Error::new(
+                    "is-a-folder",
+                    format!("could not write {}: it is a folder", path.display()),
+                )
+                .fix("name a file in it with --output"));
+            }
+            Ok(metadata) if !metadata.is_file() => return Ok(Self::Special(path)),
+            Ok(_) | Err(_) => {}
+        }
+        temporary_beside(&path).map_err(|cause| Error::write(&path, &cause))?;
+        Ok(Self::File(path))
+    }
+
+    /// The width of the terminal that the report is shown on, in columns, if there is
+    /// one.
+    pub(crate) fn columns(&self) -> Option<u16> {
+        match self {
+            Self::Stdout => terminal_columns(),
+            Self::File(_) | Self::Special(_) => None,
+        }
+    }
+
+    /// Writes the report.
+    pub(crate) fn write(&self, report: &str) -> Result<()> {
+        match self {
+            Self::Stdout => {
+                let mut stdout = anstream::stdout().lock();
+                let written = stdout
+                    .write_all(report.as_bytes())
+                    .and_then(|()| stdout.flush());
+                match written {
+                    // The reader has what it wanted: `lock record | head`.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                    Err(error) => Err(Error::write(Path::new("standard output"), &error)),
+                    Ok(()) => Ok(()),
+                }
+            }
+            Self::File(path) => replace(path, report).map_err(|cause| Error::write(path, &cause)),
+            Self::Special(path) => OpenOptions::new()
+                .write(true)
+                .open(path)
+                .and_then(|mut file| file.write_all(report.as_bytes()))
+                .map_err(|cause| Error::write(path, &cause)),
+        }
+    }
+}
+
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(content.as_bytes())?;
+    // A disk can be found full as late as here.
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A temporary file in the same folder, so that renaming it is atomic. It is removed when
+/// dropped.
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new()
+        .prefix(".lock-")
+        // What the umask leaves of it, as for any new file.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+}
+
+fn terminal_columns() -> Option<u16> {
+    // SAFETY: winsize is plain data, for which zero is a value.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: TIOCGWINSZ writes one winsize to the pointer that it is given.
+    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (result == 0 && size.ws_col > 0).then_some(size.ws_col)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Output;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        fs::write(&path, "old").unwrap();
+        Output::prepare(Some(path.clone()))
+            .unwrap()
+            .write("new")
+            .unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_device_stays_a_device_and_a_full_disk_is_named() {
+        let output = Output::prepare(Some("/dev/full".into())).unwrap();
+        assert!(matches!(output, Output::Special(_)));
+        assert_eq!(output.write("x").unwrap_err().code(), "disk-full");
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_folder_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("no").join("report");
+        assert_eq!(
+            Output::prepare(Some(missing)).unwrap_err().code(),
+            "not-found"
+        );
+        let error = Output::prepare(Some(folder.path().to_owned())).unwrap_err();
+        assert_eq!(error.code(), "is-a-folder");
+    }
+}

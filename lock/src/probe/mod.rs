@@ -1,0 +1,7 @@
+//! The eBPF programs: the object, what it needs, its way into the kernel and out again.
+
+pub(crate) mod attach;
+pub(crate) mod kernel_types;
+pub(crate) mod load;
+pub(crate) mod object;
+pub(crate) mod requirements;

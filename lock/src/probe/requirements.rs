@@ -1,0 +1,154 @@
+//! What recording needs of the machine, checked before anything is done. By capability:
+//! the version is only told.
+
+use std::{fs, path::Path};
+
+use crate::{
+    error::{Error, Result},
+    probe::kernel_types::KernelTypes,
+};
+
+/// Numbers of the kernel's `include/uapi/linux/capability.h`.
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// The initial pid namespace: `PROC_PID_INIT_INO` of the kernel's
+/// `include/linux/proc_ns.h`.
+const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
+
+/// The tracepoints that waits are recorded with.
+const LOCK_TRACEPOINTS: [&str; 2] = ["contention_begin", "contention_end"];
+
+/// Checks rights, BTF and tracepoints.
+pub(crate) fn check() -> Result<KernelTypes> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    check_rights(&status)?;
+    let types = KernelTypes::of_running_kernel().map_err(|error| {
+        let what = format!("this kernel ({}) shows no BTF", kernel_release());
+        Error::new("no-kernel-btf", what)
+            .because(format!("{}: {error}", KernelTypes::PATH))
+            .fix("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' kernels are")
+    })?;
+    check_tracepoints(&types, &kernel_release())?;
+    Ok(types)
+}
+
+/// The release of the running kernel, as `uname -r` says it.
+pub(crate) fn kernel_release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+/// Checks that process numbers here are those of the kernel: programs see the initial
+/// pid namespace only.
+pub(crate) fn check_pid_namespace() -> Result<()> {
+    match fs::read_link("/proc/self/ns/pid") {
+        Ok(namespace) if namespace != Path::new(INITIAL_PID_NAMESPACE) => Err(Error::new(
+            "pid-namespace",
+            "lock cannot tell processes apart from within a pid namespace",
+        )
+        .because("a container has process numbers of its own, and the kernel's programs see the host's")
+        .fix("run lock on the host, or the container with the host's processes (docker run --pid=host)")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a process exists.
+pub(crate) fn check_process(pid: u32) -> Result<()> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| {
+        Error::new("no-such-process", format!("there is no process {pid}"))
+            .fix("find the right one with `pgrep -a NAME`")
+    })?;
+    match field(&status, "Tgid:").and_then(|value| value.parse::<u32>().ok()) {
+        Some(process) if process != pid => Err(Error::new(
+            "not-a-process",
+            format!("{pid} is a thread of the process {process}"),
+        )
+        .fix(format!("lock record --pid {process}"))),
+        _ => Ok(()),
+    }
+}
+
+fn check_rights(status: &str) -> Result<()> {
+    let Some(held) = field(status, "CapEff:").and_then(|hex| u64::from_str_radix(hex, 16).ok())
+    else {
+        return Ok(()); // Without /proc the kernel has to say it.
+    };
+    let has = |capability: u32| held & (1 << capability) != 0;
+    let missing: Vec<&str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
+        .into_iter()
+        .filter(|&(capability, _)| !has(capability) && !has(CAP_SYS_ADMIN))
+        .map(|(_, name)| name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(no_rights(&format!("missing: {}", missing.join(" and "))))
+}
+
+/// The error for a refusal by the kernel.
+pub(crate) fn no_rights(cause: &str) -> Error {
+    Error::new(
+        "no-rights",
+        "recording needs the rights CAP_BPF and CAP_PERFMON, or root",
+    )
+    .because(cause)
+    .fix("run it as `sudo lock ...`")
+}
+
+fn check_tracepoints(types: &KernelTypes, release: &str) -> Result<()> {
+    let missing = LOCK_TRACEPOINTS
+        .iter()
+        .find(|name| !types.has_typedef(&format!("btf_trace_{name}")));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            "no-lock-tracepoints",
+            format!("this kernel ({release}) does not tell of waits for locks"),
+        )
+        .because(format!("it has no tracepoint lock:{name}"))
+        .fix("boot Linux 5.19 or newer")),
+    }
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_process, check_rights};
+
+    #[test]
+    fn rights_are_told_by_name() {
+        check_rights("CapEff:\t000001ffffffffff\n").expect("root");
+        check_rights("CapEff:\t000000c000000000\n").expect("just the two");
+        check_rights("CapEff:\t0000000000200000\n").expect("CAP_SYS_ADMIN holds both");
+        let error = check_rights("CapEff:\t0000008000000000\n").expect_err("CAP_BPF only");
+        assert_eq!(error.code(), "no-rights");
+        assert!(format!("{error:?}").contains("missing: CAP_PERFMON\""));
+    }
+
+    #[test]
+    fn a_process_must_exist() {
+        check_process(std::process::id()).expect("this one");
+        // Above the largest pid that a kernel can be set to (PID_MAX_LIMIT, 2^22).
+        let error = check_process(5_000_000).expect_err("none");
+        assert_eq!(error.code(), "no-such-process");
+    }
+
+    #[test]
+    fn a_thread_is_told_from_a_process() {
+        let tid = std::thread::spawn(|| {
+            // SAFETY: gettid has no preconditions.
+            let tid = unsafe { libc::gettid() };
+            (tid, check_process(tid.cast_unsigned()))
+        });
+        let (_, checked) = tid.join().unwrap();
+        assert_eq!(checked.expect_err("a thread").code(), "not-a-process");
+    }
+}

@@ -1,0 +1,229 @@
+//! How long a recording lasts: until the time is over, what is recorded has ended, or
+//! somebody says so.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+        unix::process::ExitStatusExt as _,
+    },
+    process::{Child, Command, ExitStatus},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+use signal_hook::{
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::error::{Error, Result};
+
+/// How long a command has to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Something that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// A child of this process ended, stopped or went on.
+    Child,
+    /// A signal that ends this process came.
+    Signal(i32),
+    /// The recorded process ended.
+    ProcessEnded,
+}
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The time is over.
+    Duration,
+    /// A signal came.
+    Signal(i32),
+    /// The command ended by itself.
+    Command(ExitStatus),
+    /// The process ended.
+    Process,
+}
+
+/// What can end a recording.
+#[derive(Debug)]
+pub(crate) struct Session {
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+}
+
+impl Session {
+    /// Takes over the signals that end a process: from here on they end the recording.
+    pub(crate) fn begin() -> Result<Self> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(|error| {
+            Error::new("signals", "signals could not be caught").because_of(&error)
+        })?;
+        let (sender, events) = mpsc::channel();
+        let to_session = sender.clone();
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                let event = match signal {
+                    SIGCHLD => Event::Child,
+                    other => Event::Signal(other),
+                };
+                if to_session.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { events, sender })
+    }
+
+    /// Also ends when a process does.
+    pub(crate) fn watch(&self, pid: u32) -> Result<()> {
+        let process = open_process(pid).map_err(|error| {
+            Error::new("no-such-process", format!("process {pid} ended just now"))
+                .because_of(&error)
+        })?;
+        let sender = self.sender.clone();
+        thread::spawn(move || {
+            let mut poll = libc::pollfd {
+                fd: process.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            // SAFETY: one pollfd is passed, as is said.
+            while unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {}
+            // Without a receiver there is nobody to tell.
+            let _ = sender.send(Event::ProcessEnded);
+        });
+        Ok(())
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(
+        &self,
+        duration: Option<Duration>,
+        mut command: Option<&mut Running>,
+    ) -> End {
+        let deadline = duration.and_then(|duration| Instant::now().checked_add(duration));
+        loop {
+            match self.next(deadline) {
+                None => return End::Duration,
+                Some(Event::Signal(signal)) => return End::Signal(signal),
+                Some(Event::ProcessEnded) => return End::Process,
+                Some(Event::Child) => {
+                    if let Some(status) = command.as_mut().and_then(|command| command.status()) {
+                        return End::Command(status);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has a command end that outlived the recording, and waits for it some seconds or
+    /// until a signal comes. Says whether it ended.
+    pub(crate) fn end_command(&self, command: &mut Running, why: End) -> bool {
+        // Ctrl-C reaches the command too, if it comes from a terminal.
+        if why != End::Signal(SIGINT) || !started_by_terminal() {
+            command.terminate();
+        }
+        let deadline = Instant::now().checked_add(GRACE);
+        loop {
+            if command.status().is_some() {
+                return true;
+            }
+            match self.next(deadline) {
+                Some(Event::Child | Event::ProcessEnded) => {}
+                Some(Event::Signal(_)) | None => return false,
+            }
+        }
+    }
+
+    /// The next event; none at the deadline.
+    fn next(&self, deadline: Option<Instant>) -> Option<Event> {
+        let Some(deadline) = deadline else {
+            return self.events.recv().ok();
+        };
+        match self
+            .events
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            Ok(event) => Some(event),
+            // This session has a sender itself.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+}
+
+/// Whether Ctrl-C on a terminal reaches this process's whole group.
+fn started_by_terminal() -> bool {
+    // SAFETY: both take and return integers only.
+    unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) == libc::getpgrp() }
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts a command.
+    pub(crate) fn start(program: &OsString, arguments: &[OsString]) -> Result<Self> {
+        match Command::new(program).args(arguments).spawn() {
+            Ok(child) => Ok(Self { child }),
+            Err(error) => {
+                let name = program.to_string_lossy();
+                // The exit codes that shells give.
+                let (code, exit_code) = match error.kind() {
+                    io::ErrorKind::NotFound => ("command-not-found", 127),
+                    _ => ("command-not-started", 126),
+                };
+                Err(
+                    Error::new(code, format!("the command {name} could not be started"))
+                        .because_of(&error)
+                        .fix(format!("`command -v {name}` tells whether it is there"))
+                        .exit_with(exit_code),
+                )
+            }
+        }
+    }
+
+    /// The command's status, once it has ended.
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// The command's process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn terminate(&mut self) {
+        if self.status().is_some() {
+            return;
+        }
+        // SAFETY: takes integers. The child has not been waited for, so that the number is
+        // still its own.
+        unsafe { libc::kill(self.child.id().cast_signed(), SIGTERM) };
+    }
+}
+
+/// The exit code that a shell gives for a status.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+fn open_process(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes integers, returns a new descriptor or an error.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just opened, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
