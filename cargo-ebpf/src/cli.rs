@@ -68,10 +68,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
     /// Set up if needed, build, verify, then run the native loader
-    #[command(after_help = "Example: cargo ebpf run -- record --duration 3")]
+    #[command(after_help = "The exit code is the loader's own.\n\
+                              Example: cargo ebpf run -- record --duration 3")]
     Run(Run),
     /// Run every test of the project, also those that load into this kernel
-    #[command(after_help = "Example: cargo ebpf test -- verify")]
+    #[command(
+        after_help = "The last line of stdout is \"N passed, N failed, N skipped\".\n\
+                              Example: cargo ebpf test -- verify"
+    )]
     Test(Test),
     /// Print shell exports, so that cargo builds an eBPF crate by hand
     #[command(after_help = "Example: eval \"$(cargo ebpf env)\"")]

@@ -43,8 +43,17 @@ pub(crate) fn watch() -> Result<()> {
     .map_err(|cause| {
         Error::new("signals", "could not watch for Ctrl-C").because(cause.to_string())
     })?;
+    adopt_orphans();
     thread::spawn(move || signals.forever().for_each(|origin| received(&origin)));
     Ok(())
+}
+
+/// Makes programs whose parent ends before them our children instead of init's: a
+/// compiler whose cargo has gone would run on unseen.
+fn adopt_orphans() {
+    // SAFETY: with this option prctl takes one number and touches no memory. Kernels
+    // before 3.4 refuse it; then orphans stay init's.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }
 
 /// The way to stop early wherever work goes on after a program has ended.

@@ -53,7 +53,7 @@ fn spinner(what: &str) -> Spinner {
     let bar = ProgressBar::new_spinner();
     // A template that does not parse would leave indicatif's own, which will do.
     if let Ok(style) =
-        ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg:.dim}")
+        ProgressStyle::with_template("{spinner} {prefix} ({elapsed_precise}) {wide_msg:.dim}")
     {
         bar.set_style(style);
     }

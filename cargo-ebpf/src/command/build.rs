@@ -172,14 +172,10 @@ impl BuiltObject {
             "{}: {}, {}, {}, {} ({})",
             self.path.display(),
             HumanBytes(size),
-            counted(programs as u64, "program"),
-            counted(maps as u64, "map"),
-            counted(instructions, "instruction"),
+            human::counted(programs as u64, "program"),
+            human::counted(maps as u64, "map"),
+            human::counted(instructions, "instruction"),
             if self.fresh { "unchanged" } else { "built" },
         )
     }
-}
-
-fn counted(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

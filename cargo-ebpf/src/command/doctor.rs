@@ -65,8 +65,10 @@ impl Report for Examined {
             "eBPF crates cannot be built here yet"
         };
         text + &format!(
-            "{} fine, {} warnings, {} errors: {verdict}",
-            self.fine, self.warnings, self.errors
+            "{} fine, {}, {}: {verdict}",
+            self.fine,
+            human::counted(self.warnings as u64, "warning"),
+            human::counted(self.errors as u64, "error"),
         )
     }
 }

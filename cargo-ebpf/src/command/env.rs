@@ -74,12 +74,7 @@ mod tests {
         }
         .human();
         let output = Command::new("sh")
-            .args([
-                "-c",
-                &format!("eval \"$1\"; printf %s \"$NASTY\""),
-                "sh",
-                &text,
-            ])
+            .args(["-c", "eval \"$1\"; printf %s \"$NASTY\"", "sh", &text])
             .output()
             .unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), nasty);

@@ -1,11 +1,11 @@
 //! One file a command: glue between the request and the parts that do the work.
 
-pub mod build;
-pub mod clean;
-pub mod doctor;
-pub mod env;
-pub mod inspect;
-pub mod run;
-pub mod setup;
-pub mod test;
-pub mod verify;
+pub(crate) mod build;
+pub(crate) mod clean;
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod inspect;
+pub(crate) mod run;
+pub(crate) mod setup;
+pub(crate) mod test;
+pub(crate) mod verify;

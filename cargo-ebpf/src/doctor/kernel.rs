@@ -1,32 +1,25 @@
 //! Whether the running kernel can verify and run BPF programs for this user. None of
 //! it keeps a build from working.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use ebpf_build::Finding;
 
+use crate::host::kernel::{BpfSyscall, Capability, Kernel, VMLINUX_BTF, Version};
+
 /// The oldest kernel with BTF.
-const OLDEST: Version = Version(4, 18);
+const OLDEST: Version = Version(4, 18, 0);
 /// From here on the verifier takes a million instructions and bounded loops follow.
-const ADVISED: Version = Version(5, 2);
+const ADVISED: Version = Version(5, 2, 0);
 /// From here on BPF memory counts towards the cgroup and no longer to RLIMIT_MEMLOCK.
-const NO_MEMLOCK: Version = Version(5, 11);
+const NO_MEMLOCK: Version = Version(5, 11, 0);
 
-/// Bits of the capability sets, from include/uapi/linux/capability.h.
-const CAPABILITIES: [(&str, u32); 3] =
-    [("CAP_SYS_ADMIN", 21), ("CAP_PERFMON", 38), ("CAP_BPF", 39)];
-
-/// What the kernel says of itself, as it says it. `None`: the file cannot be read.
-#[derive(Debug, Clone, Default)]
+/// What the checks look at. `None`: the file cannot be read.
+#[derive(Debug, Clone)]
 struct Facts {
-    /// /proc/sys/kernel/osrelease
-    release: Option<String>,
-    /// /sys/kernel/btf/vmlinux is there.
+    kernel: Kernel,
     btf: bool,
-    /// /proc/sys/kernel/unprivileged_bpf_disabled: there when the bpf syscall is.
-    unprivileged_disabled: Option<String>,
-    /// /proc/self/status
-    status: Option<String>,
+    syscall: BpfSyscall,
     /// /proc/sys/net/core/bpf_jit_enable
     jit: Option<String>,
     /// /proc/self/mounts
@@ -40,11 +33,11 @@ struct Facts {
 impl Facts {
     fn read() -> Self {
         let read = |path| fs::read_to_string(path).ok();
+        let kernel = Kernel::running();
         Self {
-            release: read("/proc/sys/kernel/osrelease"),
-            btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
-            unprivileged_disabled: read("/proc/sys/kernel/unprivileged_bpf_disabled"),
-            status: read("/proc/self/status"),
+            btf: kernel.has_btf(),
+            syscall: kernel.bpf_syscall(),
+            kernel,
             jit: read("/proc/sys/net/core/bpf_jit_enable"),
             mounts: read("/proc/self/mounts"),
             limits: read("/proc/self/limits"),
@@ -59,15 +52,14 @@ pub(super) fn check() -> Vec<Finding> {
 }
 
 fn judge(facts: &Facts) -> Vec<Finding> {
-    let version = facts.release.as_deref().and_then(Version::parse);
     [
-        Some(release(facts, version)),
-        Some(btf(facts)),
+        Some(release(&facts.kernel)),
+        Some(btf(facts.btf)),
         Some(syscall(facts)),
-        Some(capabilities(facts)),
+        Some(capabilities(&facts.kernel)),
         Some(jit(facts)),
         Some(tracefs(facts)),
-        memlock(facts, version),
+        memlock(facts),
         lockdown(facts),
     ]
     .into_iter()
@@ -75,75 +67,63 @@ fn judge(facts: &Facts) -> Vec<Finding> {
     .collect()
 }
 
-fn release(facts: &Facts, version: Option<Version>) -> Finding {
+fn release(kernel: &Kernel) -> Finding {
     let code = "kernel-version";
-    let release = facts.release.as_deref().unwrap_or("unknown").trim();
-    match version {
-        Some(version) if version >= ADVISED => Finding::fine(code, format!("Linux {release}")),
-        Some(version) if version >= OLDEST => {
+    let release = &kernel.release;
+    let fix = "boot Linux 5.2 or newer";
+    match kernel.version {
+        version if version >= ADVISED => Finding::fine(code, format!("Linux {release}")),
+        version if version >= OLDEST => {
             Finding::warning(code, format!("Linux {release} is older than 5.2"))
                 .because("it takes 4096 instructions a program, and lacks much of BPF")
-                .fix("boot Linux 5.2 or newer")
+                .fix(fix)
         }
-        Some(_) => Finding::warning(code, format!("Linux {release} is older than 4.18"))
+        _ => Finding::warning(code, format!("Linux {release} is older than 4.18"))
             .because("it has no BTF")
-            .fix("boot Linux 5.2 or newer"),
-        None => Finding::warning(code, format!("the kernel's release is {release}"))
-            .because("/proc/sys/kernel/osrelease names no version")
-            .fix("mount -t proc proc /proc"),
+            .fix(fix),
     }
 }
 
-fn btf(facts: &Facts) -> Finding {
+fn btf(there: bool) -> Finding {
     let code = "kernel-btf";
-    if facts.btf {
-        return Finding::fine(code, "the kernel has BTF: /sys/kernel/btf/vmlinux");
+    if there {
+        return Finding::fine(code, format!("the kernel has BTF: {VMLINUX_BTF}"));
     }
     Finding::warning(code, "the kernel has no BTF")
-        .because("/sys/kernel/btf/vmlinux is not there: programs on BTF tracepoints cannot load")
+        .because(format!(
+            "{VMLINUX_BTF} is not there: programs on BTF tracepoints cannot load"
+        ))
         .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
 }
 
 fn syscall(facts: &Facts) -> Finding {
     let code = "bpf-syscall";
-    if facts.unprivileged_disabled.is_some() {
-        return Finding::fine(code, "the kernel has the bpf syscall");
+    let has_rights = facts.kernel.capabilities.missing_for_bpf().is_empty();
+    match facts.syscall {
+        BpfSyscall::Missing => Finding::warning(code, "the kernel has no bpf syscall")
+            .fix("boot a kernel with CONFIG_BPF_SYSCALL=y"),
+        BpfSyscall::Refused if has_rights => {
+            Finding::warning(code, "the bpf syscall is refused to this process")
+                .because("it has all capabilities: a container's seccomp filter does that")
+                .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
+        }
+        // Without the rights, it is the capabilities that are missing.
+        BpfSyscall::Refused | BpfSyscall::Answers => {
+            Finding::fine(code, "the kernel has the bpf syscall")
+        }
     }
-    Finding::warning(code, "the kernel has no bpf syscall")
-        .because("/proc/sys/kernel/unprivileged_bpf_disabled is not there")
-        .fix("boot a kernel with CONFIG_BPF_SYSCALL=y")
 }
 
-fn capabilities(facts: &Facts) -> Finding {
+fn capabilities(kernel: &Kernel) -> Finding {
     let code = "bpf-capabilities";
-    let effective = facts.status.as_deref().and_then(effective_capabilities);
-    let has = |wanted: &str| {
-        CAPABILITIES.iter().any(|(name, bit)| {
-            *name == wanted && effective.is_some_and(|effective| effective >> bit & 1 == 1)
-        })
-    };
-    if has("CAP_SYS_ADMIN") || (has("CAP_BPF") && has("CAP_PERFMON")) {
+    let missing = kernel.capabilities.missing_for_bpf();
+    if missing.is_empty() {
         return Finding::fine(code, "this user may load BPF programs");
     }
-    let lacking: Vec<&str> = ["CAP_BPF", "CAP_PERFMON"]
-        .into_iter()
-        .filter(|name| !has(name))
-        .collect();
-    let unprivileged = match facts.unprivileged_disabled.as_deref().map(str::trim) {
-        Some("0") => "; unprivileged programs are allowed, but only socket filters",
-        _ => "",
-    };
-    Finding::warning(code, "this user may not load tracing programs")
-        .because(format!("it lacks {}{unprivileged}", lacking.join(" and ")))
+    let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
+    Finding::warning(code, "this user may not load every BPF program")
+        .because(format!("missing: {}", names.join(", ")))
         .fix("run as root; `cargo ebpf run` asks sudo for the loader by itself")
-}
-
-/// The `CapEff` line of /proc/PID/status.
-fn effective_capabilities(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
 }
 
 fn jit(facts: &Facts) -> Finding {
@@ -178,9 +158,9 @@ fn tracefs_mount(mounts: &str) -> Option<&str> {
     })
 }
 
-fn memlock(facts: &Facts, version: Option<Version>) -> Option<Finding> {
+fn memlock(facts: &Facts) -> Option<Finding> {
     let code = "memlock";
-    if version.is_some_and(|version| version >= NO_MEMLOCK) {
+    if facts.kernel.version >= NO_MEMLOCK {
         return Some(Finding::fine(
             code,
             "BPF memory does not count towards RLIMIT_MEMLOCK",
@@ -235,34 +215,27 @@ fn lockdown_mode(lockdown: &str) -> Option<&str> {
     rest.split_once(']').map(|(mode, _)| mode)
 }
 
-/// Major and minor version of a kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32);
-
-impl Version {
-    /// Reads "6.18.5-cloud-amd64" and its kin.
-    fn parse(release: &str) -> Option<Self> {
-        let mut numbers = release
-            .trim()
-            .split(|c: char| !c.is_ascii_digit())
-            .map(|number| number.parse().ok());
-        Some(Self(numbers.next()??, numbers.next()??))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ebpf_build::Severity;
 
     use super::*;
+    use crate::host::kernel::Capabilities;
+
+    fn kernel(release: &str, capabilities: u64) -> Kernel {
+        Kernel {
+            release: release.to_owned(),
+            version: Version::of_release(release),
+            capabilities: Capabilities::in_status(&format!("CapEff:\t{capabilities:016x}\n")),
+        }
+    }
 
     /// A kernel where all is well.
     fn well() -> Facts {
         Facts {
-            release: Some("6.18.5\n".to_owned()),
+            kernel: kernel("6.18.5", u64::MAX),
             btf: true,
-            unprivileged_disabled: Some("2\n".to_owned()),
-            status: Some("Name:\tx\nCapEff:\t000001ffffffffff\n".to_owned()),
+            syscall: BpfSyscall::Answers,
             jit: Some("1\n".to_owned()),
             mounts: Some(
                 "proc /proc proc rw 0 0\ntracefs /sys/kernel/tracing tracefs rw 0 0\n".to_owned(),
@@ -299,9 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_says_nothing_is_no_panic() {
+    fn what_is_not_there_is_named() {
+        let nothing = Facts {
+            kernel: kernel("", 0),
+            btf: false,
+            syscall: BpfSyscall::Missing,
+            jit: None,
+            mounts: None,
+            limits: None,
+            lockdown: None,
+        };
         assert_eq!(
-            failing(&Facts::default()),
+            failing(&nothing),
             [
                 "kernel-version",
                 "kernel-btf",
@@ -314,19 +296,16 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_compared_by_number() {
-        let with = |release: &str| {
-            failing(&Facts {
-                release: Some(release.to_owned()),
-                ..well()
-            })
-        };
-        assert_eq!(with("4.9.0-19-amd64"), ["kernel-version"]);
-        assert_eq!(with("4.18.0-553.el8_10.x86_64"), ["kernel-version"]);
-        assert_eq!(with("5.2.0"), [""; 0]);
-        assert_eq!(with("5.10.223-cloud"), [""; 0]);
-        assert_eq!(with("10.0-rc1"), [""; 0]);
-        assert_eq!(with("next"), ["kernel-version"]);
+    fn versions_have_two_thresholds() {
+        let message = |release| release_finding(release).message;
+        assert!(message("4.9.0-19-amd64").ends_with("older than 4.18"));
+        assert!(message("4.18.0-553.el8_10.x86_64").ends_with("older than 5.2"));
+        assert_eq!(message("5.2.0"), "Linux 5.2.0");
+        assert_eq!(message("10.0-rc1"), "Linux 10.0-rc1");
+    }
+
+    fn release_finding(release: &str) -> Finding {
+        super::release(&kernel(release, 0))
     }
 
     #[test]
@@ -334,39 +313,33 @@ mod tests {
         let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                       Max locked memory         65536                65536                bytes     \n";
         let old = Facts {
-            release: Some("5.10.0".to_owned()),
+            kernel: kernel("5.10.0", u64::MAX),
             limits: Some(limits.to_owned()),
             ..well()
         };
         assert_eq!(failing(&old), ["memlock"]);
-        let unlimited = limits.replace("65536  ", "unlimited");
-        assert_eq!(
-            failing(&Facts {
-                limits: Some(unlimited),
-                ..old.clone()
-            }),
-            [""; 0]
-        );
-        assert_eq!(
-            failing(&Facts {
-                release: Some("5.11".to_owned()),
-                ..old
-            }),
-            [""; 0]
-        );
+        let unlimited = Facts {
+            limits: Some(limits.replace("65536  ", "unlimited")),
+            ..old.clone()
+        };
+        assert_eq!(failing(&unlimited), [""; 0]);
+        let newer = Facts {
+            kernel: kernel("5.11.0", u64::MAX),
+            ..old
+        };
+        assert_eq!(failing(&newer), [""; 0]);
     }
 
     #[test]
-    fn either_admin_or_both_new_capabilities_will_do() {
-        let with = |bits: u64| {
+    fn a_refused_syscall_is_a_container_only_where_the_rights_are_there() {
+        let with = |capabilities| {
             failing(&Facts {
-                status: Some(format!("CapEff:\t{bits:016x}\n")),
+                kernel: kernel("6.18.5", capabilities),
+                syscall: BpfSyscall::Refused,
                 ..well()
             })
         };
-        assert_eq!(with(1 << 21), [""; 0]);
-        assert_eq!(with(1 << 38 | 1 << 39), [""; 0]);
-        assert_eq!(with(1 << 39), ["bpf-capabilities"]);
+        assert_eq!(with(u64::MAX), ["bpf-syscall"]);
         assert_eq!(with(0), ["bpf-capabilities"]);
     }
 

@@ -75,7 +75,8 @@ impl Capabilities {
         Self::in_status(&status)
     }
 
-    fn in_status(status: &str) -> Self {
+    /// Those in the text of a `/proc/PID/status`.
+    pub(crate) fn in_status(status: &str) -> Self {
         status
             .lines()
             .find_map(|line| line.strip_prefix("CapEff:"))

@@ -15,7 +15,7 @@ pub(super) fn write(report: &impl Report) -> Result<()> {
 
 /// A finding in the look of rustc's messages: one line for the fact, one each for
 /// the cause, the place and what mends it.
-pub fn finding(finding: &Finding) -> String {
+pub(crate) fn finding(finding: &Finding) -> String {
     let style = match finding.severity {
         Severity::Fine => anstyle::AnsiColor::Green.on_default(),
         Severity::Warning => anstyle::AnsiColor::Yellow.on_default().bold(),
@@ -43,7 +43,7 @@ pub fn finding(finding: &Finding) -> String {
 }
 
 /// Shows a finding on stderr.
-pub fn tell(found: &Finding) {
+pub(crate) fn tell(found: &Finding) {
     // Nothing is left to do when stderr itself is gone.
     let _ = writeln!(
         io::LineWriter::new(anstream::stderr()),
@@ -69,4 +69,9 @@ pub(crate) fn tell_error(error: &Error) {
 /// Shows a line on stderr: something on the way, not the result.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// "1 map", "2 maps".
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Version of every JSON document written here. Raised when a field changes its
 /// meaning or goes away; new fields do not raise it.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a, T: Serialize> {
@@ -34,7 +34,7 @@ pub(super) fn write(report: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub fn write_error(error: &Error) -> Result<()> {
+pub(crate) fn write_error(error: &Error) -> Result<()> {
     print(&ErrorDocument {
         schema: SCHEMA,
         error: error.finding(),

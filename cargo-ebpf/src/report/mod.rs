@@ -1,11 +1,11 @@
 //! One result, several writers. Results go to stdout; everything else (progress,
 //! warnings, errors, output of programs that are run) goes to stderr.
 
-pub mod human;
-pub mod inspect;
-pub mod json;
-pub mod listing;
-pub mod verify;
+pub(crate) mod human;
+pub(crate) mod inspect;
+pub(crate) mod json;
+pub(crate) mod listing;
+pub(crate) mod verify;
 
 use ebpf_build::Result;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::cli::Format;
 
 /// A result that a command can show: its fields are the JSON document, and it
 /// knows how to say itself to a person.
-pub trait Report: Serialize {
+pub(crate) trait Report: Serialize {
     /// The text for a person, without a trailing newline.
     fn human(&self) -> String;
 }
@@ -23,7 +23,7 @@ pub trait Report: Serialize {
 ///
 /// # Errors
 /// When stdout cannot be written to, for example on a full disk.
-pub fn write(report: &impl Report, format: Format) -> Result<()> {
+pub(crate) fn write(report: &impl Report, format: Format) -> Result<()> {
     match format {
         Format::Human => human::write(report),
         Format::Json => json::write(report),

@@ -1,0 +1,105 @@
+//! Signals: what was started ends, one line says so, and the exit code is a shell's.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::sandbox::{Sandbox, package, program};
+
+/// A test that says that it runs, and then sleeps.
+const SLEEPER: &str = r#"
+#[test]
+fn sleeper() {
+    std::fs::write(std::env::var("STARTED").unwrap(), std::process::id().to_string()).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(60));
+}
+"#;
+
+/// Runs it up to where it sleeps; gives also the sleeper's process.
+fn sleeping(sandbox: &Sandbox) -> (Child, u32) {
+    let started = sandbox.path("started");
+    let child = Command::new(program())
+        .arg("test")
+        .current_dir(sandbox.root())
+        .env("STARTED", &started)
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sleeper = wait_for(|| fs::read_to_string(&started).ok()?.parse().ok());
+    (child, sleeper)
+}
+
+fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "it did not come");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn send(signal: &str, process: u32) {
+    let status = Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// A zombie has ended; nobody may have asked for its result yet.
+fn has_ended(process: u32) -> Option<()> {
+    match fs::read_to_string(format!("/proc/{process}/stat")) {
+        Ok(stat) if !stat.contains(") Z ") => None,
+        _ => Some(()),
+    }
+}
+
+fn sleeper_project() -> Sandbox {
+    Sandbox::new(&[("Cargo.toml", &package("sleeper")), ("src/lib.rs", SLEEPER)])
+}
+
+#[test]
+fn a_signal_to_us_alone_ends_all_that_we_started() {
+    for signal in ["-INT", "-TERM"] {
+        let sandbox = sleeper_project();
+        let (child, sleeper) = sleeping(&sandbox);
+        send(signal, child.id());
+        let output = child.wait_with_output().unwrap();
+        wait_for(|| has_ended(sleeper));
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let said: Vec<&str> = stderr
+            .lines()
+            .filter(|line| line.starts_with("interrupted: "))
+            .collect();
+        assert_eq!(said.len(), 1, "{stderr}");
+        assert!(!stderr.contains("error["), "{stderr}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_hard() {
+    let sandbox = sleeper_project();
+    // Stopped, it cannot follow the first signal.
+    let (mut child, sleeper) = sleeping(&sandbox);
+    send("-STOP", sleeper);
+    send("-INT", child.id());
+    thread::sleep(Duration::from_millis(300));
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "it waits for what it started"
+    );
+    send("-INT", child.id());
+    let status = child.wait().unwrap();
+    wait_for(|| has_ended(sleeper));
+    assert_eq!(status.signal(), Some(2));
+}

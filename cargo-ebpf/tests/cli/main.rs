@@ -1,0 +1,10 @@
+//! The command as a user types it, in projects that are made for the test. What needs
+//! a toolchain for BPF is tested elsewhere.
+
+mod arguments;
+mod clean;
+mod doctor;
+mod interrupt;
+mod layout;
+mod sandbox;
+mod tests_command;
