@@ -19,7 +19,7 @@ const MAX_LEN: u64 = 64 << 20;
 /// # Errors
 /// When there is no regular file, or it cannot be read, or its ELF header is not that of
 /// a BPF object. The finding says where.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     at(path, open(path))
 }
 
@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// The error of `result`.
-pub fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
+pub(crate) fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         let mut finding = error.finding().clone();
         let path = path.to_string_lossy();

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// When the file is not a BPF object or cannot be read.
-pub fn run(request: &cli::Inspect, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Inspect, global: &Global) -> Result<Outcome> {
     let path = &request.object;
     let bytes = object_file::read(path)?;
     let object = object_file::at(path, Object::parse(&bytes))?;

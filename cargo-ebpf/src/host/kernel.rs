@@ -7,16 +7,16 @@ use std::{ffi::CStr, fmt, fs, io, mem::MaybeUninit, path::Path};
 use serde::Serialize;
 
 /// Where the kernel shows its own BTF.
-pub const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
+pub(crate) const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// A kernel version, as far as it decides what is there: major, minor, patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Version(pub u16, pub u8, pub u16);
+pub(crate) struct Version(pub u16, pub u8, pub u16);
 
 impl Version {
     /// Reads the numbers that a release such as `6.1.0-18-amd64` begins with.
     /// Numbers that are missing are 0.
-    pub fn of_release(release: &str) -> Self {
+    pub(crate) fn of_release(release: &str) -> Self {
         let mut numbers = release
             .split(|c: char| !c.is_ascii_digit())
             .map(|number| number.parse::<u16>().unwrap_or(0));
@@ -26,7 +26,7 @@ impl Version {
 
     /// `LINUX_VERSION_CODE`, which kernels before 5.0 want from kprobe programs. The
     /// patch level has eight bits there and stops at 255 (include/linux/version.h).
-    pub fn code(self) -> u32 {
+    pub(crate) fn code(self) -> u32 {
         u32::from(self.0) << 16 | u32::from(self.1) << 8 | u32::from(self.2.min(255))
     }
 }
@@ -41,7 +41,7 @@ impl fmt::Display for Version {
 /// The capabilities that the bpf system call asks for, by their bit
 /// (include/uapi/linux/capability.h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capability {
+pub(crate) enum Capability {
     /// Networking programs.
     NetAdmin = 12,
     /// Everything that the finer ones allow, and before 5.8 the only one.
@@ -54,7 +54,7 @@ pub enum Capability {
 
 impl Capability {
     /// The name that setcap(8) and capabilities(7) use.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::SysAdmin => "CAP_SYS_ADMIN",
@@ -66,11 +66,11 @@ impl Capability {
 
 /// The capabilities that this process may use now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Capabilities(u64);
+pub(crate) struct Capabilities(u64);
 
 impl Capabilities {
     /// Those of this process: none where `/proc` does not say.
-    pub fn effective() -> Self {
+    pub(crate) fn effective() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         Self::in_status(&status)
     }
@@ -85,12 +85,12 @@ impl Capabilities {
     }
 
     /// Whether `capability` is among them.
-    pub fn has(self, capability: Capability) -> bool {
+    pub(crate) fn has(self, capability: Capability) -> bool {
         self.0 >> capability as u64 & 1 == 1
     }
 
     /// What is missing to load any kind of program; empty if nothing is.
-    pub fn missing_for_bpf(self) -> Vec<Capability> {
+    pub(crate) fn missing_for_bpf(self) -> Vec<Capability> {
         if self.has(Capability::SysAdmin) {
             return Vec::new();
         }
@@ -104,7 +104,7 @@ impl Capabilities {
 /// What the kernel answers to the bpf system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum BpfSyscall {
+pub(crate) enum BpfSyscall {
     /// It is there and answers this process.
     Answers,
     /// It is there; this process may not use it.
@@ -115,7 +115,7 @@ pub enum BpfSyscall {
 
 /// The kernel that runs.
 #[derive(Debug, Clone)]
-pub struct Kernel {
+pub(crate) struct Kernel {
     /// Its release as `uname -r` prints it.
     pub release: String,
     /// The numbers that the release begins with.
@@ -126,7 +126,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// The kernel that this process runs on.
-    pub fn running() -> Self {
+    pub(crate) fn running() -> Self {
         let release = release();
         Self {
             version: Version::of_release(&release),
@@ -136,7 +136,7 @@ impl Kernel {
     }
 
     /// Whether the kernel shows its BTF.
-    pub fn has_btf(&self) -> bool {
+    pub(crate) fn has_btf(&self) -> bool {
         Path::new(VMLINUX_BTF).exists()
     }
 
@@ -144,12 +144,12 @@ impl Kernel {
     ///
     /// # Errors
     /// When the kernel has none (`CONFIG_DEBUG_INFO_BTF`).
-    pub fn btf(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn btf(&self) -> io::Result<Vec<u8>> {
         fs::read(VMLINUX_BTF)
     }
 
     /// Asks the bpf system call something that no kernel knows.
-    pub fn bpf_syscall(&self) -> BpfSyscall {
+    pub(crate) fn bpf_syscall(&self) -> BpfSyscall {
         // SAFETY: an attribute of size 0 is never read, so its address may be null.
         unsafe { libc::syscall(libc::SYS_bpf, libc::c_int::MAX, std::ptr::null::<u8>(), 0) };
         match io::Error::last_os_error().raw_os_error() {
@@ -173,7 +173,7 @@ fn release() -> String {
 
 /// How many CPUs this machine may ever have: what per-CPU things are sized by.
 /// 1 where `/sys` does not say.
-pub fn possible_cpus() -> u32 {
+pub(crate) fn possible_cpus() -> u32 {
     fs::read_to_string("/sys/devices/system/cpu/possible")
         .ok()
         .and_then(|list| last_cpu(&list))
@@ -186,7 +186,7 @@ fn last_cpu(list: &str) -> Option<u32> {
 }
 
 /// The size of a page in bytes.
-pub fn page_size() -> u32 {
+pub(crate) fn page_size() -> u32 {
     // SAFETY: sysconf only reads its argument.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u32::try_from(size).unwrap_or(4096)
@@ -197,7 +197,7 @@ pub fn page_size() -> u32 {
 ///
 /// # Errors
 /// When the limit stays below what BPF needs: this process may not raise it.
-pub fn lift_memlock(version: Version) -> io::Result<()> {
+pub(crate) fn lift_memlock(version: Version) -> io::Result<()> {
     if version >= Version(5, 11, 0) {
         return Ok(());
     }

@@ -16,7 +16,7 @@ use super::{
 
 /// A function with its instructions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// The function.
     #[serde(flatten)]
     pub function: Function,
@@ -26,7 +26,7 @@ pub struct Listing {
 
 /// An instruction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// Its number in the function, counted in slots from 0, as the verifier counts.
     pub index: u64,
     /// Its bytes, in hexadecimal.
@@ -43,7 +43,7 @@ pub struct Line {
 ///
 /// # Errors
 /// When `bytes` are not a whole BPF object.
-pub fn listings(bytes: &[u8], object: &Object) -> Result<Vec<Listing>> {
+pub(crate) fn listings(bytes: &[u8], object: &Object) -> Result<Vec<Listing>> {
     let elf = Elf::parse(bytes)?;
     let lines = Lines::of(&elf);
     let core = CoreNotes::of(&elf);

@@ -14,11 +14,11 @@ use object::{
 use serde::{Serialize, Serializer};
 
 /// How many bytes of a file [`Ident::parse`] wants to see.
-pub const IDENT_LEN: usize = 24;
+pub(crate) const IDENT_LEN: usize = 24;
 
 /// The first bytes of the ELF header: what the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ident {
+pub(crate) struct Ident {
     class: u8,
     data: u8,
     os_abi: u8,
@@ -32,7 +32,7 @@ impl Ident {
     ///
     /// # Errors
     /// When they are not the beginning of an ELF file.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
             return Err(Error::new("object-empty", "the object is empty")
@@ -84,7 +84,7 @@ impl Ident {
     ///
     /// # Errors
     /// When it is for another machine, or of a shape that BPF has not.
-    pub fn check_bpf(&self) -> Result<()> {
+    pub(crate) fn check_bpf(&self) -> Result<()> {
         let bpf = self.machine == elf::EM_BPF.0
             && self.class == elf::ELFCLASS64.0
             && [elf::ELFDATA2LSB.0, elf::ELFDATA2MSB.0].contains(&self.data);
@@ -205,7 +205,7 @@ impl fmt::Display for Ident {
 
 /// What `file` says of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// What the ELF header says.
     pub ident: Ident,
     /// Whether it has DWARF.

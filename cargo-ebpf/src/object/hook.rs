@@ -9,7 +9,7 @@ use super::Name;
 
 /// Where a program attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hook {
+pub(crate) struct Hook {
     /// The program type, as the kernel calls it in lower case, such as `tracing`.
     #[serde(rename = "type")]
     pub program_type: String,
@@ -56,7 +56,7 @@ impl Hook {
 
     /// Where it attaches, in words: `BTF tracepoint
     /// contention_begin`.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.target {
             Some(target) => format!("{} {target}", self.place),
             None if self.takes_target => format!("{}, chosen by the loader", self.place),

@@ -17,11 +17,11 @@ use object::{Endian as _, Endianness};
 use super::helper;
 
 /// The size of an instruction slot in bytes. `lddw` takes two slots.
-pub const SLOT: u64 = 8;
+pub(crate) const SLOT: u64 = 8;
 
 /// An instruction, decoded into its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instruction {
+pub(crate) struct Instruction {
     /// Operation, with its class in the lowest three bits.
     pub opcode: u8,
     /// Destination register.
@@ -38,7 +38,7 @@ pub struct Instruction {
 
 /// What an instruction refers to beside registers and memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reference {
+pub(crate) enum Reference {
     /// Calls the kernel's helper with this number.
     Helper(i32),
     /// Calls code of the object, this many slots after the next instruction.
@@ -56,7 +56,7 @@ const PSEUDO_KFUNC_CALL: u8 = 2;
 
 impl Instruction {
     /// Decodes the instruction at the start of `code`.
-    pub fn decode(code: &[u8], endian: Endianness) -> Option<Self> {
+    pub(crate) fn decode(code: &[u8], endian: Endianness) -> Option<Self> {
         let [opcode, registers, off0, off1, imm @ ..] = *code.first_chunk::<8>()?;
         let (low, high) = (registers & 0xf, registers >> 4);
         // The registers are bit fields: their order follows that of the bytes.
@@ -81,17 +81,17 @@ impl Instruction {
     }
 
     /// How many slots of eight bytes it takes.
-    pub fn slots(&self) -> u64 {
+    pub(crate) fn slots(&self) -> u64 {
         if self.imm_high.is_some() { 2 } else { 1 }
     }
 
     /// Whether it loads a 64-bit value that a relocation may replace.
-    pub fn is_wide_load(&self) -> bool {
+    pub(crate) fn is_wide_load(&self) -> bool {
         self.imm_high.is_some()
     }
 
     /// What it calls.
-    pub fn call(&self) -> Option<Reference> {
+    pub(crate) fn call(&self) -> Option<Reference> {
         if self.opcode != CALL {
             return None;
         }
@@ -103,7 +103,7 @@ impl Instruction {
     }
 
     /// How many slots after the next instruction it may go on.
-    pub fn jump(&self) -> Option<i64> {
+    pub(crate) fn jump(&self) -> Option<i64> {
         match self.opcode {
             0x06 => Some(i64::from(self.imm)),
             // An indirect jump, a call, an exit, and what is no jump at all.

@@ -20,7 +20,7 @@ use super::{
 
 /// One function of an inline chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// The function, as its source calls it.
     pub function: Option<Name>,
     /// The file, as the compiler saw it.
@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// The source lines of an object.
-pub struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     /// Section index and the function that begins there, for `.BTF.ext`, which names none.
     symbols: Vec<(usize, u64, Name)>,
     sections: Vec<String>,
@@ -50,7 +50,7 @@ impl<'a> Lines<'a> {
     ///
     /// # Errors
     /// When `bytes` are not a whole BPF object.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
         Ok(Self::of(&Elf::parse(bytes)?))
     }
 
@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
 
     /// The functions and lines that the instruction `offset` bytes into the section with
     /// index `section` comes from, innermost first. Empty if nothing is known.
-    pub fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
+    pub(crate) fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
         let frames = self.dwarf_frames(section, offset).unwrap_or_default();
         if frames.is_empty() {
             return self.btf_frame(section, offset).into_iter().collect();

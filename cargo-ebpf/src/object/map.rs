@@ -17,7 +17,7 @@ use super::{
 /// How a map is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Style {
+pub(crate) enum Style {
     /// As BTF types in `.maps`: Aya's `#[btf_map]`, libbpf's `SEC(".maps")`.
     Btf,
     /// As `bpf_map_def` in `maps`: Aya's `#[map]`. libbpf 1.0 and newer refuse it.
@@ -41,7 +41,7 @@ impl fmt::Display for Style {
 
 /// A map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Map {
+pub(crate) struct Map {
     /// Its symbol, or the section.
     pub name: Name,
     /// How it is declared.
@@ -52,7 +52,7 @@ pub struct Map {
 
 /// The shape of a map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// The kind of map, as the kernel calls it in lower case, such as `hash`.
     #[serde(rename = "type")]
     pub map_type: String,
@@ -72,7 +72,7 @@ pub struct Definition {
 
 /// What the entries of a map take, without the kernel's own bookkeeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Bytes, once or for each possible CPU.
     pub bytes: u64,
     /// Whether each possible CPU has its own copy.

@@ -6,12 +6,12 @@
 
 mod btf;
 mod btf_ext;
-pub mod disassembly;
+pub(crate) mod disassembly;
 mod elf;
 mod helper;
 mod hook;
-pub mod instruction;
-pub mod lines;
+pub(crate) mod instruction;
+pub(crate) mod lines;
 mod map;
 mod name;
 mod program;
@@ -22,7 +22,7 @@ use ebpf_build::{Finding, Result};
 use serde::Serialize;
 
 use self::{btf::Btf, btf_ext::BtfExt, elf::Elf};
-pub use self::{
+pub(crate) use self::{
     elf::{Header, IDENT_LEN, Ident},
     hook::Hook,
     map::{Map, Memory, Style},
@@ -32,7 +32,7 @@ pub use self::{
 
 /// What is in a BPF object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Object {
+pub(crate) struct Object {
     /// What kind of file it is, in the words of `file`.
     pub header: Header,
     /// The size of the file in bytes.
@@ -57,7 +57,7 @@ pub struct Object {
 
 /// How much type information there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct BtfSummary {
+pub(crate) struct BtfSummary {
     /// Types in `.BTF`.
     pub types: usize,
     /// What `.BTF.ext` holds; none if it is absent.
@@ -66,7 +66,7 @@ pub struct BtfSummary {
 
 /// How much there is in `.BTF.ext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct BtfExtSummary {
+pub(crate) struct BtfExtSummary {
     /// Functions with their types.
     pub func_infos: usize,
     /// Instructions with their source lines.
@@ -77,7 +77,7 @@ pub struct BtfExtSummary {
 
 /// An object in four numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The size of the file in bytes.
     pub size: u64,
     /// Programs.
@@ -94,7 +94,7 @@ impl Object {
     /// # Errors
     /// When `bytes` are not a whole BPF object. Damaged parts that do not keep the
     /// rest from being read become [`Object::findings`].
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let elf = Elf::parse(bytes)?;
         let mut findings = Vec::new();
         let (btf, ext) = type_information(&elf, &mut findings);
@@ -130,7 +130,7 @@ impl Object {
     }
 
     /// The object in four numbers.
-    pub fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         let programs = self.programs.iter().map(|program| &program.function);
         Summary {
             size: self.size,
@@ -148,7 +148,7 @@ impl Object {
     }
 
     /// Programs and subprograms in the order of the file.
-    pub fn functions(&self) -> Vec<&Function> {
+    pub(crate) fn functions(&self) -> Vec<&Function> {
         let mut functions: Vec<_> = self
             .programs
             .iter()

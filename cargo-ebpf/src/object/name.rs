@@ -11,17 +11,17 @@ use serde::Serialize;
 /// the name as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
-pub struct Name(String);
+pub(crate) struct Name(String);
 
 impl Name {
     /// The name as the object has it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The name as the source has it, if it is a Rust symbol; else itself.
     #[must_use]
-    pub fn demangled(&self) -> Self {
+    pub(crate) fn demangled(&self) -> Self {
         match rustc_demangle::try_demangle(&self.0) {
             Ok(demangled) => Self(format!("{demangled:#}")),
             Err(_) => self.clone(),
@@ -42,7 +42,7 @@ impl fmt::Display for Name {
 }
 
 /// `text` with every character that would steer a terminal written as an escape.
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }

@@ -19,7 +19,7 @@ const MAX_FUNCTIONS: usize = 10_000;
 
 /// A function of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Function {
+pub(crate) struct Function {
     /// Its symbol.
     pub name: Name,
     /// Its section.
@@ -35,7 +35,7 @@ pub struct Function {
 
 /// What code refers to outside of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct References {
+pub(crate) struct References {
     /// Helpers of the kernel that it calls, by name.
     pub helpers: BTreeSet<Name>,
     /// Kernel functions (kfuncs) that it calls.
@@ -48,7 +48,7 @@ pub struct References {
 
 /// A program: what the kernel loads and attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Program {
+pub(crate) struct Program {
     /// Its code.
     #[serde(flatten)]
     pub function: Function,

@@ -14,7 +14,7 @@ use crate::object::{Map, Memory, Name, Object, Program, disassembly::Listing, li
 
 /// The result of `inspect`.
 #[derive(Debug, Serialize)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     file: Name,
     #[serde(flatten)]
     object: Object,
@@ -28,7 +28,7 @@ pub struct Inspection {
 impl Inspection {
     /// Puts the parts together. Source paths under `here` are shown relative to it. `source` gives a line of a source file where it can be
     /// read; text that the object itself carries goes before it.
-    pub fn new(
+    pub(crate) fn new(
         path: &Path,
         here: PathBuf,
         object: Object,

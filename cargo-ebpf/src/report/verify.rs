@@ -15,7 +15,7 @@ use crate::{
 
 /// The result of `verify`.
 #[derive(Debug, Serialize)]
-pub struct Verification {
+pub(crate) struct Verification {
     /// The kernel's release.
     pub kernel: String,
     /// The objects, in the order in which they were named.

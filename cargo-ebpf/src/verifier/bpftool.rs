@@ -17,7 +17,7 @@ use super::untrusted;
 
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Whether it loaded every program.
     pub accepted: bool,
     /// What bpftool wrote to stderr, where it failed.
@@ -33,14 +33,14 @@ const PINS: &str = "/sys/fs/bpf/cargo-ebpf";
 
 /// A bpftool that was found on this machine.
 #[derive(Debug, Clone)]
-pub struct Bpftool(PathBuf);
+pub(crate) struct Bpftool(PathBuf);
 
 impl Bpftool {
     /// Looks for bpftool on PATH, and where distributions put it outside of a user's.
     ///
     /// # Errors
     /// When it is not installed.
-    pub fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
         env::split_paths(&path)
             .chain(["/usr/sbin".into(), "/sbin".into()])
@@ -61,7 +61,7 @@ impl Bpftool {
     /// # Errors
     /// When bpftool could not be run, for want of rights or memory. That it refuses
     /// the object is an answer.
-    pub fn load_all(&self, object: &Path) -> Result<Answer> {
+    pub(crate) fn load_all(&self, object: &Path) -> Result<Answer> {
         let mut command = Command::new(&self.0);
         command
             .args(["prog", "loadall"])

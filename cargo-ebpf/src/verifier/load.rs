@@ -29,7 +29,7 @@ use crate::host::kernel::{self, Kernel};
 /// Has the running kernel verify every program of the object in `data`. `name` is
 /// what the object is called in the result. Whatever is in `data`, the answer is a
 /// verdict: nothing here fails.
-pub fn verify(name: &str, data: &[u8], kernel: &Kernel) -> verdict::Object {
+pub(crate) fn verify(name: &str, data: &[u8], kernel: &Kernel) -> verdict::Object {
     let verified = shield::run(|| Session::new(kernel).verify(data))
         .map_err(|panic| unreadable(&panic))
         .and_then(|verified| verified)

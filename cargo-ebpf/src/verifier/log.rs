@@ -6,7 +6,7 @@ use serde::Serialize;
 /// What verifying a program cost. Every figure is absent where the kernel does not
 /// give it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     /// Instructions that the verifier went through, each as often as it did.
     pub processed_instructions: Option<u64>,
     /// How many it would have gone through at most (1 million, see

@@ -14,7 +14,7 @@ use ebpf_build::{Error, Result};
 ///
 /// # Errors
 /// When the folder cannot be made or written to.
-pub fn write(folder: &Path, object: &str, program: &str, log: &str) -> Result<PathBuf> {
+pub(crate) fn write(folder: &Path, object: &str, program: &str, log: &str) -> Result<PathBuf> {
     let path = folder.join(file_name(object, program));
     let failed = |cause: &std::io::Error| Error::io("write", &path, cause);
     fs::create_dir_all(folder).map_err(|cause| failed(&cause))?;

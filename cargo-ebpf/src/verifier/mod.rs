@@ -5,19 +5,19 @@
 //! code can run in a guest. Nothing outlives the process: no program is attached,
 //! nothing is pinned.
 
-pub mod bpftool;
+pub(crate) mod bpftool;
 mod elf;
 mod features;
 mod hook;
 mod judge;
-pub mod load;
+pub(crate) mod load;
 mod log;
-pub mod log_file;
+pub(crate) mod log_file;
 mod maps;
 mod program;
 mod relocate;
 mod shield;
 mod syscall;
 mod type_id;
-pub mod untrusted;
-pub mod verdict;
+pub(crate) mod untrusted;
+pub(crate) mod verdict;

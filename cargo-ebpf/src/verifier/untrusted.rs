@@ -9,7 +9,7 @@ fn reorders(c: char) -> bool {
 
 /// `text` with every control character but tab and newline written out, so that no
 /// escape sequence reaches a terminal.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if (c.is_control() && !matches!(c, '\t' | '\n')) || reorders(c) {
@@ -23,7 +23,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// A name on one line, at most `NAME_LENGTH` characters long.
-pub fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     const NAME_LENGTH: usize = 128;
     let mut shown = printable(text).replace(['\n', '\t'], " ");
     if let Some((end, _)) = shown.char_indices().nth(NAME_LENGTH) {

@@ -10,7 +10,7 @@ use super::log::Statistics;
 
 /// An object's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
-pub struct Object {
+pub(crate) struct Object {
     /// The object as the user named it.
     pub object: String,
     /// Its programs, in the order in which they stand in the object.
@@ -25,7 +25,7 @@ pub struct Object {
 
 /// A program's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
-pub struct Program {
+pub(crate) struct Program {
     /// Its name.
     pub name: String,
     /// The ELF section that it stands in.
@@ -45,7 +45,7 @@ pub struct Program {
 /// What became of a program.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "verdict", content = "why", rename_all = "kebab-case")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The kernel loaded it.
     Accepted,
     /// The verifier looked at it and refused it.
@@ -60,7 +60,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// One or two words for a table.
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Refused(_) => "refused",
@@ -73,7 +73,7 @@ impl Verdict {
 
 /// Why the verifier refused a program.
 #[derive(Debug, Clone, Serialize)]
-pub struct Rejection {
+pub(crate) struct Rejection {
     /// The fact: what the verifier said last, and the source line it said it of.
     #[serde(flatten)]
     pub finding: Finding,
@@ -95,7 +95,7 @@ pub struct Rejection {
 
 impl Object {
     /// Whether every program was accepted and nothing else was wrong.
-    pub fn is_fine(&self) -> bool {
+    pub(crate) fn is_fine(&self) -> bool {
         self.programs
             .iter()
             .all(|program| matches!(program.verdict, Verdict::Accepted))
