@@ -15,6 +15,7 @@ mod project;
 mod report;
 mod setup;
 mod test_log;
+mod untrusted;
 mod verifier;
 
 use std::{ffi::OsString, process::ExitCode};

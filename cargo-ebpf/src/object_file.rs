@@ -9,7 +9,10 @@ use std::{
 
 use ebpf_build::{Error, Result};
 
-use crate::object::{IDENT_LEN, Ident, printable};
+use crate::{
+    object::{IDENT_LEN, Ident},
+    untrusted,
+};
 
 /// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
 const MAX_LEN: u64 = 64 << 20;
@@ -35,7 +38,7 @@ pub(crate) fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
             finding.message = format!("{path}: {}", finding.message);
         }
         // The path may have been chosen by others, such as a shell's pattern.
-        finding.message = printable(&finding.message).into_owned();
+        finding.message = untrusted::line(&finding.message).into_owned();
         finding.into()
     })
 }

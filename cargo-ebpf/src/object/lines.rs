@@ -45,15 +45,8 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Reads what `bytes`, an object, have of DWARF and BTF. Damaged debug information
-    /// is as good as none.
-    ///
-    /// # Errors
-    /// When `bytes` are not a whole BPF object.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
-        Ok(Self::of(&Elf::parse(bytes)?))
-    }
-
+    /// Reads what an object has of DWARF and BTF. Damaged debug information is as good
+    /// as none.
     pub(super) fn of(elf: &Elf<'a>) -> Self {
         let btf = elf
             .section(".BTF")

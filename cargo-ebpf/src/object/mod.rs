@@ -26,7 +26,7 @@ pub(crate) use self::{
     elf::{Header, IDENT_LEN, Ident},
     hook::Hook,
     map::{Map, Memory, Style},
-    name::{Name, printable},
+    name::Name,
     program::{Function, Program},
 };
 

@@ -1,8 +1,10 @@
 //! Text that comes out of an object file, and how it is kept from the terminal.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::Serialize;
+
+use crate::untrusted;
 
 /// A name found in an object: of a section, a symbol, a type or a source file.
 ///
@@ -37,32 +39,8 @@ impl<T: Into<String>> From<T> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&printable(&self.0))
+        f.pad(&untrusted::line(&self.0))
     }
-}
-
-/// `text` with every character that would steer a terminal written as an escape.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        if steers(character) {
-            safe.extend(character.escape_default());
-        } else {
-            safe.push(character);
-        }
-    }
-    Cow::Owned(safe)
-}
-
-/// Control characters (C0, DEL, C1), line separators, and the marks that reorder
-/// or hide what follows them (Unicode's `Bidi_Control`, zero-width characters).
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -86,10 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_names_are_left_alone() {
-        for text in ["tp_btf/contention_begin", "größe", "锁", "fn<u8, \"x\">"] {
-            assert!(matches!(printable(text), Cow::Borrowed(_)));
-        }
+    fn names_pad_as_text_does() {
         assert_eq!(format!("[{:>5}]", Name::from("ab")), "[   ab]");
     }
 }

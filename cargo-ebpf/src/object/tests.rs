@@ -219,7 +219,7 @@ fn damaged_btf_is_told() {
 /// The frames of an instruction as `function line:column`.
 fn frames(bytes: &[u8], name: &str, index: u64) -> Vec<String> {
     let object = Object::parse(bytes).unwrap();
-    let lines = Lines::parse(bytes).unwrap();
+    let lines = Lines::of(&Elf::parse(bytes).unwrap());
     let function = &program(&object, name).function;
     lines
         .at(

@@ -43,7 +43,7 @@ pub(super) fn write(out: &mut String, listing: &Listing, here: &Path) -> std::fm
                 file = shown.file.as_ref();
                 line_number = None;
                 if let Some(file) = file {
-                    let file = printable(short_path(file.as_str(), here));
+                    let file = untrusted::line(short_path(file.as_str(), here));
                     writeln!(out, "  {FILE}{file}{FILE:#}")?;
                 }
             }
@@ -74,7 +74,7 @@ fn write_source(out: &mut String, frame: &Frame) -> std::fmt::Result {
             writeln!(
                 out,
                 "{DIM}{line:>6} │{DIM:#} {SOURCE}{}{SOURCE:#}",
-                printable(&text)
+                untrusted::line(&text)
             )
         }
         None => writeln!(out, "{DIM}{line:>6} │{DIM:#}"),
@@ -170,8 +170,8 @@ fn chain(frames: &[Frame]) -> String {
             _ => text += " → ",
         }
         if !hidden.contains(&index) {
-            text += &printable(name);
-            text += &printable(place);
+            text += &untrusted::line(name);
+            text += &untrusted::line(place);
         }
     }
     text

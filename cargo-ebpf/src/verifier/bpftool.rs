@@ -80,7 +80,7 @@ impl Bpftool {
             }
         })?;
         let accepted = output.status.success();
-        let said = untrusted::printable(String::from_utf8_lossy(&output.stderr).trim());
+        let said = untrusted::lines(String::from_utf8_lossy(&output.stderr).trim());
         Ok(Answer {
             accepted,
             said: (!accepted).then_some(said),

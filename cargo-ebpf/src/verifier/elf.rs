@@ -151,7 +151,7 @@ fn check(data: &[u8]) -> Result<()> {
 
 fn damaged(cause: &str) -> Error {
     Error::new("object-damaged", "the object is damaged")
-        .because(untrusted::printable(cause))
+        .because(untrusted::lines(cause))
         .fix("build it again")
 }
 

@@ -130,7 +130,7 @@ pub(super) fn refused(
     log: String,
     log_truncated: bool,
 ) -> Verdict {
-    let log = untrusted::printable(&log);
+    let log = untrusted::lines(&log);
     let excerpt = Log::parse(&log).excerpt();
     let mut finding = Finding::error(
         REFUSED,

@@ -53,7 +53,7 @@ struct Verified {
 
 fn unreadable(cause: &str) -> Error {
     Error::new("object-unreadable", "aya-obj could not read the object")
-        .because(untrusted::printable(cause))
+        .because(untrusted::lines(cause))
         .fix("build it again; `cargo ebpf inspect` shows what is in it")
 }
 
@@ -143,7 +143,7 @@ impl<'kernel> Session<'kernel> {
                 "btf-refused",
                 "the kernel did not take the object's BTF, so types and source lines are missing",
             )
-            .because(untrusted::printable(cause))
+            .because(untrusted::lines(cause))
             .into()
         };
         let features = features::btf();
@@ -186,7 +186,7 @@ impl<'kernel> Session<'kernel> {
                 "core-relocation",
                 "the object's accesses to kernel structures could not be fitted to this kernel",
             )
-            .because(untrusted::printable(&cause))
+            .because(untrusted::lines(&cause))
         };
         let btf = self.kernel_btf().ok_or_else(|| {
             missing(format!(
@@ -256,7 +256,7 @@ impl<'kernel> Session<'kernel> {
         let function = linked.map_err(|cause| {
             judge::not_tried(
                 "its calls or map references could not be resolved".to_owned(),
-                &untrusted::printable(&cause),
+                &untrusted::lines(&cause),
                 "",
             )
         })?;

@@ -19,5 +19,4 @@ mod relocate;
 mod shield;
 mod syscall;
 mod type_id;
-pub(crate) mod untrusted;
 pub(crate) mod verdict;
