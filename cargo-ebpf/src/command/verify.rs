@@ -15,9 +15,10 @@ use crate::{
     outcome::Outcome,
     project::Project,
     report::{self, human, verify::Verification},
+    untrusted,
     verifier::{
         bpftool::Bpftool,
-        load, log_file, untrusted,
+        load, log_file,
         verdict::{Object, Verdict},
     },
 };

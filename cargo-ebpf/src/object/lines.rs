@@ -6,7 +6,6 @@
 use std::{collections::HashMap, rc::Rc};
 
 use addr2line::{Context, LookupContinuation as _, LookupResult};
-use ebpf_build::Result;
 use gimli::{EndianSlice, ReaderOffset as _, RelocateReader, RunTimeEndian};
 use object::Endianness;
 use serde::Serialize;

@@ -9,9 +9,9 @@ use crate::{
         Name,
         disassembly::{Line, Listing},
         lines::Frame,
-        printable,
     },
     report::inspect::counted,
+    untrusted,
 };
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();

@@ -13,7 +13,7 @@ use std::{
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
-use super::untrusted;
+use crate::untrusted;
 
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
@@ -80,10 +80,11 @@ impl Bpftool {
             }
         })?;
         let accepted = output.status.success();
-        let said = untrusted::lines(String::from_utf8_lossy(&output.stderr).trim());
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = untrusted::lines(said.trim());
         Ok(Answer {
             accepted,
-            said: (!accepted).then_some(said),
+            said: (!accepted).then_some(said.into_owned()),
         })
     }
 }

@@ -13,7 +13,7 @@ use object::{
     read::elf::{FileHeader as _, SectionHeader as _},
 };
 
-use super::untrusted;
+use crate::untrusted;
 
 /// How many functions an object may have; the kernel takes 256 a program
 /// (BPF_MAX_SUBPROGS in kernel/bpf/verifier.c).

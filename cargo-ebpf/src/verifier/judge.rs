@@ -9,10 +9,10 @@ use ebpf_build::{Finding, finding::Place};
 use super::{
     hook::Hook,
     log::Log,
-    type_id, untrusted,
+    type_id,
     verdict::{Rejection, Verdict},
 };
-use crate::host::kernel::Kernel;
+use crate::{host::kernel::Kernel, untrusted};
 
 /// The code of findings about programs that the verifier or the kernel refused.
 const REFUSED: &str = "verifier-refused";
@@ -151,7 +151,7 @@ pub(super) fn refused(
         omitted_lines: excerpt.omitted,
         log_truncated,
         log_file: None,
-        log,
+        log: log.into_owned(),
     }))
 }
 

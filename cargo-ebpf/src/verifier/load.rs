@@ -21,10 +21,13 @@ use super::{
     relocate::{self, Linked, Program},
     shield,
     syscall::{self, ProgramLoad, ProgramTypes},
-    type_id, untrusted,
+    type_id,
     verdict::{self, Verdict},
 };
-use crate::host::kernel::{self, Kernel};
+use crate::{
+    host::kernel::{self, Kernel},
+    untrusted,
+};
 
 /// Has the running kernel verify every program of the object in `data`. `name` is
 /// what the object is called in the result. Whatever is in `data`, the answer is a

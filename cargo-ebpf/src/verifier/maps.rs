@@ -16,11 +16,8 @@ use aya_obj::{
 };
 use ebpf_build::{Error, Finding};
 
-use super::{
-    syscall::{self, MapTypes},
-    untrusted,
-};
-use crate::host::kernel;
+use super::syscall::{self, MapTypes};
+use crate::{host::kernel, untrusted};
 
 /// The maps of one object.
 #[derive(Debug, Default)]
