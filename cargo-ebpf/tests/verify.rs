@@ -621,13 +621,13 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
         bytes
     };
     for (name, bytes, code) in [
-        ("empty", Vec::new(), "not-elf"),
-        ("noise", vec![0x5a; 4096], "not-elf"),
-        ("header", object[..17].to_vec(), "not-elf"),
-        ("big-endian", with(5, 2), "wrong-endian"),
-        ("elf32", with(4, 1), "not-elf64"),
-        ("x86", with(18, 62), "not-bpf"),
-        ("executable", with(16, 2), "not-relocatable"),
+        ("empty", Vec::new(), "object-empty"),
+        ("noise", vec![0x5a; 4096], "object-not-elf"),
+        ("header", object[..17].to_vec(), "object-truncated"),
+        ("big-endian", with(5, 2), "object-endianness"),
+        ("elf32", with(4, 1), "object-not-bpf"),
+        ("x86", with(18, 62), "object-not-bpf"),
+        ("executable", with(16, 2), "object-not-relocatable"),
         (
             "truncated",
             object[..object.len() / 2].to_vec(),
@@ -644,13 +644,13 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
     }
     let (seen, exit) = folder.json(folder.path())?;
     ensure(
-        exit == 1 && seen["findings"][0]["code"] == "not-a-file",
+        exit == 1 && seen["findings"][0]["code"] == "object-not-a-file",
         "folder",
         &seen,
     )?;
     let (seen, exit) = folder.json(&folder.path().join("absent"))?;
     ensure(
-        exit == 1 && seen["findings"][0]["code"] == "not-found",
+        exit == 1 && seen["findings"][0]["code"] == "object-not-found",
         "absent",
         &seen,
     )?;
@@ -660,7 +660,7 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
     fs::File::create(&huge)?.set_len(1 << 30)?;
     let (seen, exit) = folder.json(&huge)?;
     ensure(
-        exit == 1 && seen["findings"][0]["code"] == "object-limit",
+        exit == 1 && seen["findings"][0]["code"] == "object-too-large",
         "huge",
         &seen,
     )
@@ -670,7 +670,7 @@ fn says_none_named(folder: &Folder) -> Result<(), Box<dyn Error>> {
     let output = folder.command().output()?;
     let said = String::from_utf8(output.stderr)?;
     ensure(
-        output.status.code() == Some(1) && said.contains("error[no-object]"),
+        output.status.code() == Some(1) && said.contains("error[project-missing]"),
         "said",
         &said,
     )

@@ -97,6 +97,38 @@ impl Ident {
     }
 }
 
+impl Ident {
+    /// Checks that a kernel of this machine can take it from here: a relocatable BPF
+    /// object in its byte order.
+    ///
+    /// # Errors
+    /// As [`Ident::check_bpf`], and for the other byte order or a linked program.
+    pub(crate) fn check_loadable(&self) -> Result<()> {
+        const NATIVE: u8 = if cfg!(target_endian = "little") {
+            elf::ELFDATA2LSB.0
+        } else {
+            elf::ELFDATA2MSB.0
+        };
+        self.check_bpf()?;
+        if self.data != NATIVE {
+            return Err(Error::new(
+                "object-endianness",
+                "the object is for machines of the other byte order",
+            )
+            .because(format!("it is an {self}"))
+            .fix("build it for this machine: cargo ebpf build"));
+        }
+        if self.file_type != elf::ET_REL.0 {
+            return Err(
+                Error::new("object-not-relocatable", "the object is not relocatable")
+                    .because(format!("it is an {self}"))
+                    .fix("name an object as bpf-linker or clang -c makes it"),
+            );
+        }
+        Ok(())
+    }
+}
+
 fn not_elf(bytes: &[u8]) -> Error {
     // What people pass by mistake, by how it begins.
     let cause = [

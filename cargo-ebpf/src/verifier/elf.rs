@@ -13,7 +13,7 @@ use object::{
     read::elf::{FileHeader as _, SectionHeader as _},
 };
 
-use crate::untrusted;
+use crate::{object::Ident, untrusted};
 
 /// How many functions an object may have; the kernel takes 256 a program
 /// (BPF_MAX_SUBPROGS in kernel/bpf/verifier.c).
@@ -49,7 +49,7 @@ pub(super) struct Image<'data> {
 /// When it is not a relocatable BPF object of this machine's byte order, or is
 /// damaged.
 pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
-    check(data)?;
+    Ident::parse(data)?.check_loadable()?;
     let damaged = |cause: object::read::Error| damaged(&cause.to_string());
     let header = FileHeader64::<Endianness>::parse(data).map_err(damaged)?;
     let sections = header.sections(NATIVE, data).map_err(damaged)?;
@@ -105,50 +105,6 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
     })
 }
 
-/// What the first bytes of the file say. Each refusal names what the file is.
-fn check(data: &[u8]) -> Result<()> {
-    let not = |code, message: &str| {
-        Err(
-            Error::new(code, format!("this is no BPF object: {message}")).fix(
-                "name an object that was compiled for a BPF target, such as target/ebpf/<name>",
-            ),
-        )
-    };
-    let half = |offset: usize| {
-        let bytes = data.get(offset..offset + 2)?;
-        Some(u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]))
-    };
-    match data {
-        [] => return not("not-elf", "the file is empty"),
-        [0x7f, b'E', b'L', b'F', class, order, ..] => {
-            if *class != elf::ELFCLASS64.0 {
-                return not("not-elf64", "it is ELF, but not of 64 bits");
-            }
-            if *order != NATIVE_ORDER {
-                return not(
-                    "wrong-endian",
-                    "its byte order is not that of this machine, whose kernel could not run it",
-                );
-            }
-        }
-        _ => return not("not-elf", "it does not begin as an ELF file does"),
-    }
-    match (half(16), half(18)) {
-        (Some(kind), Some(machine)) if machine == elf::EM_BPF.0 => {
-            if kind == elf::ET_REL.0 {
-                Ok(())
-            } else {
-                not("not-relocatable", "it is not a relocatable object")
-            }
-        }
-        (_, Some(machine)) => not(
-            "not-bpf",
-            &format!("it is ELF for machine {machine}, not for BPF (247)"),
-        ),
-        (_, None) => not("not-elf", "it ends within its first header"),
-    }
-}
-
 fn damaged(cause: &str) -> Error {
     Error::new("object-damaged", "the object is damaged")
         .because(untrusted::lines(cause))
@@ -156,7 +112,7 @@ fn damaged(cause: &str) -> Error {
 }
 
 fn limit(what: &str) -> Error {
-    Error::new("object-limit", format!("the object has {what}"))
+    Error::new("object-too-large", format!("the object has {what}"))
         .because("no kernel would take it, and reading it would take too much memory")
 }
 
