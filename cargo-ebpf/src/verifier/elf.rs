@@ -29,11 +29,6 @@ const NATIVE: Endianness = if cfg!(target_endian = "little") {
 } else {
     Endianness::Big
 };
-const NATIVE_ORDER: u8 = if cfg!(target_endian = "little") {
-    elf::ELFDATA2LSB.0
-} else {
-    elf::ELFDATA2MSB.0
-};
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
