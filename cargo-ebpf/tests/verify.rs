@@ -665,7 +665,7 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
     fs::File::create(&huge)?.set_len(1 << 30)?;
     let (seen, exit) = folder.json(&huge)?;
     ensure(
-        exit == 1 && seen["findings"][0]["code"] == "object-too-large",
+        exit == 1 && seen["findings"][0]["code"] == "object-not-elf",
         "huge",
         &seen,
     )

@@ -130,18 +130,19 @@ fn command(
 /// What the crate's own files lack. A crate with the whole config gets nothing, so
 /// that this build and one by hand are the same to cargo, and share their results.
 fn extra_config(request: &Request, settings: &Settings) -> Vec<OsString> {
+    // Spelled as the seed spells them: to cargo, other words are other flags, for which
+    // it builds core anew.
     let mut flags: Vec<String> = settings
         .missing(request.target)
         .iter()
-        .map(|flag| format!("-C{}", flag.assignment()))
+        .flat_map(|flag| ["-C".to_owned(), flag.assignment()])
         .collect();
     if let Some(cpu) = request.cpu {
-        flags.push(format!("-Ctarget-cpu={cpu}"));
+        flags.extend(["-C".to_owned(), format!("target-cpu={cpu}")]);
     }
     let mut config = Vec::new();
     if !flags.is_empty() {
-        let list: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
-        config.push(format!("target.{}.rustflags=[{}]", request.target, list.join(",")).into());
+        config.push(format!("target.{}.rustflags={flags:?}", request.target).into());
     }
     if !settings.profile_lto {
         // Without it cargo passes embed-bitcode=no, which rustc refuses beside lto.
@@ -237,8 +238,9 @@ mod tests {
         assert_eq!(
             extra,
             [
-                "target.bpfel-unknown-none.rustflags=[\"-Cpanic=abort\",\"-Clto=yes\",\
-                 \"-Ccodegen-units=1\",\"-Cdebuginfo=2\",\"-Clink-arg=--btf\",\"-Ctarget-cpu=v2\"]",
+                "target.bpfel-unknown-none.rustflags=[\"-C\", \"panic=abort\", \"-C\", \"lto=yes\", \
+                 \"-C\", \"codegen-units=1\", \"-C\", \"debuginfo=2\", \"-C\", \"link-arg=--btf\", \
+                 \"-C\", \"target-cpu=v2\"]",
                 "profile.release.lto=true"
             ]
         );

@@ -1,8 +1,15 @@
 //! `env`: what a shell needs for cargo to build an eBPF crate by hand.
 
-use std::ffi::OsString;
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use ebpf_build::{Error, Result, linker, toolchain::Toolchain};
+use ebpf_build::{Error, Result, linker, toolchain::Toolchain, write_atomically};
 use serde::Serialize;
 
 use crate::{
@@ -10,6 +17,7 @@ use crate::{
     host::process::quote,
     outcome::Outcome,
     report::{self, Report},
+    setup::Ready,
 };
 
 #[derive(Debug, Serialize)]
@@ -25,15 +33,58 @@ struct Export {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
-    let toolchain = Toolchain::find()?;
-    let linker = linker::find(&toolchain)?;
-    let exports = toolchain
-        .exports(&linker)?
-        .into_iter()
-        .map(export)
-        .collect::<Result<_>>()?;
+    let Ready { toolchain, linker } = Ready::find()?;
+    let mut exports = toolchain.exports(&linker)?;
+    if !understands_nightly() {
+        put_first(&mut exports, &make_cargo(&toolchain)?)?;
+    }
+    let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
     report::write(&Exports { exports }, global.format)?;
     Ok(Outcome::Fine)
+}
+
+/// Whether `cargo +nightly`, as the seed's command has it, starts some cargo here. Only
+/// rustup's knows the `+`. Which cargo that is does not matter: RUSTC is exported.
+fn understands_nightly() -> bool {
+    Command::new("cargo")
+        .args(["+nightly", "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Makes a `cargo` that takes `+nightly` for the toolchain at hand; returns its folder.
+fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
+    let folder = linker::cache_dir()?.join("bin");
+    let program = folder.join("cargo");
+    let script = format!(
+        "#!/bin/sh\n\
+         # Made by `cargo ebpf env`: without rustup no cargo knows +nightly.\n\
+         case $1 in +*) shift ;; esac\n\
+         exec {} \"$@\"\n",
+        quote(&toolchain.cargo.to_string_lossy())
+    );
+    write_atomically(&program, script.as_bytes())?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755))
+        .map_err(|cause| Error::io("make executable", &program, &cause))?;
+    Ok(folder)
+}
+
+fn put_first(exports: &mut [(&'static str, OsString)], folder: &Path) -> Result<()> {
+    for (_, value) in exports.iter_mut().filter(|(name, _)| *name == "PATH") {
+        let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(value));
+        *value = env::join_paths(folders).map_err(|cause| {
+            Error::new(
+                "path-colon",
+                format!("{} cannot be put on PATH", folder.display()),
+            )
+            .because(cause.to_string())
+            .fix("set XDG_CACHE_HOME to a folder without a colon in its name")
+        })?;
+    }
+    Ok(())
 }
 
 /// # Errors
