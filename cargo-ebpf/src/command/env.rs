@@ -6,7 +6,6 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use ebpf_build::{Error, Result, linker, toolchain::Toolchain, write_atomically};
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Global,
-    host::process::quote,
+    host::process::{Process, quote},
     outcome::Outcome,
     report::{self, Report},
     setup::Ready,
@@ -35,7 +34,7 @@ struct Export {
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let Ready { toolchain, linker } = Ready::find()?;
     let mut exports = toolchain.exports(&linker)?;
-    if !understands_nightly() {
+    if !understands_nightly(global) {
         put_first(&mut exports, &make_cargo(&toolchain)?)?;
     }
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
@@ -45,14 +44,9 @@ pub(crate) fn run(global: &Global) -> Result<Outcome> {
 
 /// Whether `cargo +nightly`, as the seed's command has it, starts some cargo here. Only
 /// rustup's knows the `+`. Which cargo that is does not matter: RUSTC is exported.
-fn understands_nightly() -> bool {
-    Command::new("cargo")
-        .args(["+nightly", "--version"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+fn understands_nightly(global: &Global) -> bool {
+    let cargo = Process::new("cargo", global).args(["+nightly", "--version"]);
+    cargo.stdout().is_ok()
 }
 
 /// Makes a `cargo` that takes `+nightly` for the toolchain at hand; returns its folder.
