@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Global,
-    host::process::{Process, quote},
+    host::process::quote,
     outcome::Outcome,
     report::{self, Report},
     setup::Ready,
@@ -34,28 +34,21 @@ struct Export {
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let Ready { toolchain, linker } = Ready::find()?;
     let mut exports = toolchain.exports(&linker)?;
-    if !understands_nightly(global) {
-        put_first(&mut exports, &make_cargo(&toolchain)?)?;
-    }
+    put_first(&mut exports, &make_cargo(&toolchain)?)?;
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
     report::write(&Exports { exports }, global.format)?;
     Ok(Outcome::Fine)
 }
 
-/// Whether `cargo +nightly`, as the seed's command has it, starts some cargo here. Only
-/// rustup's knows the `+`. Which cargo that is does not matter: RUSTC is exported.
-fn understands_nightly(global: &Global) -> bool {
-    let cargo = Process::new("cargo", global).args(["+nightly", "--version"]);
-    cargo.stdout().is_ok()
-}
-
-/// Makes a `cargo` that takes `+nightly` for the toolchain at hand; returns its folder.
+/// Makes a `cargo` that is the toolchain's own and takes the seed's `+nightly` for it;
+/// returns its folder. rustup's nightly, where there is one, may be another cargo, to
+/// which nothing that the pipeline built is fresh; without rustup no cargo knows the `+`.
 fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
     let folder = linker::cache_dir()?.join("bin");
     let program = folder.join("cargo");
     let script = format!(
         "#!/bin/sh\n\
-         # Made by `cargo ebpf env`: without rustup no cargo knows +nightly.\n\
+         # Made by `cargo ebpf env`: the toolchain that builds for BPF, whatever +it is called.\n\
          case $1 in +*) shift ;; esac\n\
          exec {} \"$@\"\n",
         quote(&toolchain.cargo.to_string_lossy())
