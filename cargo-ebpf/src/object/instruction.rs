@@ -310,7 +310,10 @@ impl Instruction {
                     (0x0d, _) => format!("gotox r{dst}"),
                     (CALL, &PSEUDO_CALL) => format!("call pc{imm:+}"),
                     (CALL, &PSEUDO_KFUNC_CALL) => format!("call kernel-function#{imm}"),
-                    (CALL, 0) => format!("call {}#{imm}", helper::name(*imm)),
+                    (CALL, 0) => {
+                        let name = helper::name(*imm);
+                        format!("call {}#{imm}", name.as_deref().unwrap_or("unknown"))
+                    }
                     (0x8d, _) => format!("callx r{dst}"),
                     (0x95, _) => "exit".to_owned(),
                     // BPF_JCOND with BPF_MAY_GOTO (Linux 6.9).
