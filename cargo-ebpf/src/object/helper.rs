@@ -4,20 +4,13 @@
 //! generates from it. Helpers have been frozen since Linux 6.3: what is newer is a
 //! kfunc, which objects name by symbol.
 
-use std::borrow::Cow;
-
 use aya_obj::generated::bpf_func_id as H;
 
 /// The name of a helper as C and Aya spell it, such as `bpf_map_lookup_elem`.
-pub(super) fn name(id: i32) -> Cow<'static, str> {
-    match usize::try_from(id).ok().and_then(|id| HELPERS.get(id)) {
-        // The variants are called BPF_FUNC_<name>.
-        Some(helper) => {
-            let variant = format!("{helper:?}");
-            Cow::Owned(variant.replacen("BPF_FUNC_", "bpf_", 1))
-        }
-        None => Cow::Owned(format!("unknown helper {id}")),
-    }
+pub(super) fn name(id: i32) -> Option<String> {
+    let helper = HELPERS.get(usize::try_from(id).ok()?)?;
+    // The variants are called BPF_FUNC_<name>.
+    Some(format!("{helper:?}").replacen("BPF_FUNC_", "bpf_", 1))
 }
 
 /// Every helper, at the index that is its number.
@@ -250,9 +243,9 @@ mod tests {
 
     #[test]
     fn names_are_those_of_c() {
-        assert_eq!(name(1), "bpf_map_lookup_elem");
-        assert_eq!(name(211), "bpf_cgrp_storage_delete");
-        assert_eq!(name(212), "unknown helper 212");
-        assert_eq!(name(-1), "unknown helper -1");
+        assert_eq!(name(1).as_deref(), Some("bpf_map_lookup_elem"));
+        assert_eq!(name(211).as_deref(), Some("bpf_cgrp_storage_delete"));
+        assert_eq!(name(212), None);
+        assert_eq!(name(-1), None);
     }
 }

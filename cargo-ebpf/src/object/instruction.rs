@@ -1,13 +1,12 @@
 //! One BPF instruction: its fields, and its text in the words of the kernel's
 //! verifier.
 //!
-//! Why not a library's disassembler: capstone 5 (crate 0.14) and rbpf 0.4 were tried.
-//! capstone refuses all 32-bit jumps, which LLVM emits by default since version 20,
-//! shows every atomic operation as an addition, `sdiv` as `div` and a sign-extending
-//! move as a plain one, negative offsets as positive ones, and reads the registers of
-//! big-endian objects the wrong way round; rbpf panics on what it does not know. The
-//! instruction set is small, and text in the verifier's notation can be found again
-//! in a verifier log. Source: the kernel's Documentation/bpf/standardization/
+//! Why it is our own: capstone 5.0.6 (crate capstone 0.14.0) refuses 32-bit jumps, which
+//! LLVM emits by default, and `gotol`, `bswap` and sign-extending loads; it shows every
+//! atomic operation as `xadd`, `movsx` as `mov`, `sdiv` as `div` and an offset of -4 as
+//! 0xfffc. rbpf 0.4.1 shows atomics, `movsx` and `sdiv` as wrongly, and panics on unknown
+//! opcodes. That ours reads as the verifier's own log, `tests/disassembly` proves against
+//! the kernel that runs. Source: the kernel's Documentation/bpf/standardization/
 //! instruction-set.rst and kernel/bpf/disasm.c.
 
 use std::fmt;
@@ -310,7 +309,10 @@ impl Instruction {
                     (0x0d, _) => format!("gotox r{dst}"),
                     (CALL, &PSEUDO_CALL) => format!("call pc{imm:+}"),
                     (CALL, &PSEUDO_KFUNC_CALL) => format!("call kernel-function#{imm}"),
-                    (CALL, 0) => format!("call {}#{imm}", helper::name(*imm)),
+                    (CALL, 0) => {
+                        let name = helper::name(*imm);
+                        format!("call {}#{imm}", name.as_deref().unwrap_or("unknown"))
+                    }
                     (0x8d, _) => format!("callx r{dst}"),
                     (0x95, _) => "exit".to_owned(),
                     // BPF_JCOND with BPF_MAY_GOTO (Linux 6.9).
@@ -335,9 +337,8 @@ mod tests {
         Instruction::decode(code, Endianness::Little).unwrap()
     }
 
-    /// Text as `kernel/bpf/disasm.c` writes it. Linux 6.18 was given each of these to
-    /// verify and logged the same text, except for unconditional jumps, `exit` and calls
-    /// of code or kfuncs, which stop or move such a trial, and `gotox`, which is newer.
+    /// Text as `kernel/bpf/disasm.c` writes it. `tests/disassembly` holds far more against
+    /// the kernel that runs; these also hold where no program may be loaded.
     const TEXTS: [([u8; 8], &str); 64] = [
         ([0x07, 0x06, 0, 0, 0xfc, 0xff, 0xff, 0xff], "r6 += -4"),
         ([0x0f, 0x13, 0, 0, 0, 0, 0, 0], "r3 += r1"),

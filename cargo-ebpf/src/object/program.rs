@@ -325,7 +325,8 @@ fn direct_references(
             relocation,
         ) {
             Some(Referent::Helper(id)) => {
-                found.helpers.insert(Name::from(helper::name(id)));
+                let name = helper::name(id).unwrap_or_else(|| format!("unknown helper {id}"));
+                found.helpers.insert(Name::from(name));
             }
             Some(Referent::Map { name, .. }) => {
                 found.maps.insert(name);
