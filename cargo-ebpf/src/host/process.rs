@@ -8,11 +8,12 @@ use std::{
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use ebpf_build::{Error, Result};
+use ebpf_build::{Error, Result, toolchain::Toolchain};
 
 use super::environment;
 use crate::{cli::Global, interrupt};
@@ -42,7 +43,7 @@ impl Process {
         }
     }
 
-    /// The cargo that runs us, else the one on PATH.
+    /// The cargo of the native side, see [`cargo`].
     pub(crate) fn cargo(global: &Global) -> Self {
         Self::new(cargo(), global)
     }
@@ -245,11 +246,26 @@ pub(crate) enum Destination {
     Stderr,
 }
 
-/// The cargo that runs us, else the one on PATH.
+/// The cargo that runs us; else the one on PATH, if it runs (rustup's does not without
+/// its toolchains); else that of the compiler that builds for BPF.
 pub(crate) fn cargo() -> OsString {
+    static FOUND: OnceLock<OsString> = OnceLock::new();
+    let find = || {
+        let runs = Command::new("cargo")
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        match Toolchain::find() {
+            Ok(toolchain) if !runs => toolchain.cargo.into(),
+            _ => "cargo".into(),
+        }
+    };
     env::var_os("CARGO")
         .filter(|cargo| !cargo.is_empty())
-        .unwrap_or_else(|| "cargo".into())
+        .unwrap_or_else(|| FOUND.get_or_init(find).clone())
 }
 
 /// The file that a shell would run for `name`.

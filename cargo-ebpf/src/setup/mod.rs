@@ -166,9 +166,10 @@ fn no_route_worked(routes: &[Route], steps: &[Step], shortcomings: &[String]) ->
         .filter_map(|step| Some(format!("{}: {}", step.step, step.note.as_deref()?)));
     let cause: Vec<String> = shortcomings.iter().cloned().chain(tried).collect();
     let mut fix: Vec<String> = routes.iter().map(Route::by_hand).collect();
-    fix.push(
-        "or install rustup, then: rustup toolchain install nightly --component rust-src".to_owned(),
-    );
+    let or = if fix.is_empty() { "" } else { "or " };
+    fix.push(format!(
+        "{or}install rustup, then: rustup toolchain install nightly --component rust-src"
+    ));
     Error::new(
         "setup-failed",
         "no compiler with library sources of its own version (Rust 1.87 or newer) could be set up",
