@@ -67,7 +67,7 @@ pub fn follow(child: *const c_void) {
     }
     if mode_of(parent).is_none() {
         // The number may have been that of a process that is no more.
-        let _ = PROCESS_MODES.remove(&tgid);
+        let _ = PROCESS_MODES.remove(tgid);
     } else if PROCESS_MODES.insert(tgid, mode::RECORD, 0).is_err() {
         lost::count(Counter::ChildrenNotFollowed);
     }
@@ -81,7 +81,7 @@ pub fn forget(task: *const c_void) {
         read_u32(task, TASK_TGID_OFFSET.load()),
     ) && pid == tgid
     {
-        let _ = PROCESS_MODES.remove(&tgid);
+        let _ = PROCESS_MODES.remove(tgid);
     }
 }
 

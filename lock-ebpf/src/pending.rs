@@ -149,6 +149,6 @@ pub fn end(key: WaitKey) -> Option<Wait> {
     // An entry that cannot be removed just now still says that its wait is over.
     // SAFETY: as above.
     unsafe { (*entry).start_ns = 0 };
-    let _ = THREAD_WAITS.remove(&key);
+    let _ = THREAD_WAITS.remove(key);
     Some(wait)
 }

@@ -209,7 +209,7 @@ fn lockdown(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// The chosen one in "none [integrity] confidentiality".
+/// The chosen one in `none [integrity] confidentiality`.
 fn lockdown_mode(lockdown: &str) -> Option<&str> {
     let (_, rest) = lockdown.split_once('[')?;
     rest.split_once(']').map(|(mode, _)| mode)
