@@ -24,7 +24,7 @@ use serde::Serialize;
 use self::{btf::Btf, btf_ext::BtfExt, elf::Elf};
 pub(crate) use self::{
     elf::{Header, IDENT_LEN, Ident},
-    hook::Hook,
+    hook::{Hook, Target},
     map::{Map, Memory, Style},
     name::Name,
     program::{Function, Program},

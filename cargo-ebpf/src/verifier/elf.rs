@@ -1,7 +1,7 @@
 //! Makes an object fit for aya-obj: refuses what is no BPF object, and gives program
 //! sections that aya-obj 0.3.0 does not know (`tc`, `fmod_ret/..`, `kprobe.multi/..`)
 //! a name that it does know, since a single unknown one makes it refuse the whole
-//! object. How a program is loaded is decided by [`super::hook`] from the true name.
+//! object. How a program is loaded is decided by [`crate::object::Hook`] from the true name.
 
 use std::{borrow::Cow, collections::HashMap};
 
