@@ -7,7 +7,7 @@
 mod btf;
 mod btf_ext;
 pub(crate) mod disassembly;
-mod elf;
+pub(crate) mod elf;
 mod helper;
 mod hook;
 pub(crate) mod instruction;
