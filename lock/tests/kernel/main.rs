@@ -8,6 +8,7 @@ mod accuracy;
 mod ending;
 mod expect;
 mod output;
+mod perf;
 mod process;
 mod refusal;
 
@@ -21,7 +22,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
     arguments.test_threads.get_or_insert(1);
-    let on_kernel = [accuracy::TRIALS, ending::TRIALS, output::TRIALS];
+    let on_kernel = [
+        accuracy::TRIALS,
+        perf::TRIALS,
+        ending::TRIALS,
+        output::TRIALS,
+    ];
     let refusal = refusal::refusal();
     let trials = on_kernel
         .into_iter()
