@@ -636,7 +636,7 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
         (
             "truncated",
             object[..object.len() / 2].to_vec(),
-            "object-damaged",
+            "object-truncated",
         ),
     ] {
         let (seen, exit) = folder.json(&folder.write(name, &bytes)?)?;

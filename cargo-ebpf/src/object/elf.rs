@@ -171,7 +171,7 @@ pub(super) fn truncated(cause: impl Into<String>) -> Error {
 }
 
 /// The error for an object that contradicts itself.
-pub(super) fn damaged(cause: impl Into<String>) -> Error {
+pub(crate) fn damaged(cause: impl Into<String>) -> Error {
     Error::new("object-damaged", "the object is damaged")
         .because(cause)
         .fix("build it again: cargo ebpf build")
@@ -270,7 +270,7 @@ impl Serialize for Header {
 
 /// A section of the file.
 #[derive(Debug)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     pub name: Cow<'a, str>,
     /// Its bytes; none for sections like `.bss`, which have only a size.
     pub data: &'a [u8],
@@ -283,7 +283,7 @@ pub(super) struct Section<'a> {
 
 /// A symbol.
 #[derive(Debug)]
-pub(super) struct Symbol<'a> {
+pub(crate) struct Symbol<'a> {
     pub name: Cow<'a, str>,
     pub value: u64,
     pub size: u64,
@@ -297,7 +297,7 @@ pub(super) struct Symbol<'a> {
 
 /// One place to mend when addresses are known.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Relocation {
+pub(crate) struct Relocation {
     /// Where in the section.
     pub offset: u64,
     /// Index of the symbol.
@@ -307,9 +307,13 @@ pub(super) struct Relocation {
 }
 
 /// The parts of an ELF file that the model is made from.
-pub(super) struct Elf<'a> {
+pub(crate) struct Elf<'a> {
     pub header: Header,
     pub endian: Endianness,
+    /// Where the table of section headers begins in the file.
+    pub section_headers: u64,
+    /// Index of the section with the names of sections.
+    pub section_names: usize,
     pub sections: Vec<Section<'a>>,
     pub symbols: Vec<Symbol<'a>>,
     relocations: HashMap<usize, Vec<RelocationTable<'a>>>,
@@ -321,7 +325,7 @@ enum RelocationTable<'a> {
 }
 
 impl<'a> Elf<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
         let ident = Ident::parse(bytes)?;
         ident.check_bpf()?;
         let explain = |cause: object::read::Error| match section_end(bytes) {
@@ -414,6 +418,8 @@ impl<'a> Elf<'a> {
                     .any(|section| section.kind == elf::SHT_SYMTAB),
             },
             endian,
+            section_headers: header.e_shoff(endian),
+            section_names: header.shstrndx(endian, bytes).map_err(explain)? as usize,
             sections,
             symbols,
             relocations,
@@ -421,7 +427,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The first section of that name.
-    pub(super) fn section(&self, name: &str) -> Option<(usize, &Section<'a>)> {
+    pub(crate) fn section(&self, name: &str) -> Option<(usize, &Section<'a>)> {
         self.sections
             .iter()
             .enumerate()
@@ -429,7 +435,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The relocations of the section with that index.
-    pub(super) fn relocations(&self, section: usize) -> impl Iterator<Item = Relocation> {
+    pub(crate) fn relocations(&self, section: usize) -> impl Iterator<Item = Relocation> {
         let endian = self.endian;
         self.relocations
             .get(&section)

@@ -7,7 +7,7 @@
 mod btf;
 mod btf_ext;
 pub(crate) mod disassembly;
-mod elf;
+pub(crate) mod elf;
 mod helper;
 mod hook;
 pub(crate) mod instruction;
@@ -24,7 +24,7 @@ use serde::Serialize;
 use self::{btf::Btf, btf_ext::BtfExt, elf::Elf};
 pub(crate) use self::{
     elf::{Header, IDENT_LEN, Ident},
-    hook::Hook,
+    hook::{Hook, Target},
     map::{Map, Memory, Style},
     name::Name,
     program::{Function, Program},

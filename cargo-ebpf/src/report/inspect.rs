@@ -160,9 +160,10 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
         loaded_instructions,
         references,
     } = program;
-    let kind = hook
-        .as_ref()
-        .map_or("unknown type", |hook| &hook.program_type);
+    let kind = hook.as_ref().map_or_else(
+        || "unknown type".to_owned(),
+        |hook| hook.program_type.to_string(),
+    );
     writeln!(
         out,
         "  {NAME}{}{NAME:#} {DIM}{kind}{DIM:#}",

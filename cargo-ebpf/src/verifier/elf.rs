@@ -1,19 +1,21 @@
 //! Makes an object fit for aya-obj: refuses what is no BPF object, and gives program
 //! sections that aya-obj 0.3.0 does not know (`tc`, `fmod_ret/..`, `kprobe.multi/..`)
 //! a name that it does know, since a single unknown one makes it refuse the whole
-//! object. How a program is loaded is decided by [`super::hook`] from the true name.
+//! object. How a program is loaded is decided by [`crate::object::Hook`] from the true name.
 
 use std::{borrow::Cow, collections::HashMap};
 
 use aya_obj::ProgramSection;
 use ebpf_build::{Error, Result};
-use object::{
-    Endianness, SectionIndex,
-    elf::{self, FileHeader64},
-    read::elf::{FileHeader as _, SectionHeader as _},
-};
+use object::elf::{SHT_NOBITS, STT_FUNC};
 
-use crate::{object::Ident, untrusted};
+use crate::{
+    object::{
+        Ident,
+        elf::{Elf, damaged},
+    },
+    untrusted,
+};
 
 /// How many functions an object may have; the kernel takes 256 a program
 /// (BPF_MAX_SUBPROGS in kernel/bpf/verifier.c).
@@ -22,13 +24,6 @@ pub(super) const MAX_FUNCTIONS: usize = 16 * 1024;
 /// How large a section without contents (`.bss`) may say it is, in bytes: aya-obj
 /// allocates that much before the kernel is asked.
 const MAX_BSS: u64 = 256 << 20;
-
-/// The byte order of this machine, and so of every object that its kernel runs.
-const NATIVE: Endianness = if cfg!(target_endian = "little") {
-    Endianness::Little
-} else {
-    Endianness::Big
-};
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
@@ -45,15 +40,11 @@ pub(super) struct Image<'data> {
 /// damaged.
 pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
     Ident::parse(data)?.check_loadable()?;
-    let damaged = |cause: object::read::Error| damaged(&cause.to_string());
-    let header = FileHeader64::<Endianness>::parse(data).map_err(damaged)?;
-    let sections = header.sections(NATIVE, data).map_err(damaged)?;
-
-    let functions = sections
-        .symbols(NATIVE, data, elf::SHT_SYMTAB)
-        .map_err(damaged)?
+    let elf = Elf::parse(data)?;
+    let functions = elf
+        .symbols
         .iter()
-        .filter(|symbol| symbol.st_type() == elf::STT_FUNC)
+        .filter(|symbol| symbol.kind == STT_FUNC)
         .count();
     if functions > MAX_FUNCTIONS {
         return Err(limit(&format!(
@@ -63,36 +54,31 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
 
     let mut names = HashMap::new();
     let mut unknown = Vec::new();
-    for (index, section) in sections.enumerate() {
-        let flags = section.sh_flags(NATIVE).0;
-        let size = section.sh_size(NATIVE);
-        if section.sh_type(NATIVE) == elf::SHT_NOBITS && size > MAX_BSS {
+    for (index, section) in elf.sections.iter().enumerate() {
+        if section.kind == SHT_NOBITS && section.size > MAX_BSS {
             return Err(limit(&format!(
-                "a section of {size} bytes without contents"
+                "a section of {} bytes without contents",
+                section.size
             )));
         }
-        if flags & elf::SHF_EXECINSTR.0 == 0 || size == 0 {
+        if !section.executable || section.size == 0 || section.name.starts_with(".text") {
             continue;
         }
-        let Ok(name) =
-            std::str::from_utf8(sections.section_name(NATIVE, section).map_err(damaged)?)
-        else {
-            return Err(super::elf::damaged(
-                "the name of a program section is not UTF-8",
-            ));
-        };
-        if name.starts_with(".text") {
-            continue;
+        if let Cow::Owned(name) = &section.name {
+            return Err(damaged(format!(
+                "the name of the program section `{}` is not UTF-8",
+                untrusted::name(name)
+            )));
         }
-        if name.parse::<ProgramSection>().is_err() {
+        if section.name.parse::<ProgramSection>().is_err() {
             unknown.push(index);
         }
-        names.insert(index.0, name.to_owned());
+        names.insert(index, section.name.clone().into_owned());
     }
     let bytes = if unknown.is_empty() {
         Cow::Borrowed(data)
     } else {
-        Cow::Owned(Renamer::new(data, header).rename(&unknown, &names)?)
+        Cow::Owned(rename(data, &elf, &unknown)?)
     };
     Ok(Image {
         bytes,
@@ -100,25 +86,9 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
     })
 }
 
-fn damaged(cause: &str) -> Error {
-    Error::new("object-damaged", "the object is damaged")
-        .because(untrusted::lines(cause))
-        .fix("build it again")
-}
-
 fn limit(what: &str) -> Error {
     Error::new("object-too-large", format!("the object has {what}"))
         .because("no kernel would take it, and reading it would take too much memory")
-}
-
-/// Gives sections other names: new string tables at the end of the file, and headers
-/// that point there.
-struct Renamer<'data> {
-    data: &'data [u8],
-    /// File offset of the first section header.
-    headers: u64,
-    /// Index of the section names.
-    names: usize,
 }
 
 /// Length of a section header, and the offsets of fields in it (Elf64_Shdr).
@@ -127,93 +97,53 @@ const SH_NAME: usize = 0;
 const SH_OFFSET: usize = 24;
 const SH_SIZE: usize = 32;
 
-impl<'data> Renamer<'data> {
-    fn new(data: &'data [u8], header: &FileHeader64<Endianness>) -> Self {
-        Self {
-            data,
-            headers: header.e_shoff(NATIVE),
-            names: header
-                .shstrndx(NATIVE, data)
-                .map_or(0, |index| index as usize),
-        }
+/// Gives sections other names: new string tables at the end of the file, and headers
+/// that point there.
+fn rename(data: &[u8], elf: &Elf<'_>, sections: &[usize]) -> Result<Vec<u8>> {
+    try_rename(data, elf, sections)
+        .ok_or_else(|| damaged("its section headers or its BTF point outside of it"))
+}
+
+fn try_rename(data: &[u8], elf: &Elf<'_>, sections: &[usize]) -> Option<Vec<u8>> {
+    let mut bytes = data.to_vec();
+    let renamed: Vec<_> = sections
+        .iter()
+        .map(|&index| Some((index, &*elf.sections.get(index)?.name, stand_in(index))))
+        .collect::<Option<_>>()?;
+
+    let mut table = elf.sections.get(elf.section_names)?.data.to_vec();
+    for (index, _, new) in &renamed {
+        let offset = append(&mut table, new)?;
+        let header = header(elf, *index)?;
+        put(&mut bytes, header + SH_NAME, &offset.to_ne_bytes())?;
     }
+    replace(&mut bytes, elf, elf.section_names, &table)?;
 
-    fn rename(&self, sections: &[SectionIndex], names: &HashMap<usize, String>) -> Result<Vec<u8>> {
-        self.try_rename(sections, names)
-            .ok_or_else(|| damaged("its section headers or its BTF point outside of it"))
+    // .BTF.ext names sections by strings of .BTF.
+    if let (Some((btf, types)), Some((ext, infos))) = (elf.section(".BTF"), elf.section(".BTF.ext"))
+    {
+        let (mut types, mut infos) = (types.data.to_vec(), infos.data.to_vec());
+        rename_in_btf(&mut types, &mut infos, &renamed)?;
+        replace(&mut bytes, elf, btf, &types)?;
+        replace(&mut bytes, elf, ext, &infos)?;
     }
+    Some(bytes)
+}
 
-    fn try_rename(
-        &self,
-        sections: &[SectionIndex],
-        names: &HashMap<usize, String>,
-    ) -> Option<Vec<u8>> {
-        let mut bytes = self.data.to_vec();
-        let renamed: Vec<_> = sections
-            .iter()
-            .map(|index| {
-                (
-                    index.0,
-                    names.get(&index.0).map_or("", String::as_str),
-                    stand_in(index.0),
-                )
-            })
-            .collect();
+/// File offset of a section's header.
+fn header(elf: &Elf<'_>, index: usize) -> Option<usize> {
+    usize::try_from(elf.section_headers)
+        .ok()?
+        .checked_add(index.checked_mul(HEADER)?)
+}
 
-        let mut table = self.contents(self.names)?.to_vec();
-        for (index, _, new) in &renamed {
-            let offset = append(&mut table, new)?;
-            put(
-                &mut bytes,
-                self.header(*index)? + SH_NAME,
-                &offset.to_ne_bytes(),
-            )?;
-        }
-        self.replace(&mut bytes, self.names, &table)?;
-
-        // .BTF.ext names sections by strings of .BTF.
-        let (btf, ext) = (self.find(".BTF"), self.find(".BTF.ext"));
-        if let (Some(btf), Some(ext)) = (btf, ext) {
-            let mut types = self.contents(btf)?.to_vec();
-            let mut infos = self.contents(ext)?.to_vec();
-            rename_in_btf(&mut types, &mut infos, &renamed)?;
-            self.replace(&mut bytes, btf, &types)?;
-            self.replace(&mut bytes, ext, &infos)?;
-        }
-        Some(bytes)
-    }
-
-    /// File offset of a section's header.
-    fn header(&self, index: usize) -> Option<usize> {
-        usize::try_from(self.headers)
-            .ok()?
-            .checked_add(index.checked_mul(HEADER)?)
-    }
-
-    fn field(&self, index: usize, field: usize) -> Option<usize> {
-        let start = self.header(index)?.checked_add(field)?;
-        let bytes = self.data.get(start..start.checked_add(8)?)?;
-        usize::try_from(u64::from_ne_bytes(bytes.try_into().ok()?)).ok()
-    }
-
-    fn contents(&self, index: usize) -> Option<&'data [u8]> {
-        let start = self.field(index, SH_OFFSET)?;
-        self.data
-            .get(start..start.checked_add(self.field(index, SH_SIZE)?)?)
-    }
-
-    fn find(&self, name: &str) -> Option<usize> {
-        let header = FileHeader64::<Endianness>::parse(self.data).ok()?;
-        let sections = header.sections(NATIVE, self.data).ok()?;
-        Some(sections.section_by_name(NATIVE, name.as_bytes())?.0.0)
-    }
-
-    fn replace(&self, bytes: &mut Vec<u8>, index: usize, contents: &[u8]) -> Option<()> {
-        let (start, length) = (bytes.len() as u64, contents.len() as u64);
-        bytes.extend_from_slice(contents);
-        put(bytes, self.header(index)? + SH_OFFSET, &start.to_ne_bytes())?;
-        put(bytes, self.header(index)? + SH_SIZE, &length.to_ne_bytes())
-    }
+/// Puts the contents of a section at the end of the file, and its header there.
+fn replace(bytes: &mut Vec<u8>, elf: &Elf<'_>, index: usize, contents: &[u8]) -> Option<()> {
+    let (start, length) = (bytes.len() as u64, contents.len() as u64);
+    bytes.extend_from_slice(contents);
+    let header = header(elf, index)?;
+    put(bytes, header + SH_OFFSET, &start.to_ne_bytes())?;
+    put(bytes, header + SH_SIZE, &length.to_ne_bytes())
 }
 
 /// A name that aya-obj takes and no other section has.

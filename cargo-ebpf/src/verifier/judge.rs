@@ -7,12 +7,12 @@ use aya_obj::Function;
 use ebpf_build::{Finding, finding::Place};
 
 use super::{
-    hook::Hook,
+    attach_target::needs_trampoline,
     log::Log,
     type_id,
     verdict::{Rejection, Verdict},
 };
-use crate::{host::kernel::Kernel, untrusted};
+use crate::{host::kernel::Kernel, object::Hook, untrusted};
 
 /// The code of findings about programs that the verifier or the kernel refused.
 const REFUSED: &str = "verifier-refused";
@@ -45,7 +45,7 @@ pub(super) fn silent(
     error: &io::Error,
     whole_kind: bool,
 ) -> Verdict {
-    let kind = hook.type_name();
+    let kind = hook.program_type;
     let no_permission = error.raw_os_error() == Some(libc::EPERM);
     if no_permission && lacks_rights(kernel) {
         return no_rights(kernel);
@@ -61,7 +61,7 @@ pub(super) fn silent(
             "ulimit -l unlimited",
         ));
     }
-    if whole_kind && hook.needs_trampoline() {
+    if whole_kind && needs_trampoline(hook.target) {
         return unsupported(
             format!(
                 "Linux {} refuses programs that need a BPF trampoline, as this one does",

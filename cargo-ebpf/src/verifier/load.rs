@@ -11,10 +11,9 @@ use aya_obj::{Function, Object, btf::Btf};
 use ebpf_build::{Error, Finding};
 
 use super::{
+    attach_target::AttachTarget,
     elf::{self, Image},
-    features,
-    hook::{Hook, Target},
-    judge,
+    features, judge,
     log::Statistics,
     maps::Maps,
     program::{self, Answer},
@@ -26,6 +25,7 @@ use super::{
 };
 use crate::{
     host::kernel::{self, Kernel},
+    object::{Hook, Name},
     untrusted,
 };
 
@@ -75,8 +75,8 @@ struct Types {
 }
 
 /// What is asked of the kernel for one program.
-struct Request {
-    hook: &'static Hook,
+struct Request<'hook> {
+    hook: &'hook Hook,
     function: Function,
     /// A type of the kernel's BTF; 0 for none.
     attach_btf_id: u32,
@@ -222,18 +222,21 @@ impl<'kernel> Session<'kernel> {
             .sections
             .get(&program.section_index)
             .map_or("", String::as_str);
-        let hook = Hook::of_section(section);
+        let hook = Hook::of(section);
         let instructions = linked
             .as_ref()
             .map_or(0, |function| function.instructions.len());
-        let (verdict, statistics) = match self.request(section, hook, maps, linked) {
+        let (verdict, statistics) = match self.request(section, hook.as_ref(), maps, linked) {
             Ok(request) => self.load(program, &request, types),
             Err(verdict) => (*verdict, Statistics::default()),
         };
         verdict::Program {
             name: untrusted::name(&program.name),
             section: untrusted::name(section),
-            program_type: hook.map_or_else(|| "unknown".to_owned(), Hook::type_name),
+            program_type: hook.as_ref().map_or_else(
+                || "unknown".to_owned(),
+                |hook| hook.program_type.to_string(),
+            ),
             instructions,
             verdict,
             statistics,
@@ -241,13 +244,13 @@ impl<'kernel> Session<'kernel> {
     }
 
     /// What there is to load, or why nothing can be tried.
-    fn request(
+    fn request<'hook>(
         &self,
         section: &str,
-        hook: Option<&'static Hook>,
+        hook: Option<&'hook Hook>,
         maps: &Maps,
         linked: Linked,
-    ) -> Result<Request, Box<Verdict>> {
+    ) -> Result<Request<'hook>, Box<Verdict>> {
         let shown = untrusted::name(section);
         let hook = hook.ok_or_else(|| {
             judge::not_tried(
@@ -281,19 +284,15 @@ impl<'kernel> Session<'kernel> {
 
     /// The type of the kernel's BTF that the program is for; 0 if it is for none.
     fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Verdict>> {
-        let (prefix, kind, what) = match hook.target {
-            Target::AtAttach => return Ok(0),
-            Target::Elsewhere(reason) => {
+        let (prefix, kind, what) = match AttachTarget::from(hook.target) {
+            AttachTarget::AtAttach => return Ok(0),
+            AttachTarget::Elsewhere(reason) => {
                 return Err(Box::new(judge::not_tried(reason.to_owned(), "", "")));
             }
-            Target::KernelType {
-                prefix, kind, what, ..
-            } => (prefix, kind, what),
+            AttachTarget::KernelType { prefix, kind, what } => (prefix, kind, what),
         };
-        let target = hook.target_name(section);
-        let shown = untrusted::name(target);
         let release = judge::release(self.kernel);
-        if target.is_empty() {
+        let Some(target) = hook.target_name.as_ref().map(Name::as_str) else {
             return Err(Box::new(judge::not_tried(
                 format!(
                     "the section name `{}` does not say which {what} it is for",
@@ -302,7 +301,8 @@ impl<'kernel> Session<'kernel> {
                 "a loader would have to choose it",
                 "name it in the program's macro, such as #[fentry(function = \"..\")]",
             )));
-        }
+        };
+        let shown = untrusted::name(target);
         let Some(btf) = self.kernel_btf() else {
             return Err(Box::new(judge::unsupported(
                 format!("Linux {release} has no BTF, which names the {what} `{shown}`"),
@@ -322,7 +322,7 @@ impl<'kernel> Session<'kernel> {
     fn load(
         &self,
         program: &Program,
-        request: &Request,
+        request: &Request<'_>,
         types: Option<&Types>,
     ) -> (Verdict, Statistics) {
         let Request {
@@ -332,8 +332,8 @@ impl<'kernel> Session<'kernel> {
         } = request;
         let load = ProgramLoad {
             name: &program.name,
-            program_type: hook.program_type as u32,
-            expected_attach_type: hook.expected_attach_type(),
+            program_type: hook.program_type.number(),
+            expected_attach_type: hook.expected_attach_type,
             flags: hook.flags,
             instructions: &function.instructions,
             license: &program.program.license,

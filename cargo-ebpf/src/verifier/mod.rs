@@ -5,10 +5,10 @@
 //! code can run in a guest. Nothing outlives the process: no program is attached,
 //! nothing is pinned.
 
+mod attach_target;
 pub(crate) mod bpftool;
 mod elf;
 mod features;
-mod hook;
 mod judge;
 pub(crate) mod load;
 mod log;

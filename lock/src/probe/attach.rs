@@ -28,7 +28,8 @@ pub(crate) struct Attached {
 pub(crate) struct Detached {
     /// The maps.
     pub(crate) ebpf: Ebpf,
-    /// The programs that recorded.
+    /// The programs that recorded: the beginning of waits, their end, then what follows
+    /// processes.
     pub(crate) hooks: Vec<Hook>,
     /// How long they recorded, in nanoseconds.
     pub(crate) duration_ns: u64,
@@ -71,8 +72,10 @@ impl Attached {
         while links.pop().is_some() {}
         let until_ns = monotonic_ns();
         wait_for_running_programs();
+        // As people think of them: the reverse of the order in which they are attached.
         let hooks = programs
             .into_iter()
+            .rev()
             .map(|name| {
                 Ok(Hook {
                     missed: recursion_misses(&mut ebpf, name)?,

@@ -35,8 +35,9 @@ pub(crate) mod map {
     pub(crate) const TYPE_TOTALS: &str = "TYPE_TOTALS";
 }
 
-/// The programs that keep the filter up to date with new and gone processes.
-const FOLLOW: [&str; 2] = ["sched_process_fork", "sched_process_free"];
+/// The programs that keep the filter up to date with new and gone processes. Those gone
+/// come first: attached the other way round, one could be taken in and never out.
+const FOLLOW: [&str; 2] = ["sched_process_free", "sched_process_fork"];
 /// The programs that record. The end comes first: attached the other way round, a wait
 /// could begin seen and end unseen.
 const RECORD: [&str; 2] = ["contention_end", "contention_begin"];

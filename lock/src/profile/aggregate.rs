@@ -216,12 +216,12 @@ pub(crate) mod tests {
             duration_ns: 2_000_000_000,
             hooks: vec![
                 Hook {
-                    name: "contention_end".to_owned(),
-                    missed: 0,
-                },
-                Hook {
                     name: "contention_begin".to_owned(),
                     missed: 2,
+                },
+                Hook {
+                    name: "contention_end".to_owned(),
+                    missed: 0,
                 },
             ],
             counts: Counts {

@@ -1,0 +1,99 @@
+//! Processes that tests start: `lock`, and what it is to record.
+
+use std::{
+    fs,
+    io::Read as _,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::Failed;
+
+use crate::expect::expect;
+
+pub(crate) const LOCK: &str = env!("CARGO_BIN_EXE_lock");
+
+pub(crate) fn lock(arguments: &[&str]) -> Command {
+    let mut command = Command::new(LOCK);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Programs of a recording of the whole system, and of one with a filter.
+pub(crate) const SYSTEM_WIDE: usize = 2;
+
+pub(crate) const FILTERED: usize = 4;
+
+/// A process that is killed when the test is over.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Result<Self, Failed> {
+        Ok(Self(command.spawn()?))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: takes integers; the child has not been waited for.
+        unsafe { libc::kill(self.pid() as i32, signal) };
+    }
+
+    /// Waits for the end and takes what was written.
+    pub(crate) fn output(mut self) -> Result<Output, Failed> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        if let Some(mut pipe) = self.0.stdout.take() {
+            pipe.read_to_end(&mut stdout)?;
+        }
+        if let Some(mut pipe) = self.0.stderr.take() {
+            pipe.read_to_end(&mut stderr)?;
+        }
+        Ok(Output {
+            status: self.0.wait()?,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Values of a field in what the kernel tells about the process's descriptors.
+    pub(crate) fn descriptors(&self, field: &str) -> Vec<u32> {
+        let folder = format!("/proc/{}/fdinfo", self.pid());
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+            .filter_map(|info| {
+                let value = info.lines().find_map(|line| line.strip_prefix(field))?;
+                value.trim().parse().ok()
+            })
+            .collect()
+    }
+
+    /// Waits until this many programs are attached.
+    pub(crate) fn until_attached(&self, programs: usize) -> Result<(), Failed> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.descriptors("link_id:").len() < programs {
+            expect(Instant::now() < deadline, || {
+                format!(
+                    "not attached after 30 s: {:?}",
+                    self.descriptors("link_id:")
+                )
+            })?;
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
