@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ebpf_build::{
-    Error, Finding, Result,
+    Error, Finding, Result, Severity,
     linker::{self, Linker},
     progress::Progress,
     toolchain::{self, Toolchain},
@@ -102,7 +102,14 @@ impl Machine for ThisMachine<'_> {
     fn has_linker(&mut self) -> Result<bool> {
         let search = linker::search(&self.toolchain()?)?;
         if search.linker.is_none() {
-            search.rejected.iter().for_each(human::tell);
+            for rejected in search.rejected {
+                // The next step mends it.
+                human::tell(&Finding {
+                    severity: Severity::Warning,
+                    fix: None,
+                    ..rejected
+                });
+            }
         }
         self.linker = search.linker;
         Ok(self.linker.is_some())

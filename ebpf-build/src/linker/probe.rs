@@ -141,7 +141,8 @@ fn meaning(stderr: &str) -> String {
         .lines()
         .map(str::trim)
         .filter(|line| {
-            !line.is_empty()
+            // rustc's frame around a linker that says nothing.
+            !matches!(*line, "" | "|" | "= note:")
                 && !line.starts_with("error: aborting")
                 && !line.starts_with("= note: use `--verbose`")
                 && !line.contains("\"-")
@@ -216,5 +217,6 @@ mod tests {
         let meaning = meaning(stderr);
         assert!(meaning.ends_with("Invalid record"), "{meaning}");
         assert!(!meaning.contains("export-symbols"), "{meaning}");
+        assert!(!meaning.contains("\n|\n"), "{meaning}");
     }
 }

@@ -125,8 +125,15 @@ fn given(around: &Surroundings) -> Option<Candidate> {
         return None;
     }
     let sibling = Some(folder.join("cargo")).filter(|cargo| cargo.is_file());
+    // A cargo that starts us names itself, too. rustup's stands for its own toolchain,
+    // and a build script's for the loader's.
+    let chosen = around
+        .cargo
+        .clone()
+        .filter(|cargo| !around.in_build_script && !belongs_to_rustup(cargo, around));
     Some(Candidate {
-        cargo: sibling
+        cargo: chosen
+            .or(sibling)
             .or_else(|| around.cargo.clone())
             .unwrap_or_else(|| PathBuf::from("cargo")),
         rustc,
@@ -235,6 +242,23 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!(found[0].given && found[0].cargo == mine.join("cargo"));
         assert!(!found[1].given);
+    }
+
+    #[test]
+    fn the_users_word_may_be_of_both() {
+        let home = tempfile::tempdir().unwrap();
+        let mine = place(&home.path().join("mine"), &["rustc", "cargo"]);
+        let rustup = home.path().join("rustup");
+        let mut around = Surroundings {
+            rustc: Some(mine.join("rustc")),
+            cargo: Some(home.path().join("script")),
+            rustup_home: Some(rustup.clone()),
+            ..Surroundings::default()
+        };
+        assert_eq!(candidates(&around)[0].cargo, home.path().join("script"));
+        // Set by rustup's cargo when it starts us.
+        around.cargo = Some(rustup.join("toolchains/stable-x/bin/cargo"));
+        assert_eq!(candidates(&around)[0].cargo, mine.join("cargo"));
     }
 
     #[test]

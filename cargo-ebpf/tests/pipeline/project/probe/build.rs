@@ -1,0 +1,5 @@
+//! Embeds the eBPF program.
+
+fn main() -> ebpf_build::Result<()> {
+    ebpf_build::embed("../probe-ebpf")
+}
