@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     cli::Global,
-    host::process::{Process, quote},
+    host::process::quote,
     outcome::Outcome,
     report::{self, Report},
     setup::Ready,
@@ -34,28 +34,22 @@ struct Export {
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
     let Ready { toolchain, linker } = Ready::find()?;
     let mut exports = toolchain.exports(&linker)?;
-    if !understands_nightly(global) {
-        put_first(&mut exports, &make_cargo(&toolchain)?)?;
-    }
+    put_first(&mut exports, &make_cargo(&toolchain)?)?;
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
     report::write(&Exports { exports }, global.format)?;
     Ok(Outcome::Fine)
 }
 
-/// Whether `cargo +nightly`, as the seed's command has it, starts some cargo here. Only
-/// rustup's knows the `+`. Which cargo that is does not matter: RUSTC is exported.
-fn understands_nightly(global: &Global) -> bool {
-    let cargo = Process::new("cargo", global).args(["+nightly", "--version"]);
-    cargo.stdout().is_ok()
-}
-
-/// Makes a `cargo` that takes `+nightly` for the toolchain at hand; returns its folder.
+/// Makes a `cargo` that takes `+nightly`, as the seed's command has it, for the toolchain
+/// at hand; returns its folder. Only rustup's cargo knows the `+`, and that one may start
+/// another cargo than ours: two cargos build core twice, and each throws away what the
+/// other has built.
 fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
     let folder = linker::cache_dir()?.join("bin");
     let program = folder.join("cargo");
     let script = format!(
         "#!/bin/sh\n\
-         # Made by `cargo ebpf env`: without rustup no cargo knows +nightly.\n\
+         # Made by `cargo ebpf env`: +nightly is the toolchain that cargo ebpf builds with.\n\
          case $1 in +*) shift ;; esac\n\
          exec {} \"$@\"\n",
         quote(&toolchain.cargo.to_string_lossy())
