@@ -98,9 +98,13 @@ impl Project {
         fs::read(self.path(OBJECT)).unwrap()
     }
 
-    /// What lies in `target/ebpf`, half-written files too.
+    /// The files in `target/ebpf`, half-written ones too. The big-endian object has a
+    /// folder of its own.
     pub(crate) fn objects(&self) -> Vec<String> {
-        names_in(&self.path("target/ebpf"))
+        let folder = self.path("target/ebpf");
+        let mut names = names_in(&folder);
+        names.retain(|name| folder.join(name).is_file());
+        names
     }
 
     /// `cargo-ebpf` in the project's root.
