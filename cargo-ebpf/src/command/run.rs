@@ -55,9 +55,9 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Found);
     } else {
         report::human::note(&format!(
-            "Linux {} accepts {} programs",
+            "Linux {} accepts {}",
             verification.kernel,
-            verification.programs().count()
+            report::human::counted(verification.programs().count() as u64, "program")
         ));
     }
     let program = build_loader(&project, &loader, global)?;

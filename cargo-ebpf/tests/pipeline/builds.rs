@@ -57,7 +57,7 @@ pub(crate) fn run_starts_the_loader_with_its_object(project: &Project) {
         .exits(7)
         .says("bytes from [7f, 45, 4c, 46]")
         .says("arguments: [\"7\", \"--flag\", \"two words\"]")
-        .says("accepts 1 program");
+        .says("accepts 1 program\n");
 }
 
 pub(crate) fn a_compile_error_is_rustcs_own(project: &Project) {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::sandbox::{PROGRAM, Project, path_without, run, tools};
+use crate::sandbox::{PROGRAM, Project, path_without_rustup, run, tools};
 
 const BY_HAND: &str = "eval \"$(\"$0\" env)\" && cd probe-ebpf && \
     cargo +nightly build --target bpfel-unknown-none -Z build-std=core,alloc --release";
@@ -41,7 +41,7 @@ pub(crate) fn the_seeds_command_works_without_rustup(project: &Project) {
         let mut shell = by_hand(project);
         shell
             .env("RUSTUP_HOME", "/nonexistent")
-            .env("PATH", path_without(&["bpf-linker", "rustup"]));
+            .env("PATH", path_without_rustup());
         shell
     });
 }

@@ -26,8 +26,8 @@ const ENDLESS: &str = "#![allow(long_running_const_eval)]\n\
 pub(crate) fn an_interrupted_build_leaves_the_old_object(project: &Project) {
     project.build();
     let object = project.object();
-    project.edit(PROGRAM, "#![no_main]\n", &format!("#![no_main]\n{ENDLESS}"));
     project.edit(PROGRAM, "+= 1", "+= ENDLESS");
+    project.edit(PROGRAM, "#![no_main]\n", &format!("#![no_main]\n{ENDLESS}"));
     let build = start(&mut project.ebpf(&["build"]));
     let leader = build.id();
     let compiles = |line: &String| line.contains("--crate-name probe ");

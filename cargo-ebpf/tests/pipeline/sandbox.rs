@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::LazyLock,
@@ -98,9 +98,13 @@ impl Project {
         fs::read(self.path(OBJECT)).unwrap()
     }
 
-    /// What lies in `target/ebpf`, half-written files too.
+    /// The files in `target/ebpf`, half-written ones too. The big-endian object has a
+    /// folder of its own.
     pub(crate) fn objects(&self) -> Vec<String> {
-        names_in(&self.path("target/ebpf"))
+        let folder = self.path("target/ebpf");
+        let mut names = names_in(&folder);
+        names.retain(|name| folder.join(name).is_file());
+        names
     }
 
     /// `cargo-ebpf` in the project's root.
@@ -151,7 +155,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command
-        .env("PATH", path_without(&["bpf-linker"]))
+        .env("PATH", path())
         .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -180,25 +184,43 @@ fn is_foreign(name: &str) -> bool {
         .contains(&name)
 }
 
-/// PATH without the folders that have one of these programs.
-pub(crate) fn path_without(programs: &[&str]) -> OsString {
-    let path = env::var_os("PATH").unwrap();
-    env::join_paths(
-        env::split_paths(&path)
-            .filter(|folder| !programs.iter().any(|name| folder.join(name).exists())),
-    )
-    .unwrap()
+/// PATH without any bpf-linker. Where there is one, a folder of links to all that is
+/// beside it takes the place: that may be cargo.
+fn path() -> &'static OsStr {
+    static PATH: LazyLock<OsString> = LazyLock::new(|| {
+        let mirrors = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-linker");
+        let folders = env::var_os("PATH").unwrap();
+        let folders = env::split_paths(&folders)
+            .enumerate()
+            .map(|(place, folder)| {
+                if !folder.join("bpf-linker").exists() {
+                    return folder;
+                }
+                let mirror = mirrors.join(place.to_string());
+                fs::create_dir_all(&mirror).unwrap();
+                for name in names_in(&folder) {
+                    if name != "bpf-linker" {
+                        // It may be there from a run before.
+                        symlink(folder.join(&name), mirror.join(&name)).ok();
+                    }
+                }
+                mirror
+            });
+        env::join_paths(folders).unwrap()
+    });
+    &PATH
+}
+
+/// PATH without the folders that have rustup's programs.
+pub(crate) fn path_without_rustup() -> OsString {
+    let folders = env::split_paths(path());
+    env::join_paths(folders.filter(|folder| !folder.join("rustup").exists())).unwrap()
 }
 
 /// PATH with one more folder, before all others.
 pub(crate) fn path_with(folder: &Path) -> OsString {
-    let rest = path_without(&["bpf-linker"]);
-    env::join_paths(
-        [folder.to_owned()]
-            .into_iter()
-            .chain(env::split_paths(&rest)),
-    )
-    .unwrap()
+    let first = [folder.to_owned()].into_iter();
+    env::join_paths(first.chain(env::split_paths(path()))).unwrap()
 }
 
 /// What this machine builds with.
@@ -214,10 +236,11 @@ pub(crate) fn tools() -> Result<&'static Tools, String> {
         let ran = run(command(env!("CARGO_BIN_EXE_cargo-ebpf")).args(env));
         let document = ran.json();
         if document["error"].is_object() {
+            let field = |name: &str| document["error"][name].as_str().unwrap_or_default();
             return Err(format!(
-                "{}; needed first: {}",
-                document["error"]["message"].as_str().unwrap(),
-                document["error"]["fix"].as_str().unwrap()
+                "without what may be on PATH: {}; needed first: {}",
+                field("message"),
+                field("fix")
             ));
         }
         let export = |name: &str| {
