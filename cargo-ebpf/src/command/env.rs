@@ -44,7 +44,11 @@ pub(crate) fn run(global: &Global) -> Result<Outcome> {
 /// returns its folder. rustup's nightly, where there is one, may be another cargo, to
 /// which nothing that the pipeline built is fresh; without rustup no cargo knows the `+`.
 fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
-    let folder = linker::cache_dir()?.join("bin");
+    // One for each cargo: shells with different toolchains do not disturb each other.
+    let name = toolchain.cargo.to_string_lossy().replace('/', "-");
+    let folder = linker::cache_dir()?
+        .join("env")
+        .join(name.trim_matches('-'));
     let program = folder.join("cargo");
     let script = format!(
         "#!/bin/sh\n\

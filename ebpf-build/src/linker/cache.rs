@@ -7,6 +7,7 @@
 //!   building/<the same>/                                             an unfinished build
 //!   building/<the same>.lock                                         who builds it now
 //!   proofs/<hash of compiler and linker>                             a probe was linked
+//!   env/<path of a cargo>/cargo                                      made by `cargo ebpf env`
 //! ```
 
 use std::{

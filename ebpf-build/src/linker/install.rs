@@ -98,6 +98,9 @@ fn compile(toolchain: &Toolchain, building: &Path, progress: &dyn Progress) -> R
         .env("LLVM_PREFIX", &prefix)
         .env("CARGO_ENCODED_RUSTFLAGS", find_libllvm_again(&libllvm))
         .env("CARGO_TERM_COLOR", "never")
+        // 2 MB in place of 48, and built sooner.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "true")
         // No settings of the project in which the user stands.
         .current_dir(building);
     run(&mut command, &building.join("install.log"), progress)
