@@ -34,7 +34,7 @@ pub(crate) fn an_interrupted_build_leaves_the_old_object(project: &Project) {
     wait_for("compiler", || {
         group(leader).iter().any(compiles).then_some(())
     });
-    send("-INT", &build);
+    send(libc::SIGINT, &build);
     let ran = finish(build, "build").exits(130);
     assert_eq!(ran.stderr.matches("interrupted: ").count(), 1);
     assert_eq!(group(leader), [""; 0]);

@@ -86,7 +86,7 @@ pub(crate) fn a_killed_setup_leaves_no_linker(_: &Project) {
     let machine = Machine::new(INSTALLS);
     let setup = start(&mut machine.setup());
     wait_for("cargo", || (machine.started() == 1).then_some(()));
-    send("-KILL", &setup);
+    send(libc::SIGKILL, &setup);
     finish(setup, "setup");
     assert_eq!(machine.entries(), [""; 0]);
 
@@ -98,7 +98,7 @@ pub(crate) fn an_interrupted_setup_leaves_no_linker(_: &Project) {
     let machine = Machine::new(INSTALLS);
     let setup = start(&mut machine.setup());
     wait_for("cargo", || (machine.started() == 1).then_some(()));
-    send("-INT", &setup);
+    send(libc::SIGINT, &setup);
     let ran = finish(setup, "setup").exits(130).keeps_silent("error");
     assert_eq!(ran.stderr.matches("interrupted: ").count(), 1);
     // Had the made-up cargo gone on, it would be ready by now.
