@@ -54,6 +54,11 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
         report::write(&verification, global.format)?;
         return Ok(Outcome::Found);
     } else {
+        let findings = verification
+            .objects
+            .iter()
+            .flat_map(|object| &object.findings);
+        findings.for_each(report::human::tell);
         report::human::note(&format!(
             "Linux {} accepts {}",
             verification.kernel,

@@ -45,8 +45,11 @@ impl Verification {
 
     /// Whether nothing could be asked of the kernel: this process may not load programs.
     pub(crate) fn lacks_rights(&self) -> bool {
-        self.programs()
-            .all(|program| matches!(program.verdict, Verdict::NoRights(_)))
+        let refused = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
+        // An object without programs is one that could not be read.
+        self.objects
+            .iter()
+            .all(|object| !object.programs.is_empty() && object.programs.iter().all(refused))
     }
 
     /// The programs of all objects.
