@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Write as _},
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
@@ -40,13 +40,8 @@ pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker>
         path: entry.linker(),
         origin: Origin::Cache,
     };
-    if linker.path.is_file() {
-        if super::prove(toolchain, &linker.path)?.is_none() {
-            return Ok(linker);
-        }
-        // Damaged after it was made: a new one takes its place.
-        let folder = entry.folder();
-        fs::remove_dir_all(&folder).map_err(|cause| Error::io("remove", &folder, &cause))?;
+    if linker.path.is_file() && super::prove(toolchain, &linker.path)?.is_none() {
+        return Ok(linker);
     }
 
     progress.begin(&format!(
@@ -60,7 +55,13 @@ pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker>
     }
     let folder = entry.folder();
     let linkers = folder.parent().unwrap_or(&folder);
-    fs::create_dir_all(linkers)
+    // What is there was damaged after it was made, or is what a removal left.
+    let cleared = match fs::remove_dir_all(&folder) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    };
+    cleared
+        .and_then(|()| fs::create_dir_all(linkers))
         .and_then(|()| fs::rename(&built, &folder))
         .map_err(|cause| Error::io("write", &folder, &cause))?;
     // 200 MB that nobody needs any more; if they stay, the linker works all the same.
@@ -75,7 +76,7 @@ fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     let failed = |cause: &std::io::Error| Error::io("lock", path, cause);
     let file = File::create(path).map_err(|cause| failed(&cause))?;
     if file.try_lock().is_err() {
-        progress.line("waiting for another run that builds the same linker");
+        progress.begin("Waiting for another run that builds the same linker");
         file.lock().map_err(|cause| failed(&cause))?;
     }
     Ok(file)
