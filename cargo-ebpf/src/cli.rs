@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat a warning with this code as an error (may be repeated)
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = PossibleValuesParser::new(ebpf_build::WARNINGS))]
     pub(crate) deny: Vec<String>,
 }
 

@@ -8,7 +8,6 @@
 //! workspace around it.
 
 use std::{
-    ffi::OsString,
     fs,
     io::BufReader,
     path::{Path, PathBuf},
@@ -117,8 +116,12 @@ fn command(
         .env("PATH", linker.first_on_path()?)
         .env(target.linker_variable(), &linker.path)
         .stdout(Stdio::piped());
-    for setting in extra_config(request, settings) {
-        command.arg("--config").arg(setting);
+    if let Some(flags) = extra_flags(request, settings) {
+        // Takes the place of all that the crate's config says, so it holds that, too.
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    }
+    if !settings.profile_lto {
+        command.args(["--config", "profile.release.lto=true"]);
     }
     if let Some(machine) = &request.machine {
         // Read by aya-ebpf's build script.
@@ -127,28 +130,21 @@ fn command(
     Ok(command)
 }
 
-/// What the crate's own files lack. A crate with the whole config gets nothing, so
-/// that this build and one by hand are the same to cargo, and share their results.
-fn extra_config(request: &Request, settings: &Settings) -> Vec<OsString> {
+/// All flags, where the crate's own files lack some. A crate with the whole config gets
+/// none, so that this build and one by hand are the same to cargo, and share results.
+fn extra_flags(request: &Request, settings: &Settings) -> Option<Vec<String>> {
     // Spelled as the seed spells them: to cargo, other words are other flags, for which
     // it builds core anew.
-    let mut flags: Vec<String> = settings
-        .missing(request.target)
+    let missing = settings.missing(request.target);
+    let missing = missing
         .iter()
-        .flat_map(|flag| ["-C".to_owned(), flag.assignment()])
-        .collect();
-    if let Some(cpu) = request.cpu {
-        flags.extend(["-C".to_owned(), format!("target-cpu={cpu}")]);
-    }
-    let mut config = Vec::new();
-    if !flags.is_empty() {
-        config.push(format!("target.{}.rustflags={flags:?}", request.target).into());
-    }
-    if !settings.profile_lto {
-        // Without it cargo passes embed-bitcode=no, which rustc refuses beside lto.
-        config.push("profile.release.lto=true".into());
-    }
-    config
+        .flat_map(|flag| ["-C".to_owned(), flag.assignment()]);
+    let cpu = request
+        .cpu
+        .iter()
+        .flat_map(|cpu| ["-C".to_owned(), format!("target-cpu={cpu}")]);
+    let extra: Vec<String> = missing.chain(cpu).collect();
+    (!extra.is_empty()).then(|| [settings.rustflags(request.target), &extra].concat())
 }
 
 /// Runs cargo to its end and returns the crate's own binaries.
@@ -221,28 +217,17 @@ fn accept(artifact: CargoArtifact, request: &Request, settings: &Settings) -> Re
 mod tests {
     use super::*;
 
-    fn extra(cpu: Option<Cpu>, settings: &Settings) -> Vec<String> {
+    #[test]
+    fn a_crate_without_settings_gets_all_flags() {
         let request = Request {
-            cpu,
+            cpu: Some(Cpu::V2),
             ..Request::new(".")
         };
-        extra_config(&request, settings)
-            .into_iter()
-            .map(|setting| setting.into_string().unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_crate_without_settings_gets_them_all() {
-        let extra = extra(Some(Cpu::V2), &Settings::default());
+        let flags = extra_flags(&request, &Settings::default()).unwrap();
         assert_eq!(
-            extra,
-            [
-                "target.bpfel-unknown-none.rustflags=[\"-C\", \"panic=abort\", \"-C\", \"lto=yes\", \
-                 \"-C\", \"codegen-units=1\", \"-C\", \"debuginfo=2\", \"-C\", \"link-arg=--btf\", \
-                 \"-C\", \"target-cpu=v2\"]",
-                "profile.release.lto=true"
-            ]
+            flags.join(" "),
+            "-C panic=abort -C lto=yes -C codegen-units=1 -C debuginfo=2 -C link-arg=--btf \
+             -C target-cpu=v2"
         );
     }
 }

@@ -203,7 +203,12 @@ fn callee(
         return symbol.name().ok().map(demangle);
     }
     let imm = usize::try_from(offset).ok()?.checked_add(4)?;
-    let imm = i32::from_le_bytes(code.get(imm..imm + 4)?.try_into().ok()?);
+    let imm = code.get(imm..imm + 4)?.try_into().ok()?;
+    let imm = if file.is_little_endian() {
+        i32::from_le_bytes(imm)
+    } else {
+        i32::from_be_bytes(imm)
+    };
     let instruction = u64::try_from(i64::from(imm) + 1).ok()?;
     function_at(file, symbol.section_index()?, instruction * 8)
 }

@@ -128,11 +128,16 @@ fn watched(
     toolchain: &Toolchain,
     linker: &Linker,
 ) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
-        .into_iter()
-        .map(|name| crate_dir.join(name))
-        .filter(|path| path.is_file())
-        .collect();
+    let mut paths: Vec<PathBuf> = [
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config",
+        ".cargo/config.toml",
+    ]
+    .into_iter()
+    .map(|name| crate_dir.join(name))
+    .filter(|path| path.is_file())
+    .collect();
     paths.push(toolchain.rustc.clone());
     paths.push(linker.path.clone());
     for artifact in artifacts {

@@ -9,6 +9,7 @@ use std::{
 use toml::Value;
 
 use crate::{
+    check::WARNINGS,
     error::{Error, Result},
     target::Target,
 };
@@ -80,9 +81,13 @@ pub struct Settings {
     pub declared: bool,
     /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
     pub deny: Vec<String>,
-    /// Whether the manifest's release profile asks for LTO itself.
-    pub(crate) profile_lto: bool,
+    /// Whether the manifest's release profile asks for LTO itself. Without that cargo
+    /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
+    pub profile_lto: bool,
+    /// Of each target that has some.
     rustflags: Vec<(Target, Vec<String>)>,
+    /// Those that count where the target has none.
+    build_rustflags: Vec<String>,
 }
 
 impl Settings {
@@ -91,14 +96,18 @@ impl Settings {
         self.target.is_some() || self.declared
     }
 
+    /// The flags that cargo takes from the crate's config for `target`: the target's own,
+    /// else those of `[build]`.
+    pub fn rustflags(&self, target: Target) -> &[String] {
+        self.rustflags
+            .iter()
+            .find(|(of, _)| *of == target)
+            .map_or(&self.build_rustflags, |(_, flags)| flags)
+    }
+
     /// The flags that the crate's config lacks for `target`. A build passes them.
     pub fn missing(&self, target: Target) -> Vec<Flag> {
-        let given: Vec<(&str, &str)> = self
-            .rustflags
-            .iter()
-            .filter(|(of, _)| *of == target)
-            .flat_map(|(_, flags)| codegen_options(flags))
-            .collect();
+        let given = codegen_options(self.rustflags(target));
         FLAGS
             .into_iter()
             .filter(|flag| {
@@ -139,6 +148,20 @@ pub fn read(folder: &Path) -> Result<Settings> {
     if let Some(metadata) = at(&manifest, &["package", "metadata", "ebpf"]) {
         settings.declared = true;
         settings.deny = strings(metadata.get("deny"));
+        if let Some(unknown) = settings
+            .deny
+            .iter()
+            .find(|code| !WARNINGS.contains(&code.as_str()))
+        {
+            return Err(Error::new(
+                "config-invalid",
+                format!(
+                    "{} denies {unknown}, which is no warning",
+                    folder.join("Cargo.toml").display()
+                ),
+            )
+            .fix(format!("deny one of: {}", WARNINGS.join(", "))));
+        }
     }
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
         .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
@@ -159,10 +182,12 @@ pub fn read(folder: &Path) -> Result<Settings> {
             };
             let linker = section.get("linker").and_then(Value::as_str);
             settings.linker = settings.linker.or(linker.map(str::to_owned));
-            settings
-                .rustflags
-                .push((target, strings(section.get("rustflags"))));
+            let flags = strings(section.get("rustflags"));
+            if !flags.is_empty() {
+                settings.rustflags.push((target, flags));
+            }
         }
+        settings.build_rustflags = strings(at(&config, &["build", "rustflags"]));
         settings.file = Some(file);
     }
     Ok(settings)
@@ -249,6 +274,25 @@ mod tests {
         assert_eq!(settings.linker.as_deref(), Some("bpf-linker"));
         assert_eq!(settings.missing(Target::Little).len(), 4);
         assert_eq!(settings.missing(Target::Big).len(), 5);
+    }
+
+    #[test]
+    fn flags_of_build_count_where_the_target_has_none() {
+        let config = "[build]\nrustflags = [\"-Cpanic=abort\", \"--cfg\", \"mine\"]\n";
+        let folder = crate_with("[package]\n", Some(config));
+        let settings = read(folder.path()).unwrap();
+        assert_eq!(settings.missing(Target::Little).len(), 4);
+        assert_eq!(settings.rustflags(Target::Big).len(), 3);
+    }
+
+    #[test]
+    fn only_a_known_warning_can_be_denied() {
+        let manifest = "[package.metadata.ebpf]\ndeny = [\"leagcy-maps\"]\n";
+        let error = read(crate_with(manifest, None).path()).unwrap_err();
+        assert!(
+            error.to_string().contains("deny one of: legacy-maps"),
+            "{error}"
+        );
     }
 
     #[test]

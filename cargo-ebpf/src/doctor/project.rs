@@ -91,6 +91,19 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
         );
     }
 
+    if !settings.profile_lto {
+        findings.push(
+            Finding::warning(
+                "profile-lto-missing",
+                format!("{name}'s release profile does not ask for LTO"),
+            )
+            .because(
+                "cargo then passes embed-bitcode=no, which rustc refuses beside -C lto; \
+                 cargo ebpf sets it, a build by hand fails",
+            )
+            .fix("add to its Cargo.toml:\n[profile.release]\nlto = true"),
+        );
+    }
     let missing = settings.missing(target);
     if missing.is_empty() {
         findings.push(Finding::fine("flags", format!("{name} has all rustflags")));

@@ -67,7 +67,14 @@ fn a_lone_ebpf_crate_is_a_project() {
     let codes: Vec<_> = findings.iter().map(|(code, _)| code.as_str()).collect();
     assert_eq!(
         codes,
-        ["project", "config", "config-linker", "flags", "root-config"]
+        [
+            "project",
+            "config",
+            "config-linker",
+            "profile-lto-missing",
+            "flags",
+            "root-config"
+        ]
     );
     sandbox
         .command("")

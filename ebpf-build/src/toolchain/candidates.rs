@@ -31,7 +31,7 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     pub(super) fn read() -> Self {
-        let absolute = |name: &str| {
+        let value = |name: &str| {
             env::var_os(name)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
@@ -40,9 +40,9 @@ impl Surroundings {
             .map(|path| env::split_paths(&path).collect())
             .unwrap_or_default();
         Self {
-            rustc: absolute("RUSTC").and_then(|program| resolve(&program, &path)),
-            cargo: absolute("CARGO").and_then(|program| resolve(&program, &path)),
-            rustup_home: absolute("RUSTUP_HOME").or_else(|| Some(env::home_dir()?.join(".rustup"))),
+            rustc: value("RUSTC").and_then(|program| resolve(&program, &path)),
+            cargo: value("CARGO").and_then(|program| resolve(&program, &path)),
+            rustup_home: value("RUSTUP_HOME").or_else(|| Some(env::home_dir()?.join(".rustup"))),
             path,
             system: system_folders(),
             in_build_script: env::var_os("OUT_DIR").is_some() && env::var_os("TARGET").is_some(),
@@ -54,7 +54,8 @@ impl Surroundings {
 /// so that the error names it.
 fn resolve(program: &Path, path: &[PathBuf]) -> Option<PathBuf> {
     if program.components().count() > 1 {
-        return Some(program.to_owned());
+        // Builds run in other folders.
+        return std::path::absolute(program).ok();
     }
     Some(
         path.iter()
@@ -171,10 +172,10 @@ fn rustup_folders(around: &Surroundings) -> (Vec<PathBuf>, Vec<PathBuf>) {
 
 fn belongs_to_rustup(program: &Path, around: &Surroundings) -> bool {
     is_rustup_proxy(program)
-        || around
-            .rustup_home
-            .as_deref()
-            .is_some_and(|home| program.starts_with(home))
+        || around.rustup_home.as_deref().is_some_and(|home| {
+            let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            program.starts_with(home) || real(program).starts_with(real(home))
+        })
 }
 
 /// rustup's `rustc` and `cargo` are itself under other names (links or copies), and

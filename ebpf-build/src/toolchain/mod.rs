@@ -60,8 +60,9 @@ pub struct Survey {
     pub unfit: Vec<Finding>,
 }
 
-/// Looks for a compiler that fits: the user's `RUSTC`; rustup's nightlies; any
-/// other pair of rustc and cargo.
+/// Looks for a compiler that fits: the user's `RUSTC`; the one beside the cargo that
+/// runs us, if that cargo was chosen (it is not rustup's); rustup's nightlies; any other
+/// pair of rustc and cargo.
 ///
 /// # Errors
 /// Only when the compiler that the user named does not fit.
@@ -84,7 +85,10 @@ fn choose(around: &Surroundings) -> Result<Survey> {
                     "rustc-given-unfit",
                     format!("RUSTC={} cannot build for BPF", candidate.rustc.display()),
                 )
-                .because(error.finding().message.clone())
+                .because(match &error.finding().cause {
+                    Some(cause) => format!("{}: {cause}", error.finding().message),
+                    None => error.finding().message.clone(),
+                })
                 .fix("unset RUSTC to let cargo ebpf choose a compiler, or name one that fits"));
             }
             Err(error) => unfit.push(error.finding().clone()),
@@ -122,7 +126,7 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
     let library = sources::folder(&identity.sysroot);
     let version =
         sources::version(&library).map_err(|cause| Error::io("read", &library, &cause))?;
-    if version != identity.version {
+    if !belong_together(&identity.release, identity.version, version) {
         return Err(Error::new(
             "sources-mismatch",
             format!(
@@ -140,12 +144,25 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
     Ok(Toolchain {
         rustc: rustc.clone(),
         cargo: candidate.cargo.clone(),
-        bootstrap: !identity.release.contains("nightly") && !identity.release.contains("dev"),
+        bootstrap: !in_development(&identity.release),
         sysroot: identity.sysroot,
         release: identity.release,
         llvm: identity.llvm,
         host: identity.host,
     })
+}
+
+/// Whether sources whose newest stability mark says `sources` are those of a compiler.
+/// A development tree raises its version some days before it replaces the marks, and
+/// has none of the new version until something is stabilised: there the marks may be
+/// one behind.
+fn belong_together(release: &str, compiler: RustVersion, sources: RustVersion) -> bool {
+    let trails = sources.major == compiler.major && sources.minor + 1 == compiler.minor;
+    sources == compiler || (in_development(release) && trails)
+}
+
+fn in_development(release: &str) -> bool {
+    release.contains("nightly") || release.contains("dev")
 }
 
 /// `bin/rustc` lies in its sysroot in every packaging known so far; where there is
@@ -257,7 +274,7 @@ impl Toolchain {
 
 /// Set by an outer cargo, rustup or clippy for their own build, or by a user for
 /// native code; in a build for BPF each would change or break it.
-const FOREIGN: [&str; 13] = [
+pub const FOREIGN: [&str; 13] = [
     "CARGO",
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTFLAGS",
@@ -305,7 +322,13 @@ pub(crate) fn prepend_to_path(folder: &Path) -> Result<OsString, env::JoinPathsE
 
 /// Turns "no such program" into an error that names it.
 pub(crate) fn spawn_error(command: &Command, cause: &io::Error) -> Error {
-    Error::new("spawn", format!("failed to spawn {command:?}")).because(cause.to_string())
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy());
+    let line: Vec<_> = std::iter::once(command.get_program().to_string_lossy())
+        .chain(arguments)
+        .collect();
+    Error::new("spawn", format!("failed to spawn `{}`", line.join(" "))).because(cause.to_string())
 }
 
 #[cfg(test)]
@@ -383,6 +406,14 @@ mod tests {
         install(home.path(), "1.97.0-nightly", Some("1.97.0"));
         let chosen = choose(&around(&[home.path()])).unwrap().chosen.unwrap();
         assert!(!chosen.bootstrap);
+    }
+
+    #[test]
+    fn only_a_development_trees_marks_may_trail() {
+        let [old, new] = [96, 97].map(|minor| RustVersion { major: 1, minor });
+        assert!(belong_together("1.97.0-nightly", new, old));
+        assert!(!belong_together("1.97.0", new, old));
+        assert!(!belong_together("1.96.0-nightly", old, new));
     }
 
     #[test]
