@@ -19,7 +19,7 @@ const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=60";
 /// One way, followed until it works or fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
-    /// rustup adds the sources to a nightly that is there.
+    /// rustup adds the sources to a toolchain that is there.
     Rustup { toolchain: String },
     /// Debian's and Ubuntu's packages. `root` says why not where we may not install,
     /// `choice` is what apt's present lists have on offer.
@@ -37,7 +37,7 @@ pub(super) fn all(machine: &mut impl Machine) -> Result<Vec<Route>> {
     if machine.has("rustup")
         // No toolchains at all (RUSTUP_HOME pointing at nothing) is an error of rustup's.
         && let Ok(list) = machine.read(&words("rustup toolchain list"))
-        && let Some(toolchain) = nightly(&list)
+        && let Some(toolchain) = nightly(&list).or_else(|| stable(&list))
     {
         routes.push(Route::Rustup { toolchain });
     }
@@ -199,6 +199,15 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
+/// A newcomer's rustup has only this one. Its compiler does as well.
+fn stable(list: &str) -> Option<String> {
+    let mut names = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    let found = names.find(|name| name.starts_with("stable-"));
+    found.map(|_| "stable".to_owned())
+}
+
 /// The nightly to add sources to: the undated one where there is one, else the newest.
 fn nightly(list: &str) -> Option<String> {
     let nightlies = || {
@@ -215,7 +224,7 @@ fn nightly(list: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::nightly;
+    use super::{nightly, stable};
 
     #[test]
     fn the_nightly_is_told_from_the_rest() {
@@ -231,5 +240,13 @@ mod tests {
             Some("nightly-2026-05-19-x86_64".to_owned())
         );
         assert_eq!(name("no installed toolchains\n"), None);
+    }
+
+    #[test]
+    fn a_newcomers_stable_will_do() {
+        let list = "stable-x86_64-unknown-linux-gnu (active, default)\n";
+        assert_eq!(nightly(list), None);
+        assert_eq!(stable(list), Some("stable".to_owned()));
+        assert_eq!(stable("1.95.0-x86_64-unknown-linux-gnu\n"), None);
     }
 }
