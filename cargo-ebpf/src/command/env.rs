@@ -8,7 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ebpf_build::{Error, Result, linker, toolchain::Toolchain, write_atomically};
+use ebpf_build::{
+    Error, Result, linker,
+    toolchain::{self, Toolchain},
+    write_atomically,
+};
 use serde::Serialize;
 
 use crate::{
@@ -54,12 +58,18 @@ fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
         "#!/bin/sh\n\
          # Made by `cargo ebpf env`: the toolchain that builds for BPF, whatever +it is called.\n\
          case $1 in +*) shift ;; esac\n\
+         # Meant for native code, these would change or break a build for BPF.\n\
+         unset {}\n\
          exec {} \"$@\"\n",
+        toolchain::FOREIGN.join(" "),
         quote(&toolchain.cargo.to_string_lossy())
     );
-    write_atomically(&program, script.as_bytes())?;
-    fs::set_permissions(&program, Permissions::from_mode(0o755))
-        .map_err(|cause| Error::io("make executable", &program, &cause))?;
+    // Another shell may be starting it.
+    if !fs::read(&program).is_ok_and(|old| old == script.as_bytes()) {
+        write_atomically(&program, script.as_bytes())?;
+        fs::set_permissions(&program, Permissions::from_mode(0o755))
+            .map_err(|cause| Error::io("make executable", &program, &cause))?;
+    }
     Ok(folder)
 }
 
