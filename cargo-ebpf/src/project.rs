@@ -21,6 +21,7 @@ pub(crate) use self::{
 use crate::{
     cli::Global,
     host::process::{self, Process},
+    interrupt,
 };
 
 /// A cargo workspace (or a single crate) with the eBPF crates in and beside it.
@@ -164,7 +165,11 @@ impl Project {
             if !manifest.is_file() {
                 continue;
             }
-            let around = Self::read(&manifest, global)?;
+            // What lies above is no part of this project, and no fault of it.
+            let Ok(around) = Self::read(&manifest, global) else {
+                interrupt::check()?;
+                continue;
+            };
             if around.ebpf_crates.iter().any(|ebpf| ebpf.dir == self.root) {
                 return Ok(Some(around));
             }

@@ -31,13 +31,18 @@ struct Removed {
 pub(crate) fn run(request: &cli::Clean, global: &Global) -> Result<Outcome> {
     let project = Project::find(global)?;
     let mut folders = vec![project.objects_dir()];
-    // A crate in the workspace shares the workspace's target folder, where only the
-    // native side is left to clean: that is `cargo clean`'s.
-    let apart = project
+    // Every eBPF crate is built into a target folder of its own. One that is also the
+    // native side's is left to `cargo clean`, unless the crate is the whole project.
+    let own = project
         .ebpf_crates
         .iter()
-        .filter(|ebpf| !ebpf.member || ebpf.dir == project.root);
-    folders.extend(apart.map(|ebpf| ebpf.dir.join("target")));
+        .map(|ebpf| (ebpf, ebpf.dir.join("target")));
+    folders.extend(
+        own.filter(|(ebpf, folder)| {
+            !ebpf.member || ebpf.dir == project.root || *folder != project.target_dir
+        })
+        .map(|(_, folder)| folder),
+    );
     if request.toolchain {
         folders.push(linker::cache_dir()?);
     }

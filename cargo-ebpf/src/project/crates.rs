@@ -122,7 +122,9 @@ fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>> {
         .flatten()
         .filter(|entry| {
             let name = entry.file_name();
-            name != "target" && !name.to_string_lossy().starts_with('.')
+            // A link is another name of a folder that counts where it is.
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            name != "target" && !name.to_string_lossy().starts_with('.') && !link
         })
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
