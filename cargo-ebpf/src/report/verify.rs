@@ -251,6 +251,22 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_cannot_be_read_is_not_one_without_rights() {
+        let unreadable = Object {
+            object: "x".to_owned(),
+            programs: Vec::new(),
+            findings: vec![Finding::error("object-unreadable", "x cannot be read")],
+            bpftool: None,
+        };
+        let verification = Verification {
+            kernel: "6.18".to_owned(),
+            objects: vec![unreadable],
+        };
+        assert!(!verification.lacks_rights());
+        assert_eq!(verification.outcome(), Outcome::Found);
+    }
+
+    #[test]
     fn programs_that_share_a_reason_share_its_text() {
         let finding = || Finding::error("no-rights", "this process may not load BPF programs");
         let texts = refusals(&[
