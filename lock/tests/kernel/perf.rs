@@ -184,6 +184,8 @@ fn failed(what: &str, output: &Output) -> String {
 /// Left out are waits in the scheduler: perf takes all of the section `.sched.text`,
 /// where `schedule` is beside the sleeping locks, for locking code, and files waits for
 /// the run queue's lock under whoever called the scheduler; `lock` names `__schedule`.
+/// So are those that perf files under `raw_spin_rq_lock_nested`: `lock` counts it as
+/// locking code and names its caller.
 fn callers_in(table: &str) -> Callers {
     let mut callers = Callers::new();
     let mut lines = table.lines().peekable();
@@ -203,7 +205,7 @@ fn callers_in(table: &str) -> Callers {
             .iter()
             .take_while(|frame| *frame != place)
             .any(|frame| frame.starts_with("__schedule+"));
-        if !scheduler {
+        if !scheduler && !caller.starts_with("raw_spin_rq_") {
             *callers.entry(caller.to_owned()).or_default() += count;
         }
     }
