@@ -14,12 +14,16 @@ use libtest_mimic::{Completion, Failed};
 use crate::{
     Test,
     expect::{expect, expect_code, expect_stderr},
-    process::{FILTERED, Process, SYSTEM_WIDE, lock},
+    process::{FILTERED, Process, SYSTEM_WIDE, lock, set_action},
 };
 
 /// On a kernel that can be recorded.
 pub(crate) const TRIALS: &[(&str, Test)] = &[
     ("signals_end_with_the_report", signals_end_with_the_report),
+    (
+        "an_ignored_signal_stays_ignored",
+        an_ignored_signal_stays_ignored,
+    ),
     ("ctrl_c_ends_the_command_too", ctrl_c_ends_the_command_too),
     ("kill_leaves_nothing_attached", kill_leaves_nothing_attached),
     (
@@ -45,6 +49,25 @@ fn signals_end_with_the_report() -> Result<Completion, Failed> {
             format!("no report after signal {signal}: {report}")
         })?;
     }
+    Ok(Completion::Completed)
+}
+
+fn an_ignored_signal_stays_ignored() -> Result<Completion, Failed> {
+    let mut command = lock(&["record"]);
+    set_action(&mut command, libc::SIGHUP, libc::SIG_IGN); // As nohup does.
+    let mut record = Process::start(command.stdout(Stdio::piped()))?;
+    record.until_attached(SYSTEM_WIDE)?;
+    record.signal(libc::SIGHUP);
+    // Long enough for a recording to end.
+    thread::sleep(Duration::from_millis(500));
+    expect(record.0.try_wait()?.is_none(), || {
+        "SIGHUP ended it".to_owned()
+    })?;
+    expect(record.descriptors("link_id:").len() == SYSTEM_WIDE, || {
+        "SIGHUP ended the recording".to_owned()
+    })?;
+    record.signal(libc::SIGTERM);
+    expect_code(&record.output()?, 0)?;
     Ok(Completion::Completed)
 }
 
