@@ -58,12 +58,14 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
 pub fn end(lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
+    // Before the search, which the others, holding their locks, need not pay for.
+    if !filter::records(thread.tgid) {
+        return;
+    }
     let wait =
         pending::end_spin(lock, thread.tid).or_else(|| pending::end(wait_key(lock, thread.tid)));
     let Some(wait) = wait else {
-        if filter::records(thread.tgid) {
-            lost::count(Counter::EndsWithoutBegin);
-        }
+        lost::count(Counter::EndsWithoutBegin);
         return;
     };
     let key = TotalsKey {

@@ -1,7 +1,7 @@
 //! Where a report goes: to stdout, or whole to a file.
 
 use std::{
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -18,13 +18,13 @@ pub(crate) enum Output {
     Stdout,
     /// A regular file, which is replaced when the report is complete.
     File(PathBuf),
-    /// Something that must not be replaced: a device, a pipe.
-    Special(PathBuf),
+    /// Something that must not be replaced, open: a device, a pipe.
+    Special(PathBuf, File),
 }
 
 impl Output {
     /// Takes a place and makes sure that it can be written to, before there is anything
-    /// to lose.
+    /// to lose. A FIFO waits here for its reader, where Ctrl-C still ends `lock`.
     pub(crate) fn prepare(path: Option<PathBuf>) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Self::Stdout);
@@ -37,9 +37,18 @@ impl Output {
                 )
                 .fix("name a file in it with --output"));
             }
-            Ok(metadata) if !metadata.is_file() => return Ok(Self::Special(path)),
+            Ok(metadata) if !metadata.is_file() => {
+                let file = OpenOptions::new()
+                    .write(true)
+                    .open(&path)
+                    .map_err(|cause| Error::write(&path, &cause))?;
+                return Ok(Self::Special(path, file));
+            }
             Ok(_) | Err(_) => {}
         }
+        // What a link leads to is replaced, not the link. A file that is yet to be made
+        // has no other name.
+        let path = fs::canonicalize(&path).unwrap_or(path);
         temporary_beside(&path).map_err(|cause| Error::write(&path, &cause))?;
         Ok(Self::File(path))
     }
@@ -49,7 +58,7 @@ impl Output {
     pub(crate) fn columns(&self) -> Option<u16> {
         match self {
             Self::Stdout => terminal_columns(),
-            Self::File(_) | Self::Special(_) => None,
+            Self::File(_) | Self::Special(..) => None,
         }
     }
 
@@ -69,11 +78,11 @@ impl Output {
                 }
             }
             Self::File(path) => replace(path, report).map_err(|cause| Error::write(path, &cause)),
-            Self::Special(path) => OpenOptions::new()
-                .write(true)
-                .open(path)
-                .and_then(|mut file| file.write_all(report.as_bytes()))
-                .map_err(|cause| Error::write(path, &cause)),
+            Self::Special(path, file) => {
+                let mut file = file;
+                file.write_all(report.as_bytes())
+                    .map_err(|cause| Error::write(path, &cause))
+            }
         }
     }
 }
@@ -111,7 +120,11 @@ fn terminal_columns() -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs::{self, File},
+        io::{self, Read as _},
+        os::{fd::AsRawFd as _, unix::fs::symlink},
+    };
 
     use super::Output;
 
@@ -129,9 +142,54 @@ mod tests {
     }
 
     #[test]
+    fn a_link_stays_and_its_target_gets_the_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        fs::write(&target, "old").unwrap();
+        symlink("target", &link).unwrap();
+        Output::prepare(Some(link.clone()))
+            .unwrap()
+            .write("new")
+            .unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_link_to_a_descriptor_is_written_through() {
+        // As /dev/stdout leads to /proc/self/fd/1, and that to a pipe.
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("stdout");
+        let (mut reader, writer) = io::pipe().unwrap();
+        symlink(format!("/proc/self/fd/{}", writer.as_raw_fd()), &link).unwrap();
+        let output = Output::prepare(Some(link.clone())).unwrap();
+        drop(writer);
+        output.write("report").unwrap();
+        drop(output);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "report");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_link_to_a_descriptor_of_a_file_leads_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        let file = File::create(&target).unwrap();
+        symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
+        Output::prepare(Some(link.clone()))
+            .unwrap()
+            .write("report")
+            .unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "report");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
     fn a_device_stays_a_device_and_a_full_disk_is_named() {
         let output = Output::prepare(Some("/dev/full".into())).unwrap();
-        assert!(matches!(output, Output::Special(_)));
+        assert!(matches!(output, Output::Special(..)));
         assert_eq!(output.write("x").unwrap_err().code(), "disk-full");
     }
 

@@ -57,8 +57,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Takes over the signals that end a process: from here on they end the recording.
+    /// One that is ignored, as under nohup, stays so.
     pub(crate) fn begin() -> Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(|error| {
+        let ending = [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|&signal| !is_ignored(signal));
+        let mut signals = Signals::new(ending.chain([SIGCHLD])).map_err(|error| {
             Error::new("signals", "signals could not be caught").because_of(&error)
         })?;
         let (sender, events) = mpsc::channel();
@@ -155,6 +159,15 @@ impl Session {
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             .ok()
     }
+}
+
+/// Whether whoever started this process had it ignore a signal.
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: sigaction is plain data, for which zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action, only the current one is written to the pointer.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Whether Ctrl-C on a terminal reaches this process's whole group.

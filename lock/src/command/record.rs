@@ -6,7 +6,7 @@ use crate::{
     cli::{self, Format},
     error::{Error, Result},
     output::Output,
-    probe::{load, object, requirements},
+    probe::{attach::Attached, load, object, requirements},
     profile::{
         aggregate::aggregate,
         ranking::{Ranking, rank},
@@ -80,18 +80,20 @@ pub(crate) fn run(arguments: cli::Record) -> Result<ExitCode> {
         .map(|(program, arguments)| Running::start(program, arguments))
         .transpose()?;
     let end = session.wait(request.duration, command.as_mut());
-    let detached = attached.detach()?;
+    let reported = conclude(attached, request);
+    // Whatever became of the report, the command is not left behind.
+    let code = finish(&session, command, end);
+    reported.map(|()| code)
+}
 
+/// Stops recording, then reports.
+fn conclude(attached: Attached, request: Request) -> Result<()> {
+    let detached = attached.detach()?;
     let snapshot = live::read(&detached, request.scope)?;
     drop(detached);
     let ranking = rank(aggregate(&snapshot));
-    request.output.write(&report(
-        &snapshot,
-        &ranking,
-        request.format,
-        &request.output,
-    )?)?;
-    finish(&session, command, end)
+    let text = report(&snapshot, &ranking, request.format, &request.output)?;
+    request.output.write(&text)
 }
 
 fn report(
@@ -107,12 +109,12 @@ fn report(
 }
 
 /// Ends the command, if there is one, and tells how it ended.
-fn finish(session: &Session, command: Option<Running>, end: End) -> Result<ExitCode> {
+fn finish(session: &Session, command: Option<Running>, end: End) -> ExitCode {
     if let End::Command(status) = end {
         if !status.success() {
             Error::new("command-failed", format!("the command ended with {status}")).tell();
         }
-        return Ok(session::exit_code(status).into());
+        return session::exit_code(status).into();
     }
     if let Some(mut command) = command
         && !session.end_command(&mut command, end)
@@ -126,5 +128,5 @@ fn finish(session: &Session, command: Option<Running>, end: End) -> Result<ExitC
         .fix(format!("kill -KILL {pid}"))
         .tell();
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }

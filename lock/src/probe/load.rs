@@ -42,6 +42,11 @@ const FOLLOW: [&str; 2] = ["sched_process_free", "sched_process_fork"];
 /// could begin seen and end unseen.
 const RECORD: [&str; 2] = ["contention_end", "contention_begin"];
 
+/// The process to leave out where there is none: within a pid namespace, lock's own number
+/// is that of some other process in the kernel. Above the largest there is (PID_MAX_LIMIT,
+/// 2^22).
+const NOBODY: u32 = u32::MAX;
+
 /// Programs that are in the kernel, verified, and not attached.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -52,7 +57,11 @@ pub(crate) struct Loaded {
 
 /// Loads the programs that a scope needs, set up to record just that.
 pub(crate) fn load(object: &[u8], types: &KernelTypes, scope: &Scope) -> Result<Loaded> {
-    let own = std::process::id();
+    let own = if requirements::in_initial_pid_namespace() {
+        std::process::id()
+    } else {
+        NOBODY
+    };
     let filtered = u32::from(*scope != Scope::System);
     let pid_offset = field_offset(types, "pid")?;
     let tgid_offset = field_offset(types, "tgid")?;

@@ -40,18 +40,27 @@ pub(crate) fn kernel_release() -> String {
         .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
-/// Checks that process numbers here are those of the kernel: programs see the initial
-/// pid namespace only.
+/// Whether process numbers here are those of the kernel: programs see the initial pid
+/// namespace only. Taken for granted without /proc.
+pub(crate) fn in_initial_pid_namespace() -> bool {
+    fs::read_link("/proc/self/ns/pid").map_or(true, |namespace| {
+        namespace == Path::new(INITIAL_PID_NAMESPACE)
+    })
+}
+
+/// Checks that process numbers here are those of the kernel.
 pub(crate) fn check_pid_namespace() -> Result<()> {
-    match fs::read_link("/proc/self/ns/pid") {
-        Ok(namespace) if namespace != Path::new(INITIAL_PID_NAMESPACE) => Err(Error::new(
-            "pid-namespace",
-            "lock cannot tell processes apart from within a pid namespace",
-        )
-        .because("a container has process numbers of its own, and the kernel's programs see the host's")
-        .fix("run lock on the host, or the container with the host's processes (docker run --pid=host)")),
-        _ => Ok(()),
+    if in_initial_pid_namespace() {
+        return Ok(());
     }
+    Err(Error::new(
+        "pid-namespace",
+        "lock cannot tell processes apart from within a pid namespace",
+    )
+    .because("a container has process numbers of its own, and the kernel's programs see the host's")
+    .fix(
+        "run lock on the host, or the container with the host's processes (docker run --pid=host)",
+    ))
 }
 
 /// Checks that a process exists.

@@ -213,6 +213,7 @@ pub(crate) mod tests {
             scope: Scope::Command {
                 command: vec!["./server".to_owned(), "--fast".to_owned()],
             },
+            own_included: false,
             duration_ns: 2_000_000_000,
             hooks: vec![
                 Hook {

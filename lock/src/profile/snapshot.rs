@@ -13,6 +13,8 @@ pub(crate) struct Snapshot {
     pub(crate) kernel: String,
     /// Whose waits were recorded.
     pub(crate) scope: Scope,
+    /// Whether `lock`'s own waits are among them.
+    pub(crate) own_included: bool,
     /// How long, in nanoseconds.
     pub(crate) duration_ns: u64,
     /// The tracepoints used.
@@ -35,7 +37,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Scope {
-    /// Everybody's, except those of `lock` itself.
+    /// Everybody's, except those of `lock` itself where it can tell them.
     System,
     /// Those of a process and its new children.
     Process {
@@ -113,7 +115,7 @@ impl Lost {
         } = *self;
         [
             ("too many threads waiting at once", map_full),
-            ("no memory at that moment", map_busy),
+            ("its bucket was busy", map_busy),
             ("nested too deep", nested),
             ("end not seen", end_not_seen),
         ]

@@ -13,7 +13,7 @@ use crate::{
     probe::{
         attach::Detached,
         load::{Shared, map, strange_object},
-        requirements::kernel_release,
+        requirements::{in_initial_pid_namespace, kernel_release},
     },
     profile::{
         lock_type::LockType,
@@ -44,6 +44,7 @@ pub(crate) fn read(detached: &Detached, scope: Scope) -> Result<Snapshot> {
     let Functions { names, nameless } = kernel::functions(&addresses);
     Ok(Snapshot {
         kernel: kernel_release(),
+        own_included: scope == Scope::System && !in_initial_pid_namespace(),
         scope,
         duration_ns: *duration_ns,
         hooks: hooks.clone(),

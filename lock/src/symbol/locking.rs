@@ -6,10 +6,9 @@
 enum Name {
     Is(&'static str),
     Starts(&'static str),
-    Ends(&'static str),
 }
 
-use Name::{Ends, Is, Starts};
+use Name::{Is, Starts};
 
 /// What runs our program: from the tracepoint in the lock's slow path to the program.
 const TRACING: &[Name] = &[
@@ -27,9 +26,9 @@ const TRACING: &[Name] = &[
 
 /// The lock's own functions.
 const LOCKING: &[Name] = &[
-    Ends("_slowpath"),
     // Spinlocks and rwlocks.
     Starts("_raw_spin_"),
+    Starts("raw_spin_rq_"),
     Starts("_raw_read_"),
     Starts("_raw_write_"),
     Starts("_raw_res_spin_"),
@@ -64,6 +63,7 @@ const LOCKING: &[Name] = &[
     Is("down_interruptible"),
     Is("down_killable"),
     Is("down_timeout"),
+    Is("down_trylock"),
     Starts("__down"),
     Starts("___down"),
     Starts("down_read"),
@@ -99,7 +99,6 @@ impl Name {
         match self {
             Is(whole) => name == whole,
             Starts(start) => name.starts_with(start),
-            Ends(end) => name.ends_with(end),
         }
     }
 }
@@ -150,6 +149,7 @@ mod tests {
             "queued_write_lock_slowpath",
             "resilient_queued_spin_lock_slowpath",
             "_raw_spin_lock",
+            "raw_spin_rq_lock_nested",
             "_raw_spin_lock_irqsave",
             "_raw_spin_lock_bh",
             "_raw_read_lock",
@@ -171,6 +171,7 @@ mod tests {
             "down",
             "down.isra.0",
             "down_interruptible",
+            "down_trylock",
             "__down_common",
             "___down_common",
             "down_read",
@@ -204,6 +205,9 @@ mod tests {
             "downgrade_write",
             "update_load_avg",
             "__up_console_sem",
+            "__alloc_pages_slowpath.constprop.0",
+            "mem_cgroup_track_foreign_dirty_slowpath",
+            "rcuref_get_slowpath",
         ] {
             assert!(!any(LOCKING, name), "{name} is a caller");
             assert!(!any(TRACING, name), "{name} is a caller");

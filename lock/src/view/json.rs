@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Counts up when a field changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -22,6 +22,7 @@ struct Report<'a> {
     lock: &'static str,
     kernel: &'a str,
     scope: &'a Scope,
+    own_included: bool,
     duration_ns: u64,
     sites: Vec<Site>,
     still_waiting: Vec<StillWaiting>,
@@ -54,12 +55,13 @@ struct StillWaiting {
     longest_ns: u64,
 }
 
-/// `caller` is a function's name or null; then `address` may be known.
+/// `caller` is a function's name or null; then `address` may be known, as "0xffff...":
+/// many readers of JSON round numbers above 2^53.
 #[derive(Serialize)]
 struct SiteCaller {
     caller: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<u64>,
+    address: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stack_lost: bool,
 }
@@ -73,7 +75,7 @@ impl From<&Caller> for SiteCaller {
         };
         match caller {
             Caller::Function(name) => this.caller = Some(name.clone()),
-            Caller::Address(address) => this.address = Some(*address),
+            Caller::Address(address) => this.address = Some(format!("{address:#x}")),
             Caller::StackLost => this.stack_lost = true,
             Caller::Unknown => {}
         }
@@ -125,6 +127,7 @@ pub(crate) fn report(snapshot: &Snapshot, ranking: &Ranking) -> Result<String> {
         lock: env!("CARGO_PKG_VERSION"),
         kernel: &snapshot.kernel,
         scope: &snapshot.scope,
+        own_included: snapshot.own_included,
         duration_ns: snapshot.duration_ns,
         sites: sites(ranking),
         still_waiting: ranking
@@ -232,9 +235,9 @@ fn events(ranking: &Ranking) -> Events {
 
 #[cfg(test)]
 mod tests {
-    use super::report;
+    use super::{SiteCaller, report};
     use crate::profile::{
-        aggregate::{aggregate, tests::snapshot},
+        aggregate::{Caller, aggregate, tests::snapshot},
         ranking::rank,
     };
 
@@ -244,6 +247,15 @@ mod tests {
         let text = report(&snapshot, &rank(aggregate(&snapshot))).expect("plain data");
         // The version changes with every release, the schema does not.
         insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    }
+
+    #[test]
+    fn an_address_is_whole() {
+        let caller = Caller::Address(0xffff_ffff_8123_4567);
+        assert_eq!(
+            SiteCaller::from(&caller).address.as_deref(),
+            Some("0xffffffff81234567")
+        );
     }
 
     #[test]

@@ -47,6 +47,12 @@ fn write_report(
     write_not_acquired(text, ranking)?;
     write_still_waiting(text, ranking)?;
     write_losses(text, snapshot, ranking)?;
+    if snapshot.own_included {
+        writeln!(
+            text,
+            "lock's own waits are included: in a pid namespace it cannot tell them from others."
+        )?;
+    }
     write_hooks(text, snapshot)?;
     if let Some(nameless) = &snapshot.nameless {
         writeln!(text, "Callers are addresses: {nameless}.")?;
@@ -99,46 +105,42 @@ fn write_not_acquired(text: &mut String, ranking: &Ranking) -> fmt::Result {
     if ranking.not_acquired.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = ranking
-        .not_acquired
-        .iter()
-        .take(SHOWN)
-        .map(|(site, waits)| {
-            format!(
-                "{} {} in {} ({})",
-                waits.not_acquired,
-                site.lock_type,
-                site.caller,
-                time(waits.not_acquired_ns)
-            )
-        })
-        .collect();
-    writeln!(
-        text,
-        "Not acquired, and not in the table: {}.",
-        list.join(", ")
-    )
+    let list = shown(&ranking.not_acquired, |(site, waits)| {
+        format!(
+            "{} {} in {} ({})",
+            waits.not_acquired,
+            site.lock_type,
+            site.caller,
+            time(waits.not_acquired_ns)
+        )
+    });
+    writeln!(text, "Not acquired, and not in the table: {list}.")
 }
 
 fn write_still_waiting(text: &mut String, ranking: &Ranking) -> fmt::Result {
     if ranking.still_waiting.is_empty() {
         return writeln!(text, "Still waiting at the end: none.");
     }
-    let list: Vec<String> = ranking
-        .still_waiting
-        .iter()
-        .take(SHOWN)
-        .map(|(site, waiting)| {
-            format!(
-                "{} {} in {} (longest {})",
-                waiting.count,
-                site.lock_type,
-                site.caller,
-                time(waiting.longest_ns)
-            )
-        })
-        .collect();
-    writeln!(text, "Still waiting at the end: {}.", list.join(", "))
+    let list = shown(&ranking.still_waiting, |(site, waiting)| {
+        format!(
+            "{} {} in {} (longest {})",
+            waiting.count,
+            site.lock_type,
+            site.caller,
+            time(waiting.longest_ns)
+        )
+    });
+    writeln!(text, "Still waiting at the end: {list}.")
+}
+
+/// The first sites, and how many more there are.
+fn shown<T>(sites: &[T], one: impl Fn(&T) -> String) -> String {
+    let mut list: Vec<String> = sites.iter().take(SHOWN).map(one).collect();
+    let more = sites.len().saturating_sub(SHOWN);
+    if more > 0 {
+        list.push(format!("and {more} more"));
+    }
+    list.join(", ")
 }
 
 fn write_losses(text: &mut String, snapshot: &Snapshot, ranking: &Ranking) -> fmt::Result {
@@ -153,11 +155,10 @@ fn write_losses(text: &mut String, snapshot: &Snapshot, ranking: &Ranking) -> fm
             ));
         }
     }
-    if counts.children_not_followed > 0 {
-        lost.push(plural(
-            counts.children_not_followed,
-            "child process, not followed",
-        ));
+    match counts.children_not_followed {
+        0 => {}
+        1 => lost.push("1 child process not followed".to_owned()),
+        count => lost.push(format!("{count} child processes not followed")),
     }
     match lost.as_slice() {
         [] => writeln!(text, "Events lost: none of {}.", counts.begins)?,
@@ -227,7 +228,7 @@ fn write_hooks(text: &mut String, snapshot: &Snapshot) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::report;
+    use super::{SHOWN, report, shown as listed};
     use crate::profile::{
         aggregate::{aggregate, tests::snapshot},
         ranking::rank,
@@ -277,6 +278,34 @@ mod tests {
         for line in table {
             assert!(line.chars().count() <= 48, "{line:?} in\n{shown}");
         }
+    }
+
+    #[test]
+    fn what_is_beyond_the_listed_sites_is_counted() {
+        let list = |count| listed(&vec![(); count], |()| "x".to_owned());
+        assert!(list(SHOWN).ends_with("x, x"), "{}", list(SHOWN));
+        assert!(list(SHOWN + 2).ends_with("x, and 2 more"));
+    }
+
+    #[test]
+    fn children_not_followed_are_told() {
+        for (count, words) in [
+            (1, "1 child process not followed."),
+            (2, "2 child processes not followed."),
+        ] {
+            let mut snapshot = snapshot();
+            snapshot.counts.children_not_followed = count;
+            let shown = shown(&snapshot, None);
+            assert!(shown.contains(words), "{shown}");
+        }
+    }
+
+    #[test]
+    fn own_waits_are_told_where_they_are_included() {
+        let mut snapshot = snapshot();
+        assert!(!shown(&snapshot, None).contains("lock's own"));
+        snapshot.own_included = true;
+        assert!(shown(&snapshot, None).contains("lock's own waits are included"));
     }
 
     #[test]

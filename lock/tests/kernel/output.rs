@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use libtest_mimic::{Completion, Failed};
@@ -19,6 +20,10 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
     (
         "the_output_file_is_whole_or_untouched",
         the_output_file_is_whole_or_untouched,
+    ),
+    (
+        "a_report_without_a_place_leaves_no_command",
+        a_report_without_a_place_leaves_no_command,
     ),
     ("a_closed_pipe_is_no_error", a_closed_pipe_is_no_error),
 ];
@@ -61,6 +66,21 @@ fn on_a_full_disk(folder: &Path) -> Result<(), Failed> {
     })?;
     let entries = fs::read_dir(folder)?.count();
     expect(entries == 1, || format!("{entries} files are left"))
+}
+
+fn a_report_without_a_place_leaves_no_command() -> Result<Completion, Failed> {
+    // The command holds stdout open for as long as it runs, so that the end of the pipe is
+    // the end of the command.
+    let began = Instant::now();
+    let output = lock(&["record", "--duration", "0.1", "--output", "/dev/full", "--"])
+        .args(["sleep", "33"])
+        .output()?;
+    expect_code(&output, 1)?;
+    expect_stderr(&output, "error[disk-full]: could not write /dev/full")?;
+    expect(began.elapsed() < Duration::from_secs(30), || {
+        format!("the command went on: {:?}", began.elapsed())
+    })?;
+    Ok(Completion::Completed)
 }
 
 fn a_closed_pipe_is_no_error() -> Result<Completion, Failed> {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Read as _,
+    os::unix::process::CommandExt as _,
     process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -17,7 +18,22 @@ pub(crate) const LOCK: &str = env!("CARGO_BIN_EXE_lock");
 pub(crate) fn lock(arguments: &[&str]) -> Command {
     let mut command = Command::new(LOCK);
     command.args(arguments).stdin(Stdio::null());
+    // Tests may be run with some ignored, as in the background of a shell.
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        set_action(&mut command, signal, libc::SIG_DFL);
+    }
     command
+}
+
+/// Starts a command with a signal ignored or not.
+pub(crate) fn set_action(command: &mut Command, signal: i32, action: libc::sighandler_t) {
+    // SAFETY: `signal` is safe to call between fork and exec, and takes integers.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(signal, action);
+            Ok(())
+        });
+    }
 }
 
 /// Programs of a recording of the whole system, and of one with a filter.
