@@ -168,9 +168,16 @@ fn run(command: &mut Command, log: &Path, progress: &dyn Progress) -> Result<()>
 }
 
 /// What cargo's words mean, the most telling first: words, code, cause, fix.
-const MEANINGS: [(&str, &str, &str, &str); 6] = [
+const MEANINGS: [(&str, &str, &str, &str); 7] = [
     (
         "No space left on device",
+        "disk-full",
+        "the disk is full",
+        "free 500 MB on the disk of the cache folder, then run the same command again",
+    ),
+    (
+        // ld writes through a mapping of its result, where a full disk is a signal.
+        "ld terminated with signal 7",
         "disk-full",
         "the disk is full",
         "free 500 MB on the disk of the cache folder, then run the same command again",
