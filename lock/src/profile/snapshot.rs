@@ -115,7 +115,7 @@ impl Lost {
         } = *self;
         [
             ("too many threads waiting at once", map_full),
-            ("its bucket was busy", map_busy),
+            ("busy bucket of the map", map_busy),
             ("nested too deep", nested),
             ("end not seen", end_not_seen),
         ]
