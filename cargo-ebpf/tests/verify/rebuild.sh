@@ -12,6 +12,7 @@ sources=$(rustc --print sysroot)/lib/rustlib/src/rust
         --config "target.bpfel-unknown-none.rustflags = [
             '--remap-path-prefix=$PWD=programs',
             '--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo',
+            '--remap-path-prefix=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*)=crates-of-the-registry-by-source',
             '--remap-path-prefix=$sources=rust',
         ]"
 )
