@@ -274,7 +274,7 @@ impl Toolchain {
 
 /// Set by an outer cargo, rustup or clippy for their own build, or by a user for
 /// native code; in a build for BPF each would change or break it.
-pub const FOREIGN: [&str; 13] = [
+pub const FOREIGN: [&str; 14] = [
     "CARGO",
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTFLAGS",
@@ -282,6 +282,8 @@ pub const FOREIGN: [&str; 13] = [
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_TARGET_DIR",
+    // Cargo's word to build scripts; aya-ebpf's build anew whenever it comes or goes.
+    "HOST",
     // rustup's has another toolchain's libraries, where two nightlies' libLLVM have
     // one name.
     "LD_LIBRARY_PATH",
