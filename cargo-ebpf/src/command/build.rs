@@ -172,8 +172,8 @@ impl BuiltObject {
             "{}: {}, {}, {}, {} ({})",
             self.path.display(),
             HumanBytes(size),
-            human::counted(programs as u64, "program"),
-            human::counted(maps as u64, "map"),
+            human::counted(programs, "program"),
+            human::counted(maps, "map"),
             human::counted(instructions, "instruction"),
             if self.fresh { "unchanged" } else { "built" },
         )

@@ -67,8 +67,8 @@ impl Report for Examined {
         text + &format!(
             "{} fine, {}, {}: {verdict}",
             self.fine,
-            human::counted(self.warnings as u64, "warning"),
-            human::counted(self.errors as u64, "error"),
+            human::counted(self.warnings, "warning"),
+            human::counted(self.errors, "error"),
         )
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
         report::human::note(&format!(
             "Linux {} accepts {}",
             verification.kernel,
-            report::human::counted(verification.programs().count() as u64, "program")
+            report::human::counted(verification.programs().count(), "program")
         ));
     }
     let program = build_loader(&project, &loader, global)?;

@@ -72,6 +72,7 @@ pub(crate) fn note(line: &str) {
 }
 
 /// "1 map", "2 maps".
-pub(crate) fn counted(number: u64, what: &str) -> String {
+pub(crate) fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -9,7 +9,11 @@ use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::{Report, human, listing};
+use super::{
+    Report,
+    human::{self, counted},
+    listing,
+};
 use crate::object::{Map, Memory, Name, Object, Program, disassembly::Listing, lines::Frame};
 
 /// The result of `inspect`.
@@ -254,14 +258,6 @@ fn write_maps(out: &mut String, maps: &[Map]) -> std::fmt::Result {
         });
     }
     write_table(out, &table)
-}
-
-/// A number of things: `1 type`, `2 types`.
-pub(super) fn counted(count: impl TryInto<u64>, what: &str) -> String {
-    match count.try_into().unwrap_or(u64::MAX) {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {

@@ -10,7 +10,7 @@ use crate::{
         disassembly::{Line, Listing},
         lines::Frame,
     },
-    report::inspect::counted,
+    report::human::counted,
     untrusted,
 };
 
