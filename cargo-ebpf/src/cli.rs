@@ -83,6 +83,9 @@ pub(crate) enum Command {
     /// Remove what the pipeline made
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
+    /// Answer one request on stdin: how this program asks another kernel than its own
+    #[command(hide = true)]
+    Agent(Agent),
 }
 
 /// Arguments of `setup`.
@@ -139,6 +142,15 @@ pub(crate) struct Verify {
     /// Also have bpftool (libbpf) load each object
     #[arg(long)]
     pub(crate) bpftool: bool,
+    /// Kernels to verify with: host, versions such as 6.1, all, or a path to an image (default: host)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) kernel: Vec<String>,
+    /// How many seconds the verifier may take for one program
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(crate) deadline: u64,
+    /// Memory of each guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub(crate) memory: u32,
 }
 
 /// Arguments of `run`.
@@ -163,4 +175,12 @@ pub(crate) struct Clean {
     /// Also remove the linkers in the user's cache folder
     #[arg(long)]
     pub(crate) toolchain: bool,
+}
+
+/// Arguments of `agent`.
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    /// As the first process of a guest
+    #[arg(long)]
+    pub(crate) guest: bool,
 }

@@ -4,11 +4,14 @@
 //! The program is all there is to use; it is a library only so that the fuzz targets
 //! can reach its parsers.
 
+mod agent;
 mod cli;
 mod command;
 mod doctor;
+mod guest;
 mod host;
 mod interrupt;
+mod matrix;
 mod object;
 mod object_file;
 mod outcome;
@@ -70,5 +73,6 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Test(request) => command::test::run(request, global),
         Command::Env => command::env::run(global),
         Command::Clean(request) => command::clean::run(request, global),
+        Command::Agent(request) => command::agent::run(request),
     }
 }

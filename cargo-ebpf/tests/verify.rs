@@ -107,7 +107,7 @@ impl Folder {
         let document: Value = serde_json::from_slice(&output.stdout)?;
         ensure(document["schema"] == 1, "schema", &document)?;
         let code = output.status.code().ok_or("ended by a signal")?;
-        Ok((document["objects"][0].clone(), code))
+        Ok((document["kernels"][0]["objects"][0].clone(), code))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Box<dyn Error>> {
@@ -422,7 +422,7 @@ fn keeps_log_in_project(folder: &Folder) -> Result<(), Box<dyn Error>> {
             .arg(fixture("packet.o"))
             .output()?;
         let document: Value = serde_json::from_slice(&output.stdout)?;
-        (document["objects"][0].clone(), ())
+        (document["kernels"][0]["objects"][0].clone(), ())
     };
     let file = program(&object, "unchecked")?["why"]["log_file"]
         .as_str()
@@ -482,7 +482,7 @@ fn survives_damage(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )?;
     let document: Value = serde_json::from_slice(&output.stdout)?;
     ensure(
-        document["objects"].as_array().map(Vec::len) == Some(damaged.len()),
+        document["kernels"][0]["objects"].as_array().map(Vec::len) == Some(damaged.len()),
         "an answer each",
         &damaged.len(),
     )

@@ -194,7 +194,7 @@ fn accept(artifact: CargoArtifact, request: &Request, settings: &Settings) -> Re
     let content = fs::read(&path).map_err(|cause| Error::io("read", &path, &cause))?;
     let mut warnings = Vec::new();
     for mut finding in check(&content, request.target) {
-        let denied = |deny: &[String]| deny.iter().any(|code| code == finding.code);
+        let denied = |deny: &[String]| deny.iter().any(|code| *code == finding.code);
         if denied(&request.deny) || denied(&settings.deny) {
             finding.severity = Severity::Error;
         }

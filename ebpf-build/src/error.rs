@@ -61,8 +61,8 @@ impl Error {
     }
 
     /// The stable code of the finding.
-    pub fn code(&self) -> &'static str {
-        self.0.code
+    pub fn code(&self) -> &str {
+        &self.0.code
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a check found, as data: one shape for warnings, failures and errors, so
 //! that a terminal, JSON and CI annotations can all be written from it.
 
-use std::{fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much a [`Finding`] matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// As it should be; said so that the user sees what was looked at.
@@ -28,7 +28,7 @@ impl fmt::Display for Severity {
 }
 
 /// Where in a file something was found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
@@ -38,10 +38,11 @@ pub struct Place {
 }
 
 /// One thing that a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable, kebab-case name of this kind of finding. Never reused for another.
-    pub code: &'static str,
+    /// Owned where the finding was made by another process.
+    pub code: Cow<'static, str>,
     /// How much it matters.
     pub severity: Severity,
     /// The fact: one sentence that names the thing.
@@ -60,7 +61,7 @@ pub struct Finding {
 impl Finding {
     fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             severity,
             message: message.into(),
             cause: None,

@@ -1,5 +1,6 @@
 //! One file a command: glue between the request and the parts that do the work.
 
+pub(crate) mod agent;
 pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod doctor;

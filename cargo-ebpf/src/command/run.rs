@@ -47,23 +47,21 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
     for object in &built.objects {
         report::human::note(&object.line());
     }
-    let verification = verify::verify(&built.paths(), None, global);
+    let verification = verify::on_host(&built.paths(), global)?;
     if verification.lacks_rights() {
         report::human::note("not verified: that needs root, as the loader does");
     } else if verification.outcome() == Outcome::Found {
         report::write(&verification, global.format)?;
         return Ok(Outcome::Found);
     } else {
-        let findings = verification
-            .objects
-            .iter()
-            .flat_map(|object| &object.findings);
-        findings.for_each(report::human::tell);
-        report::human::note(&format!(
-            "Linux {} accepts {}",
-            verification.kernel,
-            report::human::counted(verification.programs().count(), "program")
-        ));
+        verification.findings().for_each(report::human::tell);
+        for kernel in &verification.kernels {
+            report::human::note(&format!(
+                "{} accepts {}",
+                kernel.name(),
+                report::human::counted(verification.programs().count(), "program")
+            ));
+        }
     }
     let program = build_loader(&project, &loader, global)?;
     let arguments = arguments(request, &loader, &program);

@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    fn failing(facts: &Facts) -> Vec<&'static str> {
+    fn failing(facts: &Facts) -> Vec<String> {
         let findings = judge(facts);
         for finding in &findings {
             let fails = finding.severity != Severity::Fine;
@@ -260,9 +260,9 @@ mod tests {
             );
         }
         let failing = findings
-            .iter()
+            .into_iter()
             .filter(|finding| finding.severity != Severity::Fine);
-        failing.map(|finding| finding.code).collect()
+        failing.map(|finding| finding.code.into_owned()).collect()
     }
 
     #[test]

@@ -4,10 +4,14 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io::{self, BufRead as _, BufReader, Write as _},
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _},
+    os::{
+        fd::AsFd as _,
+        unix::process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
@@ -173,6 +177,35 @@ impl Process {
         read.map(|()| status)
     }
 
+    /// Starts it for somebody who reads what it prints while it runs. What it says on
+    /// stderr is kept.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn converse(mut self) -> Result<Conversation> {
+        let said = tempfile::tempfile().map_err(|cause| self.lost(&cause))?;
+        let stderr = said.try_clone().map_err(|cause| self.lost(&cause))?;
+        self.command.stdout(Stdio::piped()).stderr(stderr);
+        end_with_us(&mut self.command);
+        let child = self.spawn()?;
+        Ok(Conversation { child, said })
+    }
+
+    /// As [`Self::converse`], with `input` for its stdin.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn converse_about(mut self, input: Vec<u8>) -> Result<Conversation> {
+        self.command.stdin(Stdio::piped());
+        let mut conversation = self.converse()?;
+        if let Some(mut stdin) = conversation.child.stdin.take() {
+            // It may want to speak before it has heard all. One that ends early is seen
+            // by its answer.
+            thread::spawn(move || stdin.write_all(&input));
+        }
+        Ok(conversation)
+    }
+
     /// The command line as one would type it.
     pub(crate) fn line(&self) -> String {
         command_line(std::iter::once(self.command.get_program()).chain(self.command.get_args()))
@@ -237,6 +270,56 @@ impl Process {
         )
         .because(cause.to_string())
     }
+}
+
+/// A program that runs while its output is read. It is ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    child: Child,
+    said: File,
+}
+
+impl Conversation {
+    /// What it prints; nothing the second time.
+    pub(crate) fn output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Ends it, and gives how it ended and what it said on stderr.
+    pub(crate) fn end(mut self) -> (Option<ExitStatus>, String) {
+        // One that is about to end by itself says more than one that is killed.
+        const GRACE: Duration = Duration::from_millis(300);
+        let since = Instant::now();
+        let mut status = None;
+        while status.is_none() && since.elapsed() < GRACE {
+            status = self.child.try_wait().ok().flatten();
+            thread::sleep(Duration::from_millis(5));
+        }
+        let mut said = Vec::new();
+        let _ = self.said.rewind();
+        let _ = self.said.read_to_end(&mut said);
+        (status, String::from_utf8_lossy(&said).trim().to_owned())
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Has the kernel end the program when the thread that starts it ends, also where we are
+/// killed.
+fn end_with_us(command: &mut Command) {
+    // SAFETY: prctl with this option takes a number, touches no memory, and may be called
+    // between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        })
+    };
 }
 
 /// Where a program's stdout goes.

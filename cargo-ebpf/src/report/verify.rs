@@ -1,11 +1,14 @@
 //! What `verify` found, as a table, and each refusal in the look of rustc's errors.
 
+mod matrix;
+
 use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
 use serde::Serialize;
 
 use super::{Report, human};
 use crate::{
+    guest::Accelerator,
     outcome::Outcome,
     verifier::{
         bpftool,
@@ -16,27 +19,55 @@ use crate::{
 /// The result of `verify`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Verification {
-    /// The kernel's release.
+    /// What each kernel said, in the order in which they were named.
+    pub kernels: Vec<OnKernel>,
+}
+
+/// What one kernel said of all objects.
+#[derive(Debug, Serialize)]
+pub(crate) struct OnKernel {
+    /// The kernel as the user named it: `host`, `6.1`.
     pub kernel: String,
+    /// Its release; none if it did not come up.
+    pub release: Option<String>,
+    /// What ran it; none for the machine's own kernel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Accelerator>,
+    /// How long it took to be asked.
+    pub seconds: f64,
     /// The objects, in the order in which they were named.
     pub objects: Vec<Object>,
+    /// What went wrong with the kernel itself.
+    pub findings: Vec<Finding>,
+}
+
+impl OnKernel {
+    /// For sentences.
+    pub(crate) fn name(&self) -> String {
+        match &self.release {
+            Some(release) => format!("Linux {release}"),
+            None => format!("the kernel {}", self.kernel),
+        }
+    }
+
+    fn is_fine(&self) -> bool {
+        self.findings.is_empty() && self.objects.iter().all(Object::is_fine)
+    }
 }
 
 impl Report for Verification {
     fn human(&self) -> String {
-        let objects: Vec<_> = self
-            .objects
-            .iter()
-            .map(|object| self.object(object))
-            .collect();
-        objects.join("\n\n")
+        match self.kernels.as_slice() {
+            [kernel] => kernel.human(),
+            kernels => matrix::human(kernels),
+        }
     }
 }
 
 impl Verification {
-    /// Fine only if this kernel would run every program of every object.
+    /// Fine only if every kernel would run every program of every object.
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.objects.iter().all(Object::is_fine) {
+        if self.kernels.iter().all(OnKernel::is_fine) {
             Outcome::Fine
         } else {
             Outcome::Found
@@ -47,14 +78,34 @@ impl Verification {
     pub(crate) fn lacks_rights(&self) -> bool {
         let refused = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
         // An object without programs is one that could not be read.
-        self.objects
-            .iter()
+        self.objects()
             .all(|object| !object.programs.is_empty() && object.programs.iter().all(refused))
+    }
+
+    fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.kernels.iter().flat_map(|kernel| &kernel.objects)
     }
 
     /// The programs of all objects.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.objects.iter().flat_map(|object| &object.programs)
+        self.objects().flat_map(|object| &object.programs)
+    }
+
+    /// What concerns objects as a whole.
+    pub(crate) fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.objects().flat_map(|object| &object.findings)
+    }
+}
+
+impl OnKernel {
+    fn human(&self) -> String {
+        let objects = self.objects.iter().map(|object| self.object(object));
+        let kernel = self.findings.iter().map(human::finding);
+        objects
+            .chain(kernel)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n")
     }
 
     fn object(&self, object: &Object) -> String {
@@ -66,20 +117,14 @@ impl Verification {
                 .filter(|program| matches!(program.verdict, Verdict::Accepted))
                 .count();
             parts.push(format!(
-                "{}: Linux {} accepts {accepted} of {} programs\n{}",
+                "{}: {} accepts {accepted} of {} programs\n{}",
                 object.object,
-                self.kernel,
+                self.name(),
                 object.programs.len(),
                 table(&object.programs)
             ));
         }
-        let whole = object.findings.iter().cloned().map(|mut finding| {
-            if !finding.message.contains(&object.object) {
-                finding.message = format!("{}: {}", object.object, finding.message);
-            }
-            human::finding(&finding)
-        });
-        parts.extend(whole);
+        parts.extend(object.findings.iter().map(|finding| about(object, finding)));
         parts.extend(refusals(&object.programs));
         parts.extend(
             object
@@ -89,6 +134,15 @@ impl Verification {
         );
         parts.join("\n\n")
     }
+}
+
+/// A finding about a whole object, which it names.
+fn about(object: &Object, finding: &Finding) -> String {
+    let mut finding = finding.clone();
+    if !finding.message.contains(&object.object) {
+        finding.message = format!("{}: {}", object.object, finding.message);
+    }
+    human::finding(&finding)
 }
 
 /// The columns from here on hold figures.
@@ -167,7 +221,8 @@ fn refusals(programs: &[Program]) -> Vec<String> {
             Verdict::Refused(rejection) => texts.push(refusal(rejection)),
             Verdict::Unsupported(finding)
             | Verdict::NotTried(finding)
-            | Verdict::NoRights(finding) => {
+            | Verdict::NoRights(finding)
+            | Verdict::Broke(finding) => {
                 let name = format!("`{}`", program.name);
                 match shared.iter_mut().find(|(other, _)| *other == finding) {
                     Some((_, names)) => names.push(name),
@@ -250,6 +305,17 @@ mod tests {
         }
     }
 
+    fn kernel(object: Object) -> OnKernel {
+        OnKernel {
+            kernel: "host".to_owned(),
+            release: Some("6.18".to_owned()),
+            guest: None,
+            seconds: 0.1,
+            objects: vec![object],
+            findings: Vec::new(),
+        }
+    }
+
     #[test]
     fn an_object_that_cannot_be_read_is_not_one_without_rights() {
         let unreadable = Object {
@@ -259,8 +325,7 @@ mod tests {
             bpftool: None,
         };
         let verification = Verification {
-            kernel: "6.18".to_owned(),
-            objects: vec![unreadable],
+            kernels: vec![kernel(unreadable)],
         };
         assert!(!verification.lacks_rights());
         assert_eq!(verification.outcome(), Outcome::Found);
@@ -293,8 +358,7 @@ mod tests {
     fn json_names_the_verdict_and_why() -> serde_json::Result<()> {
         let finding = Finding::error("kernel-unsupported", "no");
         let report = Verification {
-            kernel: "6.1".to_owned(),
-            objects: vec![verdict::Object {
+            kernels: vec![kernel(verdict::Object {
                 object: "o".to_owned(),
                 programs: vec![
                     program("a", Verdict::Accepted),
@@ -302,9 +366,10 @@ mod tests {
                 ],
                 findings: Vec::new(),
                 bpftool: None,
-            }],
+            })],
         };
-        let json = serde_json::to_value(&report)?;
+        let json = &serde_json::to_value(&report)?["kernels"][0];
+        assert_eq!(json["kernel"], "host");
         assert_eq!(json["objects"][0]["programs"][0]["verdict"], "accepted");
         assert_eq!(json["objects"][0]["programs"][1]["verdict"], "unsupported");
         assert_eq!(

@@ -13,15 +13,16 @@ use ebpf_build::{Error, Finding};
 use super::{
     attach_target::AttachTarget,
     elf::{self, Image},
-    features, judge,
+    features,
     log::Statistics,
     maps::Maps,
+    observation::{self, Event, Outcome, Refusal, Subject},
     program::{self, Answer},
+    reason,
     relocate::{self, Linked, Program},
     shield,
     syscall::{self, ProgramLoad, ProgramTypes},
     type_id,
-    verdict::{self, Verdict},
 };
 use crate::{
     host::kernel::{self, Kernel},
@@ -29,29 +30,28 @@ use crate::{
     untrusted,
 };
 
-/// Has the running kernel verify every program of the object in `data`. `name` is
-/// what the object is called in the result. Whatever is in `data`, the answer is a
-/// verdict: nothing here fails.
-pub(crate) fn verify(name: &str, data: &[u8], kernel: &Kernel) -> verdict::Object {
-    let verified = shield::run(|| Session::new(kernel).verify(data))
-        .map_err(|panic| unreadable(&panic))
-        .and_then(|verified| verified)
-        .unwrap_or_else(|error| Verified {
-            findings: vec![error.finding().clone()],
-            ..Verified::default()
-        });
-    verdict::Object {
-        object: untrusted::name(name),
-        programs: verified.programs,
-        findings: verified.findings,
-        bpftool: None,
+/// Has the running kernel verify every program of the object in `data`, but those that
+/// `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
+/// fails: what is wrong with it is told.
+pub(crate) fn observe(
+    data: &[u8],
+    kernel: &Kernel,
+    skipped: &[String],
+    tell: &mut (dyn FnMut(Event) + Send),
+) {
+    let observed = shield::run(|| {
+        Session::new(kernel, skipped)
+            .observe(data, tell)
+            .err()
+            .map(|error| error.finding().clone())
+    });
+    let failed = match observed {
+        Ok(finding) => finding,
+        Err(panic) => Some(unreadable(&panic).finding().clone()),
+    };
+    if let Some(finding) = failed {
+        tell(Event::Found(finding));
     }
-}
-
-#[derive(Default)]
-struct Verified {
-    programs: Vec<verdict::Program>,
-    findings: Vec<Finding>,
 }
 
 fn unreadable(cause: &str) -> Error {
@@ -63,15 +63,10 @@ fn unreadable(cause: &str) -> Error {
 /// One object and the kernel it is given to.
 struct Session<'kernel> {
     kernel: &'kernel Kernel,
+    skipped: &'kernel [String],
     memlock: io::Result<()>,
     /// Some MiB: read when the first program asks for it.
     kernel_btf: OnceCell<Option<Vec<u8>>>,
-}
-
-/// The object's types, as the kernel took them.
-struct Types {
-    bytes: Vec<u8>,
-    descriptor: OwnedFd,
 }
 
 /// What is asked of the kernel for one program.
@@ -83,9 +78,10 @@ struct Request<'hook> {
 }
 
 impl<'kernel> Session<'kernel> {
-    fn new(kernel: &'kernel Kernel) -> Self {
+    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String]) -> Self {
         Self {
             kernel,
+            skipped,
             memlock: kernel::lift_memlock(kernel.version),
             kernel_btf: OnceCell::new(),
         }
@@ -97,7 +93,7 @@ impl<'kernel> Session<'kernel> {
             .as_deref()
     }
 
-    fn verify(&self, data: &[u8]) -> ebpf_build::Result<Verified> {
+    fn observe(&self, data: &[u8], tell: &mut dyn FnMut(Event)) -> ebpf_build::Result<()> {
         let image = elf::image(data)?;
         let mut object = shield::step(|| Object::parse(&image.bytes))
             .and_then(|parsed| parsed.map_err(|error| relocate::chain(&error)))
@@ -107,40 +103,30 @@ impl<'kernel> Session<'kernel> {
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
-        let mut findings = Vec::new();
-        let types = match self.load_types(&mut object) {
-            Ok(types) => types,
-            Err(warning) => {
-                findings.push(warning.finding().clone());
-                None
-            }
-        };
+        let types = self.load_types(&mut object).unwrap_or_else(|warning| {
+            tell(Event::Found(warning.finding().clone()));
+            None
+        });
         self.relocate_types(&mut object)?;
         let maps = Maps::create(
             std::mem::take(&mut object.maps),
-            types.as_ref().map(|types| types.descriptor.as_fd()),
+            types.as_ref().map(|types| types.as_fd()),
         );
         let code = features::code(self.kernel.version);
-        let programs: Vec<_> = relocate::programs(&mut object, &maps, &code)
-            .into_iter()
-            .map(|(program, linked)| self.program(&image, &maps, types.as_ref(), &program, linked))
-            .collect();
-
-        // Without rights nothing else is worth saying.
-        if !programs
-            .iter()
-            .any(|program| matches!(program.verdict, Verdict::NoRights(_)))
-        {
-            findings.extend(maps.findings().cloned());
-        } else {
-            findings.clear();
+        for (program, linked) in relocate::programs(&mut object, &maps, &code) {
+            if !self.skipped.contains(&program.name) {
+                self.program(&image, &maps, types.as_ref(), &program, linked, tell);
+            }
         }
-        Ok(Verified { programs, findings })
+        for finding in maps.findings() {
+            tell(Event::Found(finding.clone()));
+        }
+        Ok(())
     }
 
     /// Hands the object's BTF to the kernel, without what this kernel does not know.
     /// What it refuses is a warning: most programs load without.
-    fn load_types(&self, object: &mut Object) -> ebpf_build::Result<Option<Types>> {
+    fn load_types(&self, object: &mut Object) -> ebpf_build::Result<Option<OwnedFd>> {
         let refused = |cause: &str| -> Error {
             Finding::warning(
                 "btf-refused",
@@ -162,7 +148,7 @@ impl<'kernel> Session<'kernel> {
             return Ok(None);
         };
         let error = match syscall::btf_load(&bytes, None) {
-            Ok(descriptor) => return Ok(Some(Types { bytes, descriptor })),
+            Ok(descriptor) => return Ok(Some(descriptor)),
             Err(error) => error,
         };
         let mut log = vec![0; BTF_LOG];
@@ -214,33 +200,37 @@ impl<'kernel> Session<'kernel> {
         &self,
         image: &Image<'_>,
         maps: &Maps,
-        types: Option<&Types>,
+        types: Option<&OwnedFd>,
         program: &Program,
         linked: Linked,
-    ) -> verdict::Program {
+        tell: &mut dyn FnMut(Event),
+    ) {
         let section = image
             .sections
             .get(&program.section_index)
             .map_or("", String::as_str);
         let hook = Hook::of(section);
-        let instructions = linked
-            .as_ref()
-            .map_or(0, |function| function.instructions.len());
-        let (verdict, statistics) = match self.request(section, hook.as_ref(), maps, linked) {
-            Ok(request) => self.load(program, &request, types),
-            Err(verdict) => (*verdict, Statistics::default()),
-        };
-        verdict::Program {
-            name: untrusted::name(&program.name),
-            section: untrusted::name(section),
+        let subject = Subject {
+            name: program.name.clone(),
+            section: section.to_owned(),
             program_type: hook.as_ref().map_or_else(
                 || "unknown".to_owned(),
                 |hook| hook.program_type.to_string(),
             ),
-            instructions,
-            verdict,
+            instructions: linked
+                .as_ref()
+                .map_or(0, |function| function.instructions.len()),
+        };
+        tell(Event::Trying(subject.clone()));
+        let (outcome, statistics) = match self.request(section, hook.as_ref(), maps, linked) {
+            Ok(request) => self.load(program, &request, types),
+            Err(outcome) => (*outcome, Statistics::default()),
+        };
+        tell(Event::Tried(observation::Program {
+            subject,
+            outcome,
             statistics,
-        }
+        }));
     }
 
     /// What there is to load, or why nothing can be tried.
@@ -250,28 +240,28 @@ impl<'kernel> Session<'kernel> {
         hook: Option<&'hook Hook>,
         maps: &Maps,
         linked: Linked,
-    ) -> Result<Request<'hook>, Box<Verdict>> {
+    ) -> Result<Request<'hook>, Box<Outcome>> {
         let shown = untrusted::name(section);
         let hook = hook.ok_or_else(|| {
-            judge::not_tried(
+            reason::not_tried(
                 format!("the section name `{shown}` names no kind of program"),
                 "",
                 "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
             )
         })?;
         let function = linked.map_err(|cause| {
-            judge::not_tried(
+            reason::not_tried(
                 "its calls or map references could not be resolved".to_owned(),
                 &untrusted::lines(&cause),
                 "",
             )
         })?;
         if let Some(missing) = maps.missing_in(&function.instructions) {
-            return Err(Box::new(if judge::lacks_rights(self.kernel) {
-                judge::no_rights(self.kernel)
+            return Err(Box::new(if reason::lacks_rights(self.kernel) {
+                reason::no_rights(self.kernel)
             } else {
                 let message = "it uses a map that could not be made".to_owned();
-                judge::not_tried(message, &missing.message, "")
+                reason::not_tried(message, &missing.message, "")
             }));
         }
         let attach_btf_id = self.attach_target(hook, section)?;
@@ -283,17 +273,17 @@ impl<'kernel> Session<'kernel> {
     }
 
     /// The type of the kernel's BTF that the program is for; 0 if it is for none.
-    fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Verdict>> {
+    fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Outcome>> {
         let (prefix, kind, what) = match AttachTarget::from(hook.target) {
             AttachTarget::AtAttach => return Ok(0),
             AttachTarget::Elsewhere(reason) => {
-                return Err(Box::new(judge::not_tried(reason.to_owned(), "", "")));
+                return Err(Box::new(reason::not_tried(reason.to_owned(), "", "")));
             }
             AttachTarget::KernelType { prefix, kind, what } => (prefix, kind, what),
         };
-        let release = judge::release(self.kernel);
+        let release = reason::release(self.kernel);
         let Some(target) = hook.target_name.as_ref().map(Name::as_str) else {
-            return Err(Box::new(judge::not_tried(
+            return Err(Box::new(reason::not_tried(
                 format!(
                     "the section name `{}` does not say which {what} it is for",
                     untrusted::name(section)
@@ -304,14 +294,14 @@ impl<'kernel> Session<'kernel> {
         };
         let shown = untrusted::name(target);
         let Some(btf) = self.kernel_btf() else {
-            return Err(Box::new(judge::unsupported(
+            return Err(Box::new(reason::unsupported(
                 format!("Linux {release} has no BTF, which names the {what} `{shown}`"),
                 "it was built without CONFIG_DEBUG_INFO_BTF",
                 "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
             )));
         };
         type_id::find(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
-            Box::new(judge::unsupported(
+            Box::new(reason::unsupported(
                 format!("Linux {release} has no {what} `{shown}`"),
                 &format!("its BTF ({}) does not name it", kernel::VMLINUX_BTF),
                 "use another hook on this kernel, or a kernel that has it",
@@ -323,8 +313,8 @@ impl<'kernel> Session<'kernel> {
         &self,
         program: &Program,
         request: &Request<'_>,
-        types: Option<&Types>,
-    ) -> (Verdict, Statistics) {
+        types: Option<&OwnedFd>,
+    ) -> (Outcome, Statistics) {
         let Request {
             hook,
             function,
@@ -343,28 +333,29 @@ impl<'kernel> Session<'kernel> {
                 .unwrap_or_else(|| self.kernel.version.code()),
             attach_btf_id: *attach_btf_id,
             types: types.map(|types| ProgramTypes {
-                btf: types.descriptor.as_fd(),
+                btf: types.as_fd(),
                 functions: &function.func_info.func_info,
                 lines: &function.line_info.line_info,
             }),
         };
-        let name = program.name.as_str();
         match program::load(&load) {
-            Answer::Accepted(statistics) => (Verdict::Accepted, statistics),
+            Answer::Accepted(statistics) => (Outcome::Accepted, statistics),
             Answer::Refused {
                 error,
                 log,
                 truncated,
                 statistics,
             } => {
-                let btf = types.map(|types| types.bytes.as_slice());
-                let verdict = judge::refused(name, function, btf, &error, log, truncated);
-                (verdict, statistics)
+                let refusal = Refusal {
+                    errno: error.raw_os_error().unwrap_or_default(),
+                    log,
+                    truncated,
+                };
+                (Outcome::Refused(refusal), statistics)
             }
             Answer::Silent { error, whole_kind } => {
-                let memlock = &self.memlock;
-                let verdict = judge::silent(self.kernel, memlock, name, hook, &error, whole_kind);
-                (verdict, Statistics::default())
+                let outcome = reason::silent(self.kernel, &self.memlock, hook, &error, whole_kind);
+                (outcome, Statistics::default())
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Reads the verifier's log. Its text is no interface: a line that is not known here
 //! is passed on as it stands, a number that is not found is absent, never guessed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What verifying a program cost. Every figure is absent where the kernel does not
 /// give it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Statistics {
     /// Instructions that the verifier went through, each as often as it did.
     pub processed_instructions: Option<u64>,

@@ -1,20 +1,22 @@
 //! The kernel's verifier: loading programs through it and reading what it says.
 //!
-//! An object's bytes go in, a [`verdict::Object`] comes out. Only the running kernel
-//! is asked: no project, no folder and no other program is needed, so that the same
-//! code can run in a guest. Nothing outlives the process: no program is attached,
-//! nothing is pinned.
+//! An object's bytes go in, [`observation`]s come out, and [`judge`] makes verdicts of
+//! them. Only the running kernel is asked: no project, no folder and no other program is
+//! needed, so that the same code runs in a guest. Nothing outlives the process: no
+//! program is attached, nothing is pinned.
 
 mod attach_target;
 pub(crate) mod bpftool;
 mod elf;
 mod features;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod load;
-mod log;
+pub(crate) mod log;
 pub(crate) mod log_file;
 mod maps;
+pub(crate) mod observation;
 mod program;
+mod reason;
 mod relocate;
 mod shield;
 mod syscall;

@@ -1,5 +1,4 @@
-//! What came of giving an object to the verifier, as data: for reports, and to be
-//! sent out of a guest.
+//! What came of giving an object to the verifier, judged: as data, for reports.
 
 use std::path::PathBuf;
 
@@ -56,6 +55,8 @@ pub(crate) enum Verdict {
     NotTried(Finding),
     /// This process may not load programs.
     NoRights(Finding),
+    /// It broke the kernel, or kept the verifier busy beyond the deadline.
+    Broke(Finding),
 }
 
 impl Verdict {
@@ -67,6 +68,7 @@ impl Verdict {
             Self::Unsupported(_) => "not supported here",
             Self::NotTried(_) => "not tried",
             Self::NoRights(_) => "no rights",
+            Self::Broke(_) => "broke the kernel",
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn builds_inside_the_ebpf_crate(project: &Project) {
 
 pub(crate) fn the_kernel_accepts_the_object(project: &Project) {
     let verified = run(&mut project.ebpf(&["verify", "--format", "json"])).exits(0);
-    let programs = &verified.json()["objects"][0]["programs"];
+    let programs = &verified.json()["kernels"][0]["objects"][0]["programs"];
     assert_eq!(programs[0]["name"], "watch");
     assert_eq!(programs[0]["verdict"], "accepted");
 }

@@ -377,7 +377,7 @@ mod tests {
         install(&mixed, "1.96.0", Some("1.95.0"));
         install(&good, "1.96.0", Some("1.96.0"));
         let survey = choose(&around(&[&bare, &old, &mixed, &good])).unwrap();
-        let codes: Vec<_> = survey.unfit.iter().map(|finding| finding.code).collect();
+        let codes: Vec<_> = survey.unfit.iter().map(|finding| &*finding.code).collect();
         assert_eq!(
             codes,
             ["sources-missing", "rustc-too-old", "sources-mismatch"]

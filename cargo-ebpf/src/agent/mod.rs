@@ -1,0 +1,12 @@
+//! Asking a kernel that may die of it: the question goes to another process, or into a
+//! guest, and the answer comes back piece by piece, each with a checksum. Both ends are
+//! this program, and every kernel is asked by the same code.
+
+mod follow;
+mod frame;
+mod protocol;
+mod serve;
+
+pub(crate) use follow::{Ended, Limits, follow};
+pub(crate) use protocol::{Answer, Object, Request};
+pub(crate) use serve::serve;

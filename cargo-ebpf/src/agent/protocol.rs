@@ -1,0 +1,129 @@
+//! What is asked and what is answered. Both ends are of one build, so there is no
+//! version to agree on.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::frame;
+use crate::verifier::observation::Event;
+
+/// What a kernel is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// The objects to verify.
+    pub objects: Vec<Object>,
+}
+
+/// An object to verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Object {
+    /// The bytes of the ELF file.
+    pub data: Vec<u8>,
+    /// Programs to leave out: the kernel has been asked before, and died of them.
+    pub skipped: Vec<String>,
+}
+
+/// A piece of the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// The kernel is up and has understood the request.
+    Hello {
+        /// Its release, as `uname -r` prints it.
+        release: String,
+    },
+    /// What follows is about this object of the request.
+    Object(usize),
+    /// A step with an object.
+    Event(Event),
+    /// All is said.
+    Done,
+}
+
+/// A request without the bytes of its objects, which follow.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    skipped: Vec<Vec<String>>,
+}
+
+impl Request {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub(crate) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let skipped = self.objects.iter().map(|object| object.skipped.clone());
+        let head = Head {
+            skipped: skipped.collect(),
+        };
+        frame::write(output, &serde_json::to_vec(&head)?)?;
+        self.objects
+            .iter()
+            .try_for_each(|object| frame::write(output, &object.data))
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Those of `input`, and when it ends early or holds something else.
+    pub(super) fn read(input: &mut impl Read) -> io::Result<Self> {
+        let mut next =
+            || frame::read(input)?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
+        let head: Head = serde_json::from_slice(&next()?)?;
+        let objects = head.skipped.into_iter().map(|skipped| {
+            let data = next()?;
+            Ok(Object { data, skipped })
+        });
+        Ok(Self {
+            objects: objects.collect::<io::Result<_>>()?,
+        })
+    }
+}
+
+impl Answer {
+    /// Writes it, and sees that it leaves.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        frame::write(output, &serde_json::to_vec(self)?)?;
+        output.flush()
+    }
+
+    /// Reads the next one; none at the end of `input`.
+    ///
+    /// # Errors
+    /// Those of `input`, and when it holds something else.
+    pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
+        frame::read(input)?
+            .map(|frame| serde_json::from_slice(&frame).map_err(io::Error::from))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_comes_out_as_it_went_in() -> io::Result<()> {
+        let request = Request {
+            objects: vec![
+                Object {
+                    data: vec![0x7f, b'E', 0, 255],
+                    skipped: vec!["a".to_owned(), "b\n".to_owned()],
+                },
+                Object {
+                    data: Vec::new(),
+                    skipped: Vec::new(),
+                },
+            ],
+        };
+        let mut bytes = Vec::new();
+        request.write(&mut bytes)?;
+        assert_eq!(Request::read(&mut bytes.as_slice())?, request);
+        bytes.pop();
+        assert!(Request::read(&mut bytes.as_slice()).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! The end that asks its kernel.
+
+use std::io::{self, Read, Write};
+
+use super::protocol::{Answer, Request};
+use crate::{host::kernel::Kernel, verifier::load};
+
+/// Answers one request.
+///
+/// # Errors
+/// When the request cannot be read, or the answer cannot be written.
+pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> io::Result<()> {
+    let request = Request::read(input)?;
+    let kernel = Kernel::running();
+    Answer::Hello {
+        release: kernel.release.clone(),
+    }
+    .write(output)?;
+    for (number, object) in request.objects.iter().enumerate() {
+        Answer::Object(number).write(output)?;
+        let mut written = Ok(());
+        load::observe(&object.data, &kernel, &object.skipped, &mut |event| {
+            if written.is_ok() {
+                written = Answer::Event(event).write(output);
+            }
+        });
+        written?;
+    }
+    Answer::Done.write(output)
+}

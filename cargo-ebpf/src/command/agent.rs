@@ -1,0 +1,22 @@
+//! `agent`: the other end of [`crate::agent`], in a process or a machine of its own.
+
+use std::io;
+
+use ebpf_build::{Error, Result};
+
+use crate::{agent, cli, guest, outcome::Outcome};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the request cannot be read, or the answer cannot be written.
+pub(crate) fn run(request: &cli::Agent) -> Result<Outcome> {
+    if request.guest {
+        guest::init::run();
+    }
+    agent::serve(&mut io::stdin().lock(), &mut io::stdout())
+        .map(|()| Outcome::Fine)
+        .map_err(|cause| {
+            Error::new("agent-failed", "could not answer the request").because(cause.to_string())
+        })
+}

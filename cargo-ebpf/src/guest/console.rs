@@ -1,0 +1,92 @@
+//! What a guest's kernel printed on its console, and what that says of its end.
+
+use std::{fs, path::PathBuf};
+
+use tempfile::TempDir;
+
+use crate::untrusted;
+
+/// The file that qemu writes the console to.
+#[derive(Debug)]
+pub(crate) struct Console {
+    pub(super) folder: TempDir,
+}
+
+/// How a kernel broke down, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Breakdown {
+    /// `Kernel panic - not syncing: ...`
+    Panic(String),
+    /// It ran out of memory, and said so.
+    OutOfMemory,
+}
+
+/// How many lines of the console are shown.
+const TAIL: usize = 15;
+
+impl Console {
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join("console")
+    }
+
+    fn text(&self) -> String {
+        let bytes = fs::read(self.path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its last lines, safe to be shown.
+    pub(crate) fn tail(&self) -> Vec<String> {
+        let text = self.text();
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let tail = lines.get(lines.len().saturating_sub(TAIL)..);
+        tail.unwrap_or_default()
+            .iter()
+            .map(|line| untrusted::line(line.trim_end()).into_owned())
+            .collect()
+    }
+
+    /// How the kernel broke down, if it says that it did.
+    pub(crate) fn breakdown(&self) -> Option<Breakdown> {
+        breakdown(&self.text())
+    }
+}
+
+fn breakdown(text: &str) -> Option<Breakdown> {
+    /// mm/oom_kill.c: there is only one process to kill, and it is the first.
+    const NO_MEMORY: [&str; 3] = [
+        "Out of memory",
+        "System is deadlocked on memory",
+        "Initramfs unpacking failed: write error",
+    ];
+    const PANIC: &str = "Kernel panic - not syncing: ";
+    if NO_MEMORY.iter().any(|said| text.contains(said)) {
+        return Some(Breakdown::OutOfMemory);
+    }
+    let (_, after) = text.split_once(PANIC)?;
+    let reason = after.lines().next().unwrap_or_default();
+    Some(Breakdown::Panic(
+        untrusted::line(reason.trim()).into_owned(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_are_told_from_full_memory() {
+        let panic =
+            "[    1.1] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n[ 1.2] x";
+        assert_eq!(
+            breakdown(panic),
+            Some(Breakdown::Panic("VFS: Unable to mount root fs".to_owned()))
+        );
+        let oom = "[ 3.1] Out of memory and no killable processes...\n\
+                   [ 3.2] Kernel panic - not syncing: System is deadlocked on memory";
+        assert_eq!(breakdown(oom), Some(Breakdown::OutOfMemory));
+        assert_eq!(breakdown("[ 1.0] all is well"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! What an executable needs beside itself to run.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use ebpf_build::{Error, Result};
+use object::{
+    Endianness,
+    elf::{FileHeader64, PT_INTERP},
+    read::elf::{FileHeader as _, ProgramHeader as _},
+};
+
+use crate::{cli::Global, host::process::Process};
+
+/// An executable, and the files that it loads when it starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Executable {
+    /// Its bytes, without what is only there for debuggers.
+    pub bytes: Vec<u8>,
+    /// The dynamic loader and the shared libraries, by their paths here; none for one
+    /// that is statically linked.
+    pub libraries: Vec<PathBuf>,
+}
+
+impl Executable {
+    /// Reads the executable at `path`. The dynamic loader that it names is asked where
+    /// it finds the libraries: nothing else knows the answer on every distribution.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no ELF executable, or lacks a library.
+    pub(crate) fn read(path: &Path, global: &Global) -> Result<Self> {
+        let mut bytes = fs::read(path).map_err(|cause| Error::io("read", path, &cause))?;
+        let unusable = |cause: &dyn std::fmt::Display| {
+            Error::new(
+                "executable-unusable",
+                format!("{} cannot run in a guest", path.display()),
+            )
+            .because(cause.to_string())
+        };
+        let layout = Layout::of(&bytes).map_err(|cause| unusable(&cause))?;
+        bytes.truncate(layout.loaded_end);
+        forget_sections(&mut bytes);
+        let Some(loader) = layout.loader else {
+            return Ok(Self {
+                bytes,
+                libraries: Vec::new(),
+            });
+        };
+        let listing = Process::new(&loader, global)
+            .arg("--list")
+            .arg(path)
+            .stdout()
+            .map_err(|error| unusable(&error))?;
+        let mut libraries = named_in(&listing)
+            .map_err(|missing| unusable(&format!("the dynamic loader finds no {missing}")))?;
+        if !libraries.contains(&loader) {
+            libraries.push(loader);
+        }
+        Ok(Self { bytes, libraries })
+    }
+}
+
+struct Layout {
+    /// The dynamic loader.
+    loader: Option<PathBuf>,
+    /// Where the last byte that is loaded ends. Behind it stand the sections for
+    /// debuggers, which are most of a development build.
+    loaded_end: usize,
+}
+
+impl Layout {
+    fn of(bytes: &[u8]) -> object::read::Result<Self> {
+        let header = FileHeader64::<Endianness>::parse(bytes)?;
+        let endian = header.endian()?;
+        let mut layout = Self {
+            loader: None,
+            loaded_end: 0,
+        };
+        for segment in header.program_headers(endian, bytes)? {
+            let (offset, size) = segment.file_range(endian);
+            let end = usize::try_from(offset.saturating_add(size)).unwrap_or(usize::MAX);
+            layout.loaded_end = layout.loaded_end.max(end.min(bytes.len()));
+            if segment.p_type(endian) == PT_INTERP {
+                let name = segment.data(endian, bytes).unwrap_or_default();
+                let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+                layout.loader = Some(OsStr::from_bytes(name).into());
+            }
+        }
+        Ok(layout)
+    }
+}
+
+/// Takes the place of the section table, which was cut off, out of the header: 64-bit
+/// ELF has it at these offsets (e_shoff; e_shnum and e_shstrndx). Executables run without.
+fn forget_sections(bytes: &mut [u8]) {
+    for field in [0x28..0x30, 0x3c..0x40] {
+        if let Some(field) = bytes.get_mut(field) {
+            field.fill(0);
+        }
+    }
+}
+
+/// The paths in what a dynamic loader lists: `name => path (address)`, or the path of
+/// the loader alone.
+///
+/// # Errors
+/// The name of a library that is not there.
+fn named_in(listing: &str) -> Result<Vec<PathBuf>, String> {
+    let mut paths = Vec::new();
+    for line in listing.lines() {
+        let (name, found) = match line.trim().split_once(" => ") {
+            Some((name, found)) => (name, found),
+            None => (line.trim(), line.trim()),
+        };
+        if found == "not found" {
+            return Err(name.to_owned());
+        }
+        let path = found.rsplit_once(" (").map_or(found, |(path, _)| path);
+        // The kernel's own (linux-vdso) has no path.
+        if path.starts_with('/') {
+            paths.push(path.into());
+        }
+    }
+    Ok(paths)
+}
+
+/// This program.
+///
+/// # Errors
+/// When the system does not say where it is.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|cause: io::Error| {
+        Error::new(
+            "executable-unknown",
+            "could not find this program's own file",
+        )
+        .because(cause.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_of_glibc_and_musl() {
+        let glibc = "\tlinux-vdso.so.1 (0x00007ffd)\n\
+                     \tlibgcc_s.so.1 => /lib/x86_64-linux-gnu/libgcc_s.so.1 (0x00007f12)\n\
+                     \t/lib64/ld-linux-x86-64.so.2 (0x00007f13)\n";
+        let paths = [
+            "/lib/x86_64-linux-gnu/libgcc_s.so.1",
+            "/lib64/ld-linux-x86-64.so.2",
+        ];
+        assert_eq!(named_in(glibc), Ok(paths.map(PathBuf::from).to_vec()));
+        let missing = "\tlibssl.so.3 => not found\n";
+        assert_eq!(named_in(missing), Err("libssl.so.3".to_owned()));
+    }
+
+    #[test]
+    fn this_program_has_what_it_needs() {
+        let program = Executable::read(&this_program().unwrap(), &Global::default()).unwrap();
+        assert!(program.libraries.iter().all(|library| library.exists()));
+        assert!(Layout::of(&program.bytes).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_executable_is_said() {
+        let error = Executable::read("/etc/passwd".as_ref(), &Global::default()).unwrap_err();
+        assert_eq!(error.code(), "executable-unusable");
+    }
+}

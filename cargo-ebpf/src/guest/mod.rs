@@ -1,0 +1,16 @@
+//! A kernel of another version, booted for one question: qemu without an accelerator
+//! that needs rights, an archive that holds this program and nothing of a distribution,
+//! and two serial lines. One carries the answer, the other the kernel's console.
+
+mod accelerator;
+mod console;
+pub(crate) mod init;
+mod initramfs;
+mod libraries;
+mod machine;
+
+pub(crate) use accelerator::Accelerator;
+pub(crate) use console::{Breakdown, Console};
+pub(crate) use initramfs::Initramfs;
+pub(crate) use libraries::{Executable, this_program};
+pub(crate) use machine::{Guest, Machine};

@@ -1,0 +1,351 @@
+//! The same objects given to many kernels, side by side. Each kernel is asked in a
+//! process or a guest of its own, under a deadline, so that one that dies or hangs is a
+//! result like any other.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ebpf_build::{Finding, Result};
+
+use crate::{
+    agent::{self, Answer, Ended, Limits, Request},
+    cli::Global,
+    guest::{Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
+    host::process::{Conversation, Process, ending},
+    verifier::observation::{Event, Outcome, Program, Subject},
+};
+
+/// A kernel that can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The one that runs.
+    Host,
+    /// One that a guest boots.
+    Image {
+        /// What people call it: `6.1`.
+        label: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Place {
+    /// What people call it.
+    pub(crate) fn label(&self) -> &str {
+        match self {
+            Self::Host => "host",
+            Self::Image { label, .. } => label,
+        }
+    }
+}
+
+/// What a kernel did with all the objects.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Its release; none if it did not come up.
+    pub release: Option<String>,
+    /// For each object, step by step.
+    pub objects: Vec<Vec<Event>>,
+    /// What went wrong with the kernel itself.
+    pub findings: Vec<Finding>,
+    /// From start to end.
+    pub took: Duration,
+}
+
+/// How kernels are asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// What guests are.
+    pub machine: Machine,
+    /// How long the verifier may take for one program.
+    pub deadline: Duration,
+}
+
+/// How long a kernel has until its first word. Translated, on a busy machine, one takes
+/// some ten times as long as alone (3 s).
+const START: Duration = Duration::from_secs(60);
+
+/// How many programs may break a kernel before it is left alone.
+const BREAKDOWNS: usize = 3;
+
+/// Asks every kernel about every object. In the order of `places`.
+///
+/// # Errors
+/// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
+pub(crate) fn ask(
+    places: &[Place],
+    objects: &[Vec<u8>],
+    settings: &Settings,
+    global: &Global,
+    done: &(dyn Fn(&Place, &Asked) + Sync),
+) -> Result<Vec<Asked>> {
+    let needs_guest = places.iter().any(|place| *place != Place::Host);
+    let initramfs = needs_guest
+        .then(|| Initramfs::of(&Executable::read(&this_program()?, global)?))
+        .transpose()?
+        .unwrap_or_default();
+    let queue: Mutex<VecDeque<_>> = Mutex::new(places.iter().enumerate().collect());
+    let answers = Mutex::new(Vec::new());
+    // A guest has one processor: as many at a time as there are real ones.
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers.min(places.len()) {
+            scope.spawn(|| {
+                // The lock is for taking one, not for asking it.
+                let next = || lock(&queue).pop_front();
+                while let Some((number, place)) = next() {
+                    let question = Question {
+                        place,
+                        objects,
+                        settings,
+                        initramfs: &initramfs,
+                        global,
+                    };
+                    let asked = question.ask();
+                    match &asked {
+                        Ok(asked) => done(place, asked),
+                        // The others would fail in the same way.
+                        Err(_) => lock(&queue).clear(),
+                    }
+                    lock(&answers).push((number, asked));
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, asked)| asked).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One kernel, and what it is asked.
+struct Question<'a> {
+    place: &'a Place,
+    objects: &'a [Vec<u8>],
+    settings: &'a Settings,
+    initramfs: &'a Initramfs,
+    global: &'a Global,
+}
+
+/// The other end, while it is asked.
+struct Running {
+    conversation: Conversation,
+    /// A guest's.
+    console: Option<Console>,
+}
+
+/// What has been heard so far.
+#[derive(Default)]
+struct Heard {
+    release: Option<String>,
+    objects: Vec<Vec<Event>>,
+    /// The object that it is about.
+    object: usize,
+    /// The program that the kernel has in hand.
+    trying: Option<Subject>,
+}
+
+impl Heard {
+    fn hear(&mut self, answer: Answer) {
+        match answer {
+            Answer::Hello { release } => self.release = Some(release),
+            Answer::Object(number) => self.object = number,
+            Answer::Event(event) => {
+                match &event {
+                    Event::Trying(subject) => self.trying = Some(subject.clone()),
+                    Event::Tried(_) => self.trying = None,
+                    Event::Found(_) => {}
+                }
+                self.keep(event);
+            }
+            Answer::Done => {}
+        }
+    }
+
+    fn keep(&mut self, event: Event) {
+        let Some(events) = self.objects.get_mut(self.object) else {
+            return;
+        };
+        // A second attempt finds again what the first one found.
+        let repeated = matches!(&event, Event::Found(finding)
+            if events.iter().any(|other| matches!(other, Event::Found(known) if known == finding)));
+        if !repeated {
+            events.push(event);
+        }
+    }
+
+    /// The programs of an object that have been tried.
+    fn tried(&self, object: usize) -> Vec<String> {
+        let events = self.objects.get(object).into_iter().flatten();
+        events
+            .filter_map(|event| match event {
+                Event::Tried(program) => Some(program.subject.name.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl Question<'_> {
+    fn ask(&self) -> Result<Asked> {
+        let since = Instant::now();
+        let mut heard = Heard {
+            objects: vec![Vec::new(); self.objects.len()],
+            ..Heard::default()
+        };
+        let mut findings = Vec::new();
+        for attempt in 1..=BREAKDOWNS {
+            let mut running = self.start(&self.request(&heard))?;
+            let limits = Limits {
+                start: START,
+                step: self.settings.deadline,
+            };
+            let ended = match running.conversation.output() {
+                Some(output) => agent::follow(output, limits, |answer| heard.hear(answer))?,
+                None => Ended::Closed,
+            };
+            if ended == Ended::Done {
+                break;
+            }
+            let finding = self.breakdown(running, &ended, &heard);
+            let Some(subject) = heard.trying.take() else {
+                findings.push(finding);
+                break;
+            };
+            heard.keep(Event::Tried(Program {
+                subject,
+                outcome: Outcome::Broke(finding),
+                statistics: Default::default(),
+            }));
+            if attempt == BREAKDOWNS {
+                findings.push(Finding::error(
+                    "kernel-given-up",
+                    format!(
+                        "{BREAKDOWNS} programs broke the kernel {}, so the rest was not tried on it",
+                        self.place.label()
+                    ),
+                ));
+            }
+        }
+        Ok(Asked {
+            release: heard.release,
+            objects: heard.objects,
+            findings,
+            took: since.elapsed(),
+        })
+    }
+
+    fn request(&self, heard: &Heard) -> Request {
+        let objects = self.objects.iter().enumerate();
+        Request {
+            objects: objects
+                .map(|(number, data)| agent::Object {
+                    data: data.clone(),
+                    skipped: heard.tried(number),
+                })
+                .collect(),
+        }
+    }
+
+    fn start(&self, request: &Request) -> Result<Running> {
+        match self.place {
+            Place::Host => {
+                let mut input = Vec::new();
+                // Writing into memory does not fail.
+                let _ = request.write(&mut input);
+                Ok(Running {
+                    conversation: Process::new(this_program()?, self.global)
+                        .arg("agent")
+                        .converse_about(input)?,
+                    console: None,
+                })
+            }
+            Place::Image { path, .. } => {
+                let Guest {
+                    conversation,
+                    console,
+                } = self.settings.machine.boot(
+                    path,
+                    self.initramfs.clone(),
+                    request,
+                    self.global,
+                )?;
+                Ok(Running {
+                    conversation,
+                    console: Some(console),
+                })
+            }
+        }
+    }
+
+    /// Why there was no whole answer.
+    fn breakdown(&self, running: Running, ended: &Ended, heard: &Heard) -> Finding {
+        let Running {
+            conversation,
+            console,
+        } = running;
+        let label = match &heard.release {
+            Some(release) => format!("Linux {}", crate::untrusted::name(release)),
+            None => format!("the kernel {}", self.place.label()),
+        };
+        let doing = match &heard.trying {
+            Some(subject) => format!(
+                " while it verified `{}`",
+                crate::untrusted::name(&subject.name)
+            ),
+            None => String::new(),
+        };
+        let finding = match (console.as_ref().and_then(Console::breakdown), ended) {
+            (Some(Breakdown::OutOfMemory), _) => Finding::error(
+                "guest-out-of-memory",
+                format!(
+                    "{label} ran out of its {} MiB of memory{doing}",
+                    self.settings.machine.memory
+                ),
+            )
+            .fix("give it more, such as: --memory 2048"),
+            (Some(Breakdown::Panic(reason)), _) => {
+                Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
+            }
+            (None, Ended::Silent(limit)) if heard.trying.is_some() => Finding::error(
+                "verifier-slow",
+                format!("{label} was ended after {} s{doing}", limit.as_secs()),
+            )
+            .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
+            .fix("make the program simpler (fewer branches, bounded loops), or allow more: --deadline SECONDS"),
+            (None, Ended::Silent(limit)) if heard.release.is_none() => Finding::error(
+                "guest-no-boot",
+                format!("{label} did not come up within {} s", limit.as_secs()),
+            )
+            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
+            (None, Ended::Damaged(what)) => Finding::error(
+                "answer-damaged",
+                format!("the answer of {label} arrived damaged{doing}: {what}"),
+            ),
+            (None, _) if heard.release.is_none() => {
+                Finding::error("guest-no-boot", format!("{label} did not come up"))
+                    .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
+            }
+            (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
+        };
+        let (status, said) = conversation.end();
+        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
+        cause.extend((!said.is_empty()).then(|| crate::untrusted::lines(&said).into_owned()));
+        cause.extend(console.iter().flat_map(Console::tail));
+        if cause.is_empty() {
+            cause.push(match status {
+                Some(status) => format!("it ended with {} and printed nothing", ending(status)),
+                None => "it printed nothing".to_owned(),
+            });
+        }
+        finding.because(cause.join("\n"))
+    }
+}

@@ -1,0 +1,71 @@
+//! What a kernel did with an object, as plain data: made where the kernel runs, on this
+//! machine or in a guest, and judged where the user is (see [`super::judge`]).
+
+use ebpf_build::Finding;
+use serde::{Deserialize, Serialize};
+
+use super::log::Statistics;
+
+/// A step of the way of an object through the verifier, as it happens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Event {
+    /// The kernel is about to be given this program: whatever happens until the next
+    /// event is its doing.
+    Trying(Subject),
+    /// What became of a program.
+    Tried(Program),
+    /// What concerns the object as a whole.
+    Found(Finding),
+}
+
+/// Which program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    /// Its name, as the object has it.
+    pub name: String,
+    /// The ELF section that it stands in.
+    pub section: String,
+    /// Its type as bpf(2) names it, in small letters.
+    pub program_type: String,
+    /// How many instructions it has, with the functions that it calls.
+    pub instructions: usize,
+}
+
+/// A program, and what a kernel did with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Program {
+    /// Which one.
+    pub subject: Subject,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What the verifier's work cost, as far as this kernel tells.
+    pub statistics: Statistics,
+}
+
+/// What became of a program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// The kernel loaded it.
+    Accepted,
+    /// The verifier looked at it and refused it.
+    Refused(Refusal),
+    /// This kernel has no place for such a program, whatever is in it.
+    Unsupported(Finding),
+    /// It did not get as far as the kernel.
+    NotTried(Finding),
+    /// This process may not load programs.
+    NoRights(Finding),
+    /// It broke the kernel, or kept the verifier busy beyond the deadline.
+    Broke(Finding),
+}
+
+/// The verifier's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// What the system call returned, such as `EACCES`, as its number.
+    pub errno: i32,
+    /// The log, as the kernel wrote it. Empty where it gave no reason.
+    pub log: String,
+    /// Whether the log is longer than the largest buffer there may be.
+    pub truncated: bool,
+}

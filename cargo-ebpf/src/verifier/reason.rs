@@ -1,0 +1,104 @@
+//! Why a program was not loaded, where the verifier said nothing: told from what this
+//! kernel and this process are.
+
+use std::io;
+
+use ebpf_build::Finding;
+
+use super::{
+    attach_target::needs_trampoline,
+    observation::{Outcome, Refusal},
+};
+use crate::{host::kernel::Kernel, object::Hook, untrusted};
+
+/// The program did not get as far as the kernel.
+pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Outcome {
+    Outcome::NotTried(finding("program-not-tried", message, cause, fix))
+}
+
+/// The kernel has no place for such a program.
+pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Outcome {
+    Outcome::Unsupported(finding("kernel-unsupported", message, cause, fix))
+}
+
+/// An error with what is known of it: empty is unknown.
+fn finding(code: &'static str, message: String, cause: &str, fix: &str) -> Finding {
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let mut finding = Finding::error(code, message);
+    finding.cause = known(cause);
+    finding.fix = known(fix);
+    finding
+}
+
+/// A refusal for which the verifier gave no reason.
+pub(super) fn silent(
+    kernel: &Kernel,
+    memlock: &io::Result<()>,
+    hook: &Hook,
+    error: &io::Error,
+    whole_kind: bool,
+) -> Outcome {
+    let kind = hook.program_type;
+    let no_permission = error.raw_os_error() == Some(libc::EPERM);
+    if no_permission && lacks_rights(kernel) {
+        return no_rights(kernel);
+    }
+    if no_permission && memlock.is_err() {
+        return Outcome::NotTried(finding(
+            "memlock-limit",
+            "the limit on locked memory leaves no room for BPF".to_owned(),
+            &format!(
+                "Linux {} counts BPF against RLIMIT_MEMLOCK",
+                release(kernel)
+            ),
+            "ulimit -l unlimited",
+        ));
+    }
+    if whole_kind && needs_trampoline(hook.target) {
+        return unsupported(
+            format!(
+                "Linux {} refuses programs that need a BPF trampoline, as this one does",
+                release(kernel)
+            ),
+            &format!("{error}, also for the smallest program at this hook"),
+            "use a tracepoint (tp_btf) on this kernel, or another kernel",
+        );
+    }
+    if whole_kind {
+        return unsupported(
+            format!(
+                "Linux {} does not take programs of type {kind} here",
+                release(kernel)
+            ),
+            &format!("{error}, also for the smallest program of this kind"),
+            "use another hook on this kernel, or another kernel",
+        );
+    }
+    Outcome::Refused(Refusal {
+        errno: error.raw_os_error().unwrap_or_default(),
+        log: String::new(),
+        truncated: false,
+    })
+}
+
+/// This process may not load programs.
+pub(super) fn no_rights(kernel: &Kernel) -> Outcome {
+    let missing = kernel.capabilities.missing_for_bpf();
+    let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
+    Outcome::NoRights(finding(
+        "no-rights",
+        "this process may not load BPF programs".to_owned(),
+        &format!("it has no {}", names.join(", ")),
+        "run the same command with sudo",
+    ))
+}
+
+/// Whether refusals may be for want of capabilities.
+pub(super) fn lacks_rights(kernel: &Kernel) -> bool {
+    !kernel.capabilities.missing_for_bpf().is_empty()
+}
+
+/// The kernel's release, for sentences.
+pub(super) fn release(kernel: &Kernel) -> String {
+    untrusted::name(&kernel.release)
+}
