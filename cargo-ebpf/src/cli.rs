@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
+use crate::kernels::Wanted;
+
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
 #[command(
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Load every program through the running kernel's verifier, without attaching
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
+    /// List the kernels that objects can be tried on, and fetch them ahead of time
+    #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
+    Kernels(Kernels),
     /// Set up if needed, build, verify, then run the native loader
     #[command(after_help = "The exit code is the loader's own.\n\
                               Example: cargo ebpf run -- record --duration 3")]
@@ -91,6 +96,9 @@ pub(crate) struct Setup {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also install qemu, which runs other kernels
+    #[arg(long)]
+    pub(crate) vm: bool,
 }
 
 /// Arguments of `build`.
@@ -141,6 +149,14 @@ pub(crate) struct Verify {
     pub(crate) bpftool: bool,
 }
 
+/// Arguments of `kernels`.
+#[derive(Debug, Args)]
+pub(crate) struct Kernels {
+    /// Bring these up to date in the cache: versions like 6.1, or all; separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) fetch: Vec<Wanted>,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -163,4 +179,7 @@ pub(crate) struct Clean {
     /// Also remove the linkers in the user's cache folder
     #[arg(long)]
     pub(crate) toolchain: bool,
+    /// Also remove the kernel images in the user's cache folder
+    #[arg(long)]
+    pub(crate) kernels: bool,
 }
