@@ -176,7 +176,7 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove the linkers in the user's cache folder
+    /// Also remove the linkers in the user's cache folder, and all else there
     #[arg(long)]
     pub(crate) toolchain: bool,
     /// Also remove the kernel images in the user's cache folder

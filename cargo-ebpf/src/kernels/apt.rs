@@ -34,9 +34,9 @@ APT::Architecture \"amd64\";
 APT::Architectures { \"amd64\"; };
 // There is no user _apt who could write to this folder.
 APT::Sandbox::User \"\";
-// Some machines switch these off. They are what makes apt-cache fast.
+// Some machines switch it off. It is what makes apt-cache fast.
 Dir::Cache::pkgcache \"pkgcache.bin\";
-Dir::Cache::srcpkgcache \"srcpkgcache.bin\";
+Dir::Cache::srcpkgcache \"\";
 Acquire::Languages \"none\";
 // A list that could not be fetched is said by the exit code.
 APT::Update::Error-Mode \"any\";

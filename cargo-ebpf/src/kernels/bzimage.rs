@@ -106,7 +106,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::kernels::tests::boot_image;
+    use crate::kernels::made_up::boot_image;
 
     fn read(bytes: &[u8]) -> Result<String> {
         let folder = tempfile::tempdir().unwrap();

@@ -6,11 +6,11 @@
 mod apt;
 mod bzimage;
 mod deb;
+#[cfg(test)]
+mod made_up;
 mod offer;
 mod sources;
 mod store;
-#[cfg(test)]
-mod tests;
 mod wanted;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -353,6 +353,14 @@ impl<'a> Archive<'a> {
         let labels = self.labels().unwrap_or_default();
         let names: Vec<String> = labels.iter().map(Release::to_string).collect();
         names.join(", ")
+    }
+}
+
+impl Drop for Archive<'_> {
+    fn drop(&mut self) {
+        if self.refreshed.is_some() {
+            self.store.forget_apts_cache();
+        }
     }
 }
 

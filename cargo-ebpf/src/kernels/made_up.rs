@@ -1,4 +1,4 @@
-//! Made-up images and packages.
+//! Images and packages that are made up, for the tests here and in `tests/kernels`.
 
 use std::io::Write as _;
 
