@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
+use crate::kernels::Wanted;
+
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
 #[command(
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Load every program through the running kernel's verifier, without attaching
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
+    /// List the kernels that objects can be tried on, and fetch them ahead of time
+    #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
+    Kernels(Kernels),
     /// Set up if needed, build, verify, then run the native loader
     #[command(after_help = "The exit code is the loader's own.\n\
                               Example: cargo ebpf run -- record --duration 3")]
@@ -94,6 +99,9 @@ pub(crate) struct Setup {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also install qemu, which runs other kernels
+    #[arg(long)]
+    pub(crate) vm: bool,
 }
 
 /// Arguments of `build`.
@@ -134,6 +142,13 @@ pub(crate) struct Inspect {
     pub(crate) disasm: bool,
 }
 
+/// How many seconds the verifier may take for one program, where nobody says otherwise: a
+/// translated kernel needs some 20 for the largest there may be.
+pub(crate) const DEADLINE: u64 = 120;
+
+/// Memory of a guest, in MiB, where nobody says otherwise. A kernel needs some 130.
+pub(crate) const GUEST_MEMORY: u32 = 512;
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -142,15 +157,28 @@ pub(crate) struct Verify {
     /// Also have bpftool (libbpf) load each object
     #[arg(long)]
     pub(crate) bpftool: bool,
-    /// Kernels to verify with: host, versions such as 6.1, all, or a path to an image (default: host)
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) kernel: Vec<String>,
+    /// Kernels to verify with: host, versions such as 6.1, all, or the path of an image
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "host"
+    )]
+    pub(crate) kernel: Vec<Wanted>,
     /// How many seconds the verifier may take for one program
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
     pub(crate) deadline: u64,
     /// Memory of each guest, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY)]
     pub(crate) memory: u32,
+}
+
+/// Arguments of `kernels`.
+#[derive(Debug, Args)]
+pub(crate) struct Kernels {
+    /// Bring these up to date in the cache: versions like 6.1, or all; separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) fetch: Vec<Wanted>,
 }
 
 /// Arguments of `run`.
@@ -172,9 +200,12 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove the linkers in the user's cache folder
+    /// Also remove the linkers in the user's cache folder, and all else there
     #[arg(long)]
     pub(crate) toolchain: bool,
+    /// Also remove the kernel images in the user's cache folder
+    #[arg(long)]
+    pub(crate) kernels: bool,
 }
 
 /// Arguments of `agent`.

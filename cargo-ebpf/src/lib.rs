@@ -11,6 +11,7 @@ mod doctor;
 mod guest;
 mod host;
 mod interrupt;
+mod kernels;
 mod matrix;
 mod object;
 mod object_file;
@@ -69,6 +70,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Build(request) => command::build::run(request, global),
         Command::Inspect(request) => command::inspect::run(request, global),
         Command::Verify(request) => command::verify::run(request, global),
+        Command::Kernels(request) => command::kernels::run(request, global),
         Command::Run(request) => command::run::run(request, global),
         Command::Test(request) => command::test::run(request, global),
         Command::Env => command::env::run(global),

@@ -4,7 +4,7 @@
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    path::Path,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -15,34 +15,11 @@ use ebpf_build::{Finding, Result};
 use crate::{
     agent::{self, Answer, Ended, Limits, Request},
     cli::Global,
-    guest::{Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
+    guest::{Accelerator, Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
+    kernels::Choice,
     verifier::observation::{Event, Outcome, Program, Subject},
 };
-
-/// A kernel that can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The one that runs.
-    Host,
-    /// One that a guest boots.
-    Image {
-        /// What people call it: `6.1`.
-        label: String,
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl Place {
-    /// What people call it.
-    pub(crate) fn label(&self) -> &str {
-        match self {
-            Self::Host => "host",
-            Self::Image { label, .. } => label,
-        }
-    }
-}
 
 /// What a kernel did with all the objects.
 #[derive(Debug, Default)]
@@ -53,6 +30,8 @@ pub(crate) struct Asked {
     pub objects: Vec<Vec<Event>>,
     /// What went wrong with the kernel itself.
     pub findings: Vec<Finding>,
+    /// What ran it; none for the machine's own kernel.
+    pub guest: Option<Accelerator>,
     /// From start to end.
     pub took: Duration,
 }
@@ -60,8 +39,8 @@ pub(crate) struct Asked {
 /// How kernels are asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// What guests are.
-    pub machine: Machine,
+    /// Memory of each guest, in MiB.
+    pub memory: u32,
     /// How long the verifier may take for one program.
     pub deadline: Duration,
 }
@@ -73,42 +52,44 @@ const START: Duration = Duration::from_secs(60);
 /// How many programs may break a kernel before it is left alone.
 const BREAKDOWNS: usize = 3;
 
-/// Asks every kernel about every object. In the order of `places`.
+/// Asks every kernel about every object. In the order of `kernels`.
 ///
 /// # Errors
 /// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
 pub(crate) fn ask(
-    places: &[Place],
+    kernels: &[Choice],
     objects: &[Vec<u8>],
     settings: &Settings,
     global: &Global,
-    done: &(dyn Fn(&Place, &Asked) + Sync),
+    done: &(dyn Fn(&Choice, &Asked) + Sync),
 ) -> Result<Vec<Asked>> {
-    let needs_guest = places.iter().any(|place| *place != Place::Host);
-    let initramfs = needs_guest
-        .then(|| Initramfs::of(&Executable::read(&this_program()?, global)?))
-        .transpose()?
-        .unwrap_or_default();
-    let queue: Mutex<VecDeque<_>> = Mutex::new(places.iter().enumerate().collect());
+    let first_image = kernels.iter().find_map(|kernel| match kernel {
+        Choice::Host => None,
+        Choice::Image(image) => Some(image),
+    });
+    let guests = first_image
+        .map(|image| Guests::prepare(&image.path, settings, global))
+        .transpose()?;
+    let queue: Mutex<VecDeque<_>> = Mutex::new(kernels.iter().enumerate().collect());
     let answers = Mutex::new(Vec::new());
     // A guest has one processor: as many at a time as there are real ones.
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..workers.min(places.len()) {
+        for _ in 0..workers.min(kernels.len()) {
             scope.spawn(|| {
                 // The lock is for taking one, not for asking it.
                 let next = || lock(&queue).pop_front();
-                while let Some((number, place)) = next() {
+                while let Some((number, kernel)) = next() {
                     let question = Question {
-                        place,
+                        kernel,
                         objects,
                         settings,
-                        initramfs: &initramfs,
+                        guests: guests.as_ref(),
                         global,
                     };
                     let asked = question.ask();
                     match &asked {
-                        Ok(asked) => done(place, asked),
+                        Ok(asked) => done(kernel, asked),
                         // The others would fail in the same way.
                         Err(_) => lock(&queue).clear(),
                     }
@@ -128,11 +109,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// One kernel, and what it is asked.
 struct Question<'a> {
-    place: &'a Place,
+    kernel: &'a Choice,
     objects: &'a [Vec<u8>],
     settings: &'a Settings,
-    initramfs: &'a Initramfs,
+    /// There, where a kernel is to be booted.
+    guests: Option<&'a Guests>,
     global: &'a Global,
+}
+
+/// What all guests have in common.
+struct Guests {
+    machine: Machine,
+    initramfs: Initramfs,
+}
+
+impl Guests {
+    fn prepare(kernel: &Path, settings: &Settings, global: &Global) -> Result<Self> {
+        let initramfs = Initramfs::of(&Executable::read(&this_program()?, global)?)?;
+        Ok(Self {
+            machine: Machine {
+                accelerator: Accelerator::proven(kernel, &initramfs, global)?,
+                memory: settings.memory,
+            },
+            initramfs,
+        })
+    }
 }
 
 /// The other end, while it is asked.
@@ -230,7 +231,7 @@ impl Question<'_> {
                     "kernel-given-up",
                     format!(
                         "{BREAKDOWNS} programs broke the kernel {}, so the rest was not tried on it",
-                        self.place.label()
+                        self.kernel.label()
                     ),
                 ));
             }
@@ -239,6 +240,10 @@ impl Question<'_> {
             release: heard.release,
             objects: heard.objects,
             findings,
+            guest: match self.kernel {
+                Choice::Host => None,
+                Choice::Image(_) => self.guests.map(|guests| guests.machine.accelerator),
+            },
             took: since.elapsed(),
         })
     }
@@ -256,34 +261,27 @@ impl Question<'_> {
     }
 
     fn start(&self, request: &Request) -> Result<Running> {
-        match self.place {
-            Place::Host => {
-                let mut input = Vec::new();
-                // Writing into memory does not fail.
-                let _ = request.write(&mut input);
-                Ok(Running {
-                    conversation: Process::new(this_program()?, self.global)
-                        .arg("agent")
-                        .converse_about(input)?,
-                    console: None,
-                })
-            }
-            Place::Image { path, .. } => {
-                let Guest {
-                    conversation,
-                    console,
-                } = self.settings.machine.boot(
-                    path,
-                    self.initramfs.clone(),
-                    request,
-                    self.global,
-                )?;
-                Ok(Running {
-                    conversation,
-                    console: Some(console),
-                })
-            }
+        if let (Choice::Image(image), Some(guests)) = (self.kernel, self.guests) {
+            let Guest {
+                conversation,
+                console,
+            } = guests
+                .machine
+                .boot(&image.path, guests.initramfs.clone(), request, self.global)?;
+            return Ok(Running {
+                conversation,
+                console: Some(console),
+            });
         }
+        let mut input = Vec::new();
+        // Writing into memory does not fail.
+        let _ = request.write(&mut input);
+        Ok(Running {
+            conversation: Process::new(this_program()?, self.global)
+                .arg("agent")
+                .converse_about(input)?,
+            console: None,
+        })
     }
 
     /// Why there was no whole answer.
@@ -294,7 +292,7 @@ impl Question<'_> {
         } = running;
         let label = match &heard.release {
             Some(release) => format!("Linux {}", crate::untrusted::name(release)),
-            None => format!("the kernel {}", self.place.label()),
+            None => format!("the kernel {}", self.kernel.label()),
         };
         let doing = match &heard.trying {
             Some(subject) => format!(
@@ -308,7 +306,7 @@ impl Question<'_> {
                 "guest-out-of-memory",
                 format!(
                     "{label} ran out of its {} MiB of memory{doing}",
-                    self.settings.machine.memory
+                    self.settings.memory
                 ),
             )
             .fix("give it more, such as: --memory 2048"),

@@ -14,21 +14,48 @@ const OLDEST: Version = Version {
 /// does not have cost nothing.
 const NEWEST_MINOR: u32 = 120;
 
-/// What to type on distributions whose packages are not installed for the user: a
-/// package manager, and its commands. Each one's rust and rust-src are of one version;
-/// openSUSE has rustup only.
-pub(crate) const OTHER_MANAGERS: [(&str, &[&str]); 4] = [
-    ("dnf", &["dnf install -y rust cargo rust-src"]),
-    ("pacman", &["pacman -S --needed rust rust-src"]),
-    ("apk", &["apk add rust cargo rust-src"]),
-    (
-        "zypper",
-        &[
+/// A package manager of a distribution whose packages are not installed for the user,
+/// and what she types.
+pub(crate) struct Manager {
+    pub(crate) program: &'static str,
+    /// For a compiler and library sources of one version.
+    pub(crate) rust: &'static [&'static str],
+    /// For [`QEMU`].
+    pub(crate) qemu: &'static str,
+}
+
+/// Each one's rust and rust-src are of one version; openSUSE has rustup only.
+pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
+    Manager {
+        program: "dnf",
+        rust: &["dnf install -y rust cargo rust-src"],
+        qemu: "dnf install -y qemu-system-x86-core",
+    },
+    Manager {
+        program: "pacman",
+        rust: &["pacman -S --needed rust rust-src"],
+        qemu: "pacman -S --needed qemu-system-x86",
+    },
+    Manager {
+        program: "apk",
+        rust: &["apk add rust cargo rust-src"],
+        qemu: "apk add qemu-system-x86_64",
+    },
+    Manager {
+        program: "zypper",
+        rust: &[
             "zypper install -y rustup",
             "rustup toolchain install nightly --component rust-src",
         ],
-    ),
+        qemu: "zypper install -y qemu-x86",
+    },
 ];
+
+/// The program that boots other kernels.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
+/// The package of Debian and Ubuntu that has it.
+pub(crate) const QEMU_PACKAGE: &str = "qemu-system-x86";
 
 /// Packages that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{self, Global},
+    kernels,
     outcome::Outcome,
     project::Project,
     report::{self, Report},
@@ -45,6 +46,8 @@ pub(crate) fn run(request: &cli::Clean, global: &Global) -> Result<Outcome> {
     );
     if request.toolchain {
         folders.push(linker::cache_dir()?);
+    } else if request.kernels {
+        folders.push(kernels::folder()?);
     }
     let mut removed = Vec::new();
     for path in folders {

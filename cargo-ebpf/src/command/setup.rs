@@ -32,13 +32,20 @@ struct With {
 pub(crate) fn run(request: &cli::Setup, global: &Global) -> Result<Outcome> {
     let progress = Display::new();
     let done = if request.dry_run {
+        let mut steps = setup::plan(global, &progress)?;
+        if request.vm {
+            steps.extend(setup::plan_vm(global, &progress));
+        }
         Done {
             dry_run: true,
-            steps: setup::plan(global, &progress)?,
+            steps,
             with: None,
         }
     } else {
-        let (ready, steps) = setup::prepare(global, &progress)?;
+        let (ready, mut steps) = setup::prepare(global, &progress)?;
+        if request.vm {
+            steps.extend(setup::prepare_vm(global, &progress)?);
+        }
         Done {
             dry_run: false,
             steps,

@@ -11,10 +11,11 @@ use ebpf_build::Result;
 use crate::{
     cli::{self, Global},
     command::build,
-    guest::{Accelerator, Machine},
-    matrix::{self, Asked, Place, Settings},
+    kernels::{self, Choice},
+    matrix::{self, Asked, Settings},
     object_file,
     outcome::Outcome,
+    progress::Display,
     project::Project,
     report::{
         self, human,
@@ -41,30 +42,12 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         [] => build::for_this_machine(&Project::find(global)?)?.paths(),
         named => named.to_vec(),
     };
-    let places: Vec<_> = request
-        .kernel
-        .iter()
-        .map(|kernel| match kernel.as_str() {
-            "host" => Place::Host,
-            path => Place::Image {
-                label: path.rsplit('/').next().unwrap_or(path).to_owned(),
-                path: path.into(),
-            },
-        })
-        .collect();
-    let places = if places.is_empty() {
-        vec![Place::Host]
-    } else {
-        places
-    };
+    let kernels = kernels::resolve(&request.kernel, global, &Display::new())?;
     let settings = Settings {
-        machine: Machine {
-            accelerator: Accelerator::Tcg,
-            memory: request.memory,
-        },
+        memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
     };
-    let mut verification = verify(&objects, &places, &settings, global)?;
+    let mut verification = verify(&objects, &kernels, &settings, global)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
     }
@@ -78,13 +61,10 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
 /// As [`verify`].
 pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verification> {
     let settings = Settings {
-        machine: Machine {
-            accelerator: Accelerator::Tcg,
-            memory: 0,
-        },
-        deadline: Duration::from_secs(120),
+        memory: cli::GUEST_MEMORY,
+        deadline: Duration::from_secs(cli::DEADLINE),
     };
-    verify(objects, &[Place::Host], &settings, global)
+    verify(objects, &[Choice::Host], &settings, global)
 }
 
 /// Has each kernel verify `objects`, and keeps the logs of its refusals.
@@ -93,7 +73,7 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
 /// When the asking itself fails, or Ctrl-C.
 fn verify(
     objects: &[PathBuf],
-    places: &[Place],
+    kernels: &[Choice],
     settings: &Settings,
     global: &Global,
 ) -> Result<Verification> {
@@ -103,14 +83,14 @@ fn verify(
         .filter_map(|given| given.data.as_ref().ok().cloned())
         .collect();
     let asked = if data.is_empty() {
-        places.iter().map(|_| Asked::default()).collect()
+        kernels.iter().map(|_| Asked::default()).collect()
     } else {
-        matrix::ask(places, &data, settings, global, &tell_progress(places))?
+        matrix::ask(kernels, &data, settings, global, &tell_progress(kernels))?
     };
-    let kernels = places.iter().zip(asked);
+    let answered = kernels.iter().zip(asked);
     let mut verification = Verification {
-        kernels: kernels
-            .map(|(place, asked)| judged(place, asked, settings, &given))
+        kernels: answered
+            .map(|(kernel, asked)| judged(kernel, asked, &given))
             .collect(),
     };
     keep_logs(&mut verification, global);
@@ -134,17 +114,17 @@ impl Given {
 }
 
 /// Says which kernels have answered, where there is more than one to wait for.
-fn tell_progress(places: &[Place]) -> impl Fn(&Place, &Asked) + Sync {
-    let many = places.len() > 1;
-    move |place, asked| {
+fn tell_progress(kernels: &[Choice]) -> impl Fn(&Choice, &Asked) + Sync {
+    let many = kernels.len() > 1;
+    move |kernel, asked| {
         if many {
             let took = asked.took.as_secs_f64();
-            human::note(&format!("{}: answered after {took:.1} s", place.label()));
+            human::note(&format!("{}: answered after {took:.1} s", kernel.label()));
         }
     }
 }
 
-fn judged(place: &Place, asked: Asked, settings: &Settings, given: &[Given]) -> OnKernel {
+fn judged(kernel: &Choice, asked: Asked, given: &[Given]) -> OnKernel {
     let mut events = asked.objects.into_iter();
     let objects = given.iter().map(|given| {
         let name = given.path.display().to_string();
@@ -155,9 +135,9 @@ fn judged(place: &Place, asked: Asked, settings: &Settings, given: &[Given]) -> 
         judge::object(&name, events)
     });
     OnKernel {
-        kernel: untrusted::name(place.label()),
+        kernel: untrusted::name(kernel.label()),
         release: asked.release.as_deref().map(untrusted::name),
-        guest: (*place != Place::Host).then_some(settings.machine.accelerator),
+        guest: asked.guest,
         seconds: asked.took.as_secs_f64(),
         objects: objects.collect(),
         findings: asked.findings,

@@ -5,6 +5,7 @@
 mod kernel;
 mod project;
 mod toolchain;
+mod vm;
 
 use ebpf_build::{Finding, Severity};
 use serde::Serialize;
@@ -32,6 +33,10 @@ pub(crate) fn examine(global: &Global) -> Vec<Group> {
         Group {
             group: "kernel",
             findings: kernel::check(),
+        },
+        Group {
+            group: "other kernels",
+            findings: vec![vm::check(global)],
         },
     ]
 }

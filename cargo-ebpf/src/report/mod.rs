@@ -4,6 +4,7 @@
 pub(crate) mod human;
 pub(crate) mod inspect;
 pub(crate) mod json;
+pub(crate) mod kernels;
 pub(crate) mod listing;
 pub(crate) mod verify;
 

@@ -4,6 +4,7 @@
 
 mod machine;
 mod route;
+mod vm;
 
 use ebpf_build::{
     Error, Finding, Result,
@@ -69,6 +70,19 @@ impl Ready {
 /// When a toolchain that the user named does not fit.
 pub(crate) fn plan(global: &Global, progress: &dyn Progress) -> Result<Vec<Step>> {
     plan_for(&mut ThisMachine::new(global, progress))
+}
+
+/// Says what would be done for booting other kernels; nothing where that can be done.
+pub(crate) fn plan_vm(global: &Global, progress: &dyn Progress) -> Option<Step> {
+    vm::plan(&mut ThisMachine::new(global, progress))
+}
+
+/// Makes the machine able to boot other kernels, and says what was done for it.
+///
+/// # Errors
+/// When it could not be done, with what to type.
+pub(crate) fn prepare_vm(global: &Global, progress: &dyn Progress) -> Result<Option<Step>> {
+    vm::make(&mut ThisMachine::new(global, progress))
 }
 
 fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {

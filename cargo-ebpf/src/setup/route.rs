@@ -48,9 +48,10 @@ pub(super) fn all(machine: &mut impl Machine) -> Result<Vec<Route>> {
             root: machine.root(),
         });
     }
-    for (manager, commands) in packages::OTHER_MANAGERS {
-        if machine.has(manager) && !machine.has("apt-get") {
-            let commands = commands
+    for manager in packages::OTHER_MANAGERS {
+        if machine.has(manager.program) && !machine.has("apt-get") {
+            let commands = manager
+                .rust
                 .iter()
                 .map(|command| (*command).to_owned())
                 .collect();
@@ -168,15 +169,15 @@ fn rustup(toolchain: &str) -> Vec<String> {
 }
 
 /// Finishes what an interrupted dpkg left half done; nothing where it left nothing.
-fn repair(root: Root) -> Vec<String> {
+pub(super) fn repair(root: Root) -> Vec<String> {
     as_root(root, "dpkg --configure -a")
 }
 
-fn update(root: Root) -> Vec<String> {
+pub(super) fn update(root: Root) -> Vec<String> {
     as_root(root, "apt-get update")
 }
 
-fn install(root: Root, packages: Vec<String>) -> Vec<String> {
+pub(super) fn install(root: Root, packages: Vec<String>) -> Vec<String> {
     let mut command = as_root(root, "apt-get install -y --no-install-recommends -o");
     command.push(LOCK_TIMEOUT.to_owned());
     command.extend(packages);

@@ -17,6 +17,8 @@ struct Scripted {
     root: Option<Root>,
     /// Commands that work, and make the toolchain whole, by their first words.
     cures: Vec<&'static str>,
+    /// Commands that bring a program.
+    brings: Vec<(&'static str, &'static str)>,
     /// Commands that fail.
     failing: Vec<&'static str>,
     nightly: bool,
@@ -67,6 +69,8 @@ impl Machine for Scripted {
         if line.ends_with("apt-get update") {
             self.offers = true;
         }
+        let brought = self.brings.iter().filter(|(command, _)| line == *command);
+        self.programs.extend(brought.map(|(_, program)| *program));
         self.toolchain |= self.cures.iter().any(|cure| line.starts_with(cure));
         Ok(())
     }
@@ -317,4 +321,70 @@ fn a_plan_does_nothing() {
             .unwrap()
             .contains("after the update")
     );
+}
+
+const INSTALL_QEMU: &str =
+    "apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 qemu-system-x86";
+
+#[test]
+fn qemu_is_installed_where_it_is_not() {
+    let mut machine = Scripted {
+        brings: vec![(INSTALL_QEMU, "qemu-system-x86_64")],
+        failing: vec!["dpkg"],
+        ..debian()
+    };
+    let planned = vm::plan(&mut machine).unwrap();
+    assert_eq!((planned.step, planned.state), ("qemu", State::Planned));
+    assert!(machine.ran.is_empty());
+    let done = vm::make(&mut machine).unwrap().unwrap();
+    assert_eq!(done.state, State::Done);
+    assert_eq!(
+        machine.ran,
+        ["dpkg --configure -a", "apt-get update", INSTALL_QEMU]
+    );
+    assert_eq!(machine.warnings.len(), 1);
+    // The second time there is nothing to do.
+    assert_eq!(vm::make(&mut machine).unwrap(), None);
+    assert_eq!(vm::plan(&mut machine), None);
+}
+
+#[test]
+fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
+    let failing = |machine: &mut Scripted| {
+        let error = vm::make(machine).unwrap_err();
+        assert_eq!(error.code(), "vm-setup-failed");
+        let finding = error.finding().clone();
+        (finding.cause.unwrap(), finding.fix.unwrap())
+    };
+    // It fails, it brings no program, there are no rights, it is not apt, there is nothing.
+    let (cause, fix) = failing(&mut Scripted {
+        failing: vec!["apt-get install"],
+        ..debian()
+    });
+    assert!(
+        cause.contains("exit code 100") && fix.contains("qemu-system-x86"),
+        "{cause} {fix}"
+    );
+    let (cause, _) = failing(&mut debian());
+    assert!(cause.contains("no qemu-system-x86_64 on PATH"), "{cause}");
+    let mut machine = Scripted {
+        root: None,
+        ..debian()
+    };
+    let (cause, fix) = failing(&mut machine);
+    assert!(
+        cause.contains("root's rights") && fix.contains("sudo env"),
+        "{cause} {fix}"
+    );
+    assert_eq!(vm::plan(&mut machine).unwrap().state, State::Failed);
+    assert!(machine.ran.is_empty());
+    let fedora = || Scripted {
+        programs: vec!["dnf"],
+        ..Scripted::default()
+    };
+    assert_eq!(
+        failing(&mut fedora()).1,
+        "dnf install -y qemu-system-x86-core"
+    );
+    failing(&mut Scripted::default());
 }

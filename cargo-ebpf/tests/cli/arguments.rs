@@ -4,8 +4,8 @@ use predicates::prelude::*;
 
 use crate::sandbox::{Sandbox, command};
 
-const COMMANDS: [&str; 9] = [
-    "setup", "doctor", "build", "inspect", "verify", "run", "test", "env", "clean",
+const COMMANDS: [&str; 10] = [
+    "setup", "doctor", "build", "inspect", "verify", "kernels", "run", "test", "env", "clean",
 ];
 
 #[test]
@@ -40,6 +40,8 @@ fn wrong_usage_is_told_apart_and_does_nothing() {
         &["build", "--target", "x86_64-unknown-linux-gnu"],
         &["build", "--format", "xml"],
         &["inspect"],
+        &["kernels", "--fetch", "6.1.2"],
+        &["kernels", "--fetch", "sixone"],
         &[],
     ] {
         command()

@@ -13,6 +13,7 @@ fn built() -> Sandbox {
         "probe/target/bpfel-unknown-none/release/probe",
         "watcher/target/mine",
         ".cache/cargo-ebpf/linkers/x/bin/bpf-linker",
+        ".cache/cargo-ebpf/kernels/images/x/vmlinuz",
         ".cache/other/mine",
     ] {
         sandbox.write(path, "1234");
@@ -64,7 +65,20 @@ fn the_linkers_go_when_asked_for() {
         .args(["clean", "--toolchain"])
         .assert()
         .success()
-        .stdout(predicate::str::contains(".cache/cargo-ebpf (4 B)"));
+        .stdout(predicate::str::contains(".cache/cargo-ebpf (8 B)"));
     assert!(!sandbox.path(".cache/cargo-ebpf").exists());
     assert!(sandbox.path(".cache/other/mine").exists());
+}
+
+#[test]
+fn the_kernels_go_when_asked_for() {
+    let sandbox = built();
+    sandbox
+        .command("")
+        .args(["clean", "--kernels"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains(".cache/cargo-ebpf/kernels (4 B)"));
+    assert!(!sandbox.path(".cache/cargo-ebpf/kernels").exists());
+    assert!(sandbox.path(".cache/cargo-ebpf/linkers/x").exists());
 }

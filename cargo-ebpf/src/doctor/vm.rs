@@ -1,0 +1,34 @@
+//! Whether objects can be tried on other kernels. A build does without.
+
+use ebpf_build::Finding;
+
+use crate::{
+    cli::Global,
+    host::process::{Process, on_path},
+    packages::QEMU,
+    untrusted,
+};
+
+/// The check of this group.
+pub(super) fn check(global: &Global) -> Finding {
+    let Some(path) = on_path(QEMU) else {
+        return unfit(
+            format!("there is no {QEMU} on PATH"),
+            "verify --kernel needs it to boot other kernels",
+        );
+    };
+    let path = path.display();
+    match Process::new(QEMU, global).arg("--version").stdout() {
+        Ok(said) => {
+            let version = said.lines().next().unwrap_or_default();
+            Finding::fine("qemu", format!("{}: {path}", untrusted::name(version)))
+        }
+        Err(error) => unfit(format!("{path} does not run"), &error.to_string()),
+    }
+}
+
+fn unfit(message: String, cause: &str) -> Finding {
+    Finding::warning("qemu-missing", message)
+        .because(untrusted::lines(cause))
+        .fix("cargo ebpf setup --vm")
+}

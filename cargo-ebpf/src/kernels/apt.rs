@@ -1,0 +1,312 @@
+//! An apt of our own: the machine's program, its proxies and its keys, with lists and
+//! sources in the cache folder. It needs no rights, and the system's apt sees none of it.
+//!
+//! Signatures are checked by apt as ever. How old a suite's list may be is left to the
+//! machine's settings: the lists of suites that are archived do not expire.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use ebpf_build::{Error, Result, write_atomically};
+
+use super::{
+    offer::{Catalogue, Offer},
+    sources,
+};
+use crate::{
+    cli::Global,
+    host::process::{Process, ending, on_path},
+    untrusted,
+};
+
+/// Read after the machine's own settings.
+const SETTINGS: &str = "\
+// The machine's hooks are for its own lists, and most need root.
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+// Packages of the one architecture, whatever the machine's is.
+#clear APT::Architectures;
+APT::Architecture \"amd64\";
+APT::Architectures { \"amd64\"; };
+// There is no user _apt who could write to this folder.
+APT::Sandbox::User \"\";
+// Some machines switch it off. It is what makes apt-cache fast.
+Dir::Cache::pkgcache \"pkgcache.bin\";
+Dir::Cache::srcpkgcache \"\";
+Acquire::Languages \"none\";
+// A list that could not be fetched is said by the exit code.
+APT::Update::Error-Mode \"any\";
+// An end where a firewall swallows every packet; seconds.
+Acquire::Retries \"1\";
+Acquire::http::Timeout \"20\";
+Acquire::https::Timeout \"20\";
+";
+
+/// apt with a folder of its own.
+#[derive(Debug)]
+pub(super) struct Apt<'a> {
+    folder: PathBuf,
+    global: &'a Global,
+}
+
+impl<'a> Apt<'a> {
+    /// In `folder`, which is there.
+    ///
+    /// # Errors
+    /// When there is no apt, it knows no Debian mirror, or the folder cannot be written.
+    pub(super) fn new(folder: PathBuf, global: &'a Global) -> Result<Self> {
+        if on_path("apt-get").is_none() {
+            return Err(Error::new(
+                "apt-missing",
+                "kernel images come from the Debian archive through apt, which is not here",
+            )
+            .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
+        }
+        let apt = Self { folder, global };
+        for part in ["lists/partial", "cache/archives/partial"] {
+            let part = apt.folder.join(part);
+            fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
+        }
+        write_atomically(&apt.folder.join("status"), b"")?;
+        write_atomically(&apt.settings(), SETTINGS.as_bytes())?;
+        let (list, parts) = apt.sources_of_machine()?;
+        let sources = sources::ours(&list, &parts)?;
+        write_atomically(&apt.sources(), sources.as_bytes())?;
+        Ok(apt)
+    }
+
+    /// Fetches the lists of every suite. Those that cannot be fetched stay as they are;
+    /// the error is then in the result.
+    ///
+    /// # Errors
+    /// When none could be fetched.
+    pub(super) fn update(&self) -> Result<Option<Error>> {
+        let output = self.process("apt-get").arg("update").output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let failed = |line: &str| line.starts_with("E: ") || line.starts_with("W: Failed to fetch");
+        if output.status.success() && !said.lines().any(failed) {
+            return Ok(None);
+        }
+        let error = complaint("apt-get update", &output);
+        let reached = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .any(|line| line.starts_with("Get:") || line.starts_with("Hit:"));
+        if reached { Ok(Some(error)) } else { Err(error) }
+    }
+
+    /// The kernels in the lists.
+    ///
+    /// # Errors
+    /// When apt cannot read them.
+    pub(super) fn catalogue(&self) -> Result<Catalogue> {
+        let all = self.ask(&["pkgnames", "linux-"])?;
+        let names = Catalogue::names(&all);
+        if names.is_empty() {
+            return Ok(Catalogue::default());
+        }
+        let about = |what| {
+            let arguments: Vec<&str> = std::iter::once(what).chain(names.iter().copied()).collect();
+            self.ask(&arguments)
+        };
+        Ok(Catalogue::read(&about("show")?, &about("madison")?))
+    }
+
+    /// Fetches the package of `offer` into `to`; apt compares its hash with the lists'.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or is not what the lists say.
+    pub(super) fn download(&self, offer: &Offer, to: &Path) -> Result<PathBuf> {
+        let what = format!("{}={}", offer.package, offer.version);
+        let output = self
+            .process("apt-get")
+            .args(["download", &what])
+            .current_dir(to)
+            .output()?;
+        if !output.status.success() {
+            return Err(complaint(&format!("apt-get download {what}"), &output));
+        }
+        let files = fs::read_dir(to).map_err(|cause| Error::io("read", to, &cause))?;
+        let package = files
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|file| file.extension() == Some("deb".as_ref()));
+        package.ok_or_else(|| complaint(&format!("apt-get download {what}"), &output))
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.process("apt-cache").args(arguments).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let what = arguments.first().copied().unwrap_or_default();
+        Err(complaint(&format!("apt-cache {what}"), &output))
+    }
+
+    fn process(&self, program: &str) -> Process {
+        let option = |name: &str, path: &Path| format!("{name}={}", path.display());
+        Process::new(program, self.global)
+            .env("LC_ALL", "C.UTF-8")
+            .arg("-c")
+            .arg(self.settings())
+            .args([
+                "-o",
+                &option("Dir::State", &self.folder),
+                "-o",
+                &option("Dir::State::lists", &self.folder.join("lists")),
+                "-o",
+                &option("Dir::State::status", &self.folder.join("status")),
+                "-o",
+                &option("Dir::Cache", &self.folder.join("cache")),
+                "-o",
+                &option("Dir::Etc::sourcelist", &self.sources()),
+                "-o",
+                "Dir::Etc::sourceparts=-",
+            ])
+    }
+
+    /// The file and the folder of the machine's sources.
+    fn sources_of_machine(&self) -> Result<(PathBuf, PathBuf)> {
+        let said = Process::new("apt-config", self.global)
+            .args([
+                "shell",
+                "LIST",
+                "Dir::Etc::sourcelist/f",
+                "PARTS",
+                "Dir::Etc::sourceparts/d",
+            ])
+            .stdout()?;
+        let value = |name: &str| {
+            let quoted = said.lines().find_map(|line| line.strip_prefix(name))?;
+            let word = quoted.strip_prefix("='")?.strip_suffix('\'')?;
+            Some(PathBuf::from(word.replace(r"'\''", "'")))
+        };
+        // An empty name is one that is not set: there is no such file.
+        Ok((
+            value("LIST").unwrap_or_default(),
+            value("PARTS").unwrap_or_default(),
+        ))
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.folder.join("apt.conf")
+    }
+
+    /// Its ending tells apt the format.
+    fn sources(&self) -> PathBuf {
+        self.folder.join("debian.sources")
+    }
+}
+
+/// What apt's words mean, the most telling first: words, code, fix.
+const MEANINGS: [(&[&str], &str, &str); 3] = [
+    (
+        &[
+            "No space left on device",
+            "Disk quota exceeded",
+            "don't have enough free space",
+        ],
+        "disk-full",
+        "free 300 MB on the disk of the cache folder, then run the same command again",
+    ),
+    (
+        &[
+            "NO_PUBKEY",
+            "is not signed",
+            "GPG error",
+            "sqv returned an error",
+        ],
+        "kernels-unsigned",
+        "install Debian's keys (Debian, Ubuntu: apt-get install debian-archive-keyring), then run the same command again",
+    ),
+    (
+        &[
+            "Could not resolve",
+            "Temporary failure",
+            "Could not connect",
+            "Unable to connect",
+            "Cannot initiate",
+            "Connection",
+            "timed out",
+            "Network is unreachable",
+            "Failed to fetch",
+            "does not have a Release file",
+            "no longer has a Release file",
+        ],
+        "no-network",
+        "make the mirror of this machine's apt sources reachable, then run the same command again",
+    ),
+];
+
+fn complaint(what: &str, output: &Output) -> Error {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said
+        .lines()
+        .find(|line| line.starts_with("E: "))
+        .or_else(|| said.lines().find(|line| line.starts_with("W: ")))
+        .unwrap_or_else(|| said.trim());
+    let cause = match first.trim_start_matches("E: ").trim_start_matches("W: ") {
+        "" => ending(output.status),
+        first => untrusted::line(first).into_owned(),
+    };
+    let meaning = MEANINGS
+        .iter()
+        .find(|(words, _, _)| words.iter().any(|words| said.contains(words)));
+    match meaning {
+        Some((_, code, fix)) => Error::new(*code, format!("`{what}` failed"))
+            .because(cause)
+            .fix(*fix),
+        None => Error::new("apt-failed", format!("`{what}` failed")).because(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+    use super::*;
+
+    fn said(stderr: &str) -> Error {
+        complaint(
+            "apt-get update",
+            &Output {
+                status: ExitStatus::from_raw(100 << 8),
+                stdout: Vec::new(),
+                stderr: stderr.as_bytes().to_vec(),
+            },
+        )
+    }
+
+    #[test]
+    fn what_apt_says_is_told_apart() {
+        for (words, code) in [
+            (
+                "E: Failed to fetch http://m.example/x  Temporary failure resolving 'm.example'\n",
+                "no-network",
+            ),
+            (
+                "W: x\nE: Write error - write (28: No space left on device)\n",
+                "disk-full",
+            ),
+            (
+                "W: GPG error: http://m.example sid InRelease: NO_PUBKEY 0123\nE: The repository is not signed.\n",
+                "kernels-unsigned",
+            ),
+            ("E: Something else\n", "apt-failed"),
+            ("", "apt-failed"),
+        ] {
+            assert_eq!(said(words).code(), code, "{words}");
+        }
+        assert_eq!(
+            said("W: a\nE: b\u{1b}[1m\nE: c\n")
+                .finding()
+                .cause
+                .as_deref(),
+            Some("b\\u{1b}[1m")
+        );
+        assert_eq!(said("").finding().cause.as_deref(), Some("exit code 100"));
+    }
+}

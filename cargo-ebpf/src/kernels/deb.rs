@@ -1,0 +1,206 @@
+//! Takes one file out of a Debian package: an ar archive with a compressed tar archive
+//! in it, see deb(5). Nothing in the package decides where anything is written.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read, Seek as _, SeekFrom},
+    path::Path,
+};
+
+use ebpf_build::{Error, Result};
+use lzma_rust2::XzReader;
+use object::read::{ReadCache, archive::ArchiveFile};
+
+/// Begins the name of the member that holds the files.
+const DATA: &[u8] = b"data.tar";
+/// The only compression that Debian's archive uses.
+const XZ: &[u8] = b"data.tar.xz";
+/// Bytes that are unpacked at most: a cloud kernel with its modules has 150 MB.
+const LARGEST_PACKAGE: u64 = 4 << 30;
+/// Bytes of the file at most: images have 10 MB.
+const LARGEST_FILE: u64 = 256 << 20;
+/// KiB that unpacking may take: `xz -9`, the most that packages are made with, needs 65 MiB.
+const MEMORY: u32 = 128 << 10;
+
+/// Writes the file `member` of `package` to `to`.
+///
+/// # Errors
+/// When the package is damaged or none, has no such file, or `to` cannot be written;
+/// `to` is then not there.
+pub(super) fn extract(package: &Path, member: &str, to: &Path) -> Result<()> {
+    let result = find(package, member, to);
+    if result.is_err() {
+        // The folder that it is in goes as well.
+        let _ = fs::remove_file(to);
+    }
+    result
+}
+
+fn find(package: &Path, member: &str, to: &Path) -> Result<()> {
+    let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
+    let tar = XzReader::new_mem_limit(data(package, file)?, true, MEMORY).take(LARGEST_PACKAGE);
+    let damaged = |cause: &io::Error| broken(package, &cause.to_string());
+    let mut archive = tar::Archive::new(tar);
+    for entry in archive.entries().map_err(|cause| damaged(&cause))? {
+        let mut entry = entry.map_err(|cause| damaged(&cause))?;
+        let name = entry.path_bytes();
+        if name.strip_prefix(b"./").unwrap_or(&name) != member.as_bytes() {
+            continue;
+        }
+        if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
+            return Err(broken(
+                package,
+                &format!("its {member} is no file that can be a kernel"),
+            ));
+        }
+        return copy(package, &mut entry, to);
+    }
+    Err(broken(package, &format!("there is no {member} in it")))
+}
+
+/// Reading and writing fail for different reasons, and `io::copy` does not tell them
+/// apart: a full disk is no damaged package.
+fn copy(package: &Path, entry: &mut impl Read, to: &Path) -> Result<()> {
+    let mut content = Vec::new();
+    entry
+        .read_to_end(&mut content)
+        .map_err(|cause| broken(package, &cause.to_string()))?;
+    fs::write(to, content).map_err(|cause| Error::io("write", to, &cause))
+}
+
+/// The compressed tar archive.
+fn data(package: &Path, mut file: File) -> Result<impl Read> {
+    let (start, length) = {
+        let cache = ReadCache::new(&mut file);
+        let damaged = |cause: object::Error| broken(package, &cause.to_string());
+        let archive = ArchiveFile::parse(&cache).map_err(damaged)?;
+        let mut range = None;
+        for member in archive.members() {
+            let member = member.map_err(damaged)?;
+            if member.name() == XZ {
+                range = Some(member.file_range());
+                break;
+            }
+            if member.name().starts_with(DATA) {
+                let name = String::from_utf8_lossy(member.name());
+                return Err(broken(
+                    package,
+                    &format!("its {name} is not compressed by xz"),
+                ));
+            }
+        }
+        range.ok_or_else(|| broken(package, "there is no data.tar.xz in it"))?
+    };
+    file.seek(SeekFrom::Start(start))
+        .map_err(|cause| Error::io("read", package, &cause))?;
+    Ok(BufReader::new(file).take(length))
+}
+
+fn broken(package: &Path, why: &str) -> Error {
+    let name = package.file_name().unwrap_or_default().to_string_lossy();
+    Error::new(
+        "kernel-package-broken",
+        format!(
+            "no kernel could be taken out of {}",
+            crate::untrusted::name(&name)
+        ),
+    )
+    .because(crate::untrusted::line(why))
+    .fix("cargo ebpf kernels --fetch all, or choose another kernel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::made_up::{ar, package, tar, xz};
+
+    const MEMBER: &str = "boot/vmlinuz-6.1";
+
+    fn try_to_extract(bytes: &[u8]) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let (deb, to) = (folder.path().join("x.deb"), folder.path().join("vmlinuz"));
+        fs::write(&deb, bytes).unwrap();
+        let result = extract(&deb, MEMBER, &to);
+        // Whatever the package says: nothing but the one file is written.
+        let there = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(there, if result.is_ok() { 2 } else { 1 });
+        result.map(|()| fs::read(&to).unwrap())
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let error = try_to_extract(bytes).unwrap_err();
+        assert_eq!(error.code(), "kernel-package-broken");
+        error.finding().cause.clone().unwrap()
+    }
+
+    #[test]
+    fn the_one_file_is_taken() {
+        let bytes = package(&[
+            ("./boot/config-6.1", b"y"),
+            ("./boot/vmlinuz-6.1", b"kernel"),
+        ]);
+        assert_eq!(try_to_extract(&bytes).unwrap(), b"kernel");
+    }
+
+    #[test]
+    fn no_path_of_the_package_is_followed() {
+        for name in [
+            "../vmlinuz",
+            "/tmp/vmlinuz",
+            "./boot/../../vmlinuz-6.1",
+            "boot/vmlinuz-6.1/",
+        ] {
+            let bytes = package(&[(name, b"kernel")]);
+            assert!(
+                refused(&bytes).contains("there is no boot/vmlinuz-6.1"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_is_no_kernel() {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_entry_type(::tar::EntryType::Symlink);
+        header.set_size(0);
+        let mut builder = ::tar::Builder::new(Vec::new());
+        builder
+            .append_link(&mut header, MEMBER, "/etc/passwd")
+            .unwrap();
+        let data = xz(&builder.into_inner().unwrap());
+        assert!(refused(&ar(&[("data.tar.xz", &data)])).contains("no file"));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let whole = package(&[("./boot/vmlinuz-6.1", &[7; 3000])]);
+        let needed = whole.len() - 100;
+        for length in (0..needed).step_by(7) {
+            let _ = refused(&whole[..length]);
+        }
+    }
+
+    #[test]
+    fn every_flipped_byte_is_an_error_or_harmless() {
+        let whole = package(&[("./boot/vmlinuz-6.1", &[7; 3000])]);
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            if let Ok(content) = try_to_extract(&bytes) {
+                assert_eq!(content, [7; 3000], "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_compressions_are_named() {
+        let data = tar(&[(MEMBER, b"kernel")]);
+        assert!(
+            refused(&ar(&[("data.tar.zst", &data)]))
+                .contains("data.tar.zst is not compressed by xz")
+        );
+        // One that only says that it is xz.
+        let _ = refused(&ar(&[("data.tar.xz", &data)]));
+        assert!(refused(&ar(&[("control.tar.xz", &data)])).contains("no data.tar.xz"));
+    }
+}

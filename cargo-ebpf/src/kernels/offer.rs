@@ -1,0 +1,319 @@
+//! What the archive has: the words of apt-cache, read.
+//!
+//! Debian's cloud kernels are taken: they are small, boot in an emulator, and have BTF.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::wanted::Release;
+
+/// How the names of packages end that hold a cloud kernel. Those with anything after
+/// it are unsigned twins and debug symbols.
+const FLAVOUR: &str = "-cloud-amd64";
+
+/// Where a package has its image. From Linux 7 on, Debian's `linux-image-*` only
+/// depends on the `linux-binary-*` that holds it.
+const LAYOUTS: [Layout; 2] = [
+    Layout {
+        prefix: "linux-binary-",
+        member: |release| format!("usr/lib/modules/{release}/vmlinuz"),
+    },
+    Layout {
+        prefix: "linux-image-",
+        member: |release| format!("boot/vmlinuz-{release}"),
+    },
+];
+
+struct Layout {
+    prefix: &'static str,
+    member: fn(&str) -> String,
+}
+
+/// A package in the archive that holds a kernel image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    /// `6.1.192-2`
+    pub(crate) version: String,
+    /// `linux-image-6.1.0-56-cloud-amd64`
+    pub(crate) package: String,
+    /// `bookworm-security`
+    pub(crate) suite: String,
+    /// Size of the package.
+    pub(crate) bytes: u64,
+    /// SHA-256 of the package, as apt's signed lists have it.
+    pub(crate) sha256: String,
+}
+
+impl Offer {
+    /// What `uname -r` will say.
+    pub(super) fn uname(&self) -> &str {
+        let prefix = LAYOUTS
+            .iter()
+            .find_map(|layout| self.package.strip_prefix(layout.prefix));
+        prefix.unwrap_or(&self.package)
+    }
+
+    /// Where the image is in the package.
+    pub(super) fn member(&self) -> String {
+        let of = |layout: &Layout| Some((layout.member)(self.package.strip_prefix(layout.prefix)?));
+        LAYOUTS.iter().find_map(of).unwrap_or_default()
+    }
+
+    pub(super) fn release(&self) -> Option<Release> {
+        Release::of_version(&self.version)
+    }
+}
+
+/// Orders versions of one release. Not all of Debian's rules are needed for that: of
+/// two builds of one revision, one for an older Debian (`~deb12u1`) comes first.
+pub(super) fn order(version: &str) -> impl Ord + use<> {
+    let (upstream, revision) = version.rsplit_once('-').unwrap_or((version, ""));
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit())
+            .map_while(|number| number.parse().ok())
+            .collect()
+    };
+    let of_older = version.contains('~');
+    (
+        numbers(upstream),
+        numbers(revision).first().copied(),
+        Reverse(of_older),
+        version.to_owned(),
+    )
+}
+
+/// The kernels that can be had.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Catalogue {
+    offers: Vec<Offer>,
+}
+
+impl Catalogue {
+    /// Of all packages' names, those to ask about.
+    pub(super) fn names(all: &str) -> Vec<&str> {
+        let names: Vec<&str> = all
+            .lines()
+            .map(str::trim)
+            .filter(|name| is_kernel(name))
+            .collect();
+        let binary = |name: &&str| name.starts_with(LAYOUTS[0].prefix);
+        let held: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(binary)
+            .filter_map(|name| name.strip_prefix(LAYOUTS[0].prefix))
+            .collect();
+        let empty = |name: &str| {
+            name.strip_prefix(LAYOUTS[1].prefix)
+                .is_some_and(|release| held.contains(&release))
+        };
+        names.iter().copied().filter(|name| !empty(name)).collect()
+    }
+
+    /// From what `apt-cache show` and `apt-cache madison` say of them.
+    pub(super) fn read(show: &str, madison: &str) -> Self {
+        let suites = suites(madison);
+        let mut offers: Vec<Offer> = show
+            .split("\n\n")
+            .filter_map(|stanza| offer(stanza, &suites))
+            .collect();
+        offers.sort_by_cached_key(|offer| (offer.release(), order(&offer.version)));
+        Self { offers }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.offers.is_empty()
+    }
+
+    pub(super) fn releases(&self) -> impl Iterator<Item = Release> {
+        self.offers.iter().filter_map(Offer::release)
+    }
+
+    pub(super) fn newest(&self, release: Release) -> Option<&Offer> {
+        let mut newest_last = self.offers.iter().rev();
+        newest_last.find(|offer| offer.release() == Some(release))
+    }
+}
+
+/// `linux-image-6.1.0-56-cloud-amd64`, but not `linux-image-6.1-cloud-amd64`, which
+/// only names the newest.
+fn is_kernel(name: &str) -> bool {
+    let release = LAYOUTS
+        .iter()
+        .find_map(|layout| name.strip_prefix(layout.prefix))
+        .and_then(|release| release.strip_suffix(FLAVOUR));
+    release.is_some_and(|release| {
+        release.starts_with(|c: char| c.is_ascii_digit())
+            && release.matches('.').count() >= 2
+            && is_plain(name)
+    })
+}
+
+/// Whether `text` is of the characters that names and versions of packages have
+/// (Debian Policy 5.6.1, 5.6.12), so that it may stand in a file's name.
+fn is_plain(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.~".contains(c))
+}
+
+/// The suite of each package and version, from lines like
+/// `linux-image-x |  6.1.192-2 | http://HOST/debian bookworm/main amd64 Packages`.
+fn suites(madison: &str) -> HashMap<(&str, &str), &str> {
+    let read = |line| {
+        let mut columns = str::split(line, '|').map(str::trim);
+        let (name, version) = (columns.next()?, columns.next()?);
+        let mut from_the_end = columns.next()?.split_whitespace().rev();
+        let (_packages, _architecture, origin) = (
+            from_the_end.next()?,
+            from_the_end.next()?,
+            from_the_end.next()?,
+        );
+        let (suite, _component) = origin.rsplit_once('/')?;
+        Some(((name, version), suite))
+    };
+    madison.lines().filter_map(read).collect()
+}
+
+fn offer(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<Offer> {
+    let field = |name: &str| {
+        let value = |line| {
+            str::strip_prefix(line, name)?
+                .strip_prefix(':')
+                .map(str::trim)
+        };
+        stanza.lines().find_map(value)
+    };
+    let (package, version) = (field("Package")?, field("Version")?);
+    let sha256 = field("SHA256")?;
+    let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let offer = Offer {
+        version: version.to_owned(),
+        package: package.to_owned(),
+        // A package without a suite is one that cannot be downloaded.
+        suite: (*suites.get(&(package, version))?).to_owned(),
+        bytes: field("Size")?.parse().ok()?,
+        sha256: sha256.to_ascii_lowercase(),
+    };
+    (is_hash
+        && is_kernel(package)
+        && is_plain(version)
+        && is_plain(&offer.suite)
+        && offer.release().is_some())
+    .then_some(offer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "18d94781d1b3052e21967ac2262239e5f14fbf511d6c3e110629d7aa35340760";
+
+    fn show(packages: &[(&str, &str)]) -> String {
+        let stanza = |(name, version): &(&str, &str)| {
+            format!(
+                "Package: {name}\nSource: linux\nVersion: {version}\nSize: 21521796\nSHA256: {HASH}\nDescription: Linux\n more\n"
+            )
+        };
+        packages.iter().map(stanza).collect::<Vec<_>>().join("\n")
+    }
+
+    fn madison(packages: &[(&str, &str)]) -> String {
+        let line = |(name, version): &(&str, &str)| {
+            format!(
+                "{name} |   {version} | http://mirror.example/debian trixie/main amd64 Packages\n"
+            )
+        };
+        packages.iter().map(line).collect()
+    }
+
+    fn catalogue(packages: &[(&str, &str)]) -> Catalogue {
+        Catalogue::read(&show(packages), &madison(packages))
+    }
+
+    #[test]
+    fn only_packages_with_an_image_are_asked_about() {
+        let all = "linux-image-cloud-amd64\nlinux-image-6.1-cloud-amd64\n\
+                   linux-image-6.1.0-56-cloud-amd64\nlinux-image-6.1.0-56-cloud-amd64-unsigned\n\
+                   linux-image-6.1.0-56-amd64\nlinux-image-7.3.4+deb13-cloud-amd64\n\
+                   linux-image-7.3.4+deb13-cloud-amd64-dbg\nlinux-binary-7.3.4+deb13-cloud-amd64\n\
+                   linux-image-6.1.0-56-cloud-arm64\n";
+        assert_eq!(
+            Catalogue::names(all),
+            [
+                "linux-image-6.1.0-56-cloud-amd64",
+                "linux-binary-7.3.4+deb13-cloud-amd64"
+            ]
+        );
+    }
+
+    #[test]
+    fn both_layouts_are_known() {
+        let found = catalogue(&[
+            ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
+            ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1"),
+        ]);
+        let members: Vec<_> = found.offers.iter().map(Offer::member).collect();
+        assert_eq!(
+            members,
+            [
+                "boot/vmlinuz-6.1.0-56-cloud-amd64",
+                "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz"
+            ]
+        );
+        assert_eq!(found.offers[1].uname(), "7.3.4+deb13-cloud-amd64");
+        assert_eq!(found.offers[0].suite, "trixie");
+        assert_eq!(
+            (found.offers[0].bytes, found.offers[0].sha256.as_str()),
+            (21521796, HASH)
+        );
+    }
+
+    #[test]
+    fn the_newest_is_the_one_with_the_highest_numbers() {
+        let versions = |versions: &[&'static str]| {
+            let packages: Vec<_> = versions
+                .iter()
+                .map(|version| ("linux-image-6.12.9-cloud-amd64", *version))
+                .collect();
+            let release = Release {
+                major: 6,
+                minor: 12,
+            };
+            catalogue(&packages)
+                .newest(release)
+                .unwrap()
+                .version
+                .clone()
+        };
+        assert_eq!(versions(&["6.12.107-1", "6.12.95-1~bpo12+1"]), "6.12.107-1");
+        assert_eq!(
+            versions(&["6.12.117-1", "6.12.117-1~deb12u1"]),
+            "6.12.117-1"
+        );
+        assert_eq!(
+            versions(&["6.12.117-2", "6.12.117-10", "6.12.9-99"]),
+            "6.12.117-10"
+        );
+    }
+
+    #[test]
+    fn odd_names_are_no_offers() {
+        for (name, version) in [
+            ("linux-image-6.1.0/../../x-cloud-amd64", "6.1.1-1"),
+            ("linux-image-6.1.0-1-cloud-amd64", "6.1.1-1/../.."),
+            ("linux-image-6.1.0-1-cloud-amd64", "../6.1.1"),
+            ("linux-image-6.1.0-1-cloud-amd64", "sixone"),
+            ("linux-image-6.1.0-1-amd64", "6.1.1-1"),
+        ] {
+            assert!(catalogue(&[(name, version)]).is_empty(), "{name} {version}");
+        }
+        let good = [("linux-image-6.1.0-1-cloud-amd64", "6.1.1-1")];
+        assert!(!catalogue(&good).is_empty());
+        assert!(Catalogue::read(&show(&good), "").is_empty());
+        assert!(Catalogue::read(&show(&good).replace(HASH, "abc"), &madison(&good)).is_empty());
+        assert!(Catalogue::read("", "|||\n| |\nx | y | z\n").is_empty());
+    }
+}

@@ -1,0 +1,265 @@
+//! The kernels in the user's cache folder.
+//!
+//! ```text
+//! <cache>/cargo-ebpf/kernels/
+//!   images/<uname -r>_<version>/vmlinuz      whole, or not there
+//!   images/<uname -r>_<version>/image.json   what it is, with the hashes
+//!   available.json                           what the archive had when it was asked
+//!   apt/                                     apt's lists, apart from the system's
+//!   lock                                     held by who asks or fetches
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ebpf_build::{Error, Result, linker, progress::Progress, write_atomically};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use super::{
+    Image, Package, bzimage, deb,
+    offer::{self, Catalogue, Offer},
+    wanted::Release,
+};
+
+/// What a list of kernels is taken for recent for: Debian updates them every few days.
+const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Begins the name of a folder in which a kernel is being fetched.
+const WORKPLACE: &str = ".fetching-";
+
+/// The folder of everything here. It may not exist.
+///
+/// # Errors
+/// When no cache folder is known.
+pub(crate) fn folder() -> Result<PathBuf> {
+    Ok(linker::cache_dir()?.join("kernels"))
+}
+
+/// The cache of kernels.
+#[derive(Debug)]
+pub(super) struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    pub(super) fn of_user() -> Result<Self> {
+        Ok(Self { root: folder()? })
+    }
+
+    /// Held until the returned file is dropped, also by the kernel when we are killed.
+    pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
+        self.make(&self.root)?;
+        let path = self.root.join("lock");
+        let failed = |cause: &io::Error| Error::io("lock", &path, cause);
+        let file = File::create(&path).map_err(|cause| failed(&cause))?;
+        if file.try_lock().is_err() {
+            progress.begin("Waiting for another run that fetches kernels");
+            file.lock().map_err(|cause| failed(&cause))?;
+        }
+        Ok(file)
+    }
+
+    /// The folder of our apt.
+    pub(super) fn apt(&self) -> Result<PathBuf> {
+        let apt = self.root.join("apt");
+        self.make(&apt)?;
+        Ok(apt)
+    }
+
+    /// What apt keeps to be fast: 110 MB, more than all images. It makes it anew where
+    /// it is not there, also beside another run.
+    pub(super) fn forget_apts_cache(&self) {
+        let _ = fs::remove_file(self.root.join("apt/cache/pkgcache.bin"));
+    }
+
+    fn make(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).map_err(|cause| {
+            let error = Error::io("make", folder, &cause);
+            match cause.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    error.fix("set XDG_CACHE_HOME to a folder that this user can write")
+                }
+                _ => error,
+            }
+        })
+    }
+
+    /// What the archive had when it was last asked; none when it never was.
+    pub(super) fn catalogue(&self) -> Option<Catalogue> {
+        serde_json::from_slice(&fs::read(self.available()).ok()?).ok()
+    }
+
+    pub(super) fn save_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
+        write_atomically(&self.available(), &json(catalogue)?)
+    }
+
+    /// Whether the archive was asked not long ago.
+    pub(super) fn catalogue_is_recent(&self) -> bool {
+        let asked = fs::metadata(self.available()).and_then(|metadata| metadata.modified());
+        asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age < RECENT))
+    }
+
+    fn available(&self) -> PathBuf {
+        self.root.join("available.json")
+    }
+
+    /// The releases of which there is an image.
+    pub(super) fn releases(&self) -> Result<BTreeSet<Release>> {
+        let releases = self.images()?.into_iter();
+        Ok(releases
+            .filter_map(|image| Release::of_version(&image.version))
+            .collect())
+    }
+
+    /// The newest image of a release that is as it was when it was put here.
+    pub(super) fn newest(&self, release: Release) -> Result<Option<Image>> {
+        let mut images = self.images()?;
+        images.retain(|image| Release::of_version(&image.version) == Some(release));
+        images.sort_by_cached_key(|image| offer::order(&image.version));
+        Ok(images.into_iter().rev().find(is_whole))
+    }
+
+    /// The image of this very package.
+    pub(super) fn get(&self, offer: &Offer) -> Result<Option<Image>> {
+        let image = read_entry(&self.entry(offer));
+        Ok(image.filter(|image| {
+            let same = image
+                .package
+                .as_ref()
+                .is_some_and(|package| package.sha256 == offer.sha256);
+            same && is_whole(image)
+        }))
+    }
+
+    fn images(&self) -> Result<Vec<Image>> {
+        let folder = self.root.join("images");
+        match fs::read_dir(&folder) {
+            Ok(entries) => Ok(entries
+                .flatten()
+                .filter_map(|entry| read_entry(&entry.path()))
+                .collect()),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(cause) => Err(Error::io("read", &folder, &cause)),
+        }
+    }
+
+    /// Names and versions in an offer are fit for a file's name.
+    fn entry(&self, offer: &Offer) -> PathBuf {
+        let name = format!("{}_{}", offer.uname(), offer.version);
+        self.root.join("images").join(name)
+    }
+
+    /// A folder to fetch into, removed when dropped. Only for who holds the lock: it
+    /// clears away what killed runs have left.
+    pub(super) fn workplace(&self) -> Result<TempDir> {
+        for left in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if left.file_name().to_string_lossy().starts_with(WORKPLACE) {
+                // If it stays, only space is lost.
+                let _ = fs::remove_dir_all(left.path());
+            }
+        }
+        tempfile::Builder::new()
+            .prefix(WORKPLACE)
+            .tempdir_in(&self.root)
+            .map_err(|cause| Error::io("make a folder in", &self.root, &cause))
+    }
+
+    /// Takes the image out of `package` and makes it an entry. For who holds the lock.
+    ///
+    /// # Errors
+    /// When the package is not what apt's lists say, holds no image, or the disk is full.
+    pub(super) fn put(&self, offer: &Offer, package: &Path, workplace: TempDir) -> Result<Image> {
+        let (found, _) = hash(package)?;
+        if found != offer.sha256 {
+            return Err(Error::new(
+                "kernel-package-changed",
+                format!("{} is not the package that apt's lists name", offer.package),
+            )
+            .because(format!("its SHA-256 is {found}, not {}", offer.sha256))
+            .fix("cargo ebpf clean --kernels"));
+        }
+        let made = workplace.path().join("entry");
+        self.make(&made)?;
+        let path = made.join("vmlinuz");
+        deb::extract(package, &offer.member(), &path)?;
+        let release = bzimage::release(&path)?;
+        let (sha256, bytes) = hash(&path)?;
+        let entry = self.entry(offer);
+        let image = Image {
+            label: offer
+                .release()
+                .map(|release| release.to_string())
+                .unwrap_or_default(),
+            release,
+            version: offer.version.clone(),
+            path: entry.join("vmlinuz"),
+            sha256,
+            bytes,
+            package: Some(Package {
+                name: offer.package.clone(),
+                suite: offer.suite.clone(),
+                sha256: offer.sha256.clone(),
+            }),
+        };
+        write_atomically(&made.join("image.json"), &json(&image)?)?;
+        // What is there was damaged after it was made.
+        let cleared = match fs::remove_dir_all(&entry) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+            _ => Ok(()),
+        };
+        cleared
+            .and_then(|()| fs::create_dir_all(self.root.join("images")))
+            .and_then(|()| fs::rename(&made, &entry))
+            .map_err(|cause| Error::io("write", &entry, &cause))?;
+        Ok(image)
+    }
+}
+
+fn read_entry(entry: &Path) -> Option<Image> {
+    let text = fs::read(entry.join("image.json")).ok()?;
+    let mut image: Image = serde_json::from_slice(&text).ok()?;
+    // The folder may have been moved.
+    image.path = entry.join("vmlinuz");
+    Some(image)
+}
+
+fn is_whole(image: &Image) -> bool {
+    hash(&image.path).is_ok_and(|(sha256, _)| sha256 == image.sha256)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|cause| {
+        Error::new("json", "could not write a cache entry").because(cause.to_string())
+    })
+}
+
+/// SHA-256, in hexadecimal, and size of a file.
+pub(super) fn hash(path: &Path) -> Result<(String, u64)> {
+    let failed = |cause: &io::Error| Error::io("read", path, cause);
+    let file = File::open(path).map_err(|cause| failed(&cause))?;
+    let mut file = BufReader::with_capacity(64 << 10, file);
+    let mut hash = Sha256::new();
+    let mut bytes = 0;
+    loop {
+        let chunk = file.fill_buf().map_err(|cause| failed(&cause))?;
+        let length = chunk.len();
+        if length == 0 {
+            break;
+        }
+        hash.update(chunk);
+        file.consume(length);
+        bytes += length as u64;
+    }
+    let hex = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok((hex, bytes))
+}

@@ -1,0 +1,118 @@
+//! qemu, the one thing that booting other kernels needs.
+
+use ebpf_build::{Error, Finding, Result};
+
+use super::{
+    Machine, State, Step, in_one_line,
+    route::{install, repair, update},
+};
+use crate::{
+    host::{process::command_line, root::Root},
+    interrupt,
+    packages::{OTHER_MANAGERS, QEMU, QEMU_PACKAGE},
+};
+
+/// What would be done; nothing where qemu is there.
+pub(super) fn plan(machine: &mut impl Machine) -> Option<Step> {
+    if machine.has(QEMU) {
+        return None;
+    }
+    Some(match way(machine) {
+        Ok(commands) => step(State::Planned, lines(&commands), None),
+        Err(error) => step(
+            State::Failed,
+            error.finding().fix.clone().into_iter().collect(),
+            Some(in_one_line(&error)),
+        ),
+    })
+}
+
+/// Installs qemu, unless it is there.
+pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
+    if machine.has(QEMU) {
+        return Ok(None);
+    }
+    let commands = way(machine)?;
+    let mut outcome = Ok(());
+    for command in &commands {
+        // Only the last must work: a broken package of somebody else's, or one source
+        // out of reach among many, need not keep it from doing so.
+        outcome = machine.run(command, None);
+        interrupt::check()?;
+        if let Err(error) = &outcome
+            && Some(command) != commands.last()
+        {
+            machine.warn(
+                &Finding::warning(
+                    "setup-step-failed",
+                    "a step of installing qemu did not work",
+                )
+                .because(in_one_line(error)),
+            );
+        }
+    }
+    let by_hand = lines(&commands).join(" && ");
+    outcome.map_err(|error| failed(&in_one_line(&error), by_hand.clone()))?;
+    if !machine.has(QEMU) {
+        return Err(failed(
+            &format!("it ran well, yet there is no {QEMU} on PATH"),
+            by_hand,
+        ));
+    }
+    Ok(Some(step(State::Done, lines(&commands), None)))
+}
+
+/// The commands that install it.
+///
+/// # Errors
+/// When they are the user's to type.
+fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
+    let commands = |root| {
+        let package = vec![QEMU_PACKAGE.to_owned()];
+        vec![repair(root), update(root), install(root, package)]
+    };
+    if machine.has("apt-get") {
+        return match machine.root() {
+            Ok(root) => Ok(commands(root)),
+            Err(error) => Err(failed(
+                &in_one_line(&error),
+                lines(&commands(Root::Sudo)).join(" && "),
+            )),
+        };
+    }
+    let manager = OTHER_MANAGERS
+        .iter()
+        .find(|manager| machine.has(manager.program));
+    Err(match manager {
+        Some(manager) => failed(
+            &format!(
+                "packages of {} are not installed without you",
+                manager.program
+            ),
+            manager.qemu.to_owned(),
+        ),
+        None => failed(
+            "there is no known package manager here",
+            format!("install {QEMU}"),
+        ),
+    })
+}
+
+fn failed(cause: &str, fix: String) -> Error {
+    Error::new("vm-setup-failed", "qemu could not be installed")
+        .because(cause)
+        .fix(fix)
+}
+
+fn step(state: State, commands: Vec<String>, note: Option<String>) -> Step {
+    Step {
+        step: "qemu",
+        commands,
+        state,
+        note,
+    }
+}
+
+fn lines(commands: &[Vec<String>]) -> Vec<String> {
+    commands.iter().map(command_line).collect()
+}

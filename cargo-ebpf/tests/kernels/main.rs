@@ -1,0 +1,499 @@
+//! `kernels` on a made-up archive, and on the real one where it can be reached.
+
+mod archive;
+#[path = "../../src/kernels/made_up.rs"]
+mod made_up;
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    os::unix::process::CommandExt as _,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::Value;
+
+use crate::archive::{Machine, open_to_all, stderr};
+
+type Test = fn(Machine) -> Result<(), Failed>;
+
+const TESTS: [(&str, Test); 13] = [
+    ("what_there_is_is_listed", what_there_is_is_listed),
+    ("the_newest_is_fetched", the_newest_is_fetched),
+    ("all_are_fetched", all_are_fetched),
+    (
+        "a_version_that_nobody_has_is_told_so",
+        a_version_that_nobody_has_is_told_so,
+    ),
+    (
+        "without_the_archive_the_cache_serves",
+        without_the_archive_the_cache_serves,
+    ),
+    (
+        "without_archive_and_cache_it_is_said_once",
+        without_archive_and_cache_it_is_said_once,
+    ),
+    (
+        "a_suite_that_is_gone_is_a_warning",
+        a_suite_that_is_gone_is_a_warning,
+    ),
+    ("a_changed_package_is_refused", a_changed_package_is_refused),
+    (
+        "a_package_without_a_kernel_is_refused",
+        a_package_without_a_kernel_is_refused,
+    ),
+    (
+        "a_damaged_image_is_fetched_anew",
+        a_damaged_image_is_fetched_anew,
+    ),
+    ("two_runs_wait_for_each_other", two_runs_wait_for_each_other),
+    (
+        "a_machine_without_a_mirror_is_told_so",
+        a_machine_without_a_mirror_is_told_so,
+    ),
+    (
+        "what_killed_runs_left_is_cleared",
+        what_killed_runs_left_is_cleared,
+    ),
+];
+
+fn main() {
+    let mut trials: Vec<Trial> = TESTS
+        .into_iter()
+        .map(|(name, test)| trial(name, no_apt, test))
+        .collect();
+    trials.push(trial(
+        "nobody_can_fetch",
+        no_apt_or_no_root,
+        nobody_can_fetch,
+    ));
+    trials.push(trial(
+        "a_full_disk_leaves_no_half",
+        no_apt_or_no_namespace,
+        a_full_disk_leaves_no_half,
+    ));
+    trials.push(trial(
+        "without_apt_it_is_said",
+        || None,
+        without_apt_it_is_said,
+    ));
+    trials.push(Trial::ignorable_test(
+        "the_real_archive_serves",
+        the_real_archive_serves,
+    ));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn trial(name: &str, unfit: fn() -> Option<String>, test: Test) -> Trial {
+    Trial::ignorable_test(name, move || match unfit() {
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+        None => test(Machine::new()).map(|()| Completion::Completed),
+    })
+}
+
+fn no_apt() -> Option<String> {
+    let tried = Command::new("apt-get").arg("--version").output();
+    tried.err().map(|cause| format!("no apt-get: {cause}"))
+}
+
+fn no_apt_or_no_root() -> Option<String> {
+    let root =
+        fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    no_apt().or_else(|| (!root).then(|| "only root can become nobody".to_owned()))
+}
+
+fn no_apt_or_no_namespace() -> Option<String> {
+    let tried = Command::new("unshare")
+        .args(["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
+        .output();
+    no_apt().or_else(|| match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("no mount namespace: {}", stderr(&output).trim())),
+        Err(cause) => Some(format!("no unshare: {cause}")),
+    })
+}
+
+fn check(holds: bool, output: &Output) -> Result<(), Failed> {
+    if holds {
+        return Ok(());
+    }
+    Err(format!(
+        "{}\nstdout: {}\nstderr: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        stderr(output)
+    )
+    .into())
+}
+
+fn run(machine: &Machine, arguments: &[&str]) -> Output {
+    machine.kernels(arguments).output().unwrap()
+}
+
+fn fine(output: Output) -> Result<Output, Failed> {
+    check(output.status.success(), &output)?;
+    Ok(output)
+}
+
+/// The error that ended the command, by its code.
+fn ended_with(code: &str, output: &Output) -> Result<(), Failed> {
+    let said = stderr(output);
+    check(output.status.code() == Some(1), output)?;
+    check(said.contains(&format!("error[{code}]")), output)?;
+    check(
+        said.matches("error[").count() == 1 && said.contains("fix: "),
+        output,
+    )
+}
+
+fn document(output: &Output) -> Result<Value, Failed> {
+    serde_json::from_slice(&output.stdout).map_err(|cause| format!("{cause}: {output:?}").into())
+}
+
+fn labels(document: &Value, with: &str) -> Vec<String> {
+    let kernels = document["kernels"].as_array().unwrap();
+    kernels
+        .iter()
+        .filter(|kernel| kernel[with].is_object())
+        .map(|kernel| kernel["label"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const NEW: &str = "6.1.0-56-cloud-amd64_6.1.192-2";
+
+fn what_there_is_is_listed(machine: Machine) -> Result<(), Failed> {
+    let output = fine(run(&machine, &[]))?;
+    check(
+        String::from_utf8_lossy(&output.stdout).contains("bookworm-security"),
+        &output,
+    )?;
+    // The second time no apt is needed; the program is started by its path.
+    let mut command = machine.kernels(&["--format", "json"]);
+    let output = fine(command.env("PATH", machine.path("none")).output().unwrap())?;
+    let document = document(&output)?;
+    check(document["schema"] == 1, &output)?;
+    check(
+        labels(&document, "offered") == ["5.10", "6.1", "7.3"],
+        &output,
+    )?;
+    check(labels(&document, "cached").is_empty(), &output)?;
+    check(
+        document["kernels"][1]["offered"]["version"] == "6.1.192-2",
+        &output,
+    )
+}
+
+fn the_newest_is_fetched(machine: Machine) -> Result<(), Failed> {
+    let output = fine(run(
+        &machine,
+        &["--fetch", "6.1,7.3,6.1", "--format", "json"],
+    ))?;
+    let document = document(&output)?;
+    check(labels(&document, "cached") == ["6.1", "7.3"], &output)?;
+    let cached = &document["kernels"][1]["cached"];
+    check(cached["release"] == "6.1.0-56-cloud-amd64", &output)?;
+    let content = fs::read(cached["path"].as_str().ok_or("no path")?)?;
+    check(
+        content == made_up::boot_image("6.1.0-56-cloud-amd64"),
+        &output,
+    )?;
+    let hash = "package/sha256"
+        .split('/')
+        .fold(cached, |value, key| &value[key]);
+    check(
+        *hash == document["kernels"][1]["offered"]["sha256"],
+        &output,
+    )?;
+    check(
+        machine.cached("images") == [NEW, "7.3.4+deb13-cloud-amd64_7.3.4-1~bpo13+1"],
+        &output,
+    )?;
+    // Nothing of the work is left.
+    check(
+        machine.cached("") == ["apt", "available.json", "images", "lock"],
+        &output,
+    )
+}
+
+fn all_are_fetched(machine: Machine) -> Result<(), Failed> {
+    let output = fine(run(&machine, &["--fetch", "all", "--format", "json"]))?;
+    check(
+        labels(&document(&output)?, "cached") == ["5.10", "6.1", "7.3"],
+        &output,
+    )
+}
+
+fn a_version_that_nobody_has_is_told_so(machine: Machine) -> Result<(), Failed> {
+    let output = run(&machine, &["--fetch", "4.19"]);
+    ended_with("kernel-unknown", &output)?;
+    check(stderr(&output).contains("5.10, 6.1, 7.3"), &output)?;
+    check(machine.cached("images").is_empty(), &output)
+}
+
+fn without_the_archive_the_cache_serves(machine: Machine) -> Result<(), Failed> {
+    fine(run(&machine, &["--fetch", "6.1"]))?;
+    machine.cut_off();
+    for list in ["6.1", "all"] {
+        let output = fine(run(&machine, &["--fetch", list]))?;
+        let said = stderr(&output);
+        check(said.matches("warning[").count() == 1, &output)?;
+        check(said.contains("warning[kernels-offline]"), &output)?;
+    }
+    check(
+        machine.cached("images") == [NEW],
+        &fine(run(&machine, &[]))?,
+    )?;
+    // One that is not cached is an error that says what is.
+    let output = run(&machine, &["--fetch", "5.10"]);
+    ended_with("no-network", &output)?;
+    check(
+        stderr(&output).contains("or use what is cached: 6.1"),
+        &output,
+    )
+}
+
+fn without_archive_and_cache_it_is_said_once(machine: Machine) -> Result<(), Failed> {
+    machine.cut_off();
+    for arguments in [&[][..], &["--fetch", "6.1"], &["--fetch", "all"]] {
+        let output = run(&machine, arguments);
+        ended_with("no-network", &output)?;
+        check(!stderr(&output).contains("warning["), &output)?;
+    }
+    Ok(())
+}
+
+fn a_suite_that_is_gone_is_a_warning(machine: Machine) -> Result<(), Failed> {
+    fs::remove_dir_all(machine.path("debian/dists/bullseye"))?;
+    let output = fine(run(&machine, &["--fetch", "6.1", "--format", "json"]))?;
+    check(stderr(&output).matches("warning[").count() == 1, &output)?;
+    let document = document(&output)?;
+    check(labels(&document, "offered") == ["6.1", "7.3"], &output)?;
+    check(labels(&document, "cached") == ["6.1"], &output)
+}
+
+fn a_changed_package_is_refused(machine: Machine) -> Result<(), Failed> {
+    let package =
+        machine.path("debian-security/pool/linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb");
+    let mut content = fs::read(&package)?;
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(&package, content)?;
+    let output = run(&machine, &["--fetch", "6.1"]);
+    check(output.status.code() == Some(1), &output)?;
+    check(stderr(&output).contains("Hash Sum mismatch"), &output)?;
+    check(machine.cached("images").is_empty(), &output)
+}
+
+fn a_package_without_a_kernel_is_refused(mut machine: Machine) -> Result<(), Failed> {
+    let image = made_up::boot_image("x");
+    let escape = [("../../../../vmlinuz", image.as_slice())];
+    let text = [("./boot/vmlinuz-6.2.0-1-cloud-amd64", &b"text"[..])];
+    for (minor, deb) in [
+        (2, made_up::package(&text)),
+        (3, made_up::package(&escape)),
+        (4, b"!<arch>\n".to_vec()),
+        (5, Vec::from(*b"no package")),
+    ] {
+        let package = format!("linux-image-6.{minor}.0-1-cloud-amd64");
+        machine.package("sid", &package, &format!("6.{minor}.1-1"), &deb);
+    }
+    machine.publish();
+    for (release, code) in [
+        ("6.2", "kernel-image-invalid"),
+        ("6.3", "kernel-package-broken"),
+        ("6.4", "kernel-package-broken"),
+        ("6.5", "kernel-package-broken"),
+    ] {
+        let output = run(&machine, &["--fetch", release]);
+        check(
+            stderr(&output).contains(code) || stderr(&output).contains("not cached"),
+            &output,
+        )?;
+        check(output.status.code() == Some(1), &output)?;
+        check(machine.cached("images").is_empty(), &output)?;
+        check(
+            machine.cached("") == ["apt", "available.json", "lock"],
+            &output,
+        )?;
+    }
+    Ok(())
+}
+
+fn a_damaged_image_is_fetched_anew(machine: Machine) -> Result<(), Failed> {
+    fine(run(&machine, &["--fetch", "6.1"]))?;
+    let image = machine
+        .path("cache/cargo-ebpf/kernels/images")
+        .join(NEW)
+        .join("vmlinuz");
+    fs::write(&image, "half")?;
+    let output = fine(run(&machine, &["--format", "json"]))?;
+    check(labels(&document(&output)?, "cached").is_empty(), &output)?;
+    let output = fine(run(&machine, &["--fetch", "6.1"]))?;
+    check(
+        fs::read(&image)? == made_up::boot_image("6.1.0-56-cloud-amd64"),
+        &output,
+    )
+}
+
+fn two_runs_wait_for_each_other(machine: Machine) -> Result<(), Failed> {
+    fs::create_dir_all(machine.path("cache/cargo-ebpf/kernels"))?;
+    let lock = File::create(machine.path("cache/cargo-ebpf/kernels/lock"))?;
+    lock.lock()?;
+    let mut child = machine
+        .kernels(&["--fetch", "6.1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    let mut said = [0; 64];
+    let length = stderr.read(&mut said)?;
+    let first = String::from_utf8_lossy(&said[..length]).into_owned();
+    thread::sleep(Duration::from_millis(200));
+    let waiting = child.try_wait()?.is_none() && machine.cached("apt").is_empty();
+    drop(lock);
+    let since = Instant::now();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest)?;
+    let status = child.wait()?;
+    if !first.contains("Waiting for another run") || !waiting || !status.success() {
+        return Err(format!("{first}{rest}{status}, {:?}", since.elapsed()).into());
+    }
+    // Two that start at once: both get it, and one entry is there.
+    let mut children = Vec::new();
+    for _ in 0..2 {
+        let mut command = machine.kernels(&["--fetch", "all"]);
+        children.push(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?,
+        );
+    }
+    for child in children {
+        fine(child.wait_with_output()?)?;
+    }
+    assert_eq!(machine.cached("images").len(), 3);
+    Ok(())
+}
+
+fn a_machine_without_a_mirror_is_told_so(machine: Machine) -> Result<(), Failed> {
+    fs::write(
+        machine.path("machine.list"),
+        "deb http://mirror.example/ubuntu noble main\n",
+    )?;
+    let output = run(&machine, &["--fetch", "6.1"]);
+    ended_with("kernels-no-mirror", &output)?;
+    check(
+        stderr(&output).contains("CARGO_EBPF_DEBIAN_MIRROR"),
+        &output,
+    )?;
+    // One that is named is used, and its signature checked: this archive has none.
+    let mirror = format!("file:{}", machine.path("debian").display());
+    let mut command = machine.kernels(&["--fetch", "6.1"]);
+    let output = command.env("CARGO_EBPF_DEBIAN_MIRROR", mirror).output()?;
+    ended_with("kernels-unsigned", &output)?;
+    check(machine.cached("images").is_empty(), &output)
+}
+
+fn what_killed_runs_left_is_cleared(machine: Machine) -> Result<(), Failed> {
+    let left = machine.path("cache/cargo-ebpf/kernels/.fetching-x");
+    fs::create_dir_all(&left)?;
+    fs::write(left.join("half.deb"), "half")?;
+    let output = fine(run(&machine, &["--fetch", "6.1"]))?;
+    check(!left.exists(), &output)
+}
+
+fn without_apt_it_is_said(machine: Machine) -> Result<(), Failed> {
+    let mut command = machine.kernels(&["--fetch", "6.1"]);
+    let output = command.env("PATH", machine.path("none")).output()?;
+    ended_with("apt-missing", &output)?;
+    check(
+        stderr(&output).contains("the path of a kernel image"),
+        &output,
+    )
+}
+
+fn nobody_can_fetch(machine: Machine) -> Result<(), Failed> {
+    /// Debian's nobody and nogroup; on others, too, a user without rights.
+    const NOBODY: u32 = 65534;
+    let as_nobody = |command: &mut Command| command.uid(NOBODY).gid(NOBODY).output();
+    // A cache that she may not write is said, with what to do.
+    let output = as_nobody(&mut machine.kernels(&["--fetch", "6.1"]))?;
+    ended_with("access-denied", &output)?;
+    check(stderr(&output).contains("set XDG_CACHE_HOME"), &output)?;
+
+    fs::create_dir(machine.path("hers"))?;
+    open_to_all(&machine.path("hers"));
+    std::os::unix::fs::chown(machine.path("hers"), Some(NOBODY), Some(NOBODY))?;
+    let mut command = machine.kernels(&["--fetch", "all", "--format", "json"]);
+    command.env("XDG_CACHE_HOME", machine.path("hers"));
+    let output = fine(as_nobody(&mut command)?)?;
+    check(
+        labels(&document(&output)?, "cached") == ["5.10", "6.1", "7.3"],
+        &output,
+    )
+}
+
+fn a_full_disk_leaves_no_half(machine: Machine) -> Result<(), Failed> {
+    // Room for apt's lists, not for its cache of them; then for all but an image.
+    for size in ["64k", "600k"] {
+        let script = format!(
+            "mount -t tmpfs -o size={size} none \"$XDG_CACHE_HOME\" && \"$@\"; code=$?; \
+             find \"$XDG_CACHE_HOME\" -path '*images*' -o -name '.fetching-*' >&2; exit $code"
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script, "sh"]);
+        command
+            .arg(machine.path("cargo-ebpf"))
+            .args(["kernels", "--fetch", "all"]);
+        machine.settle(&mut command);
+        let output = command.output()?;
+        ended_with("disk-full", &output)?;
+        check(!stderr(&output).contains("/images"), &output)?;
+        check(!stderr(&output).contains("/.fetching-"), &output)?;
+    }
+    Ok(())
+}
+
+/// Codes of what may be wrong with a machine or its network.
+const UNREACHABLE: [&str; 4] = [
+    "no-network",
+    "kernels-no-mirror",
+    "kernels-unsigned",
+    "apt-missing",
+];
+
+fn the_real_archive_serves() -> Result<Completion, Failed> {
+    let cache = tempfile::tempdir()?;
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-ebpf"))
+        .args(["kernels", "--fetch", "6.1", "--format", "json"])
+        .env("XDG_CACHE_HOME", cache.path())
+        .output()?;
+    let document = document(&output)?;
+    if let Some(code) = document["error"]["code"].as_str()
+        && UNREACHABLE.contains(&code)
+    {
+        return Ok(Completion::ignored_with(format!(
+            "{code}: {}",
+            document["error"]["cause"]
+        )));
+    }
+    check(output.status.success(), &output)?;
+    check(labels(&document, "cached") == ["6.1"], &output)?;
+    // Every release of Debian from 11 on has its own.
+    let offered = labels(&document, "offered");
+    for release in ["5.10", "6.1", "6.12"] {
+        check(offered.iter().any(|label| label == release), &output)?;
+    }
+    let cached = document["kernels"]
+        .as_array()
+        .ok_or("no kernels")?
+        .iter()
+        .find_map(|kernel| kernel["cached"]["path"].as_str());
+    let image = fs::read(cached.ok_or("no image")?)?;
+    check(image.get(0x202..0x206) == Some(b"HdrS"), &output)?;
+    Ok(Completion::Completed)
+}
