@@ -158,13 +158,15 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) bpftool: bool,
     /// Kernels to verify with: host, versions such as 6.1, all, or the path of an image
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        default_value = "host"
-    )]
+    /// (default: host; with --locked or --update those in ebpf.lock)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<Wanted>,
+    /// Fail where a verdict or a figure is not as in ebpf.lock
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Write ebpf.lock: verdicts and figures as they are now
+    #[arg(long, conflicts_with = "locked")]
+    pub(crate) update: bool,
     /// How many seconds the verifier may take for one program
     #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
     pub(crate) deadline: u64,

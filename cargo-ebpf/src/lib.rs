@@ -5,6 +5,7 @@
 //! can reach its parsers.
 
 mod agent;
+mod budget;
 mod cli;
 mod command;
 mod doctor;

@@ -4,6 +4,7 @@
 mod config;
 mod crates;
 mod loader;
+mod settings;
 
 use std::{
     env, fs,
@@ -13,12 +14,14 @@ use std::{
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use ebpf_build::{Error, Result};
 
+use self::settings::Settings;
 pub(crate) use self::{
     config::{CargoConfig, configs_of},
     crates::EbpfCrate,
     loader::Loader,
 };
 use crate::{
+    budget::Tolerances,
     cli::Global,
     host::process::{self, Process},
     interrupt,
@@ -90,6 +93,14 @@ impl Project {
     /// When none can be told.
     pub(crate) fn loader(&self) -> Result<Loader> {
         loader::find(&self.metadata, &self.ebpf_crates)
+    }
+
+    /// How much the figures in `ebpf.lock` may grow.
+    ///
+    /// # Errors
+    /// When the root manifest says nonsense of it.
+    pub(crate) fn tolerances(&self) -> Result<Tolerances> {
+        Ok(Settings::of(&self.metadata)?.tolerance)
     }
 
     /// Names of the workspace's members that are eBPF crates: what cargo must leave

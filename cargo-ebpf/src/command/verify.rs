@@ -1,6 +1,9 @@
 //! `verify`.
 
+mod locked;
+
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     time::Duration,
@@ -8,10 +11,12 @@ use std::{
 
 use ebpf_build::Result;
 
+use self::locked::Lock;
+
 use crate::{
     cli::{self, Global},
     command::build,
-    kernels::{self, Choice},
+    kernels::{self, Choice, Wanted},
     matrix::{self, Asked, Settings},
     object_file,
     outcome::Outcome,
@@ -21,6 +26,7 @@ use crate::{
         self, human,
         verify::{OnKernel, Verification},
     },
+    setup::Ready,
     untrusted,
     verifier::{
         bpftool::Bpftool,
@@ -38,11 +44,19 @@ use crate::{
 /// of the report.
 pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     let bpftool = request.bpftool.then(Bpftool::find).transpose()?;
+    let lock = (request.locked || request.update)
+        .then(|| Lock::of(&Project::find(global)?, request))
+        .transpose()?;
     let objects = match request.objects.as_slice() {
         [] => build::for_this_machine(&Project::find(global)?)?.paths(),
         named => named.to_vec(),
     };
-    let kernels = kernels::resolve(&request.kernel, global, &Display::new())?;
+    let wanted = match (request.kernel.as_slice(), &lock) {
+        ([], Some(lock)) => lock.kernels()?,
+        ([], None) => vec![Wanted::Host],
+        (named, _) => named.to_vec(),
+    };
+    let kernels = kernels::resolve(&wanted, global, &Display::new())?;
     let settings = Settings {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
@@ -50,6 +64,15 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     let mut verification = verify(&objects, &kernels, &settings, global)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
+    }
+    if let Some(lock) = lock {
+        let tools = match request.objects.as_slice() {
+            [] => locked::tools(&Ready::find()?, global),
+            // Nobody knows what made these.
+            _ => BTreeMap::new(),
+        };
+        let held = lock.hold(&verification, &objects, tools)?;
+        verification.budget = Some(held);
     }
     report::write(&verification, global.format)?;
     Ok(verification.outcome())
@@ -92,6 +115,7 @@ fn verify(
         kernels: answered
             .map(|(kernel, asked)| judged(kernel, asked, &given))
             .collect(),
+        budget: None,
     };
     keep_logs(&mut verification, global);
     Ok(verification)
@@ -137,6 +161,10 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given]) -> OnKernel {
     OnKernel {
         kernel: untrusted::name(kernel.label()),
         release: asked.release.as_deref().map(untrusted::name),
+        version: match kernel {
+            Choice::Host => None,
+            Choice::Image(image) => Some(untrusted::name(&image.version)),
+        },
         guest: asked.guest,
         seconds: asked.took.as_secs_f64(),
         objects: objects.collect(),

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use cargo_metadata::{DependencyKind, Metadata, Package, TargetKind};
 use ebpf_build::{Error, Result};
-use serde::Deserialize;
 
-use super::crates::EbpfCrate;
+use super::{crates::EbpfCrate, settings::Settings};
 
 /// A binary of the workspace, and what to run when the user gives no arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +18,13 @@ pub(crate) struct Loader {
     pub(crate) demo: Vec<String>,
 }
 
-/// `[workspace.metadata.ebpf]`, or `[package.metadata.ebpf]` of a root package.
-#[derive(Debug, Default, Deserialize)]
-struct Settings {
-    loader: Option<String>,
-    #[serde(default)]
-    demo: Vec<String>,
-}
-
 const FIX: &str =
     "name it in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
 
 /// The loader that the workspace names, else the only binary package that looks like
 /// one: it depends on aya, or builds the eBPF crate in its build script.
 pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loader> {
-    let settings = settings(metadata)?;
+    let settings = Settings::of(metadata)?;
     let packages: Vec<&Package> = metadata
         .workspace_packages()
         .into_iter()
@@ -63,25 +54,6 @@ pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loa
             .map(Into::into)
             .unwrap_or_default(),
         demo: settings.demo,
-    })
-}
-
-fn settings(metadata: &Metadata) -> Result<Settings> {
-    let of_root = || metadata.root_package().map(|package| &package.metadata);
-    let Some(table) = metadata
-        .workspace_metadata
-        .get("ebpf")
-        .or_else(|| of_root()?.get("ebpf"))
-    else {
-        return Ok(Settings::default());
-    };
-    Settings::deserialize(table).map_err(|cause| {
-        Error::new(
-            "metadata-broken",
-            "[workspace.metadata.ebpf] cannot be read",
-        )
-        .because(cause.to_string())
-        .fix("loader = \"PACKAGE\" and demo = [\"ARGUMENT\", ...]")
     })
 }
 

@@ -1,6 +1,9 @@
 //! What `verify` found, as a table, and each refusal in the look of rustc's errors.
 
+mod budget;
 mod matrix;
+
+pub(crate) use budget::Held;
 
 use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
@@ -21,6 +24,9 @@ use crate::{
 pub(crate) struct Verification {
     /// What each kernel said, in the order in which they were named.
     pub kernels: Vec<OnKernel>,
+    /// What came of holding it against `ebpf.lock`, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Held>,
 }
 
 /// What one kernel said of all objects.
@@ -30,6 +36,9 @@ pub(crate) struct OnKernel {
     pub kernel: String,
     /// Its release; none if it did not come up.
     pub release: Option<String>,
+    /// Its full version in the archive, where it is from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// What ran it; none for the machine's own kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest: Option<Accelerator>,
@@ -57,21 +66,28 @@ impl OnKernel {
 
 impl Report for Verification {
     fn human(&self) -> String {
-        match self.kernels.as_slice() {
+        let verdicts = match self.kernels.as_slice() {
             [kernel] => kernel.human(),
             kernels => matrix::human(kernels),
+        };
+        match &self.budget {
+            Some(held) => format!("{verdicts}\n\n{}", held.human()),
+            None => verdicts,
         }
     }
 }
 
 impl Verification {
-    /// Fine only if every kernel would run every program of every object.
+    /// Fine only if every kernel would run every program of every object; or, where that
+    /// is held against `ebpf.lock`, if all is as it says.
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.kernels.iter().all(OnKernel::is_fine) {
-            Outcome::Fine
-        } else {
-            Outcome::Found
-        }
+        let fine = match &self.budget {
+            Some(held) => {
+                held.is_fine() && self.kernels.iter().all(|kernel| kernel.findings.is_empty())
+            }
+            None => self.kernels.iter().all(OnKernel::is_fine),
+        };
+        if fine { Outcome::Fine } else { Outcome::Found }
     }
 
     /// Whether nothing could be asked of the kernel: this process may not load programs.
@@ -309,6 +325,7 @@ mod tests {
         OnKernel {
             kernel: "host".to_owned(),
             release: Some("6.18".to_owned()),
+            version: None,
             guest: None,
             seconds: 0.1,
             objects: vec![object],
@@ -326,6 +343,7 @@ mod tests {
         };
         let verification = Verification {
             kernels: vec![kernel(unreadable)],
+            budget: None,
         };
         assert!(!verification.lacks_rights());
         assert_eq!(verification.outcome(), Outcome::Found);
@@ -367,6 +385,7 @@ mod tests {
                 findings: Vec::new(),
                 bpftool: None,
             })],
+            budget: None,
         };
         let json = &serde_json::to_value(&report)?["kernels"][0];
         assert_eq!(json["kernel"], "host");

@@ -1,0 +1,71 @@
+//! From the verdicts of kernels to what a budget holds.
+
+use std::collections::BTreeMap;
+
+use super::{Budget, Measured, Object, VERSION};
+use crate::{
+    report::verify::OnKernel,
+    verifier::verdict::{Program, Verdict},
+};
+
+/// What `kernels` made of the objects called `names`, which have `sizes` bytes. The
+/// lists are in the order of the objects of each kernel.
+pub(crate) fn measure(
+    kernels: &[OnKernel],
+    names: &[String],
+    sizes: &[u64],
+    tools: BTreeMap<String, String>,
+) -> Budget {
+    let mut budget = Budget {
+        version: VERSION,
+        tools,
+        ..Budget::default()
+    };
+    for (name, &size) in names.iter().zip(sizes) {
+        let object = Object {
+            size,
+            programs: BTreeMap::new(),
+        };
+        budget.objects.insert(name.clone(), object);
+    }
+    for kernel in kernels {
+        let version = kernel.version.clone().or_else(|| kernel.release.clone());
+        budget
+            .kernels
+            .insert(kernel.kernel.clone(), version.unwrap_or_default());
+        for (name, object) in names.iter().zip(&kernel.objects) {
+            let Some(measured) = budget.objects.get_mut(name) else {
+                continue;
+            };
+            for program in &object.programs {
+                measured
+                    .programs
+                    .entry(program.name.clone())
+                    .or_default()
+                    .insert(kernel.kernel.clone(), of(program));
+            }
+        }
+    }
+    budget
+}
+
+fn of(program: &Program) -> Measured {
+    let statistics = &program.statistics;
+    let verdict = match &program.verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Refused(_) => "refused",
+        Verdict::Unsupported(_) => "unsupported",
+        Verdict::NotTried(_) => "not-tried",
+        Verdict::NoRights(_) => "no-rights",
+        Verdict::Broke(_) => "broke",
+    };
+    let depths = statistics.stack_depths.as_deref();
+    Measured {
+        verdict: verdict.to_owned(),
+        insns: statistics.processed_instructions,
+        states: statistics.total_states,
+        peak: statistics.peak_states,
+        stack: depths.map(|depths| depths.iter().copied().map(u64::from).sum()),
+        jit: statistics.jit_bytes.map(u64::from),
+    }
+}

@@ -1,0 +1,81 @@
+//! `ebpf.lock`: what the verifier made of each program on each kernel, committed, so that
+//! a rise is seen in review and fails where it is held.
+
+mod compare;
+mod file;
+mod measure;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{
+    compare::{Breach, Comparison, Tolerances, compare},
+    file::{FILE, MISSING, read, write},
+    measure::measure,
+};
+
+/// The contents of an `ebpf.lock`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Budget {
+    /// The version of this format: [`VERSION`].
+    pub version: u32,
+    /// What made the objects: `rustc`, `llvm`, `bpf-linker`. They explain a change, and
+    /// are not held.
+    #[serde(default)]
+    pub tools: BTreeMap<String, String>,
+    /// The full version of each kernel. Not held either.
+    #[serde(default)]
+    pub kernels: BTreeMap<String, String>,
+    /// By the name of its file.
+    #[serde(default)]
+    pub objects: BTreeMap<String, Object>,
+}
+
+/// Version of the format of `ebpf.lock`. Raised when a field changes its meaning.
+pub(crate) const VERSION: u32 = 1;
+
+/// One object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Object {
+    /// Of what is embedded, in bytes: without DWARF.
+    pub size: u64,
+    /// By program, then by kernel.
+    #[serde(default)]
+    pub programs: BTreeMap<String, BTreeMap<String, Measured>>,
+}
+
+/// What a kernel made of a program. A figure that it does not give is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    /// `accepted`, `refused`, `unsupported`, `not-tried`.
+    pub verdict: String,
+    /// Instructions that the verifier went through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insns: Option<u64>,
+    /// States kept in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<u64>,
+    /// States kept at the same time, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<u64>,
+    /// Bytes of stack, of the program and all functions that it calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<u64>,
+    /// Bytes of machine code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jit: Option<u64>,
+}
+
+impl Measured {
+    /// The figures that are held, by their names in the file.
+    pub(crate) fn figures(&self) -> [(&'static str, Option<u64>); 5] {
+        [
+            ("insns", self.insns),
+            ("states", self.states),
+            ("peak", self.peak),
+            ("stack", self.stack),
+            ("jit", self.jit),
+        ]
+    }
+}

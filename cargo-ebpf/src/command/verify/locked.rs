@@ -1,0 +1,158 @@
+//! `verify --locked` and `verify --update`: holding the verdicts against `ebpf.lock`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ebpf_build::{Error, Result, strip_debug, toolchain::Toolchain};
+
+use crate::{
+    budget::{self, Budget, Comparison, FILE, Tolerances},
+    cli::{self, Global},
+    host::process::Process,
+    kernels::Wanted,
+    project::Project,
+    report::verify::{Held, Verification},
+    setup::Ready,
+    untrusted,
+};
+
+/// The project's `ebpf.lock`, and what is wanted of it.
+pub(super) struct Lock {
+    path: PathBuf,
+    /// None where there is no file yet.
+    committed: Option<Budget>,
+    tolerances: Tolerances,
+    update: bool,
+}
+
+impl Lock {
+    /// # Errors
+    /// When the file is missing and not about to be written, or cannot be read.
+    pub(super) fn of(project: &Project, request: &cli::Verify) -> Result<Self> {
+        let path = project.root.join(FILE);
+        let committed = match budget::read(&path) {
+            Ok(budget) => Some(budget),
+            Err(error) if request.update && error.code() == budget::MISSING => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            path,
+            committed,
+            tolerances: project.tolerances()?,
+            update: request.update,
+        })
+    }
+
+    /// The kernels that it is about; the running one where it is about none yet.
+    ///
+    /// # Errors
+    /// When it names one that nobody could.
+    pub(super) fn kernels(&self) -> Result<Vec<Wanted>> {
+        let names = self
+            .committed
+            .iter()
+            .flat_map(|budget| budget.kernels.keys());
+        let wanted = names.map(|name| {
+            name.parse().map_err(|cause: String| {
+                Error::new("budget-broken", format!("{FILE} has a kernel `{name}`"))
+                    .because(cause)
+                    .fix("cargo ebpf verify --update --kernel 6.1,6.12")
+            })
+        });
+        let wanted: Vec<_> = wanted.collect::<Result<_>>()?;
+        Ok(if wanted.is_empty() {
+            vec![Wanted::Host]
+        } else {
+            wanted
+        })
+    }
+
+    /// Holds `verification` of the objects at `paths` against it, or writes it anew.
+    ///
+    /// # Errors
+    /// When an object cannot be read or the file cannot be written; when there is
+    /// something that should not be written down, such as a kernel that did not come up.
+    pub(super) fn hold(
+        &self,
+        verification: &Verification,
+        paths: &[PathBuf],
+        tools: BTreeMap<String, String>,
+    ) -> Result<Held> {
+        let names: Vec<_> = paths.iter().map(|path| name(path)).collect();
+        let sizes = paths.iter().map(|path| size(path));
+        let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
+        let measured = budget::measure(&verification.kernels, &names, &sizes, tools);
+        let nothing = Budget::default();
+        let comparison = budget::compare(
+            self.committed.as_ref().unwrap_or(&nothing),
+            &measured,
+            &self.tolerances,
+        );
+        if self.update {
+            self.write(verification, measured)?;
+        }
+        Ok(Held {
+            updated: self.update,
+            comparison: match &self.committed {
+                Some(_) => comparison,
+                // All of a first file is new.
+                None => Comparison::default(),
+            },
+        })
+    }
+
+    fn write(&self, verification: &Verification, measured: Budget) -> Result<()> {
+        let unfit = verification.kernels.iter().find_map(|kernel| {
+            let broken = kernel
+                .findings
+                .first()
+                .map(|finding| finding.message.clone());
+            broken.or_else(|| {
+                let no_rights = verification.lacks_rights();
+                no_rights.then(|| "this process may not load BPF programs".to_owned())
+            })
+        });
+        if let Some(cause) = unfit {
+            return Err(Error::new(
+                "budget-incomplete",
+                format!("{FILE} is not written: not every kernel gave a verdict"),
+            )
+            .because(cause)
+            .fix("mend that, or leave the kernel out: cargo ebpf verify --update --kernel LIST"));
+        }
+        budget::write(&self.path, &measured)
+    }
+}
+
+/// The name by which an object stands in the file.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    untrusted::name(&name.to_string_lossy())
+}
+
+/// The size of what is embedded.
+fn size(path: &Path) -> Result<u64> {
+    let bytes = fs::read(path).map_err(|cause| Error::io("read", path, &cause))?;
+    Ok(strip_debug(&bytes)?.len() as u64)
+}
+
+/// The versions of what makes objects here.
+pub(super) fn tools(ready: &Ready, global: &Global) -> BTreeMap<String, String> {
+    let Toolchain { release, llvm, .. } = &ready.toolchain;
+    let mut tools = BTreeMap::from([
+        ("rustc".to_owned(), release.clone()),
+        ("llvm".to_owned(), llvm.clone()),
+    ]);
+    // `bpf-linker 0.13.0`
+    let said = Process::new(&ready.linker.path, global)
+        .arg("--version")
+        .stdout();
+    let version = said
+        .ok()
+        .and_then(|said| Some(untrusted::name(said.split_whitespace().nth(1)?)));
+    tools.extend(version.map(|version| ("bpf-linker".to_owned(), version)));
+    tools
+}

@@ -1,0 +1,103 @@
+//! What has become of `ebpf.lock`: before and after, worst first.
+
+use comfy_table::{CellAlignment, Table, presets};
+use ebpf_build::Finding;
+use serde::Serialize;
+
+use super::human;
+use crate::budget::{Breach, Comparison, FILE};
+
+/// What came of holding the verdicts against `ebpf.lock`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Held {
+    /// Whether the file was written anew.
+    pub updated: bool,
+    /// How it was before.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
+impl Held {
+    /// Whether all is as the file says, now.
+    pub(super) fn is_fine(&self) -> bool {
+        self.updated || self.comparison.breaches.is_empty()
+    }
+
+    pub(super) fn human(&self) -> String {
+        let Comparison {
+            breaches,
+            improvements,
+            held,
+        } = &self.comparison;
+        let changes = [breaches.as_slice(), improvements].concat();
+        if self.updated {
+            let written = format!("{FILE} is written");
+            return match changes.as_slice() {
+                [] => format!("{written}: nothing has changed"),
+                changes => format!("{written}; what has changed:\n{}", table(changes)),
+            };
+        }
+        let verdicts = human::counted(*held, "verdict");
+        let mut parts = Vec::new();
+        if breaches.is_empty() {
+            parts.push(format!(
+                "{FILE} holds: {verdicts} and their figures are as it says"
+            ));
+        } else {
+            parts.push(table(breaches));
+            let finding = Finding::error(
+                "budget-exceeded",
+                format!("{} of {verdicts} not as in {FILE}", things(breaches)),
+            )
+            .fix(
+                "make the program cheaper again; or, where it is meant: cargo ebpf verify --update",
+            );
+            parts.push(human::finding(&finding));
+        }
+        if !improvements.is_empty() {
+            parts.push(format!(
+                "better than in {FILE}, which `cargo ebpf verify --update` would keep:\n{}",
+                table(improvements)
+            ));
+        }
+        parts.join("\n\n")
+    }
+}
+
+fn things(breaches: &[Breach]) -> String {
+    match breaches.len() {
+        1 => "1 thing".to_owned(),
+        count => format!("{count} things"),
+    }
+}
+
+fn table(breaches: &[Breach]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .force_no_tty()
+        .set_header([
+            "object", "program", "kernel", "what", "before", "after", "change",
+        ]);
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if number >= 4 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for breach in breaches {
+        let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        table.add_row([
+            breach.object.clone(),
+            shown(&breach.program),
+            shown(&breach.kernel),
+            breach.what.to_owned(),
+            shown(&breach.before),
+            shown(&breach.after),
+            breach
+                .growth
+                .map_or_else(String::new, |growth| format!("{growth:+.1} %")),
+        ]);
+    }
+    table.trim_fmt()
+}
