@@ -52,6 +52,14 @@ impl Store {
         Ok(Self { root: folder()? })
     }
 
+    /// One in a folder that is there.
+    #[cfg(test)]
+    pub(super) fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
     /// Held until the returned file is dropped, also by the kernel when we are killed.
     pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
         self.make(&self.root)?;
