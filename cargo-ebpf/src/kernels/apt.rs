@@ -72,11 +72,11 @@ impl<'a> Apt<'a> {
             let part = apt.folder.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
         }
-        write_atomically(&apt.folder.join("status"), b"")?;
-        write_atomically(&apt.settings(), SETTINGS.as_bytes())?;
+        write_if_new(&apt.folder.join("status"), "")?;
+        write_if_new(&apt.settings(), SETTINGS)?;
         let (list, parts) = apt.sources_of_machine()?;
         let sources = sources::ours(&list, &parts)?;
-        write_atomically(&apt.sources(), sources.as_bytes())?;
+        write_if_new(&apt.sources(), &sources)?;
         Ok(apt)
     }
 
@@ -201,6 +201,14 @@ impl<'a> Apt<'a> {
     fn sources(&self) -> PathBuf {
         self.folder.join("debian.sources")
     }
+}
+
+/// A file that is newer than apt's cache costs the 3 s of making that anew.
+fn write_if_new(path: &Path, content: &str) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content.as_bytes()) {
+        return Ok(());
+    }
+    write_atomically(path, content.as_bytes())
 }
 
 /// Whether anything could be fetched: `Get:3 ...` or `Hit:3 ...`, and no `Ign:3` or `Err:3`.
