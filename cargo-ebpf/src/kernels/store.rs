@@ -195,7 +195,7 @@ impl Store {
         let made = workplace.path().join("entry");
         self.make(&made)?;
         let path = made.join("vmlinuz");
-        deb::extract(package, &offer.member(), &path)?;
+        deb::extract(package, &offer.places(), &path)?;
         let release = bzimage::release(&path)?;
         let (sha256, bytes) = hash(&path)?;
         let entry = self.entry(offer);

@@ -25,7 +25,9 @@ fn cache(root: &Path) -> Store {
         let image = made_up::boot_image(package);
         let workplace = store.workplace().unwrap();
         let deb = workplace.path().join("x.deb");
-        fs::write(&deb, made_up::package(&[(&offer.member(), &image)])).unwrap();
+        // The newer layout for the newer kernel.
+        let place = &offer.places()[usize::from(version.starts_with('7'))];
+        fs::write(&deb, made_up::package(&[(place, &image)])).unwrap();
         offer.sha256 = hash(&deb).unwrap().0;
         store.put(&offer, &deb, workplace).unwrap();
     }
@@ -78,7 +80,7 @@ fn a_package_with_another_hash_is_never_unpacked() {
     };
     let workplace = store.workplace().unwrap();
     let deb = workplace.path().join("x.deb");
-    fs::write(&deb, made_up::package(&[(&offer.member(), b"x")])).unwrap();
+    fs::write(&deb, made_up::package(&[(&offer.places()[0], b"x")])).unwrap();
     let error = store.put(&offer, &deb, workplace).unwrap_err();
     assert_eq!(error.code(), "kernel-package-changed");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
