@@ -13,10 +13,7 @@ use crate::{
 /// Runs the command.
 pub(crate) fn run(request: &cli::Kernels, global: &Global) -> Result<Outcome> {
     let progress = Display::new();
-    if !request.fetch.is_empty() {
-        kernels::fetch(&request.fetch, global, &progress)?;
-    }
-    let kernels = kernels::known(global, &progress)?;
+    let kernels = kernels::list(&request.fetch, global, &progress)?;
     report::write(&Kernels { kernels }, global.format)?;
     Ok(Outcome::Fine)
 }

@@ -5,6 +5,7 @@
 //! machine's settings: the lists of suites that are archived do not expire.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     process::Output,
@@ -71,11 +72,11 @@ impl<'a> Apt<'a> {
             let part = apt.folder.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
         }
-        write_atomically(&apt.folder.join("status"), b"")?;
-        write_atomically(&apt.settings(), SETTINGS.as_bytes())?;
+        write_if_new(&apt.folder.join("status"), "")?;
+        write_if_new(&apt.settings(), SETTINGS)?;
         let (list, parts) = apt.sources_of_machine()?;
         let sources = sources::ours(&list, &parts)?;
-        write_atomically(&apt.sources(), sources.as_bytes())?;
+        write_if_new(&apt.sources(), &sources)?;
         Ok(apt)
     }
 
@@ -92,10 +93,11 @@ impl<'a> Apt<'a> {
             return Ok(None);
         }
         let error = complaint("apt-get update", &output);
-        let reached = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .any(|line| line.starts_with("Get:") || line.starts_with("Hit:"));
-        if reached { Ok(Some(error)) } else { Err(error) }
+        if reached(&String::from_utf8_lossy(&output.stdout)) {
+            Ok(Some(error))
+        } else {
+            Err(error)
+        }
     }
 
     /// The kernels in the lists.
@@ -201,6 +203,26 @@ impl<'a> Apt<'a> {
     }
 }
 
+/// A file that is newer than apt's cache costs the 3 s of making that anew.
+fn write_if_new(path: &Path, content: &str) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content.as_bytes()) {
+        return Ok(());
+    }
+    write_atomically(path, content.as_bytes())
+}
+
+/// Whether anything could be fetched: `Get:3 ...` or `Hit:3 ...`, and no `Ign:3` or `Err:3`.
+fn reached(said: &str) -> bool {
+    let numbers = |words: [&str; 2]| -> HashSet<&str> {
+        let number = |line| {
+            let (word, rest) = str::split_once(line, ':')?;
+            words.contains(&word).then(|| rest.split(' ').next())?
+        };
+        said.lines().filter_map(number).collect()
+    };
+    !numbers(["Get", "Hit"]).is_subset(&numbers(["Ign", "Err"]))
+}
+
 /// What apt's words mean, the most telling first: words, code, fix.
 const MEANINGS: [(&[&str], &str, &str); 3] = [
     (
@@ -278,6 +300,15 @@ mod tests {
                 stderr: stderr.as_bytes().to_vec(),
             },
         )
+    }
+
+    #[test]
+    fn an_attempt_is_no_success() {
+        let get = "Get:1 file:/x sid InRelease\n";
+        assert!(reached(get) && reached("Hit:2 x\nErr:3 y\n"));
+        assert!(!reached(&format!("{get}Ign:1 file:/x sid InRelease\n")));
+        assert!(!reached("Ign:1 x\nErr:1 x\n  Get it\n"));
+        assert!(!reached(""));
     }
 
     #[test]

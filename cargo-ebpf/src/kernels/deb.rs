@@ -22,13 +22,13 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// KiB that unpacking may take: `xz -9`, the most that packages are made with, needs 65 MiB.
 const MEMORY: u32 = 128 << 10;
 
-/// Writes the file `member` of `package` to `to`.
+/// Writes the file of `package` that is at one of `places` to `to`.
 ///
 /// # Errors
 /// When the package is damaged or none, has no such file, or `to` cannot be written;
 /// `to` is then not there.
-pub(super) fn extract(package: &Path, member: &str, to: &Path) -> Result<()> {
-    let result = find(package, member, to);
+pub(super) fn extract(package: &Path, places: &[String], to: &Path) -> Result<()> {
+    let result = find(package, places, to);
     if result.is_err() {
         // The folder that it is in goes as well.
         let _ = fs::remove_file(to);
@@ -36,7 +36,7 @@ pub(super) fn extract(package: &Path, member: &str, to: &Path) -> Result<()> {
     result
 }
 
-fn find(package: &Path, member: &str, to: &Path) -> Result<()> {
+fn find(package: &Path, places: &[String], to: &Path) -> Result<()> {
     let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
     let tar = XzReader::new_mem_limit(data(package, file)?, true, MEMORY).take(LARGEST_PACKAGE);
     let damaged = |cause: &io::Error| broken(package, &cause.to_string());
@@ -44,18 +44,20 @@ fn find(package: &Path, member: &str, to: &Path) -> Result<()> {
     for entry in archive.entries().map_err(|cause| damaged(&cause))? {
         let mut entry = entry.map_err(|cause| damaged(&cause))?;
         let name = entry.path_bytes();
-        if name.strip_prefix(b"./").unwrap_or(&name) != member.as_bytes() {
+        let name = name.strip_prefix(b"./").unwrap_or(&name);
+        let Some(place) = places.iter().find(|place| place.as_bytes() == name) else {
             continue;
-        }
+        };
         if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
             return Err(broken(
                 package,
-                &format!("its {member} is no file that can be a kernel"),
+                &format!("its {place} is no file that can be a kernel"),
             ));
         }
         return copy(package, &mut entry, to);
     }
-    Err(broken(package, &format!("there is no {member} in it")))
+    let places = places.join(" and no ");
+    Err(broken(package, &format!("there is no {places} in it")))
 }
 
 /// Reading and writing fail for different reasons, and `io::copy` does not tell them
@@ -120,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (deb, to) = (folder.path().join("x.deb"), folder.path().join("vmlinuz"));
         fs::write(&deb, bytes).unwrap();
-        let result = extract(&deb, MEMBER, &to);
+        let result = extract(&deb, &[MEMBER.to_owned()], &to);
         // Whatever the package says: nothing but the one file is written.
         let there = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(there, if result.is_ok() { 2 } else { 1 });

@@ -12,23 +12,11 @@ use super::wanted::Release;
 /// it are unsigned twins and debug symbols.
 const FLAVOUR: &str = "-cloud-amd64";
 
-/// Where a package has its image. From Linux 7 on, Debian's `linux-image-*` only
-/// depends on the `linux-binary-*` that holds it.
-const LAYOUTS: [Layout; 2] = [
-    Layout {
-        prefix: "linux-binary-",
-        member: |release| format!("usr/lib/modules/{release}/vmlinuz"),
-    },
-    Layout {
-        prefix: "linux-image-",
-        member: |release| format!("boot/vmlinuz-{release}"),
-    },
-];
-
-struct Layout {
-    prefix: &'static str,
-    member: fn(&str) -> String,
-}
+/// How the names of packages begin that may hold an image, the likelier first. From
+/// Linux 6.19 on, Debian's `linux-image-*` only depends on the `linux-binary-*` that does.
+const PREFIXES: [&str; 2] = [BINARY, IMAGE];
+const BINARY: &str = "linux-binary-";
+const IMAGE: &str = "linux-image-";
 
 /// A package in the archive that holds a kernel image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,21 +36,27 @@ pub(crate) struct Offer {
 impl Offer {
     /// What `uname -r` will say.
     pub(super) fn uname(&self) -> &str {
-        let prefix = LAYOUTS
-            .iter()
-            .find_map(|layout| self.package.strip_prefix(layout.prefix));
-        prefix.unwrap_or(&self.package)
+        of_package(&self.package).unwrap_or(&self.package)
     }
 
-    /// Where the image is in the package.
-    pub(super) fn member(&self) -> String {
-        let of = |layout: &Layout| Some((layout.member)(self.package.strip_prefix(layout.prefix)?));
-        LAYOUTS.iter().find_map(of).unwrap_or_default()
+    /// Where the image may be in the package. Up to 7.0 it is in the first, in 7.3 in the
+    /// second place.
+    pub(super) fn places(&self) -> [String; 2] {
+        let release = self.uname();
+        [
+            format!("boot/vmlinuz-{release}"),
+            format!("usr/lib/modules/{release}/vmlinuz"),
+        ]
     }
 
     pub(super) fn release(&self) -> Option<Release> {
         Release::of_version(&self.version)
     }
+}
+
+/// `6.1.0-56-cloud-amd64`
+fn of_package(name: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
 }
 
 /// Orders versions of one release. Not all of Debian's rules are needed for that: of
@@ -97,15 +91,12 @@ impl Catalogue {
             .map(str::trim)
             .filter(|name| is_kernel(name))
             .collect();
-        let binary = |name: &&str| name.starts_with(LAYOUTS[0].prefix);
         let held: Vec<&str> = names
             .iter()
-            .copied()
-            .filter(binary)
-            .filter_map(|name| name.strip_prefix(LAYOUTS[0].prefix))
+            .filter_map(|name| name.strip_prefix(BINARY))
             .collect();
         let empty = |name: &str| {
-            name.strip_prefix(LAYOUTS[1].prefix)
+            name.strip_prefix(IMAGE)
                 .is_some_and(|release| held.contains(&release))
         };
         names.iter().copied().filter(|name| !empty(name)).collect()
@@ -139,10 +130,7 @@ impl Catalogue {
 /// `linux-image-6.1.0-56-cloud-amd64`, but not `linux-image-6.1-cloud-amd64`, which
 /// only names the newest.
 fn is_kernel(name: &str) -> bool {
-    let release = LAYOUTS
-        .iter()
-        .find_map(|layout| name.strip_prefix(layout.prefix))
-        .and_then(|release| release.strip_suffix(FLAVOUR));
+    let release = of_package(name).and_then(|release| release.strip_suffix(FLAVOUR));
     release.is_some_and(|release| {
         release.starts_with(|c: char| c.is_ascii_digit())
             && release.matches('.').count() >= 2
@@ -255,13 +243,13 @@ mod tests {
             ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
             ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1"),
         ]);
-        let members: Vec<_> = found.offers.iter().map(Offer::member).collect();
         assert_eq!(
-            members,
-            [
-                "boot/vmlinuz-6.1.0-56-cloud-amd64",
-                "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz"
-            ]
+            found.offers[0].places()[0],
+            "boot/vmlinuz-6.1.0-56-cloud-amd64"
+        );
+        assert_eq!(
+            found.offers[1].places()[1],
+            "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz"
         );
         assert_eq!(found.offers[1].uname(), "7.3.4+deb13-cloud-amd64");
         assert_eq!(found.offers[0].suite, "trixie");

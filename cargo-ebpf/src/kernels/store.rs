@@ -52,6 +52,14 @@ impl Store {
         Ok(Self { root: folder()? })
     }
 
+    /// One in a folder that is there.
+    #[cfg(test)]
+    pub(super) fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
     /// Held until the returned file is dropped, also by the kernel when we are killed.
     pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
         self.make(&self.root)?;
@@ -187,7 +195,7 @@ impl Store {
         let made = workplace.path().join("entry");
         self.make(&made)?;
         let path = made.join("vmlinuz");
-        deb::extract(package, &offer.member(), &path)?;
+        deb::extract(package, &offer.places(), &path)?;
         let release = bzimage::release(&path)?;
         let (sha256, bytes) = hash(&path)?;
         let entry = self.entry(offer);

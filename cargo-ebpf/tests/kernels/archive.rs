@@ -68,7 +68,7 @@ impl Machine {
     /// A package with an image where that layout has it.
     pub(crate) fn kernel(&mut self, suite: &'static str, package: &str, version: &str) {
         let release = package.splitn(3, '-').nth(2).unwrap();
-        let member = if package.starts_with("linux-binary") {
+        let member = if suite == "trixie-backports" {
             format!("./usr/lib/modules/{release}/vmlinuz")
         } else {
             format!("./boot/vmlinuz-{release}")

@@ -8,6 +8,7 @@
 //!   building/<the same>.lock                                         who builds it now
 //!   proofs/<hash of compiler and linker>                             a probe was linked
 //!   env/<path of a cargo>/cargo                                      made by `cargo ebpf env`
+//!   kernels/                                                         `cargo ebpf kernels` has it
 //! ```
 
 use std::{
