@@ -116,10 +116,7 @@ mod tests {
                 "lock.o".to_owned(),
                 Object {
                     size: 9000,
-                    programs: BTreeMap::from([
-                        ("b".to_owned(), BTreeMap::new()),
-                        ("a \"quoted\"".to_owned(), on_kernels),
-                    ]),
+                    programs: BTreeMap::from([("a \"quoted\"".to_owned(), on_kernels)]),
                 },
             )]),
         }

@@ -123,6 +123,13 @@ const STATISTICS: &[(&str, Read)] = &[
     ("verification time ", |rest, statistics| {
         statistics.verification_us = number(rest, "", " usec");
     }),
+    // Linux 7.3 gives the deepest chain here, and each function below.
+    ("stack depth max ", |_, _| {}),
+    ("subprog ", |rest, statistics| {
+        if let Some(depth) = number(rest, " stack ", "").and_then(|depth| depth.try_into().ok()) {
+            statistics.stack_depths.get_or_insert_default().push(depth);
+        }
+    }),
     ("stack depth ", |rest, statistics| {
         let depths: Option<Vec<u32>> = rest
             .trim()
@@ -178,10 +185,11 @@ impl<'text> Log<'text> {
                 kind: Kind::of(text),
             })
             .inspect(|line| {
-                for (prefix, read) in STATISTICS {
-                    if let Some(rest) = line.text.strip_prefix(prefix) {
-                        read(rest, &mut statistics);
-                    }
+                let known = STATISTICS
+                    .iter()
+                    .find_map(|(prefix, read)| Some((line.text.strip_prefix(prefix)?, read)));
+                if let Some((rest, read)) = known {
+                    read(rest, &mut statistics);
                 }
             })
             .collect();
@@ -265,6 +273,17 @@ mod tests {
     fn every_function_has_its_stack() {
         let log = Log::parse("stack depth 32+0+8\n");
         assert_eq!(log.statistics.stack_depths, Some(vec![32, 0, 8]));
+    }
+
+    #[test]
+    fn every_function_has_a_line_from_7_3_on() {
+        let log = Log::parse(
+            "stack depth max 40\n\
+             subprog 0 (main) main insns_self 9 insns_total 13 stack 32\n\
+             subprog 1 (callee) static insns_self 4 insns_total 4 stack 8\n",
+        );
+        assert_eq!(log.statistics.stack_depths, Some(vec![32, 8]));
+        assert!(log.is_silent());
     }
 
     #[test]
