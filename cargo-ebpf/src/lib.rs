@@ -6,6 +6,7 @@
 
 mod cli;
 mod command;
+mod diagnosis;
 mod doctor;
 mod host;
 mod interrupt;

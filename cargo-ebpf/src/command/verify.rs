@@ -10,6 +10,7 @@ use ebpf_build::{Error, Result};
 use crate::{
     cli::{self, Global},
     command::build,
+    diagnosis::{Refusal, Source},
     host::kernel::Kernel,
     object_file,
     outcome::Outcome,
@@ -70,6 +71,7 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
         Err(error) => return failed(error),
     };
     let mut object = load::verify(&name, &data, kernel);
+    diagnose(&mut object, &data, kernel);
     // libbpf would only repeat that this is no object, or that there are no rights.
     let worth_asking = !object.programs.is_empty()
         && !object
@@ -83,6 +85,25 @@ fn object(path: &Path, kernel: &Kernel, bpftool: Option<&Bpftool>) -> Object {
         }
     }
     object
+}
+
+/// Says of each refusal what it means.
+fn diagnose(object: &mut Object, data: &[u8], kernel: &Kernel) {
+    let source = Source::of(data);
+    for program in &mut object.programs {
+        if let Verdict::Refused(rejection) = &mut program.verdict
+            && !rejection.log.is_empty()
+        {
+            rejection.diagnosis = Some(source.diagnose(&Refusal {
+                program: &program.name,
+                section: &program.section,
+                kernel: &kernel.release,
+                error: rejection.error_number,
+                log: &rejection.log,
+                truncated: rejection.log_truncated,
+            }));
+        }
+    }
 }
 
 /// Writes the log of each refusal into a file, and notes where. A log that cannot be
@@ -102,7 +123,12 @@ fn keep_logs(objects: &mut [Object], global: &Global) {
                 log_file::write(folder, &object.object, &program.name, &rejection.log)
             };
             match write(folder).or_else(|_| write(&env::temp_dir())) {
-                Ok(path) => rejection.log_file = Some(path),
+                Ok(path) => {
+                    if let Some(diagnosis) = &mut rejection.diagnosis {
+                        diagnosis.log_file = Some(path.clone());
+                    }
+                    rejection.log_file = Some(path);
+                }
                 Err(error) => human::tell(error.finding()),
             }
         }

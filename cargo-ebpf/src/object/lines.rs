@@ -18,7 +18,7 @@ use super::{
 };
 
 /// One function of an inline chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Frame {
     /// The function, as its source calls it.
     pub function: Option<Name>,
@@ -34,6 +34,40 @@ pub(crate) struct Frame {
     pub text: Option<Name>,
 }
 
+/// Which frame to show the source of: the innermost one in the object's own crate, or the
+/// function itself. What libraries did inside is in the chain.
+pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
+    let known = |frame: &Frame| frame.line.is_some();
+    frames
+        .iter()
+        .position(|frame| {
+            let file = frame.file.as_ref();
+            known(frame) && file.is_some_and(|file| library_path(file.as_str()).is_none())
+        })
+        .or_else(|| frames.iter().rposition(known))
+}
+
+/// Where the sources of libraries lie: a registry's crates, Rust's own library. What
+/// follows begins with the name of the crate.
+const LIBRARIES: [(&str, usize); 3] = [
+    // A folder for the registry comes first.
+    ("/registry/src/", 1),
+    ("/rust/library/", 0),
+    // /rustc/<commit>/library/
+    ("/rustc/", 2),
+];
+
+/// The path within a library, from the name of its crate on.
+pub(crate) fn library_path(file: &str) -> Option<&str> {
+    LIBRARIES.into_iter().find_map(|(folder, skipped)| {
+        let (_, mut rest) = file.split_once(folder)?;
+        for _ in 0..skipped {
+            (_, rest) = rest.split_once('/')?;
+        }
+        Some(rest)
+    })
+}
+
 /// The source lines of an object.
 pub(crate) struct Lines<'a> {
     /// Section index and the function that begins there, for `.BTF.ext`, which names none.
@@ -46,7 +80,7 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Reads what an object has of DWARF and BTF. Damaged debug information is as good
     /// as none.
-    pub(super) fn of(elf: &Elf<'a>) -> Self {
+    pub(crate) fn of(elf: &Elf<'a>) -> Self {
         let btf = elf
             .section(".BTF")
             .and_then(|(_, section)| Btf::parse(section.data, elf.endian).ok());

@@ -1,10 +1,12 @@
 //! What `verify` found, as a table, and each refusal in the look of rustc's errors.
 
+use std::path::Path;
+
 use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::{Report, human};
+use super::{Report, diagnosis, human, source::Sources};
 use crate::{
     outcome::Outcome,
     verifier::{
@@ -80,7 +82,10 @@ impl Verification {
             human::finding(&finding)
         });
         parts.extend(whole);
-        parts.extend(refusals(&object.programs));
+        parts.extend(refusals(
+            &object.programs,
+            &Sources::around(Path::new(&object.object)),
+        ));
         parts.extend(
             object
                 .bpftool
@@ -158,13 +163,13 @@ fn stack(depths: &[u32]) -> String {
 
 /// A text for each program that was not accepted; programs that share a reason share
 /// its text.
-fn refusals(programs: &[Program]) -> Vec<String> {
+fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
     let mut texts = Vec::new();
     for program in programs {
         match &program.verdict {
             Verdict::Accepted => {}
-            Verdict::Refused(rejection) => texts.push(refusal(rejection)),
+            Verdict::Refused(rejection) => texts.push(refusal(rejection, sources)),
             Verdict::Unsupported(finding)
             | Verdict::NotTried(finding)
             | Verdict::NoRights(finding) => {
@@ -184,7 +189,10 @@ fn refusals(programs: &[Program]) -> Vec<String> {
     texts
 }
 
-fn refusal(rejection: &Rejection) -> String {
+fn refusal(rejection: &Rejection, sources: &Sources) -> String {
+    if let Some(diagnosis) = &rejection.diagnosis {
+        return diagnosis::human(diagnosis, sources);
+    }
     let mut text = human::finding(&rejection.finding);
     if !rejection.excerpt.is_empty() {
         text += "\n   |";
@@ -269,11 +277,14 @@ mod tests {
     #[test]
     fn programs_that_share_a_reason_share_its_text() {
         let finding = || Finding::error("no-rights", "this process may not load BPF programs");
-        let texts = refusals(&[
-            program("a", Verdict::NoRights(finding())),
-            program("b", Verdict::Accepted),
-            program("c", Verdict::NoRights(finding())),
-        ]);
+        let texts = refusals(
+            &[
+                program("a", Verdict::NoRights(finding())),
+                program("b", Verdict::Accepted),
+                program("c", Verdict::NoRights(finding())),
+            ],
+            &Sources::none(),
+        );
         assert_eq!(texts.len(), 1);
         assert!(texts[0].contains("`a`, `c`: this process"), "{texts:?}");
     }

@@ -95,6 +95,8 @@ pub(super) fn silent(
         log_truncated: false,
         log_file: None,
         log: String::new(),
+        diagnosis: None,
+        error_number: error.raw_os_error().unwrap_or(0),
     }))
 }
 
@@ -152,6 +154,8 @@ pub(super) fn refused(
         log_truncated,
         log_file: None,
         log: log.into_owned(),
+        diagnosis: None,
+        error_number: error.raw_os_error().unwrap_or(0),
     }))
 }
 

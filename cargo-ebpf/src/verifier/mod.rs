@@ -14,6 +14,7 @@ pub(crate) mod load;
 mod log;
 pub(crate) mod log_file;
 mod maps;
+pub(crate) mod origin;
 mod program;
 mod relocate;
 mod shield;

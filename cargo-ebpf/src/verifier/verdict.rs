@@ -91,6 +91,12 @@ pub(crate) struct Rejection {
     /// The whole log.
     #[serde(skip)]
     pub log: String,
+    /// What it means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<crate::diagnosis::Diagnosis>,
+    /// The error number that the system call returned.
+    #[serde(skip)]
+    pub error_number: i32,
 }
 
 impl Object {
