@@ -77,6 +77,18 @@ impl Code<'_, '_> {
         Instruction::decode(code.get(usize::try_from(offset).ok()?..)?, elf.endian)
     }
 
+    /// The first instruction that is such a one.
+    pub(super) fn find(&self, is_such: impl Fn(&Instruction) -> bool) -> Option<u32> {
+        let mut index = 0;
+        loop {
+            let instruction = self.instruction(index)?;
+            if is_such(&instruction) {
+                return Some(index);
+            }
+            index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;
+        }
+    }
+
     /// The instruction in the notation of the verifier.
     pub(super) fn text(&self, index: u32) -> Option<String> {
         Some(self.instruction(index)?.to_string())

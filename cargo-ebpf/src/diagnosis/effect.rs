@@ -3,7 +3,7 @@
 use crate::object::instruction::Instruction;
 
 /// Register 10 points to the top of the stack.
-const FRAME_POINTER: u8 = 10;
+pub(super) const FRAME_POINTER: u8 = 10;
 
 /// What can hold a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ const JMP: u8 = 5;
 const JMP32: u8 = 6;
 
 const CALL: u8 = 0x85;
-pub(super) const EXIT: u8 = 0x95;
+const EXIT: u8 = 0x95;
 const ATOMIC: u8 = 0xc0;
 
 impl Effect {
@@ -132,8 +132,8 @@ pub(super) fn operands(instruction: &Instruction) -> Vec<u8> {
     let from_register = opcode & 8 != 0;
     match opcode & 7 {
         LDX => vec![src],
-        ST => vec![dst],
-        STX => vec![dst, src],
+        // Complaints about what is stored name it.
+        ST | STX => vec![dst],
         ALU | 7 if from_register && opcode & 0xf0 == 0xb0 => vec![src],
         ALU | 7 if opcode & 0xf0 == 0xb0 => Vec::new(),
         ALU | 7 if from_register && !matches!(opcode & 0xf0, 0x80 | 0xd0) => vec![dst, src],

@@ -237,7 +237,7 @@ fn message(text: &str) -> Vec<&str> {
 }
 
 /// See [`Log::path`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Path<'log, 'text> {
     events: &'log [Event<'text>],
     /// The instruction at which the path that was just left backwards was put off.

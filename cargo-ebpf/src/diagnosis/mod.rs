@@ -14,9 +14,16 @@ use std::{io::BufRead, path::PathBuf};
 use serde::Serialize;
 
 pub(crate) use self::cost::LineCost;
-use self::{catalogue::Class, code::Objects, log::Log};
+use self::{
+    catalogue::Class,
+    code::{Code, Objects},
+    log::Log,
+};
 use crate::{
-    object::lines::{self, Frame},
+    object::{
+        instruction::Reference,
+        lines::{self, Frame},
+    },
     untrusted,
 };
 
@@ -111,6 +118,8 @@ impl Step {
 pub(crate) struct Register {
     /// `r1`.
     pub name: String,
+    /// Whether the verifier's message is about it.
+    pub named: bool,
     /// What it is, in words.
     pub known: Option<String>,
     /// The same as the kernel prints it.
@@ -133,7 +142,7 @@ impl<'data> Source<'data> {
         let log = Log::parse(refusal.log);
         let code = self.0.program(refusal.program, refusal.section);
         let class = catalogue::classify(&log.message, refusal.error);
-        let place = Place::of(&log);
+        let place = Place::of(&log, &code);
         let instruction = place.index().map(|index| {
             let text = code.text(index).or_else(|| {
                 log.path()
@@ -206,9 +215,13 @@ const OF_THE_PROGRAM: &[&str] = &[
 ];
 
 impl Place {
-    fn of(log: &Log<'_>) -> Self {
+    fn of(log: &Log<'_>, code: &Code<'_, '_>) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
-        if let Some(index) = log.message.iter().find_map(|line| named(line)) {
+        if let Some(index) = log
+            .message
+            .iter()
+            .find_map(|line| named(line).or_else(|| meant(line, code)))
+        {
             return Self::Named(index);
         }
         if OF_THE_PROGRAM.iter().any(says) {
@@ -226,15 +239,30 @@ impl Place {
     }
 }
 
-/// The instruction that a message names: `unreachable insn 5`.
+/// The instruction that a message names: `unreachable insn 5`, `alloc_insn=4`.
 fn named(line: &str) -> Option<u32> {
-    line.match_indices("insn ").find_map(|(at, word)| {
-        let rest = line.get(at + word.len()..)?;
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        rest.get(..end)?.parse().ok()
+    ["insn ", "alloc_insn="].into_iter().find_map(|before| {
+        line.match_indices(before).find_map(|(at, word)| {
+            let rest = line.get(at + word.len()..)?;
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            rest.get(..end)?.parse().ok()
+        })
     })
+}
+
+/// The instruction that a message means and does not name: the first such one.
+fn meant(line: &str, code: &Code<'_, '_>) -> Option<u32> {
+    const TAIL_CALL: i32 = 12;
+    if let Some(opcode) = line.strip_prefix("unknown opcode ") {
+        let opcode = u8::from_str_radix(opcode.trim(), 16).ok()?;
+        return code.find(|instruction| instruction.opcode == opcode);
+    }
+    if line.starts_with("tail_calls are not allowed") {
+        return code.find(|instruction| instruction.call() == Some(Reference::Helper(TAIL_CALL)));
+    }
+    None
 }
 
 #[cfg(test)]

@@ -11,8 +11,6 @@ use super::log::starts_state;
 /// The registers that a line prints.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State<'text> {
-    /// How many calls deep, 0 for the program itself. Kernels leave out 0.
-    pub(super) frame: u32,
     text: &'text str,
 }
 
@@ -23,15 +21,12 @@ impl<'text> State<'text> {
         if !starts_state(text) {
             return None;
         }
+        // How many calls deep: the way tells that too, and more.
         let frame = text
             .strip_prefix("frame")
             .and_then(|rest| rest.split_once(':'));
-        let Some((number, rest)) = frame else {
-            return Some(Self { frame: 0, text });
-        };
         Some(Self {
-            frame: number.parse().ok()?,
-            text: rest,
+            text: frame.map_or(text, |(_, rest)| rest),
         })
     }
 
@@ -177,7 +172,8 @@ impl<'text> Value<'text> {
             "scalar" => self.scalar(),
             "ctx" => format!("a pointer to the program's context{at}"),
             "fp" => match self.constant {
-                Some(0) | None => format!("a pointer to the top of the stack{at}"),
+                None => format!("a pointer to the stack{at}"),
+                Some(0) => "a pointer to the top of the stack".to_owned(),
                 Some(offset) => format!("a pointer to the stack, at {offset:+}"),
             },
             "map_ptr" | "const_map_ptr" => match self.field(&["map"]) {
@@ -240,7 +236,19 @@ impl<'text> Value<'text> {
         }
     }
 
-    /// `, 4 bytes in`, where it does not point to the start.
+    /// What it points to, in a few words.
+    pub(super) fn memory(&self) -> &'static str {
+        match self.kind {
+            "ctx" => "the program's context",
+            "fp" => "the stack",
+            "pkt" | "pkt_meta" => "the packet",
+            "map_value" | "map_key" => "a map",
+            kind if kind.contains("ptr_") => "the kernel's memory",
+            _ => "memory",
+        }
+    }
+
+    /// ` at offset 4`, where it does not point to the start.
     fn at(&self) -> String {
         if self.fields.iter().all(|(key, _)| {
             !matches!(*key, "off" | "imm" | "var_off")
@@ -405,7 +413,6 @@ mod tests {
             "frame1: R0_w=inv(id=0,var_off=(0x0; 0xff)) R1=ctx() R10=fp0 fp-8_w=mmmm????",
         )
         .unwrap();
-        assert_eq!(state.frame, 1);
         assert_eq!(state.get("R1"), Some("ctx()"));
         assert_eq!(state.get("R0"), Some("inv(id=0,var_off=(0x0; 0xff))"));
         assert_eq!(state.get("R10"), Some("fp0"));

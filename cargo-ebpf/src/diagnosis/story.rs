@@ -4,8 +4,8 @@
 use super::{
     Register, Step,
     code::Code,
-    effect::{self, Effect, Place},
-    log::{Event, EventKind, Log},
+    effect::{self, Effect, FRAME_POINTER, Place},
+    log::{Event, EventKind, Log, Path},
     state::{State, Value},
 };
 use crate::untrusted;
@@ -21,20 +21,32 @@ const STEPS: usize = 200_000;
 /// `index`, works with.
 pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<Register> {
     let mut numbers = named(&log.message);
-    if numbers.is_empty() {
+    let is_named = !numbers.is_empty();
+    if !is_named {
         numbers = code
             .instruction(index)
             .map(|instruction| effect::operands(&instruction))
             .unwrap_or_default();
     }
     // The top of the stack is what it is.
-    numbers.retain(|number| *number < 10);
-    numbers.truncate(REGISTERS);
-    numbers
-        .into_iter()
-        .map(|number| Walk::of(number, log, code).register(number, &log.message))
-        .filter(|register| register.known.is_some() || !register.story.is_empty())
-        .collect()
+    numbers.retain(|number| *number != FRAME_POINTER);
+    let mut registers = Vec::new();
+    for number in numbers {
+        let mut walk = Walk::new(number, log.path(), code);
+        walk.walk();
+        let added = walk.added.take();
+        registers.push(Register {
+            named: is_named,
+            ..walk.register(number, &log.message)
+        });
+        registers.extend(added.map(|(number, mut walk)| {
+            walk.walk();
+            walk.register(number, &[])
+        }));
+    }
+    registers.retain(|register| register.known.is_some() || !register.story.is_empty());
+    registers.truncate(REGISTERS);
+    registers
 }
 
 /// `R1 invalid mem access`: the registers in a message, each once.
@@ -61,7 +73,7 @@ fn named(message: &[&str]) -> Vec<u8> {
 /// What was found on the way back.
 struct Walk<'log, 'text, 'data> {
     code: &'log Code<'log, 'data>,
-    log: &'log Log<'text>,
+    path: Path<'log, 'text>,
     /// What holds the value.
     place: Place,
     /// In how many calls deeper than where the verifier stopped.
@@ -76,14 +88,16 @@ struct Walk<'log, 'text, 'data> {
     looking: bool,
     /// Whether the first instruction was reached with no value given.
     unset: bool,
+    /// The register that was added to this one last, and its own way back from there.
+    added: Option<(u8, Box<Self>)>,
     story: Vec<Step>,
 }
 
 impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
-    fn of(number: u8, log: &'log Log<'text>, code: &'log Code<'log, 'data>) -> Self {
-        let mut walk = Self {
+    fn new(number: u8, path: Path<'log, 'text>, code: &'log Code<'log, 'data>) -> Self {
+        Self {
             code,
-            log,
+            path,
             place: Place::Register(number),
             depth: 0,
             here: 0,
@@ -91,14 +105,18 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             known: None,
             looking: true,
             unset: false,
+            added: None,
             story: Vec::new(),
-        };
-        walk.walk();
-        walk
+        }
     }
 
     fn walk(&mut self) {
-        for event in self.log.path().take(STEPS) {
+        for _ in 0..STEPS {
+            let Some(event) = self.path.next() else {
+                // Kernels that keep the end of a log only do not show where it began.
+                self.unset = self.next == Some(0) && self.here == 0 && self.depth == 0;
+                return;
+            };
             let more = match event.kind {
                 EventKind::State(_) | EventKind::Jump(..) => {
                     self.read(&event);
@@ -120,8 +138,6 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 return;
             }
         }
-        // Kernels that keep the end of a log only do not show where it began.
-        self.unset = self.next == Some(0) && self.here == 0 && self.depth == 0;
     }
 
     /// Looks for what is printed of the value.
@@ -163,34 +179,62 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         let effect = Effect::on(self.place, &instruction);
         let (what, more) = match effect {
             Effect::None => return true,
-            Effect::Compares => ("compared here".to_owned(), true),
-            Effect::Copies(from) => {
-                let what = match (self.place, from) {
-                    (Place::Stack(_), _) => "put on the stack here".to_owned(),
-                    (_, Place::Stack(_)) => "read back from the stack here".to_owned(),
-                    _ => "copied here".to_owned(),
-                };
-                self.place = from;
-                (what, true)
+            Effect::Compares => ("compared".to_owned(), true),
+            Effect::Copies(Place::Register(FRAME_POINTER)) => {
+                ("made to point to a local variable".to_owned(), false)
             }
-            Effect::Computes(_) => ("computed here".to_owned(), true),
-            Effect::Sets if instruction.imm_high.is_some() => ("set here".to_owned(), false),
-            Effect::Sets => (format!("set to {} here", instruction.imm), false),
-            Effect::Loads(_) => ("read from memory here".to_owned(), false),
+            // The same value in another place is no news.
+            Effect::Copies(from) => {
+                self.place = from;
+                return true;
+            }
+            Effect::Computes(with) => {
+                if let Some(other) = with.filter(|other| *other != FRAME_POINTER) {
+                    self.branch(other, index);
+                }
+                ("computed".to_owned(), true)
+            }
+            Effect::Sets if instruction.imm_high.is_some() => ("set".to_owned(), false),
+            Effect::Sets => (format!("set to {}", instruction.imm), false),
+            Effect::Loads(pointer) => (format!("read from {}", self.memory(pointer, index)), false),
             Effect::Returns => (
                 match called(event) {
-                    Some(name) => format!("returned by `{name}` here"),
-                    None => "returned by a call here".to_owned(),
+                    Some(name) => format!("returned by `{name}`"),
+                    None => "returned by a call".to_owned(),
                 },
                 false,
             ),
             Effect::Clobbers => ("left without a value by this call".to_owned(), false),
         };
-        if !matches!(effect, Effect::Copies(_) | Effect::Compares) {
+        if effect != Effect::Compares {
             self.looking = false;
         }
         self.tell(index, what);
         more
+    }
+
+    /// Follows, from here on, the register that is computed with.
+    fn branch(&mut self, other: u8, index: u32) {
+        if self.added.is_some() {
+            return;
+        }
+        let mut walk = Self::new(other, self.path.clone(), self.code);
+        walk.next = Some(index);
+        self.added = Some((other, Box::new(walk)));
+    }
+
+    /// What a register points to, before this step.
+    fn memory(&self, pointer: u8, index: u32) -> &'static str {
+        if pointer == FRAME_POINTER {
+            return "the stack";
+        }
+        let mut walk = Self::new(pointer, self.path.clone(), self.code);
+        walk.next = Some(index);
+        walk.walk();
+        match walk.known {
+            Some(known) => Value::of(known).memory(),
+            None => "memory",
+        }
     }
 
     /// Goes back out of a function to its call.
@@ -206,12 +250,12 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 return false;
             }
             self.depth = self.here;
-            self.tell(index, "passed to a function here".to_owned());
+            self.tell(index, "passed to a function".to_owned());
         }
         true
     }
 
-    /// Adds a step; those of one source line become one, which tells the earliest.
+    /// Adds a step; those of one source line become one.
     fn tell(&mut self, index: u32, what: String) {
         let mut step = Step::new(
             index,
@@ -227,6 +271,11 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             && place(last).is_some()
             && place(last) == place(&step)
         {
+            if let (Some(what), Some(then)) = (&mut step.what, last.what.take())
+                && !then.starts_with(what.as_str())
+            {
+                *what += &format!(", then {then}");
+            }
             *last = step;
             return;
         }
@@ -249,6 +298,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         };
         Register {
             name: format!("r{number}"),
+            named: false,
             known,
             printed: self
                 .known

@@ -51,21 +51,40 @@ pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
 /// follows begins with the name of the crate.
 const LIBRARIES: [(&str, usize); 3] = [
     // A folder for the registry comes first.
-    ("/registry/src/", 1),
-    ("/rust/library/", 0),
+    ("registry/src/", 1),
+    ("rust/library/", 0),
     // /rustc/<commit>/library/
-    ("/rustc/", 2),
+    ("rustc/", 2),
 ];
 
 /// The path within a library, from the name of its crate on.
 pub(crate) fn library_path(file: &str) -> Option<&str> {
-    LIBRARIES.into_iter().find_map(|(folder, skipped)| {
-        let (_, mut rest) = file.split_once(folder)?;
-        for _ in 0..skipped {
-            (_, rest) = rest.split_once('/')?;
-        }
-        Some(rest)
-    })
+    LIBRARIES
+        .into_iter()
+        .find_map(|(folder, skipped)| {
+            // At the start too: builds cut off what is of the machine.
+            let (before, mut rest) = file.split_once(folder)?;
+            if !before.is_empty() && !before.ends_with('/') {
+                return None;
+            }
+            for _ in 0..skipped {
+                (_, rest) = rest.split_once('/')?;
+            }
+            Some(rest)
+        })
+        .or_else(|| is_packaged(file).then_some(file))
+}
+
+/// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry with the folder cut off.
+fn is_packaged(file: &str) -> bool {
+    file.split_once('/')
+        .and_then(|(folder, _)| folder.rsplit_once('-'))
+        .is_some_and(|(_, version)| {
+            version.split('.').count() == 3
+                && version
+                    .split('.')
+                    .all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+        })
 }
 
 /// The source lines of an object.

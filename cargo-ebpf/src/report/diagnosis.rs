@@ -7,10 +7,7 @@ use annotate_snippets::{
 use super::source::{Sources, Text};
 use crate::{
     diagnosis::{Diagnosis, Register, Step, UNKNOWN},
-    object::{
-        Name,
-        lines::{Frame, library_path},
-    },
+    object::{Name, lines::Frame},
     untrusted,
 };
 
@@ -34,7 +31,7 @@ fn render(diagnosis: &Diagnosis, sources: &Sources, renderer: &Renderer) -> Stri
     };
     let group = Group::with_title(Level::ERROR.primary_title(&*diagnosis.title).id(id))
         .elements(places(diagnosis, sources))
-        .elements(notes(diagnosis));
+        .elements(notes(diagnosis, sources));
     renderer.render(&[group])
 }
 
@@ -84,7 +81,12 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
 
 /// What stands at the place that is complained of.
 fn primary(diagnosis: &Diagnosis) -> String {
-    let known: Vec<_> = diagnosis.registers.iter().filter_map(known).collect();
+    let known: Vec<_> = diagnosis
+        .registers
+        .iter()
+        .filter(|register| register.named)
+        .filter_map(known)
+        .collect();
     if known.is_empty() {
         return diagnosis.message.first().cloned().unwrap_or_default();
     }
@@ -97,7 +99,7 @@ fn known(register: &Register) -> Option<String> {
 }
 
 fn in_file<'a>(file: &Name, labels: &[&Label<'_>], sources: &Sources) -> Vec<Element<'a>> {
-    let path = shown(file);
+    let path = sources.shown(file.as_str());
     if let Some(text) = sources.read(file.as_str()) {
         let annotations: Option<Vec<_>> = labels
             .iter()
@@ -179,12 +181,12 @@ fn bare<'a>(path: &str, label: &Label<'_>) -> Vec<Element<'a>> {
 }
 
 /// What follows the source lines.
-fn notes(diagnosis: &Diagnosis) -> Vec<Message<'_>> {
+fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     let note = |text: String| Level::NOTE.message(text);
     let named = |name: &'static str, text: String| Level::NOTE.with_name(Some(name)).message(text);
     let mut notes = Vec::new();
     if let Some(step) = &diagnosis.instruction {
-        notes.extend(inlined(step).map(|text| named("inlined", text)));
+        notes.extend(inlined(step, sources).map(|text| named("inlined", text)));
     }
     let place = match &diagnosis.instruction {
         Some(step) if !step.text.is_empty() => format!(
@@ -194,6 +196,11 @@ fn notes(diagnosis: &Diagnosis) -> Vec<Message<'_>> {
         _ => format!("in `{}` ({})", diagnosis.program, diagnosis.section),
     };
     notes.push(note(place));
+    let others = diagnosis
+        .registers
+        .iter()
+        .filter(|register| !register.named);
+    notes.extend(others.filter_map(known).map(note));
     let said = if diagnosis.message.is_empty() {
         std::io::Error::from_raw_os_error(diagnosis.error).to_string()
     } else {
@@ -220,35 +227,29 @@ fn notes(diagnosis: &Diagnosis) -> Vec<Message<'_>> {
 }
 
 /// The chain of inlined functions, one a line; none where there is but one function.
-fn inlined(step: &Step) -> Option<String> {
+fn inlined(step: &Step, sources: &Sources) -> Option<String> {
     let [innermost, outer @ ..] = step.frames.as_slice() else {
         return None;
     };
     if outer.is_empty() {
         return None;
     }
-    let mut chain = place_in(innermost);
+    let mut chain = place_in(innermost, sources);
     for frame in outer {
-        chain += &format!("\ninto {}", place_in(frame));
+        chain += &format!("\ninto {}", place_in(frame, sources));
     }
     Some(chain)
 }
 
 /// `core::ptr::read_volatile (core/src/ptr/mod.rs:2095)`
-fn place_in(frame: &Frame) -> String {
+fn place_in(frame: &Frame, sources: &Sources) -> String {
     let function = frame
         .function
         .as_ref()
         .map_or_else(|| "?".to_owned(), |name| name.demangled().to_string());
     match (&frame.file, frame.line) {
-        (Some(file), Some(line)) => format!("{function} ({}:{line})", shown(file)),
-        (Some(file), None) => format!("{function} ({})", shown(file)),
+        (Some(file), Some(line)) => format!("{function} ({}:{line})", sources.shown(file.as_str())),
+        (Some(file), None) => format!("{function} ({})", sources.shown(file.as_str())),
         _ => function,
     }
-}
-
-/// A file's path: of libraries, from the crate's name on.
-fn shown(file: &Name) -> String {
-    let file = file.as_str();
-    untrusted::line(library_path(file).unwrap_or(file)).into_owned()
 }

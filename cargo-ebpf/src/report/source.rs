@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::untrusted;
+use crate::{object::lines::library_path, untrusted};
 
 /// Where source files are looked for. Debug information names them relative to a folder
 /// that it need not name.
@@ -25,6 +25,17 @@ impl Sources {
         let object = std::path::absolute(object).unwrap_or_else(|_| object.to_owned());
         roots.extend(object.ancestors().skip(1).take(LEVELS).map(Path::to_owned));
         Self { roots }
+    }
+
+    /// A file's path as people would name it: in libraries from the crate's name on,
+    /// relative to the folder that this process is in.
+    pub(crate) fn shown(&self, file: &str) -> String {
+        let shown = library_path(file).unwrap_or_else(|| {
+            let here = self.roots.first();
+            here.and_then(|here| Path::new(file).strip_prefix(here).ok()?.to_str())
+                .unwrap_or(file)
+        });
+        untrusted::line(shown).into_owned()
     }
 
     /// Nowhere.
@@ -101,7 +112,12 @@ impl Text {
         let text = self.text.get(range.clone())?;
         let indent = text.len() - text.trim_start().len();
         let start = match column.and_then(|column| usize::try_from(column).ok()?.checked_sub(1)) {
-            Some(column) => text.char_indices().nth(column)?.0,
+            Some(column) => match text.char_indices().nth(column) {
+                Some((at, _)) => at,
+                // The end of a function is behind its last character.
+                None if column == text.chars().count() => indent,
+                None => return None,
+            },
             None => indent,
         };
         let rest = text.get(start..)?;
@@ -114,30 +130,40 @@ impl Text {
     }
 }
 
-/// How long the name or call is that text begins with: a path, and brackets after it.
-/// At least one character.
+/// How long the name or call is that text begins with: a path, and brackets after it. At
+/// least one character. Behind an operator (`*packet.add(12)`) the whole chain of calls.
 fn expression(text: &str) -> usize {
-    let path = text
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':' | '!')))
-        .unwrap_or(text.len());
+    let operators = text.len() - text.trim_start_matches(['*', '&', '-', '!']).len();
+    let mut end = operators;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let path = rest
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':' | '!')))
+            .unwrap_or(rest.len());
+        end += path + brackets(rest.get(path..).unwrap_or_default());
+        let chained = operators > 0 && text.get(end..).is_some_and(|rest| rest.starts_with('.'));
+        if !chained {
+            break;
+        }
+        end += 1;
+    }
+    end.max(text.chars().next().map_or(0, char::len_utf8))
+}
+
+/// How long the brackets are that text begins with; to its end where they go on in the
+/// next line.
+fn brackets(text: &str) -> usize {
     let mut depth = 0_usize;
-    for (at, character) in text.char_indices().skip_while(|(at, _)| *at < path) {
+    let mut end = 0;
+    for (at, character) in text.char_indices() {
         match character {
             '(' | '[' => depth += 1,
-            ')' | ']' => depth = depth.saturating_sub(1),
+            ')' | ']' if depth > 0 => depth -= 1,
+            _ if depth == 0 => return end,
             _ => {}
         }
-        if depth == 0 {
-            let closed = at > path || matches!(character, '(' | '[');
-            let end = if closed {
-                at + character.len_utf8()
-            } else {
-                at
-            };
-            return end.max(text.chars().next().map_or(0, char::len_utf8));
-        }
+        end = at + character.len_utf8();
     }
-    // It goes on in the next line.
     text.trim_end().len()
 }
 
@@ -158,6 +184,13 @@ mod tests {
         assert_eq!(span(2, None), Some("if packet.add(1).read() == 8 {}"));
         assert_eq!(span(3, Some(6)), Some("größe"));
         assert_eq!(span(2, Some(29)), Some("="));
+        let text = Text::of("  *packet.add(12) + 1\n  *(*x).get(y) += 1;\n  call(a,\n");
+        let span = |line, column| text.as_str().get(text.span(line, Some(column))?);
+        assert_eq!(span(1, 3), Some("*packet.add(12)"));
+        assert_eq!(span(2, 3), Some("*(*x).get(y)"));
+        assert_eq!(span(3, 3), Some("call(a,"));
+        assert_eq!(span(3, 10), Some("call(a,"));
+        assert_eq!(span(3, 11), None);
         assert_eq!(span(2, Some(400)), None);
         assert_eq!(span(99, Some(1)), None);
     }
