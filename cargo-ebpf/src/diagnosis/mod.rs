@@ -148,7 +148,7 @@ impl<'data> Source<'data> {
                 log.path()
                     .find(|event| event.kind == log::EventKind::Instruction(index))
                     .and_then(|event| event.instruction())
-                    .map(|text| untrusted::name(text))
+                    .map(untrusted::name)
             });
             Step::new(index, text.unwrap_or_default(), code.frames(index))
         });

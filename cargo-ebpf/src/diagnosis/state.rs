@@ -157,6 +157,11 @@ impl<'text> Value<'text> {
         )
     }
 
+    /// Whether it is a number of which something is known.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.kind == "scalar" && (self.constant.is_some() || !self.fields.is_empty())
+    }
+
     /// What the verifier knows, for a person: a phrase that follows "is".
     pub(super) fn words(&self) -> String {
         let mut words = self.what();

@@ -145,10 +145,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         if !self.looking || self.here != self.depth {
             return;
         }
-        let name = match self.place {
-            Place::Register(number) => format!("R{number}"),
-            Place::Stack(offset) => format!("fp{offset}"),
-        };
+        let name = printed_name(self.place);
         if let Some(found) = State::of(event.state()).and_then(|state| state.get(&name)) {
             self.known = Some(found);
             self.looking = false;
@@ -192,7 +189,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 if let Some(other) = with.filter(|other| *other != FRAME_POINTER) {
                     self.branch(other, index);
                 }
-                ("computed".to_owned(), true)
+                (computed(event, self.place), true)
             }
             Effect::Sets if instruction.imm_high.is_some() => ("set".to_owned(), false),
             Effect::Sets => (format!("set to {}", instruction.imm), false),
@@ -305,6 +302,26 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 .map(|printed| untrusted::line(printed).into_owned()),
             story: self.story,
         }
+    }
+}
+
+/// What came of a computation with a number.
+fn computed(event: &Event<'_>, place: Place) -> String {
+    let value = State::of(event.state())
+        .and_then(|state| state.get(&printed_name(place)))
+        .map(Value::of)
+        .filter(Value::is_bounded);
+    value.map_or_else(
+        || "computed".to_owned(),
+        |value| format!("made {}", untrusted::line(&value.words())),
+    )
+}
+
+/// What a place is called in the log.
+fn printed_name(place: Place) -> String {
+    match place {
+        Place::Register(number) => format!("R{number}"),
+        Place::Stack(offset) => format!("fp{offset}"),
     }
 }
 

@@ -72,19 +72,31 @@ pub(crate) fn library_path(file: &str) -> Option<&str> {
             }
             Some(rest)
         })
-        .or_else(|| is_packaged(file).then_some(file))
+        .or_else(|| packaged(file))
 }
 
-/// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry with the folder cut off.
-fn is_packaged(file: &str) -> bool {
-    file.split_once('/')
-        .and_then(|(folder, _)| folder.rsplit_once('-'))
-        .is_some_and(|(_, version)| {
-            version.split('.').count() == 3
-                && version
-                    .split('.')
-                    .all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
-        })
+/// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry, where builds cut off or renamed the
+/// folder that it lies in.
+fn packaged(file: &str) -> Option<&str> {
+    let mut start = 0;
+    for part in file.split('/') {
+        let before = file.get(..start)?;
+        let is_crate = part
+            .rsplit_once('-')
+            .is_some_and(|(_, version)| is_version(version));
+        if is_crate && (start == 0 || before.contains("registry")) {
+            return file.get(start..);
+        }
+        start += part.len() + 1;
+    }
+    None
+}
+
+fn is_version(text: &str) -> bool {
+    text.split('.').count() == 3
+        && text
+            .split('.')
+            .all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The source lines of an object.
@@ -297,4 +309,41 @@ fn dwarf<'a>(elf: &Elf<'a>) -> Option<Context<Reader<'a>>> {
     };
     let dwarf = gimli::Dwarf::load(load).ok()?;
     Context::from_dwarf(dwarf).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::library_path;
+
+    #[test]
+    fn libraries_are_known_by_their_folders() {
+        for (file, path) in [
+            (
+                "/home/x/.cargo/registry/src/index-0/aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            (
+                "rust/library/core/src/ptr/mod.rs",
+                Some("core/src/ptr/mod.rs"),
+            ),
+            (
+                "/rustc/0123abcd/library/core/src/ptr/mod.rs",
+                Some("core/src/ptr/mod.rs"),
+            ),
+            (
+                "aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            (
+                "x/crates-of-the-registry/aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            ("lock-ebpf/src/main.rs", None),
+            ("/home/x/lock-1.0.0/src/main.rs", None),
+            ("/home/x/trustc/a/b/c.rs", None),
+            ("", None),
+        ] {
+            assert_eq!(library_path(file), path, "{file}");
+        }
+    }
 }

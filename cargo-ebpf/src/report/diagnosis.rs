@@ -253,3 +253,70 @@ fn place_in(frame: &Frame, sources: &Sources) -> String {
         _ => function,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::diagnosis::{Refusal, Source};
+
+    fn shown(object: &[u8], program: &str, log: &str, sources: &Sources) -> String {
+        let mut diagnosis = Source::of(object).diagnose(&Refusal {
+            program,
+            section: "raw_tp/sys_enter",
+            kernel: "6.18.44",
+            error: 13,
+            log,
+            truncated: false,
+        });
+        diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
+        render(&diagnosis, sources, &Renderer::plain())
+    }
+
+    fn sources() -> Sources {
+        Sources::under(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify"))
+    }
+
+    const INLINED: &[u8] = include_bytes!("../../tests/verify/objects/inlined.o");
+    const INLINED_LOG: &str = include_str!("../../tests/verify/logs/6.18-inlined.log");
+
+    #[test]
+    fn a_refusal_in_an_inlined_function() {
+        insta::assert_snapshot!(shown(INLINED, "count", INLINED_LOG, &sources()));
+    }
+
+    #[test]
+    fn a_refusal_without_its_source_file() {
+        insta::assert_snapshot!(shown(INLINED, "count", INLINED_LOG, &Sources::none()));
+    }
+
+    #[test]
+    fn a_refusal_of_a_c_object_with_its_lines() {
+        let core = include_bytes!("../../tests/verify/objects/core.o");
+        let log = "0: R1=ctx() R10=fp0\n0: (79) r1 = *(u64 *)(r1 +0)\nsomething new\n";
+        insta::assert_snapshot!(shown(core, "wrong", log, &Sources::none()));
+    }
+
+    #[test]
+    fn a_packet_that_is_not_checked() {
+        let object = include_bytes!("../../tests/verify/objects/packet.o");
+        let log = include_str!("../../tests/verify/logs/6.18-packet.log");
+        insta::assert_snapshot!(shown(object, "unchecked", log, &sources()));
+    }
+
+    #[test]
+    fn an_endless_loop() {
+        let object = include_bytes!("../../tests/verify/objects/endless.o");
+        let log = include_str!("../../tests/verify/logs/6.18-loop.log");
+        insta::assert_snapshot!(shown(object, "endless", log, &sources()));
+    }
+
+    #[test]
+    fn what_is_no_object_still_has_its_message() {
+        let log = "0: (95) exit\nR0 !read_ok \u{1b}[31m\n";
+        let text = shown(b"", "p\u{1b}[31m", log, &Sources::none());
+        assert!(text.contains("R0 !read_ok"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+}
