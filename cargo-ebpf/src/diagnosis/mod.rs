@@ -144,6 +144,9 @@ impl<'data> Source<'data> {
         let class = catalogue::classify(&log.message, refusal.error);
         let place = Place::of(&log, &code);
         let instruction = place.index().map(|index| {
+            if place == Place::Program {
+                return whole(&code, refusal.program);
+            }
             let text = code.text(index).or_else(|| {
                 log.path()
                     .find(|event| event.kind == log::EventKind::Instruction(index))
@@ -237,6 +240,34 @@ impl Place {
             Self::Unknown => None,
         }
     }
+}
+
+/// The program's function itself: what is complained of is nowhere in it.
+fn whole(code: &Code<'_, '_>, program: &str) -> Step {
+    /// aya-ebpf's macros put the user's function into one of the same name.
+    const SEARCHED: u32 = 1024;
+    let is_inner = |frame: &Frame| {
+        frame.function.as_ref().is_some_and(|name| {
+            let name = name.demangled();
+            name.as_str()
+                .strip_suffix(program)
+                .is_some_and(|before| before.ends_with("::"))
+        })
+    };
+    let frame = (0..SEARCHED)
+        .map_while(|index| code.instruction(index).map(|_| code.frames(index)))
+        .find_map(|frames| frames.into_iter().find(is_inner))
+        .or_else(|| code.frames(0).pop());
+    let frames = frame.map(|frame| Frame {
+        line: frame.declared.or(frame.line),
+        column: None,
+        ..frame
+    });
+    Step::new(
+        0,
+        code.text(0).unwrap_or_default(),
+        frames.into_iter().collect(),
+    )
 }
 
 /// The instruction that a message names: `unreachable insn 5`, `alloc_insn=4`.

@@ -29,6 +29,9 @@ pub(crate) struct Frame {
     pub line: Option<u32>,
     /// The column, counted from 1.
     pub column: Option<u32>,
+    /// The line at which the function begins, counted from 1.
+    #[serde(skip)]
+    pub declared: Option<u32>,
     /// The text of the line, if the object carries it. `.BTF.ext` may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Name>,
@@ -186,10 +189,42 @@ impl<'a> Lines<'a> {
                     .as_ref()
                     .and_then(|found| found.column)
                     .filter(|column| *column > 0),
+                declared: frame
+                    .dw_die_offset
+                    .and_then(|entry| self.declared(address, entry)),
                 text: None,
             });
         }
         Some(frames)
+    }
+
+    /// The line at which a function begins: of the function itself, not of a copy of it.
+    fn declared(&self, address: u64, entry: gimli::UnitOffset) -> Option<u32> {
+        /// An inlined copy, its original, the declaration in its `impl`; one to spare.
+        const LINKS: usize = 4;
+        let mut lookup = self.dwarf.as_ref()?.find_dwarf_and_unit(address);
+        let unit = loop {
+            match lookup {
+                LookupResult::Output(output) => break output?,
+                LookupResult::Load { continuation, .. } => lookup = continuation.resume(None),
+            }
+        };
+        let mut entry = unit.entry(entry).ok()?;
+        for _ in 0..LINKS {
+            if let Some(line) = entry.attr_value(gimli::DW_AT_decl_line) {
+                return u32::try_from(line.udata_value()?)
+                    .ok()
+                    .filter(|line| *line > 0);
+            }
+            let link = entry
+                .attr_value(gimli::DW_AT_abstract_origin)
+                .or_else(|| entry.attr_value(gimli::DW_AT_specification))?;
+            let gimli::AttributeValue::UnitRef(next) = link else {
+                return None;
+            };
+            entry = unit.entry(next).ok()?;
+        }
+        None
     }
 
     fn btf_frame(&self, section: usize, offset: u64) -> Option<Frame> {
@@ -220,6 +255,7 @@ impl<'a> Lines<'a> {
             file: nonempty(file),
             line: Some(line).filter(|line| *line > 0),
             column: Some(column).filter(|column| *column > 0),
+            declared: None,
             text: nonempty(text),
         })
     }

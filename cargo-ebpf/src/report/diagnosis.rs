@@ -261,15 +261,19 @@ mod tests {
     use super::*;
     use crate::diagnosis::{Refusal, Source};
 
-    fn shown(object: &[u8], program: &str, log: &str, sources: &Sources) -> String {
-        let mut diagnosis = Source::of(object).diagnose(&Refusal {
+    fn refusal<'a>(program: &'a str, log: &'a str) -> Refusal<'a> {
+        Refusal {
             program,
             section: "raw_tp/sys_enter",
             kernel: "6.18.44",
             error: 13,
             log,
             truncated: false,
-        });
+        }
+    }
+
+    fn shown(object: &[u8], program: &str, log: &str, sources: &Sources) -> String {
+        let mut diagnosis = Source::of(object).diagnose(&refusal(program, log));
         diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
         render(&diagnosis, sources, &Renderer::plain())
     }
@@ -292,10 +296,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_a_c_object_with_its_lines() {
-        let core = include_bytes!("../../tests/verify/objects/core.o");
-        let log = "0: R1=ctx() R10=fp0\n0: (79) r1 = *(u64 *)(r1 +0)\nsomething new\n";
-        insta::assert_snapshot!(shown(core, "wrong", log, &Sources::none()));
+    fn a_line_that_the_object_carries() {
+        let mut diagnosis = Source::of(INLINED).diagnose(&refusal("count", INLINED_LOG));
+        diagnosis.registers.clear();
+        let step = diagnosis.instruction.as_mut().unwrap();
+        let own = step.own.unwrap();
+        step.frames[own].text = Some(Name::from("\t*waits\u{1b}[2J += 1;"));
+        // The file has another line there: it is not what was compiled.
+        for sources in [Sources::none(), sources()] {
+            let text = render(&diagnosis, &sources, &Renderer::plain());
+            assert!(text.contains("34 | "), "{text}");
+            assert!(text.contains("*waits\\u{1b}[2J += 1;"), "{text}");
+            assert!(!text.contains("get_unchecked_mut"), "{text}");
+        }
     }
 
     #[test]

@@ -266,6 +266,7 @@ mod tests {
                 file: Some(Name::from("/x/a.rs")),
                 line: Some(index),
                 column: None,
+                declared: None,
                 text: None,
             })
             .collect();
