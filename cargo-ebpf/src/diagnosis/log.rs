@@ -206,6 +206,16 @@ impl<'text> Log<'text> {
         })
     }
 
+    /// Whether the first instruction of the program comes first. Kernels before 6.4 keep
+    /// the beginning of a log that is too long, later ones its end.
+    pub(super) fn has_start(&self) -> bool {
+        self.events.iter().find_map(|event| match event.kind {
+            EventKind::Instruction(index) => Some(index == 0),
+            EventKind::Jump(..) => Some(false),
+            EventKind::State(_) | EventKind::Function => None,
+        }) == Some(true)
+    }
+
     /// The way to where the verifier stopped, backwards: the last step first, without
     /// the paths that it tried in between and left.
     pub(super) fn path(&self) -> Path<'_, 'text> {

@@ -142,7 +142,7 @@ impl<'data> Source<'data> {
         let log = Log::parse(refusal.log);
         let code = self.0.program(refusal.program, refusal.section);
         let class = catalogue::classify(&log.message, refusal.error);
-        let place = Place::of(&log, &code);
+        let place = Place::of(&log, &code, refusal.truncated);
         let instruction = place.index().map(|index| {
             if place == Place::Program {
                 return whole(&code, refusal.program);
@@ -218,7 +218,7 @@ const OF_THE_PROGRAM: &[&str] = &[
 ];
 
 impl Place {
-    fn of(log: &Log<'_>, code: &Code<'_, '_>) -> Self {
+    fn of(log: &Log<'_>, code: &Code<'_, '_>, truncated: bool) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
         if let Some(index) = log
             .message
@@ -227,7 +227,9 @@ impl Place {
         {
             return Self::Named(index);
         }
-        if OF_THE_PROGRAM.iter().any(says) {
+        // Where the end of the way is missing, what it came to may be anywhere.
+        let ends_early = truncated && log.has_start();
+        if ends_early || OF_THE_PROGRAM.iter().any(says) {
             return Self::Program;
         }
         log.last_instruction().map_or(Self::Unknown, Self::Reached)

@@ -30,6 +30,7 @@ pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<R
     }
     // The top of the stack is what it is.
     numbers.retain(|number| *number != FRAME_POINTER);
+    numbers.truncate(REGISTERS);
     let mut registers = Vec::new();
     for number in numbers {
         let mut walk = Walk::new(number, log.path(), code);

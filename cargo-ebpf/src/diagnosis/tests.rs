@@ -239,6 +239,26 @@ fn what_concerns_the_whole_program_is_at_its_function() {
 }
 
 #[test]
+fn a_log_without_its_end_tells_no_instruction() {
+    let source = Source::of(INLINED);
+    let at = |log: &str| {
+        let refusal = Refusal {
+            truncated: true,
+            ..refusal("count", log)
+        };
+        source
+            .diagnose(&refusal)
+            .instruction
+            .as_ref()
+            .and_then(line)
+    };
+    let beginning = "0: (85) call bpf_get_prandom_u32#7\n1: (bf) r6 = r0\n2: (b7\nBPF program is too large. Processed 1000001 insn\n";
+    assert_eq!(at(beginning), Some(21));
+    let end = "7) r1 = 0\n13: (0f) r0 += r6\n14: (79) r1 = *(u64 *)(r0 +0)\nBPF program is too large. Processed 1000001 insn\n";
+    assert_eq!(at(end), Some(34));
+}
+
+#[test]
 fn a_register_that_nothing_set_is_said() {
     let log = "0: (61) r1 = *(u32 *)(r1 +0)\n1: (71) r1 = *(u8 *)(r1 +12)\nR1 !read_ok\n";
     let diagnosis = Source::of(PACKET).diagnose(&refusal("unchecked", log));
