@@ -17,6 +17,9 @@ const LINES: usize = 6;
 /// How many steps are walked.
 const STEPS: usize = 200_000;
 
+/// Registers of arguments do not survive a call.
+const LEFT: &str = "left without a value by this call";
+
 /// The registers that the message names, or else those that the last instruction, at
 /// `index`, works with.
 pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<Register> {
@@ -202,7 +205,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 },
                 false,
             ),
-            Effect::Clobbers => ("left without a value by this call".to_owned(), false),
+            Effect::Clobbers => (LEFT.to_owned(), false),
         };
         if effect != Effect::Compares {
             self.looking = false;
@@ -239,8 +242,11 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
     fn enter(&mut self, index: u32) -> bool {
         self.here -= 1;
         if self.depth == self.here {
-            // Registers 0 to 5 do not survive the call.
-            return !matches!(self.place, Place::Register(0..=5));
+            if matches!(self.place, Place::Register(0..=5)) {
+                self.tell(index, LEFT.to_owned());
+                return false;
+            }
+            return true;
         }
         if self.depth == self.here + 1 {
             // Only arguments come from outside.

@@ -238,6 +238,48 @@ fn what_concerns_the_whole_program_is_at_its_function() {
     assert_eq!(diagnosis.registers, []);
 }
 
+/// `sched_switch` calls `count`, which is linked behind it.
+#[test]
+fn a_story_goes_through_calls() {
+    let source = Source::of(TRACING);
+    let story = |log: &str| -> Vec<(u32, String)> {
+        let diagnosis = source.diagnose(&refusal("sched_switch", log));
+        let register = diagnosis.registers.into_iter().next().unwrap();
+        register
+            .story
+            .into_iter()
+            .map(|step| (step.index, step.what.unwrap()))
+            .collect()
+    };
+    let call = "0: R1=ctx() R10=fp0\n0: (79) r1 = *(u64 *)(r1 +8)\n1: (18) r2 = 0xffff0000\n3: (79) r6 = *(u64 *)(r2 +0)\n4: (85) call pc+21\n";
+    let inside = format!("{call}26: (7b) *(u64 *)(r10 -8) = r1\nR1 is not liked\n");
+    assert_eq!(
+        story(&inside),
+        [
+            (4, "passed to a function".to_owned()),
+            (0, "read from the program's context".to_owned()),
+        ]
+    );
+    let back = format!(
+        "{call}26: (7b) *(u64 *)(r10 -8) = r1\n39: (79) r0 = *(u64 *)(r2 +0)\n40: (07) r0 += 1\n43: (95) exit\nfrom 43 to 5: R0=scalar() R6=scalar() R10=fp0\n5: (3d) if r6 >= r0 goto pc+18\n"
+    );
+    let returned = format!("{back}R0 is not liked\n");
+    let story_of_r0 = story(&returned);
+    assert_eq!(
+        story_of_r0.last(),
+        Some(&(39, "read from memory, then computed".to_owned())),
+        "{story_of_r0:?}"
+    );
+    // The caller's own registers are none of the function's business.
+    let kept = format!("{back}R6 is not liked\n");
+    assert_eq!(story(&kept), [(3, "read from memory".to_owned())]);
+    // Registers of arguments do not survive.
+    assert_eq!(
+        story(&format!("{back}R1 is not liked\n")),
+        [(4, "left without a value by this call".to_owned())]
+    );
+}
+
 #[test]
 fn a_log_without_its_end_tells_no_instruction() {
     let source = Source::of(INLINED);
