@@ -8,6 +8,7 @@ mod agent;
 mod budget;
 mod cli;
 mod command;
+mod diagnosis;
 mod doctor;
 mod guest;
 mod host;

@@ -38,6 +38,7 @@ fn main() {
             loading("relocates_accesses_of_a_c_object", relocates_core),
             loading("refuses_an_unchecked_packet_access", refuses_packet),
             loading("refuses_a_loop_without_end", refuses_endless),
+            loading("shows_the_source_of_a_refusal", shows_source),
             loading("tells_a_failed_map_from_a_failed_program", tells_failed_map),
             loading("loads_sections_that_aya_does_not_know", loads_all_sections),
             loading("says_what_this_kernel_has_no_place_for", says_unsupported),
@@ -289,15 +290,40 @@ fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
     let shown = String::from_utf8(output.stdout)?;
     for part in [
         "accepts 1 of 2",
-        "error[verifier-refused]: the verifier refused `unchecked`",
+        "error[verifier::packet-bounds]: ",
         "--> ",
-        "cause: invalid access to packet",
-        "(71) ",
+        "said: invalid access to packet",
+        "r1 = *(u8 *)(r1 +12)",
         "packet.o-unchecked.verifier.log",
     ] {
         ensure(shown.contains(part), part, &shown)?;
     }
     ensure(output.status.code() == Some(1), "exit code", &output.status)
+}
+
+/// Source lines and the chain of inlined functions come from DWARF.
+fn shows_source(folder: &Folder) -> Result<(), Box<dyn Error>> {
+    let object = fixture("inlined.o");
+    let shown = String::from_utf8(folder.human(&object)?.stdout)?;
+    for part in [
+        "--> ",
+        "programs/src/bin/inlined.rs:34:5",
+        "*unsafe { waits.get_unchecked_mut(slot) } += 1;",
+        "r0 is a pointer into the 480-byte value of ",
+        "r0 returned by `bpf_map_lookup_elem`",
+        "into inlined::count::count",
+        "invalid access to map value, value_size=480",
+    ] {
+        ensure(shown.contains(part), part, &shown)?;
+    }
+    let (object, _) = folder.json(&object)?;
+    let diagnosis = &program(&object, "count")?["why"]["diagnosis"];
+    ensure(
+        diagnosis["instruction"]["frames"][0]["line"] == 34
+            && diagnosis["registers"][0]["name"] == "r0",
+        "the diagnosis as data",
+        diagnosis,
+    )
 }
 
 fn refuses_endless(folder: &Folder) -> Result<(), Box<dyn Error>> {

@@ -16,6 +16,7 @@ use self::locked::Lock;
 use crate::{
     cli::{self, Global},
     command::build,
+    diagnosis::Source,
     kernels::{self, Choice, Wanted},
     matrix::{self, Asked, Settings},
     object_file,
@@ -110,10 +111,12 @@ fn verify(
     } else {
         matrix::ask(kernels, &data, settings, global, &tell_progress(kernels))?
     };
+    // Read once, for the refusals of all kernels.
+    let sources: Vec<_> = given.iter().map(Given::source).collect();
     let answered = kernels.iter().zip(asked);
     let mut verification = Verification {
         kernels: answered
-            .map(|(kernel, asked)| judged(kernel, asked, &given))
+            .map(|(kernel, asked)| judged(kernel, asked, &given, &sources))
             .collect(),
         budget: None,
     };
@@ -135,6 +138,10 @@ impl Given {
             path: path.clone(),
         }
     }
+
+    fn source(&self) -> Source<'_> {
+        Source::of(self.data.as_deref().unwrap_or_default())
+    }
 }
 
 /// Says which kernels have answered, where there is more than one to wait for.
@@ -148,16 +155,18 @@ fn tell_progress(kernels: &[Choice]) -> impl Fn(&Choice, &Asked) + Sync {
     }
 }
 
-fn judged(kernel: &Choice, asked: Asked, given: &[Given]) -> OnKernel {
+fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]) -> OnKernel {
+    let release = asked.release.as_deref().unwrap_or_default();
     let mut events = asked.objects.into_iter();
-    let objects = given.iter().map(|given| {
+    let objects = given.iter().zip(sources).map(|(given, source)| {
         let name = given.path.display().to_string();
         let events = match &given.data {
             Ok(_) => events.next().unwrap_or_default(),
             Err(error) => vec![Event::Found(error.finding().clone())],
         };
-        judge::object(&name, events)
+        judge::object(&name, source, release, events)
     });
+    let objects = objects.collect();
     OnKernel {
         kernel: untrusted::name(kernel.label()),
         release: asked.release.as_deref().map(untrusted::name),
@@ -167,7 +176,7 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given]) -> OnKernel {
         },
         guest: asked.guest,
         seconds: asked.took.as_secs_f64(),
-        objects: objects.collect(),
+        objects,
         findings: asked.findings,
     }
 }
@@ -214,7 +223,7 @@ fn keep_logs(verification: &mut Verification, global: &Global) {
                 let write =
                     |folder: &Path| log_file::write(folder, &object.object, &name, &rejection.log);
                 match write(folder).or_else(|_| write(&env::temp_dir())) {
-                    Ok(path) => rejection.log_file = Some(path),
+                    Ok(path) => rejection.diagnosis.log_file = Some(path),
                     Err(error) => human::tell(error.finding()),
                 }
             }

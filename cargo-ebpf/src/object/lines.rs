@@ -18,7 +18,7 @@ use super::{
 };
 
 /// One function of an inline chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Frame {
     /// The function, as its source calls it.
     pub function: Option<Name>,
@@ -29,9 +29,77 @@ pub(crate) struct Frame {
     pub line: Option<u32>,
     /// The column, counted from 1.
     pub column: Option<u32>,
+    /// The line at which the function begins, counted from 1.
+    #[serde(skip)]
+    pub declared: Option<u32>,
     /// The text of the line, if the object carries it. `.BTF.ext` may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Name>,
+}
+
+/// Which frame to show the source of: the innermost one in the object's own crate, or the
+/// function itself. What libraries did inside is in the chain.
+pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
+    let known = |frame: &Frame| frame.line.is_some();
+    frames
+        .iter()
+        .position(|frame| {
+            let file = frame.file.as_ref();
+            known(frame) && file.is_some_and(|file| library_path(file.as_str()).is_none())
+        })
+        .or_else(|| frames.iter().rposition(known))
+}
+
+/// Where the sources of libraries lie: a registry's crates, Rust's own library. What
+/// follows begins with the name of the crate.
+const LIBRARIES: [(&str, usize); 3] = [
+    // A folder for the registry comes first.
+    ("registry/src/", 1),
+    ("rust/library/", 0),
+    // /rustc/<commit>/library/
+    ("rustc/", 2),
+];
+
+/// The path within a library, from the name of its crate on.
+pub(crate) fn library_path(file: &str) -> Option<&str> {
+    LIBRARIES
+        .into_iter()
+        .find_map(|(folder, skipped)| {
+            // At the start too: builds cut off what is of the machine.
+            let (before, mut rest) = file.split_once(folder)?;
+            if !before.is_empty() && !before.ends_with('/') {
+                return None;
+            }
+            for _ in 0..skipped {
+                (_, rest) = rest.split_once('/')?;
+            }
+            Some(rest)
+        })
+        .or_else(|| packaged(file))
+}
+
+/// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry, where builds cut off or renamed the
+/// folder that it lies in.
+fn packaged(file: &str) -> Option<&str> {
+    let mut start = 0;
+    for part in file.split('/') {
+        let before = file.get(..start)?;
+        let is_crate = part
+            .rsplit_once('-')
+            .is_some_and(|(_, version)| is_version(version));
+        if is_crate && (start == 0 || before.contains("registry")) {
+            return file.get(start..);
+        }
+        start += part.len() + 1;
+    }
+    None
+}
+
+fn is_version(text: &str) -> bool {
+    text.split('.').count() == 3
+        && text
+            .split('.')
+            .all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The source lines of an object.
@@ -46,7 +114,7 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Reads what an object has of DWARF and BTF. Damaged debug information is as good
     /// as none.
-    pub(super) fn of(elf: &Elf<'a>) -> Self {
+    pub(crate) fn of(elf: &Elf<'a>) -> Self {
         let btf = elf
             .section(".BTF")
             .and_then(|(_, section)| Btf::parse(section.data, elf.endian).ok());
@@ -121,10 +189,42 @@ impl<'a> Lines<'a> {
                     .as_ref()
                     .and_then(|found| found.column)
                     .filter(|column| *column > 0),
+                declared: frame
+                    .dw_die_offset
+                    .and_then(|entry| self.declared(address, entry)),
                 text: None,
             });
         }
         Some(frames)
+    }
+
+    /// The line at which a function begins: of the function itself, not of a copy of it.
+    fn declared(&self, address: u64, entry: gimli::UnitOffset) -> Option<u32> {
+        /// An inlined copy, its original, the declaration in its `impl`; one to spare.
+        const LINKS: usize = 4;
+        let mut lookup = self.dwarf.as_ref()?.find_dwarf_and_unit(address);
+        let unit = loop {
+            match lookup {
+                LookupResult::Output(output) => break output?,
+                LookupResult::Load { continuation, .. } => lookup = continuation.resume(None),
+            }
+        };
+        let mut entry = unit.entry(entry).ok()?;
+        for _ in 0..LINKS {
+            if let Some(line) = entry.attr_value(gimli::DW_AT_decl_line) {
+                return u32::try_from(line.udata_value()?)
+                    .ok()
+                    .filter(|line| *line > 0);
+            }
+            let link = entry
+                .attr_value(gimli::DW_AT_abstract_origin)
+                .or_else(|| entry.attr_value(gimli::DW_AT_specification))?;
+            let gimli::AttributeValue::UnitRef(next) = link else {
+                return None;
+            };
+            entry = unit.entry(next).ok()?;
+        }
+        None
     }
 
     fn btf_frame(&self, section: usize, offset: u64) -> Option<Frame> {
@@ -155,6 +255,7 @@ impl<'a> Lines<'a> {
             file: nonempty(file),
             line: Some(line).filter(|line| *line > 0),
             column: Some(column).filter(|column| *column > 0),
+            declared: None,
             text: nonempty(text),
         })
     }
@@ -244,4 +345,41 @@ fn dwarf<'a>(elf: &Elf<'a>) -> Option<Context<Reader<'a>>> {
     };
     let dwarf = gimli::Dwarf::load(load).ok()?;
     Context::from_dwarf(dwarf).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::library_path;
+
+    #[test]
+    fn libraries_are_known_by_their_folders() {
+        for (file, path) in [
+            (
+                "/home/x/.cargo/registry/src/index-0/aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            (
+                "rust/library/core/src/ptr/mod.rs",
+                Some("core/src/ptr/mod.rs"),
+            ),
+            (
+                "/rustc/0123abcd/library/core/src/ptr/mod.rs",
+                Some("core/src/ptr/mod.rs"),
+            ),
+            (
+                "aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            (
+                "x/crates-of-the-registry/aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
+            ("lock-ebpf/src/main.rs", None),
+            ("/home/x/lock-1.0.0/src/main.rs", None),
+            ("/home/x/trustc/a/b/c.rs", None),
+            ("", None),
+        ] {
+            assert_eq!(library_path(file), path, "{file}");
+        }
+    }
 }

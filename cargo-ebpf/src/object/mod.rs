@@ -8,7 +8,7 @@ mod btf;
 mod btf_ext;
 pub(crate) mod disassembly;
 pub(crate) mod elf;
-mod helper;
+pub(crate) mod helper;
 mod hook;
 pub(crate) mod instruction;
 pub(crate) mod lines;

@@ -8,7 +8,7 @@ use crate::{
     object::{
         Name,
         disassembly::{Line, Listing},
-        lines::Frame,
+        lines::{Frame, library_path, own},
     },
     report::human::counted,
     untrusted,
@@ -38,7 +38,7 @@ pub(super) fn write(out: &mut String, listing: &Listing, here: &Path) -> std::fm
         .unwrap_or_default()
         .min(44);
     for line in code {
-        if let Some(shown) = own(&line.frames) {
+        if let Some(shown) = own(&line.frames).and_then(|at| line.frames.get(at)) {
             if file != shown.file.as_ref() {
                 file = shown.file.as_ref();
                 line_number = None;
@@ -92,41 +92,6 @@ fn write_instruction(out: &mut String, line: &Line, width: usize) -> std::fmt::R
         ),
         None => writeln!(out, "{DIM}{index:>12}{DIM:#}  {text}"),
     }
-}
-
-/// The frame to show the source of: the innermost one in the object's own crate, or the
-/// function itself. What libraries did inside is in the chain.
-fn own(frames: &[Frame]) -> Option<&Frame> {
-    let is_own = |frame: &&Frame| {
-        let file = frame.file.as_ref();
-        frame.line.is_some() && file.is_some_and(|file| library_path(file.as_str()).is_none())
-    };
-    let known = |frame: &&Frame| frame.line.is_some();
-    frames
-        .iter()
-        .find(is_own)
-        .or_else(|| frames.iter().rev().find(known))
-}
-
-/// Where the sources of libraries lie: a registry's crates, Rust's own library. What
-/// follows begins with the name of the crate.
-const LIBRARIES: [(&str, usize); 3] = [
-    // A folder for the registry comes first.
-    ("/registry/src/", 1),
-    ("/rust/library/", 0),
-    // /rustc/<commit>/library/
-    ("/rustc/", 2),
-];
-
-/// The path within a library, from the name of its crate on.
-fn library_path(file: &str) -> Option<&str> {
-    LIBRARIES.into_iter().find_map(|(folder, skipped)| {
-        let (_, mut rest) = file.split_once(folder)?;
-        for _ in 0..skipped {
-            (_, rest) = rest.split_once('/')?;
-        }
-        Some(rest)
-    })
 }
 
 fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
@@ -301,6 +266,7 @@ mod tests {
                 file: Some(Name::from("/x/a.rs")),
                 line: Some(index),
                 column: None,
+                declared: None,
                 text: None,
             })
             .collect();

@@ -1,11 +1,13 @@
 //! One result, several writers. Results go to stdout; everything else (progress,
 //! warnings, errors, output of programs that are run) goes to stderr.
 
+pub(crate) mod diagnosis;
 pub(crate) mod human;
 pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod kernels;
 pub(crate) mod listing;
+pub(crate) mod source;
 pub(crate) mod verify;
 
 use ebpf_build::Result;

@@ -5,17 +5,19 @@ mod matrix;
 
 pub(crate) use budget::Held;
 
+use std::path::Path;
+
 use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::{Report, human};
+use super::{Report, diagnosis, human, source::Sources};
 use crate::{
     guest::Accelerator,
     outcome::Outcome,
     verifier::{
         bpftool,
-        verdict::{Object, Program, Rejection, Verdict},
+        verdict::{Object, Program, Verdict},
     },
 };
 
@@ -141,7 +143,11 @@ impl OnKernel {
             ));
         }
         parts.extend(object.findings.iter().map(|finding| about(object, finding)));
-        parts.extend(refusals(&object.programs));
+        parts.extend(refusals(
+            &object.programs,
+            &Sources::around(Path::new(&object.object)),
+        ));
+        parts.extend(reasons(&object.programs));
         parts.extend(
             object
                 .bpftool
@@ -226,15 +232,23 @@ fn stack(depths: &[u32]) -> String {
         .join("+")
 }
 
-/// A text for each program that was not accepted; programs that share a reason share
-/// its text.
-fn refusals(programs: &[Program]) -> Vec<String> {
+/// A text for each program that was refused.
+fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
+    programs
+        .iter()
+        .filter_map(|program| match &program.verdict {
+            Verdict::Refused(rejection) => Some(diagnosis::human(&rejection.diagnosis, sources)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Why other programs were not accepted; those that share a reason share its text.
+fn reasons(programs: &[Program]) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
-    let mut texts = Vec::new();
     for program in programs {
         match &program.verdict {
-            Verdict::Accepted => {}
-            Verdict::Refused(rejection) => texts.push(refusal(rejection)),
+            Verdict::Accepted | Verdict::Refused(_) => {}
             Verdict::Unsupported(finding)
             | Verdict::NotTried(finding)
             | Verdict::NoRights(finding)
@@ -247,34 +261,12 @@ fn refusals(programs: &[Program]) -> Vec<String> {
             }
         }
     }
-    texts.extend(shared.into_iter().map(|(finding, names)| {
+    let texts = shared.into_iter().map(|(finding, names)| {
         let mut finding = finding.clone();
         finding.message = format!("{}: {}", names.join(", "), finding.message);
         human::finding(&finding)
-    }));
-    texts
-}
-
-fn refusal(rejection: &Rejection) -> String {
-    let mut text = human::finding(&rejection.finding);
-    if !rejection.excerpt.is_empty() {
-        text += "\n   |";
-    }
-    if rejection.omitted_lines > 0 {
-        text += &format!("\n   | ... {}", omitted(rejection.omitted_lines));
-    }
-    for line in &rejection.excerpt {
-        text += &format!("\n   | {line}");
-    }
-    if let Some(file) = &rejection.log_file {
-        let what = if rejection.log_truncated {
-            "as much of the log as kernels give"
-        } else {
-            "the whole log"
-        };
-        text += &format!("\n   = {what}: {}", file.display());
-    }
-    text
+    });
+    texts.collect()
 }
 
 fn omitted(lines: usize) -> String {
@@ -352,7 +344,7 @@ mod tests {
     #[test]
     fn programs_that_share_a_reason_share_its_text() {
         let finding = || Finding::error("no-rights", "this process may not load BPF programs");
-        let texts = refusals(&[
+        let texts = reasons(&[
             program("a", Verdict::NoRights(finding())),
             program("b", Verdict::Accepted),
             program("c", Verdict::NoRights(finding())),

@@ -1,20 +1,18 @@
 //! From what a kernel did with an object to verdicts that say the fact, the cause, and
 //! what mends it. The kernel need not be this machine's, and is not asked.
 
-use ebpf_build::Finding;
-
 use super::{
-    log::Log,
-    observation::{self, Event, Outcome, Refusal},
+    observation::{self, Event, Outcome, Refusal, Subject},
     verdict::{Object, Program, Rejection, Verdict},
 };
-use crate::untrusted;
+use crate::{
+    diagnosis::{self, Source},
+    untrusted,
+};
 
-/// The code of findings about programs that the verifier or the kernel refused.
-const REFUSED: &str = "verifier-refused";
-
-/// What all that was observed of the object called `name` amounts to.
-pub(crate) fn object(name: &str, events: Vec<Event>) -> Object {
+/// What all that was observed of the object called `name` amounts to. `source` is the
+/// object, `kernel` the release of the one that was asked.
+pub(crate) fn object(name: &str, source: &Source<'_>, kernel: &str, events: Vec<Event>) -> Object {
     let mut object = Object {
         object: untrusted::name(name),
         programs: Vec::new(),
@@ -24,7 +22,7 @@ pub(crate) fn object(name: &str, events: Vec<Event>) -> Object {
     for event in events {
         match event {
             Event::Trying(_) => {}
-            Event::Tried(tried) => object.programs.push(program(tried)),
+            Event::Tried(tried) => object.programs.push(program(tried, source, kernel)),
             Event::Found(finding) => object.findings.push(finding),
         }
     }
@@ -36,13 +34,13 @@ pub(crate) fn object(name: &str, events: Vec<Event>) -> Object {
     object
 }
 
-fn program(tried: observation::Program) -> Program {
+fn program(tried: observation::Program, source: &Source<'_>, kernel: &str) -> Program {
     let subject = tried.subject;
     Program {
         verdict: match tried.outcome {
             Outcome::Accepted => Verdict::Accepted,
             Outcome::Refused(refusal) => {
-                Verdict::Refused(Box::new(rejection(&subject.name, refusal)))
+                Verdict::Refused(Box::new(rejection(&subject, refusal, source, kernel)))
             }
             Outcome::Unsupported(finding) => Verdict::Unsupported(finding),
             Outcome::NotTried(finding) => Verdict::NotTried(finding),
@@ -57,31 +55,24 @@ fn program(tried: observation::Program) -> Program {
     }
 }
 
-fn rejection(program: &str, refusal: Refusal) -> Rejection {
-    let error = std::io::Error::from_raw_os_error(refusal.errno);
-    let program = untrusted::name(program);
-    let log = untrusted::lines(&refusal.log).into_owned();
-    let excerpt = Log::parse(&log).excerpt();
-    let finding = if log.is_empty() {
-        Finding::error(REFUSED, format!("the kernel refused `{program}`"))
-            .because(format!(
-                "{error}; it gave no reason, and takes the smallest program of this kind"
-            ))
-            .fix("compare the object's BTF and license with what the kernel wants")
-    } else {
-        let cause = match excerpt.message.as_slice() {
-            [] => error.to_string(),
-            lines => lines.join("\n"),
-        };
-        Finding::error(REFUSED, format!("the verifier refused `{program}`")).because(cause)
-    };
+fn rejection(subject: &Subject, refusal: Refusal, source: &Source<'_>, kernel: &str) -> Rejection {
+    let mut diagnosis = source.diagnose(&diagnosis::Refusal {
+        program: &subject.name,
+        section: &subject.section,
+        kernel,
+        error: refusal.errno,
+        log: &refusal.log,
+        truncated: refusal.truncated,
+    });
+    if refusal.log.is_empty() {
+        let error = std::io::Error::from_raw_os_error(refusal.errno);
+        diagnosis.message = vec![format!(
+            "{error}: it gave no reason, and takes the smallest program of this kind"
+        )];
+        diagnosis.hint = Some("compare the object's BTF and license with what the kernel wants");
+    }
     Rejection {
-        finding,
-        error: error.to_string(),
-        excerpt: excerpt.lead,
-        omitted_lines: excerpt.omitted,
-        log_truncated: refusal.truncated,
-        log_file: None,
-        log,
+        diagnosis,
+        log: untrusted::lines(&refusal.log).into_owned(),
     }
 }

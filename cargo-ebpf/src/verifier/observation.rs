@@ -4,7 +4,7 @@
 use ebpf_build::Finding;
 use serde::{Deserialize, Serialize};
 
-use super::log::Statistics;
+use super::statistics::Statistics;
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]

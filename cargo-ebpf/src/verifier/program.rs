@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     features,
-    log::{Log, Statistics},
+    statistics::{Statistics, is_silent},
     syscall::{self, LogBuffer, ProgramLoad},
 };
 
@@ -46,20 +46,19 @@ pub(super) enum Answer {
 /// Gives the program to the kernel.
 pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
     let first = attempt(load, LEVEL_STATISTICS, SMALL);
-    let log = Log::parse(&first.log);
+    let statistics = Statistics::of(&first.log);
     let error = match first.result {
-        Ok(program) => return Answer::Accepted(with_code_size(log.statistics, &program)),
+        Ok(program) => return Answer::Accepted(with_code_size(statistics, &program)),
         Err(error) => error,
     };
-    if log.is_silent() {
+    if is_silent(&first.log) {
         let whole_kind = refuses_smallest(load);
         return Answer::Silent { error, whole_kind };
     }
-    let statistics = log.statistics;
     let full = attempt(load, LEVEL_STEPS | LEVEL_STATISTICS, SMALL);
     // Where not even the largest buffer holds all steps, kernels before 6.4 keep only
     // the beginning: the reason, before the figures, is in the short log alone.
-    let figures = Log::parse(&full.log).statistics;
+    let figures = Statistics::of(&full.log);
     let log = if full.truncated && figures.processed_instructions.is_none() {
         full.log + "\n" + &first.log
     } else {
@@ -137,5 +136,5 @@ fn refuses_smallest(load: &ProgramLoad<'_>) -> bool {
         ..load.clone()
     };
     let attempt = attempt(&smallest, LEVEL_STEPS, SMALL);
-    attempt.result.is_err() && Log::parse(&attempt.log).is_silent()
+    attempt.result.is_err() && is_silent(&attempt.log)
 }

@@ -83,7 +83,7 @@ fn maps_of_functions(
 }
 
 /// Appends the functions that a program calls to it.
-fn calls_of_program(
+pub(super) fn calls_of_program(
     object: &mut Object,
     name: &str,
     program: &aya_obj::Program,

@@ -1,11 +1,10 @@
 //! What came of giving an object to the verifier, judged: as data, for reports.
 
-use std::path::PathBuf;
-
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::log::Statistics;
+use super::statistics::Statistics;
+use crate::diagnosis::Diagnosis;
 
 /// An object's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
@@ -76,20 +75,9 @@ impl Verdict {
 /// Why the verifier refused a program.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Rejection {
-    /// The fact: what the verifier said last, and the source line it said it of.
+    /// What it means.
     #[serde(flatten)]
-    pub finding: Finding,
-    /// The error that the system call returned.
-    pub error: String,
-    /// The lines of the log that lead to what the verifier said last.
-    pub excerpt: Vec<String>,
-    /// How many lines of the log stand before the excerpt.
-    pub omitted_lines: usize,
-    /// Whether the log is longer than the largest buffer there may be.
-    pub log_truncated: bool,
-    /// Where the whole log was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_file: Option<PathBuf>,
+    pub diagnosis: Diagnosis,
     /// The whole log.
     #[serde(skip)]
     pub log: String,

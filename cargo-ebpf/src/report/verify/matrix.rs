@@ -1,9 +1,15 @@
 //! Programs by kernels: who takes what, then each reason once.
 
+use std::path::Path;
+
 use comfy_table::{Table, presets};
 
-use super::{OnKernel, about, human, refusals};
-use crate::verifier::verdict::{Object, Program};
+use super::{OnKernel, about, diagnosis, human, reasons};
+use crate::{
+    diagnosis::{Diagnosis, Step},
+    report::source::Sources,
+    verifier::verdict::{Object, Program, Verdict},
+};
 
 /// The text for all of it: an object after the other.
 pub(super) fn human(kernels: &[OnKernel]) -> String {
@@ -23,22 +29,65 @@ pub(super) fn human(kernels: &[OnKernel]) -> String {
 /// One object on all kernels.
 fn object(on: &[(&OnKernel, &Object)]) -> String {
     let mut parts = vec![table(on)];
-    let mut findings: Vec<(String, Vec<&str>)> = Vec::new();
-    for (kernel, object) in on {
-        let texts = object.findings.iter().map(|finding| about(object, finding));
-        for text in texts.chain(refusals(&object.programs)) {
-            match findings.iter_mut().find(|(other, _)| *other == text) {
-                Some((_, kernels)) => kernels.push(&kernel.kernel),
-                None => findings.push((text, vec![&kernel.kernel])),
+    for (_, object) in on {
+        let whole = object.findings.iter().map(|finding| about(object, finding));
+        for text in whole.chain(reasons(&object.programs)) {
+            // What has nothing to do with the kernel is said once.
+            if !parts.contains(&text) {
+                parts.push(text);
             }
         }
     }
-    parts.extend(
-        findings
-            .into_iter()
-            .map(|(text, kernels)| format!("on {}: {text}", kernels.join(", "))),
-    );
+    parts.extend(refusals(on));
     parts.join("\n\n")
+}
+
+/// Each refusal once, as the last of the kernels that refuse for it tells it.
+fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
+    let mut refusals: Vec<(&Diagnosis, Vec<&str>)> = Vec::new();
+    for (kernel, object) in on {
+        for program in &object.programs {
+            let Verdict::Refused(rejection) = &program.verdict else {
+                continue;
+            };
+            let diagnosis = &rejection.diagnosis;
+            match refusals
+                .iter_mut()
+                .find(|(known, _)| is_same(known, diagnosis))
+            {
+                Some((known, kernels)) => {
+                    *known = diagnosis;
+                    kernels.push(&kernel.kernel);
+                }
+                None => refusals.push((diagnosis, vec![&kernel.kernel])),
+            }
+        }
+    }
+    let name = on.first().map_or("", |(_, object)| &object.object);
+    let sources = Sources::around(Path::new(name));
+    refusals
+        .into_iter()
+        .map(|(diagnosis, kernels)| {
+            format!(
+                "{}\n   = refused so on: {}",
+                diagnosis::human(diagnosis, &sources),
+                kernels.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// Whether two kernels refuse the same program for the same thing at the same place.
+fn is_same(one: &Diagnosis, other: &Diagnosis) -> bool {
+    let key = |diagnosis: &'_ Diagnosis| {
+        let place = diagnosis.instruction.as_ref().and_then(Step::place);
+        (
+            diagnosis.program.clone(),
+            diagnosis.code,
+            place.map(|frame| (frame.file.clone(), frame.line)),
+        )
+    };
+    key(one) == key(other)
 }
 
 fn table(on: &[(&OnKernel, &Object)]) -> String {

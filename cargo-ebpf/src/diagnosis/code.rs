@@ -1,0 +1,105 @@
+//! The instructions of a program as it was loaded, and the source that each was made
+//! from.
+
+use std::cell::OnceCell;
+
+use crate::{
+    object::{
+        elf::Elf,
+        instruction::Instruction,
+        lines::{Frame, Lines},
+    },
+    untrusted,
+    verifier::origin::{self, Linked, Origin},
+};
+
+/// What is known of an object.
+pub(super) struct Objects<'data> {
+    data: &'data [u8],
+    parsed: Option<(Elf<'data>, Lines<'data>)>,
+    linked: OnceCell<Vec<Linked>>,
+}
+
+impl<'data> Objects<'data> {
+    pub(super) fn of(data: &'data [u8]) -> Self {
+        let parsed = Elf::parse(data).ok().map(|elf| {
+            let lines = Lines::of(&elf);
+            (elf, lines)
+        });
+        Self {
+            data,
+            parsed,
+            linked: OnceCell::new(),
+        }
+    }
+
+    /// The program of that name; `section` decides where the name is not enough.
+    pub(super) fn program(&self, name: &str, section: &str) -> Code<'_, 'data> {
+        let same = |linked: &&Linked| linked.name == name || untrusted::name(&linked.name) == name;
+        let linked = self.linked.get_or_init(|| match self.parsed {
+            Some(_) => origin::link(self.data),
+            None => Vec::new(),
+        });
+        let in_section = |linked: &&Linked| {
+            self.parsed.as_ref().is_some_and(|(elf, _)| {
+                elf.sections
+                    .get(linked.section)
+                    .is_some_and(|found| found.name == section)
+            })
+        };
+        Code {
+            object: self,
+            linked: linked
+                .iter()
+                .filter(same)
+                .find(in_section)
+                .or_else(|| linked.iter().find(same)),
+        }
+    }
+}
+
+/// The code of one program; of one that is not found nothing is known.
+pub(super) struct Code<'object, 'data> {
+    object: &'object Objects<'data>,
+    linked: Option<&'object Linked>,
+}
+
+impl Code<'_, '_> {
+    fn origin(&self, index: u32) -> Option<Origin> {
+        self.linked?.origin(u64::from(index))
+    }
+
+    /// The instruction at slot `index`, as the object has it.
+    pub(super) fn instruction(&self, index: u32) -> Option<Instruction> {
+        let Origin { section, offset } = self.origin(index)?;
+        let (elf, _) = self.object.parsed.as_ref()?;
+        let code = elf.sections.get(section)?.data;
+        Instruction::decode(code.get(usize::try_from(offset).ok()?..)?, elf.endian)
+    }
+
+    /// The first instruction that is such a one.
+    pub(super) fn find(&self, is_such: impl Fn(&Instruction) -> bool) -> Option<u32> {
+        let mut index = 0;
+        loop {
+            let instruction = self.instruction(index)?;
+            if is_such(&instruction) {
+                return Some(index);
+            }
+            index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;
+        }
+    }
+
+    /// The instruction in the notation of the verifier.
+    pub(super) fn text(&self, index: u32) -> Option<String> {
+        Some(self.instruction(index)?.to_string())
+    }
+
+    /// The functions and lines that an instruction was made from, innermost first.
+    pub(super) fn frames(&self, index: u32) -> Vec<Frame> {
+        let frames = self.origin(index).and_then(|origin| {
+            let (_, lines) = self.object.parsed.as_ref()?;
+            Some(lines.at(origin.section, origin.offset))
+        });
+        frames.unwrap_or_default()
+    }
+}

@@ -1,0 +1,302 @@
+//! What a refusal by the verifier means: from an object's bytes and the verifier's log to
+//! a [`Diagnosis`] as data. No kernel is asked and no file is read.
+
+mod catalogue;
+mod code;
+mod cost;
+mod effect;
+mod log;
+mod state;
+mod story;
+
+use std::{io::BufRead, path::PathBuf};
+
+use serde::Serialize;
+
+pub(crate) use self::cost::LineCost;
+use self::{
+    catalogue::Class,
+    code::{Code, Objects},
+    log::Log,
+};
+use crate::{
+    object::{
+        instruction::Reference,
+        lines::{self, Frame},
+    },
+    untrusted,
+};
+
+/// An object as diagnoses need it: code, source lines, names. Where less is known, it
+/// says less.
+pub(crate) struct Source<'data>(Objects<'data>);
+
+/// What a kernel said to a program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal<'a> {
+    /// The program's symbol.
+    pub program: &'a str,
+    /// The section that it stands in.
+    pub section: &'a str,
+    /// The kernel's release.
+    pub kernel: &'a str,
+    /// What the system call returned, as a positive error number.
+    pub error: i32,
+    /// The verifier's log.
+    pub log: &'a str,
+    /// Whether parts of the log are missing.
+    pub truncated: bool,
+}
+
+/// Why a program was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Diagnosis {
+    /// The class of the refusal, or [`UNKNOWN`].
+    pub code: &'static str,
+    /// What is wrong, on one line.
+    pub title: String,
+    /// The program's name.
+    pub program: String,
+    /// The section that it stands in.
+    pub section: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The verifier's own last lines.
+    pub message: Vec<String>,
+    /// What the system call returned, as a positive error number.
+    pub error: i32,
+    /// The instruction that the verifier was at, or that it speaks of.
+    pub instruction: Option<Step>,
+    /// The registers that matter.
+    pub registers: Vec<Register>,
+    /// The rule that was broken.
+    pub rule: Option<&'static str>,
+    /// How Rust code keeps to it.
+    pub hint: Option<&'static str>,
+    /// Whether parts of the log are missing.
+    pub log_truncated: bool,
+    /// Where the whole log was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// An instruction on the verifier's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// Its index in the program with all functions that it calls.
+    pub index: u32,
+    /// It in the notation of the verifier.
+    pub text: String,
+    /// What happens here, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// Which of `frames` is the one to show: the innermost one in the user's own code.
+    pub own: Option<usize>,
+    /// The functions and lines that it was made from, innermost first.
+    pub frames: Vec<Frame>,
+}
+
+impl Step {
+    fn new(index: u32, text: String, frames: Vec<Frame>) -> Self {
+        Self {
+            index,
+            text,
+            what: None,
+            own: lines::own(&frames),
+            frames,
+        }
+    }
+
+    /// The place to show.
+    pub(crate) fn place(&self) -> Option<&Frame> {
+        self.frames.get(self.own?)
+    }
+}
+
+/// What the verifier knew of a register.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Register {
+    /// `r1`.
+    pub name: String,
+    /// Whether the verifier's message is about it.
+    pub named: bool,
+    /// What it is, in words.
+    pub known: Option<String>,
+    /// The same as the kernel prints it.
+    pub printed: Option<String>,
+    /// Where it got its value, the latest first.
+    pub story: Vec<Step>,
+}
+
+/// The code of a refusal of no class that is known.
+pub(crate) const UNKNOWN: &str = "verifier-refused";
+
+impl<'data> Source<'data> {
+    /// Reads the object in `data`. Never fails: of what is no object nothing is known.
+    pub(crate) fn of(data: &'data [u8]) -> Self {
+        Self(Objects::of(data))
+    }
+
+    /// Says why a program was refused.
+    pub(crate) fn diagnose(&self, refusal: &Refusal<'_>) -> Diagnosis {
+        let log = Log::parse(refusal.log);
+        let code = self.0.program(refusal.program, refusal.section);
+        let class = catalogue::classify(&log.message, refusal.error);
+        let place = Place::of(&log, &code, refusal.truncated);
+        let instruction = place.index().map(|index| {
+            if place == Place::Program {
+                return whole(&code, refusal.program);
+            }
+            let text = code.text(index).or_else(|| {
+                log.path()
+                    .find(|event| event.kind == log::EventKind::Instruction(index))
+                    .and_then(|event| event.instruction())
+                    .map(untrusted::name)
+            });
+            Step::new(index, text.unwrap_or_default(), code.frames(index))
+        });
+        let registers = match place {
+            Place::Reached(index) => story::registers(&log, &code, index),
+            Place::Named(_) | Place::Program | Place::Unknown => Vec::new(),
+        };
+        let program = untrusted::name(refusal.program);
+        Diagnosis {
+            code: class.map_or(UNKNOWN, |class| class.code),
+            title: class.map_or_else(
+                || format!("the verifier refused `{program}`"),
+                |class: &Class| class.title.to_owned(),
+            ),
+            program,
+            section: untrusted::name(refusal.section),
+            kernel: untrusted::name(refusal.kernel),
+            message: log
+                .message
+                .iter()
+                .map(|line| untrusted::line(line).into_owned())
+                .collect(),
+            error: refusal.error,
+            instruction,
+            registers,
+            rule: class.map(|class| class.rule),
+            hint: class.map(|class| class.hint),
+            log_truncated: refusal.truncated,
+            log_file: None,
+        }
+    }
+
+    /// How often the verifier went through each source line of a program, the most
+    /// expensive first, from a log of level 2. Reads `log` line by line: it may be
+    /// larger than memory.
+    ///
+    /// # Errors
+    /// When `log` cannot be read.
+    pub(crate) fn cost(&self, program: &str, log: impl BufRead) -> std::io::Result<Vec<LineCost>> {
+        cost::of(&self.0.program(program, ""), log)
+    }
+}
+
+/// Where the verifier found what it complains of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At the instruction that it processed last.
+    Reached(u32),
+    /// At an instruction that it names.
+    Named(u32),
+    /// In the program as a whole.
+    Program,
+    Unknown,
+}
+
+/// Complaints that are made before or after instructions are gone through.
+const OF_THE_PROGRAM: &[&str] = &[
+    "combined stack size",
+    "the call stack of",
+    "tail_calls are not allowed",
+    "too many subprog",
+    "func_info",
+    "last insn is not an exit or jmp",
+];
+
+impl Place {
+    fn of(log: &Log<'_>, code: &Code<'_, '_>, truncated: bool) -> Self {
+        let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
+        if let Some(index) = log
+            .message
+            .iter()
+            .find_map(|line| named(line).or_else(|| meant(line, code)))
+        {
+            return Self::Named(index);
+        }
+        // Where the end of the way is missing, what it came to may be anywhere.
+        let ends_early = truncated && log.has_start();
+        if ends_early || OF_THE_PROGRAM.iter().any(says) {
+            return Self::Program;
+        }
+        log.last_instruction().map_or(Self::Unknown, Self::Reached)
+    }
+
+    fn index(self) -> Option<u32> {
+        match self {
+            Self::Reached(index) | Self::Named(index) => Some(index),
+            Self::Program => Some(0),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// The program's function itself: what is complained of is nowhere in it.
+fn whole(code: &Code<'_, '_>, program: &str) -> Step {
+    /// aya-ebpf's macros put the user's function into one of the same name.
+    const SEARCHED: u32 = 1024;
+    let is_inner = |frame: &Frame| {
+        frame.function.as_ref().is_some_and(|name| {
+            let name = name.demangled();
+            name.as_str()
+                .strip_suffix(program)
+                .is_some_and(|before| before.ends_with("::"))
+        })
+    };
+    let frame = (0..SEARCHED)
+        .map_while(|index| code.instruction(index).map(|_| code.frames(index)))
+        .find_map(|frames| frames.into_iter().find(is_inner))
+        .or_else(|| code.frames(0).pop());
+    let frames = frame.map(|frame| Frame {
+        line: frame.declared.or(frame.line),
+        column: None,
+        ..frame
+    });
+    Step::new(
+        0,
+        code.text(0).unwrap_or_default(),
+        frames.into_iter().collect(),
+    )
+}
+
+/// The instruction that a message names: `unreachable insn 5`, `alloc_insn=4`.
+fn named(line: &str) -> Option<u32> {
+    ["insn ", "alloc_insn="].into_iter().find_map(|before| {
+        line.match_indices(before).find_map(|(at, word)| {
+            let rest = line.get(at + word.len()..)?;
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            rest.get(..end)?.parse().ok()
+        })
+    })
+}
+
+/// The instruction that a message means and does not name: the first such one.
+fn meant(line: &str, code: &Code<'_, '_>) -> Option<u32> {
+    const TAIL_CALL: i32 = 12;
+    if let Some(opcode) = line.strip_prefix("unknown opcode ") {
+        let opcode = u8::from_str_radix(opcode.trim(), 16).ok()?;
+        return code.find(|instruction| instruction.opcode == opcode);
+    }
+    if line.starts_with("tail_calls are not allowed") {
+        return code.find(|instruction| instruction.call() == Some(Reference::Helper(TAIL_CALL)));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

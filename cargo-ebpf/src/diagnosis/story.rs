@@ -1,0 +1,340 @@
+//! The registers that a refusal is about: what the verifier knew of each, and where each
+//! got its value, by the log's way walked backwards.
+
+use super::{
+    Register, Step,
+    code::Code,
+    effect::{self, Effect, FRAME_POINTER, Place},
+    log::{Event, EventKind, Log, Path},
+    state::{State, Value},
+};
+use crate::untrusted;
+
+/// How many registers are told of.
+const REGISTERS: usize = 3;
+/// How many source lines of one register.
+const LINES: usize = 6;
+/// How many steps are walked.
+const STEPS: usize = 200_000;
+
+/// Registers of arguments do not survive a call.
+const LEFT: &str = "left without a value by this call";
+
+/// The registers that the message names, or else those that the last instruction, at
+/// `index`, works with.
+pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<Register> {
+    let mut numbers = named(&log.message);
+    let is_named = !numbers.is_empty();
+    if !is_named {
+        numbers = code
+            .instruction(index)
+            .map(|instruction| effect::operands(&instruction))
+            .unwrap_or_default();
+    }
+    // The top of the stack is what it is.
+    numbers.retain(|number| *number != FRAME_POINTER);
+    numbers.truncate(REGISTERS);
+    let mut registers = Vec::new();
+    for number in numbers {
+        let mut walk = Walk::new(number, log.path(), code);
+        walk.walk();
+        let added = walk.added.take();
+        registers.push(Register {
+            named: is_named,
+            ..walk.register(number, &log.message)
+        });
+        registers.extend(added.map(|(number, mut walk)| {
+            walk.walk();
+            walk.register(number, &[])
+        }));
+    }
+    registers.retain(|register| register.known.is_some() || !register.story.is_empty());
+    registers.truncate(REGISTERS);
+    registers
+}
+
+/// `R1 invalid mem access`: the registers in a message, each once.
+fn named(message: &[&str]) -> Vec<u8> {
+    let mut found = Vec::new();
+    for line in message {
+        // What is compared where a loop is found: every register.
+        if line.starts_with("cur state") || line.starts_with("old state") {
+            continue;
+        }
+        for word in line.split(|c: char| !c.is_ascii_alphanumeric()) {
+            let number = word
+                .strip_prefix('R')
+                .and_then(|digits| digits.parse().ok())
+                .filter(|number| *number <= 10);
+            if let Some(number) = number.filter(|number| !found.contains(number)) {
+                found.push(number);
+            }
+        }
+    }
+    found
+}
+
+/// What was found on the way back.
+struct Walk<'log, 'text, 'data> {
+    code: &'log Code<'log, 'data>,
+    path: Path<'log, 'text>,
+    /// What holds the value.
+    place: Place,
+    /// In how many calls deeper than where the verifier stopped.
+    depth: i32,
+    /// The same of the step that is looked at.
+    here: i32,
+    /// The index of the step after it.
+    next: Option<u32>,
+    /// What is printed of the value.
+    known: Option<&'text str>,
+    /// Whether what is printed is still of the value as it was at the end.
+    looking: bool,
+    /// Whether the first instruction was reached with no value given.
+    unset: bool,
+    /// The register that was added to this one last, and its own way back from there.
+    added: Option<(u8, Box<Self>)>,
+    story: Vec<Step>,
+}
+
+impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
+    fn new(number: u8, path: Path<'log, 'text>, code: &'log Code<'log, 'data>) -> Self {
+        Self {
+            code,
+            path,
+            place: Place::Register(number),
+            depth: 0,
+            here: 0,
+            next: None,
+            known: None,
+            looking: true,
+            unset: false,
+            added: None,
+            story: Vec::new(),
+        }
+    }
+
+    fn walk(&mut self) {
+        for _ in 0..STEPS {
+            let Some(event) = self.path.next() else {
+                // Kernels that keep the end of a log only do not show where it began.
+                self.unset = self.next == Some(0) && self.here == 0 && self.depth == 0;
+                return;
+            };
+            let more = match event.kind {
+                EventKind::State(_) | EventKind::Jump(..) => {
+                    self.read(&event);
+                    true
+                }
+                EventKind::Function => false,
+                // What it does is what the verifier did not come to.
+                EventKind::Instruction(index) if self.next.is_none() => {
+                    self.next = Some(index);
+                    true
+                }
+                EventKind::Instruction(index) => {
+                    let more = self.step(index, &event);
+                    self.next = Some(index);
+                    more
+                }
+            };
+            if !more || self.story.len() > LINES {
+                return;
+            }
+        }
+    }
+
+    /// Looks for what is printed of the value.
+    fn read(&mut self, event: &Event<'text>) {
+        if !self.looking || self.here != self.depth {
+            return;
+        }
+        let name = printed_name(self.place);
+        if let Some(found) = State::of(event.state()).and_then(|state| state.get(&name)) {
+            self.known = Some(found);
+            self.looking = false;
+        }
+    }
+
+    /// Goes back over an instruction; says whether to go on.
+    fn step(&mut self, index: u32, event: &Event<'text>) -> bool {
+        if event.text.starts_with("(95)") {
+            self.here += 1;
+            // What a function returns is what it left in register 0.
+            if self.place == Place::Register(0) && self.depth == self.here - 1 {
+                self.depth = self.here;
+            }
+            return true;
+        }
+        let own_function = event.text.starts_with("(85) call pc");
+        if own_function && self.next != index.checked_add(1) {
+            return self.enter(index);
+        }
+        if self.here != self.depth {
+            return true;
+        }
+        self.read(event);
+        let Some(instruction) = self.code.instruction(index) else {
+            return true;
+        };
+        let effect = Effect::on(self.place, &instruction);
+        let (what, more) = match effect {
+            Effect::None => return true,
+            Effect::Compares => ("compared".to_owned(), true),
+            Effect::Copies(Place::Register(FRAME_POINTER)) => {
+                ("made to point to a local variable".to_owned(), false)
+            }
+            // The same value in another place is no news.
+            Effect::Copies(from) => {
+                self.place = from;
+                return true;
+            }
+            Effect::Computes(with) => {
+                if let Some(other) = with.filter(|other| *other != FRAME_POINTER) {
+                    self.branch(other, index);
+                }
+                (computed(event, self.place), true)
+            }
+            Effect::Sets if instruction.imm_high.is_some() => ("set".to_owned(), false),
+            Effect::Sets => (format!("set to {}", instruction.imm), false),
+            Effect::Loads(pointer) => (format!("read from {}", self.memory(pointer, index)), false),
+            Effect::Returns => (
+                match called(event) {
+                    Some(name) => format!("returned by `{name}`"),
+                    None => "returned by a call".to_owned(),
+                },
+                false,
+            ),
+            Effect::Clobbers => (LEFT.to_owned(), false),
+        };
+        if effect != Effect::Compares {
+            self.looking = false;
+        }
+        self.tell(index, what);
+        more
+    }
+
+    /// Follows, from here on, the register that is computed with.
+    fn branch(&mut self, other: u8, index: u32) {
+        if self.added.is_some() {
+            return;
+        }
+        let mut walk = Self::new(other, self.path.clone(), self.code);
+        walk.next = Some(index);
+        self.added = Some((other, Box::new(walk)));
+    }
+
+    /// What a register points to, before this step.
+    fn memory(&self, pointer: u8, index: u32) -> &'static str {
+        if pointer == FRAME_POINTER {
+            return "the stack";
+        }
+        let mut walk = Self::new(pointer, self.path.clone(), self.code);
+        walk.next = Some(index);
+        walk.walk();
+        match walk.known {
+            Some(known) => Value::of(known).memory(),
+            None => "memory",
+        }
+    }
+
+    /// Goes back out of a function to its call.
+    fn enter(&mut self, index: u32) -> bool {
+        self.here -= 1;
+        if self.depth == self.here {
+            if matches!(self.place, Place::Register(0..=5)) {
+                self.tell(index, LEFT.to_owned());
+                return false;
+            }
+            return true;
+        }
+        if self.depth == self.here + 1 {
+            // Only arguments come from outside.
+            if !matches!(self.place, Place::Register(1..=5)) {
+                return false;
+            }
+            self.depth = self.here;
+            self.tell(index, "passed to a function".to_owned());
+        }
+        true
+    }
+
+    /// Adds a step; those of one source line become one.
+    fn tell(&mut self, index: u32, what: String) {
+        let mut step = Step::new(
+            index,
+            self.code.text(index).unwrap_or_default(),
+            self.code.frames(index),
+        );
+        step.what = Some(what);
+        let place = |step: &Step| {
+            step.place()
+                .map(|frame| (frame.file.clone(), frame.line, frame.function.clone()))
+        };
+        if let Some(last) = self.story.last_mut()
+            && place(last).is_some()
+            && place(last) == place(&step)
+        {
+            if let (Some(what), Some(then)) = (&mut step.what, last.what.take())
+                && !then.starts_with(what.as_str())
+            {
+                *what += &format!(", then {then}");
+            }
+            *last = step;
+            return;
+        }
+        self.story.push(step);
+    }
+
+    fn register(mut self, number: u8, message: &[&str]) -> Register {
+        self.story.truncate(LINES);
+        let name = format!("R{number}");
+        let unreadable = message
+            .iter()
+            .any(|line| line.starts_with(&format!("{name} !read_ok")));
+        let known = match (self.known, self.unset, number) {
+            _ if unreadable => Some("never given a value on this way".to_owned()),
+            (Some(printed), ..) => Some(untrusted::line(&Value::of(printed).words()).into_owned()),
+            (None, true, 1) if self.story.is_empty() => {
+                Some("a pointer to the program's context".to_owned())
+            }
+            _ => None,
+        };
+        Register {
+            name: format!("r{number}"),
+            named: false,
+            known,
+            printed: self
+                .known
+                .map(|printed| untrusted::line(printed).into_owned()),
+            story: self.story,
+        }
+    }
+}
+
+/// What came of a computation with a number.
+fn computed(event: &Event<'_>, place: Place) -> String {
+    let value = State::of(event.state())
+        .and_then(|state| state.get(&printed_name(place)))
+        .map(Value::of)
+        .filter(Value::is_bounded);
+    value.map_or_else(
+        || "computed".to_owned(),
+        |value| format!("made {}", untrusted::line(&value.words())),
+    )
+}
+
+/// What a place is called in the log.
+fn printed_name(place: Place) -> String {
+    match place {
+        Place::Register(number) => format!("R{number}"),
+        Place::Stack(offset) => format!("fp{offset}"),
+    }
+}
+
+/// The name of what an instruction calls: `call bpf_map_lookup_elem#1`.
+fn called(event: &Event<'_>) -> Option<String> {
+    let name = event.instruction()?.strip_prefix("call ")?;
+    let name = name.split('#').next()?;
+    Some(untrusted::name(name))
+}
