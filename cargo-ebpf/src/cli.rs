@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Show what is in a BPF object
     #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/lock")]
     Inspect(Inspect),
+    /// Tell which kernel an object needs, and which line of its source asks for it
+    #[command(after_help = "Example: cargo ebpf requirements target/ebpf/lock")]
+    Requirements(Requirements),
     /// Load every program through the running kernel's verifier, without attaching
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
@@ -129,6 +132,17 @@ pub(crate) struct Inspect {
     /// Also disassemble, with source lines between the instructions
     #[arg(long)]
     pub(crate) disasm: bool,
+}
+
+/// Arguments of `requirements`.
+#[derive(Debug, Args)]
+pub(crate) struct Requirements {
+    /// Object files (default: build the project's crates and take their objects)
+    pub(crate) objects: Vec<PathBuf>,
+    /// Also look up what the programs attach to in the BTF of a kernel, such as
+    /// /sys/kernel/btf/vmlinux
+    #[arg(long, value_name = "FILE")]
+    pub(crate) btf: Option<PathBuf>,
 }
 
 /// Arguments of `verify`.

@@ -16,6 +16,7 @@ mod packages;
 mod progress;
 mod project;
 mod report;
+mod requirements;
 mod setup;
 mod test_log;
 mod untrusted;
@@ -65,6 +66,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Doctor => command::doctor::run(global),
         Command::Build(request) => command::build::run(request, global),
         Command::Inspect(request) => command::inspect::run(request, global),
+        Command::Requirements(request) => command::requirements::run(request, global),
         Command::Verify(request) => command::verify::run(request, global),
         Command::Run(request) => command::run::run(request, global),
         Command::Test(request) => command::test::run(request, global),

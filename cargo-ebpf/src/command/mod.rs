@@ -5,6 +5,7 @@ pub(crate) mod clean;
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod inspect;
+pub(crate) mod requirements;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

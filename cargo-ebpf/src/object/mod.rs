@@ -4,17 +4,18 @@
 //! objects too, in order to load them: it refuses what it cannot load, and has no
 //! word for where something came from. Here everything that can be read is shown.
 
-mod btf;
+pub(crate) mod btf;
 mod btf_ext;
+pub(crate) mod declaration;
 pub(crate) mod disassembly;
 pub(crate) mod elf;
-mod helper;
+pub(crate) mod helper;
 mod hook;
 pub(crate) mod instruction;
 pub(crate) mod lines;
 mod map;
 mod name;
-mod program;
+pub(crate) mod program;
 
 use std::collections::BTreeSet;
 

@@ -129,7 +129,7 @@ fn library_path(file: &str) -> Option<&str> {
     })
 }
 
-fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
+pub(super) fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
     library_path(file)
         .or_else(|| Path::new(file).strip_prefix(here).ok()?.to_str())
         .unwrap_or(file)

@@ -5,6 +5,7 @@ pub(crate) mod human;
 pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod listing;
+pub(crate) mod requirements;
 pub(crate) mod verify;
 
 use ebpf_build::Result;
