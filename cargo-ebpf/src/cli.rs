@@ -139,8 +139,10 @@ pub(crate) struct Inspect {
 pub(crate) struct Requirements {
     /// Object files (default: build the project's crates and take their objects)
     pub(crate) objects: Vec<PathBuf>,
-    /// Also look up what the programs attach to in the BTF of a kernel, such as
-    /// /sys/kernel/btf/vmlinux
+    /// Also say what these kernels will make of each program
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
+    pub(crate) kernel: Vec<ebpf_build::KernelRelease>,
+    /// Also look up in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub(crate) btf: Option<PathBuf>,
 }

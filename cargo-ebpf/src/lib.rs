@@ -9,6 +9,7 @@ mod command;
 mod doctor;
 mod host;
 mod interrupt;
+mod min_kernel;
 mod object;
 mod object_file;
 mod outcome;

@@ -68,7 +68,9 @@ mod tests {
         let read = |text: &str| text.parse::<KernelRelease>();
         assert_eq!(read("5.19"), Ok(KernelRelease::new(5, 19)));
         assert_eq!(read("6.1.0"), Ok(KernelRelease::new(6, 1)));
-        for wrong in ["", "5", "5.", "5.x", "v5.1", "5.1.2.3", "0.1", "5.+1", "5.99999", " 5.1", "6.1-rc1"] {
+        for wrong in [
+            "", "5", "5.", "5.x", "v5.1", "5.1.2.3", "0.1", "5.+1", "5.99999", " 5.1", "6.1-rc1",
+        ] {
             assert_eq!(read(wrong), Err(NoKernelRelease), "{wrong}");
         }
     }

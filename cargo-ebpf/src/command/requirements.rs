@@ -34,10 +34,11 @@ pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcom
         .map(|path| {
             let bytes = object_file::read(path)?;
             let needs = object_file::at(path, requirements::needs(&bytes, btf.as_deref()))?;
-            Ok(ObjectNeeds {
-                object: Name::from(path.to_string_lossy()),
+            Ok(ObjectNeeds::new(
+                Name::from(path.to_string_lossy()),
                 needs,
-            })
+                &request.kernel,
+            ))
         })
         .collect::<Result<_>>()?;
     // Only shortens what is shown: a folder that is gone shortens nothing.

@@ -249,6 +249,17 @@ impl<'a> Btf<'a> {
         })
     }
 
+    /// The names of an enumeration's members, as strings of this BTF.
+    pub(crate) fn enumerators(&self, found: Type) -> impl Iterator<Item = u32> {
+        let words = self.words();
+        let (count, each) = match found.kind {
+            Kind::Enum => (found.vlen, 8),
+            Kind::Enum64 => (found.vlen, 12),
+            _ => (0, 0),
+        };
+        (0..count).filter_map(move |index| words.u32(found.members + index * each))
+    }
+
     /// The variables and functions that BTF lists for a section, by their own types.
     pub(crate) fn section(&self, name: &str) -> impl Iterator<Item = Type> {
         let words = self.words();

@@ -93,7 +93,10 @@ fn place<'a>(
         Some(folder) => folder.to_string_lossy().ok()?.into_owned(),
         None => String::new(),
     };
-    if let Some(folder) = file.directory(header) {
+    // Number 0 is the compilation's own folder.
+    if file.directory_index() != 0
+        && let Some(folder) = file.directory(header)
+    {
         join(&mut path, &text(folder)?);
     }
     join(&mut path, &text(file.path_name())?);

@@ -7,12 +7,13 @@ use std::{
 
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{Table, presets};
+use ebpf_build::KernelRelease;
 use serde::Serialize;
 
 use super::{Report, human::counted, listing};
 use crate::{
     object::{Name, declaration::Place},
-    requirements::{Kind, Needs, Requirement, Stage},
+    requirements::{Kind, Needs, Prediction, Requirement, Stage},
     untrusted,
 };
 
@@ -30,7 +31,88 @@ pub(crate) struct Requirements {
 pub(crate) struct ObjectNeeds {
     pub(crate) object: Name,
     #[serde(flatten)]
-    pub(crate) needs: Needs,
+    needs: Needs,
+    /// What the kernels that were asked about will make of each program.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<KernelPrediction>,
+}
+
+/// What a kernel will make of each program, in their order.
+#[derive(Debug, Serialize)]
+struct KernelPrediction {
+    kernel: String,
+    programs: Vec<ProgramPrediction>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProgramPrediction {
+    program: Name,
+    load: Predicted,
+    attach: Predicted,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "prediction", rename_all = "kebab-case")]
+enum Predicted {
+    Supported,
+    Lacks { kind: Kind, name: Name },
+    Unknown { kind: Kind, name: Name },
+}
+
+impl From<Prediction<'_>> for Predicted {
+    fn from(prediction: Prediction<'_>) -> Self {
+        match prediction {
+            Prediction::Supported => Self::Supported,
+            Prediction::Lacks(Requirement { kind, name, .. }) => Self::Lacks {
+                kind: *kind,
+                name: name.clone(),
+            },
+            Prediction::Unknown(Requirement { kind, name, .. }) => Self::Unknown {
+                kind: *kind,
+                name: name.clone(),
+            },
+        }
+    }
+}
+
+impl ObjectNeeds {
+    /// Adds what `kernels` will make of it.
+    pub(crate) fn new(object: Name, needs: Needs, kernels: &[KernelRelease]) -> Self {
+        let program = |name: &Name, kernel| ProgramPrediction {
+            program: name.clone(),
+            load: needs.predict(name.as_str(), kernel, Stage::Load).into(),
+            attach: needs.predict(name.as_str(), kernel, Stage::Attach).into(),
+        };
+        let kernels = kernels
+            .iter()
+            .map(|kernel| KernelPrediction {
+                kernel: kernel.to_string(),
+                programs: needs
+                    .programs
+                    .iter()
+                    .map(|needed| program(&needed.name, *kernel))
+                    .collect(),
+            })
+            .collect();
+        Self {
+            object,
+            needs,
+            kernels,
+        }
+    }
+}
+
+impl ProgramPrediction {
+    /// The first thing that stands in the way.
+    fn words(&self) -> String {
+        match (&self.load, &self.attach) {
+            (Predicted::Lacks { name, .. }, _) => format!("lacks {name}"),
+            (_, Predicted::Lacks { name, .. }) => format!("loads, lacks {name} to attach"),
+            (Predicted::Unknown { name, .. }, _) => format!("unknown: {name}"),
+            (_, Predicted::Unknown { name, .. }) => format!("loads, unknown: {name}"),
+            (Predicted::Supported, Predicted::Supported) => "supported".to_owned(),
+        }
+    }
 }
 
 /// The look of what a thing is called.
@@ -157,11 +239,31 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
             reason(unknown, here)
         )?;
     }
+    if !object.kernels.is_empty() {
+        writeln!(out)?;
+        let kernels = object.kernels.iter().map(|kernel| kernel.kernel.clone());
+        let mut predicted = table(
+            &["program"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(kernels)
+                .collect::<Vec<_>>(),
+        );
+        for (index, program) in needs.programs.iter().enumerate() {
+            let cells = object
+                .kernels
+                .iter()
+                .filter_map(|kernel| kernel.programs.get(index));
+            let name = program.name.demangled().to_string();
+            predicted.add_row(std::iter::once(name).chain(cells.map(ProgramPrediction::words)));
+        }
+        write_table(out, &predicted)?;
+    }
     if needs.programs.len() > 1 {
         writeln!(out)?;
         let mut programs = table(&["needs", "program", "without it"]);
         for program in &needs.programs {
-            let release = |release: Option<ebpf_build::KernelRelease>| {
+            let release = |release: Option<KernelRelease>| {
                 release.map_or_else(String::new, |release| release.to_string())
             };
             programs.add_row([
@@ -172,7 +274,12 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
         }
         write_table(out, &programs)?;
     }
-    write_list(out, "", needs.requirements.iter().filter(|one| one.binds()), here)?;
+    write_list(
+        out,
+        "",
+        needs.requirements.iter().filter(|one| one.binds()),
+        here,
+    )?;
     write_list(
         out,
         "used, and done without on older kernels by Aya and libbpf:",
@@ -188,7 +295,11 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
         writeln!(out)?;
     }
     for (requirement, also) in notes {
-        writeln!(out, "note: programs of type {} also need {also}", requirement.name)?;
+        writeln!(
+            out,
+            "note: programs of type {} also need {also}",
+            requirement.name
+        )?;
     }
     Ok(())
 }
@@ -242,7 +353,10 @@ fn write_list<'a>(
 fn lines(requirement: &Requirement, here: &Path) -> String {
     let mut places = requirement.places.iter();
     let Some(first) = places.next() else {
-        let programs = requirement.programs.iter().map(|name| name.demangled().to_string());
+        let programs = requirement
+            .programs
+            .iter()
+            .map(|name| name.demangled().to_string());
         return programs.collect::<Vec<_>>().join(", ");
     };
     match places.count() {
@@ -251,13 +365,13 @@ fn lines(requirement: &Requirement, here: &Path) -> String {
     }
 }
 
-fn table(columns: &[&str]) -> Table {
+fn table(columns: &[impl ToString]) -> Table {
     let mut table = Table::new();
     // Never folded to the terminal's width: a row is a line, for grep as for people.
     table
         .load_style(presets::NOTHING)
         .force_no_tty()
-        .set_header(columns);
+        .set_header(columns.iter().map(ToString::to_string));
     table
 }
 

@@ -30,7 +30,8 @@ pub(super) enum Use {
 #[derive(Debug, Default)]
 pub(super) struct Code {
     pub uses: BTreeMap<Use, u64>,
-    pub callees: BTreeSet<usize>,
+    /// By their index, with the offset of the first instruction that does.
+    pub callees: BTreeMap<usize, u64>,
 }
 
 /// `BPF_FUNC_tail_call` of the kernel's bpf.h.
@@ -111,7 +112,7 @@ fn function_code(
                         Some(_) => "calls",
                         None => "callbacks",
                     }));
-                    code.callees.insert(callee);
+                    code.callees.entry(callee).or_insert(offset);
                 }
             }
             Some(Referent::External(_)) | None => {}
@@ -296,10 +297,28 @@ mod tests {
     const MOV: [u8; 8] = [0xb7, 0, 0, 0, 0, 0, 0, 0];
     const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
     fn goto(slots: i8) -> [u8; 8] {
-        [0x05, 0, slots.cast_unsigned(), if slots < 0 { 0xff } else { 0 }, 0, 0, 0, 0]
+        [
+            0x05,
+            0,
+            slots.cast_unsigned(),
+            if slots < 0 { 0xff } else { 0 },
+            0,
+            0,
+            0,
+            0,
+        ]
     }
     fn branch(slots: i8) -> [u8; 8] {
-        [0x15, 0, slots.cast_unsigned(), if slots < 0 { 0xff } else { 0 }, 0, 0, 0, 0]
+        [
+            0x15,
+            0,
+            slots.cast_unsigned(),
+            if slots < 0 { 0xff } else { 0 },
+            0,
+            0,
+            0,
+            0,
+        ]
     }
 
     #[test]

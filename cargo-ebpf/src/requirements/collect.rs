@@ -1,6 +1,6 @@
 //! From an object to its list of requirements.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
 use ebpf_build::{Error, Result};
 use object::Endianness;
@@ -9,7 +9,7 @@ use super::{
     Kind, Requirement, Stage,
     code::{self, Code, Externs, Use},
     hook,
-    table::{self, Entry},
+    table::{self, Entry as Row},
 };
 use crate::object::{
     Function, Map, Name, Object, Style,
@@ -17,6 +17,7 @@ use crate::object::{
     declaration::{self, Place},
     elf::Elf,
     helper,
+    instruction::SLOT,
     lines::{Frame, Lines},
 };
 
@@ -58,6 +59,10 @@ pub(super) fn requirements(
     if let Some(btf) = &btf {
         list.add_types(btf);
     }
+    let ext = object.btf.and_then(|btf| btf.ext);
+    if ext.is_some_and(|ext| ext.core_relocations > 0) {
+        list.add(What::feature("core"), None, None);
+    }
     let mut requirements: Vec<_> = list.found.into_values().collect();
     if let Some(bytes) = kernel_btf {
         look_up(&mut requirements, bytes)?;
@@ -68,7 +73,10 @@ pub(super) fn requirements(
 fn externs(btf: Option<&Btf<'_>>) -> Externs {
     let section = |name| {
         btf.into_iter()
-            .flat_map(|btf| btf.section(name).map(|found| Name::from(btf.string(found.name))))
+            .flat_map(|btf| {
+                btf.section(name)
+                    .map(|found| Name::from(btf.string(found.name)))
+            })
             .collect()
     };
     Externs {
@@ -111,14 +119,50 @@ impl<'a> Sources<'a> {
         own.or_else(|| frames.iter().find_map(place))
     }
 
-    /// Where a program or a map is declared; else the line of a program's first
-    /// instruction.
+    /// Where a program is declared; else the first line of the crate's own that is in it.
     fn program(&self, function: &Function) -> Option<Place> {
-        self.declared
-            .get(function.name.as_str())
-            .cloned()
-            .or_else(|| self.line(function.section_index, function.offset))
+        let name = function.name.as_str();
+        if let Some(place) = self.declared.get(name) {
+            return Some(place.clone());
+        }
+        let section = function.section_index;
+        let slots = 0..function.instructions.min(SEARCHED);
+        let own = slots
+            .filter_map(|slot| self.line(section, function.offset + slot * SLOT))
+            .find(|place| !is_library(place.file.as_str()));
+        own.or_else(|| self.line(section, function.offset))
     }
+
+    /// The line that uses something `offset` bytes into the function with index `at`:
+    /// where that function is all a library's, the line that calls it.
+    fn used(&self, mut at: usize, mut offset: u64, reached: &Reached<'_>) -> Option<Place> {
+        let mut innermost = None;
+        for _ in 0..reached.callers.len() {
+            let section = reached.functions.get(at)?.section_index;
+            let place = self.line(section, offset);
+            let own = |place: &Place| !is_library(place.file.as_str());
+            if place.as_ref().is_some_and(own) {
+                return place;
+            }
+            innermost = innermost.or(place);
+            match reached.callers.get(&at) {
+                Some(Some(caller)) => (at, offset) = *caller,
+                _ => break,
+            }
+        }
+        innermost
+    }
+}
+
+/// How many instructions of a program are looked at for a line of the crate's own.
+const SEARCHED: u64 = 64;
+
+/// What a program may call.
+struct Reached<'o> {
+    functions: &'o [Function],
+    /// By index of the function: the function and the offset that it is called from. None
+    /// for the program itself.
+    callers: BTreeMap<usize, Option<(usize, u64)>>,
 }
 
 /// Whether a source file is of a library: rustc's own, or a crate in a registry, whose
@@ -143,13 +187,13 @@ struct List<'a> {
 struct What<'e> {
     kind: Kind,
     name: Name,
-    entry: Option<&'e Entry>,
+    entry: Option<&'e Row>,
     stage: Stage,
     softened: bool,
 }
 
 impl<'e> What<'e> {
-    fn new(kind: Kind, name: impl Into<Name>, entry: Option<&'e Entry>) -> Self {
+    fn new(kind: Kind, name: impl Into<Name>, entry: Option<&'e Row>) -> Self {
         Self {
             kind,
             name: name.into(),
@@ -162,8 +206,8 @@ impl<'e> What<'e> {
     fn feature(name: &'static str) -> Self {
         let entry = table::FEATURES.get(name);
         Self {
-            softened: entry.is_some_and(Entry::loaders_cope),
-            ..Self::new(Kind::Feature, entry.map_or(name, Entry::words), entry)
+            softened: entry.is_some_and(Row::loaders_cope),
+            ..Self::new(Kind::Feature, entry.map_or(name, Row::words), entry)
         }
     }
 }
@@ -190,7 +234,7 @@ impl List<'_> {
                 impossible: entry.is_some_and(|entry| entry.since.is_none()),
                 also: entry
                     .filter(|_| kind == Kind::ProgramType)
-                    .and_then(Entry::needs),
+                    .and_then(Row::needs),
                 in_btf: None,
                 programs: BTreeSet::new(),
                 places: BTreeSet::new(),
@@ -224,23 +268,21 @@ impl List<'_> {
                 self.add(what, Some(name), own_place.clone());
             }
             let program_type = hook.map(|hook| hook.program_type.to_string());
-            let reached = reachable(index, codes);
+            let reached = reach(index, functions, codes);
             let mut uses: BTreeMap<&Use, (usize, u64)> = BTreeMap::new();
-            for (at, code) in reached.iter().filter_map(|at| Some((*at, codes.get(*at)?))) {
-                let section = functions.get(at).map_or(0, |function| function.section_index);
-                for (what, offset) in &code.uses {
-                    uses.entry(what).or_insert((section, *offset));
+            for at in reached.callers.keys() {
+                for (what, offset) in codes.get(*at).into_iter().flat_map(|code| &code.uses) {
+                    uses.entry(what).or_insert((*at, *offset));
                 }
             }
-            for (what, (section, offset)) in &uses {
-                let place = self.sources.line(*section, *offset);
+            for (what, (at, offset)) in &uses {
+                let place = self.sources.used(*at, *offset, &reached);
                 self.add_use(what, name, program_type.as_deref(), place, &maps);
             }
-            let calls = Use::Feature("calls");
-            if let Some((section, offset)) = uses.get(&Use::Helper(code::TAIL_CALL))
-                && uses.contains_key(&calls)
+            if let Some((at, offset)) = uses.get(&Use::Helper(code::TAIL_CALL))
+                && uses.contains_key(&Use::Feature("calls"))
             {
-                let place = self.sources.line(*section, *offset);
+                let place = self.sources.used(*at, *offset, &reached);
                 self.add(What::feature("tail-calls-and-calls"), Some(name), place);
             }
             for (limit, feature) in [(LARGE, "large"), (TOO_LARGE, "too-large")] {
@@ -301,7 +343,12 @@ impl List<'_> {
 
     /// What the creation of a map asks for. `used` is a line that uses it.
     fn add_map(&mut self, map: &Map, program: Option<&Name>, used: Option<Place>) {
-        let place = self.sources.declared.get(map.name.as_str()).cloned().or(used);
+        let place = self
+            .sources
+            .declared
+            .get(map.name.as_str())
+            .cloned()
+            .or(used);
         if let Some(operations) = &map.operations {
             let what = What::new(
                 Kind::StructOps,
@@ -315,11 +362,19 @@ impl List<'_> {
         };
         let entry = table::MAP_TYPES.get(definition.type_number);
         let name = entry.map_or(definition.map_type.as_str(), |entry| entry.name);
-        self.add(What::new(Kind::MapType, name, entry), program, place.clone());
+        self.add(
+            What::new(Kind::MapType, name, entry),
+            program,
+            place.clone(),
+        );
         for bit in (0..32).filter(|bit| definition.flags >> bit & 1 == 1) {
             let entry = table::MAP_FLAGS.get(bit);
             let name = entry.map_or_else(|| format!("bit {bit}"), |entry| entry.name.to_owned());
-            self.add(What::new(Kind::MapFlag, name, entry), program, place.clone());
+            self.add(
+                What::new(Kind::MapFlag, name, entry),
+                program,
+                place.clone(),
+            );
         }
         if definition.extra != 0 {
             self.add(What::feature("map-extra"), program, place);
@@ -351,7 +406,11 @@ impl List<'_> {
         if btf.types().iter().any(Btf::is_global_function) {
             self.add(What::feature("global-functions"), None, None);
         }
-        let kinds: BTreeSet<u32> = btf.types().iter().map(|found| found.kind.number()).collect();
+        let kinds: BTreeSet<u32> = btf
+            .types()
+            .iter()
+            .map(|found| found.kind.number())
+            .collect();
         for number in kinds {
             if let Some(entry) = table::BTF_KINDS.get(number) {
                 let what = What::new(Kind::BtfKind, entry.name, Some(entry));
@@ -361,26 +420,30 @@ impl List<'_> {
     }
 }
 
-/// `start` and all functions that it calls, directly or not.
-fn reachable(start: usize, codes: &[Code]) -> BTreeSet<usize> {
-    let mut reached = BTreeSet::new();
+/// `start` and all functions that it calls, directly or not, each with its first caller.
+fn reach<'o>(start: usize, functions: &'o [Function], codes: &[Code]) -> Reached<'o> {
+    let mut callers = BTreeMap::from([(start, None)]);
     let mut waiting = vec![start];
     while let Some(index) = waiting.pop() {
-        if reached.insert(index)
-            && let Some(code) = codes.get(index)
-        {
-            waiting.extend(&code.callees);
+        for (callee, offset) in codes.get(index).into_iter().flat_map(|code| &code.callees) {
+            if let Entry::Vacant(new) = callers.entry(*callee) {
+                new.insert(Some((index, *offset)));
+                waiting.push(*callee);
+            }
         }
     }
-    reached
+    Reached { functions, callers }
 }
 
-/// Says of everything that programs attach to whether a kernel's BTF has it.
+/// Says of everything that BTF can tell of whether a kernel's BTF has it.
 fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
     let refused = |cause: &str| {
-        Error::new("btf-unreadable", "the file given as --btf is no kernel's BTF")
-            .because(cause)
-            .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
+        Error::new(
+            "btf-unreadable",
+            "the file given as --btf is no kernel's BTF",
+        )
+        .because(cause)
+        .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
     };
     let endian = match bytes.first_chunk() {
         Some([0x9f, 0xeb]) => Endianness::Little,
@@ -395,18 +458,17 @@ fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
             wanted.entry(name).or_default().push(index);
         }
     }
-    for found in btf.types() {
-        let shape = matches!(
-            found.kind,
-            btf::Kind::Func | btf::Kind::Typedef | btf::Kind::Struct
-        );
-        if !shape {
-            continue;
-        }
-        for index in wanted.get(&*btf.string(found.name)).into_iter().flatten() {
+    let mut there = |name: u32| {
+        for index in wanted.get(&*btf.string(name)).into_iter().flatten() {
             if let Some(requirement) = requirements.get_mut(*index) {
                 requirement.in_btf = Some(true);
             }
+        }
+    };
+    for found in btf.types() {
+        match found.kind {
+            btf::Kind::Func | btf::Kind::Typedef | btf::Kind::Struct => there(found.name),
+            _ => btf.enumerators(*found).for_each(&mut there),
         }
     }
     Ok(())
@@ -421,7 +483,18 @@ fn btf_name(requirement: &Requirement) -> Option<String> {
         Kind::Iterator => format!("bpf_iter_{name}"),
         Kind::StructOps => format!("bpf_struct_ops_{name}"),
         Kind::Function | Kind::Kfunc => name.to_owned(),
-        _ => return None,
+        Kind::ProgramType => format!("BPF_PROG_TYPE_{}", name.to_ascii_uppercase()),
+        Kind::AttachType => format!("BPF_{}", name.to_ascii_uppercase()),
+        Kind::MapType => format!("BPF_MAP_TYPE_{}", name.to_ascii_uppercase()),
+        Kind::MapFlag => {
+            let flag = name.replace('-', "_");
+            format!("BPF_F_{}", flag.to_ascii_uppercase())
+        }
+        Kind::Helper => {
+            let bare = name.split(' ').next().unwrap_or(name);
+            bare.replacen("bpf_", "BPF_FUNC_", 1)
+        }
+        Kind::SystemCall | Kind::Feature | Kind::BtfKind => return None,
     })
 }
 
@@ -439,7 +512,11 @@ mod tests {
         ] {
             assert!(is_library(library), "{library}");
         }
-        for own in ["lock-ebpf/src/kernel_wait.rs", "src/main.rs", "my-app-2/src/x.rs"] {
+        for own in [
+            "lock-ebpf/src/kernel_wait.rs",
+            "src/main.rs",
+            "my-app-2/src/x.rs",
+        ] {
             assert!(!is_library(own), "{own}");
         }
     }

@@ -169,7 +169,12 @@ mod tests {
             .collect()
     }
 
-    fn need(name: &str, since: &str, stage: Stage, softened: bool) -> (String, Option<String>, Stage, bool) {
+    fn need(
+        name: &str,
+        since: &str,
+        stage: Stage,
+        softened: bool,
+    ) -> (String, Option<String>, Stage, bool) {
         (name.to_owned(), Some(since.to_owned()), stage, softened)
     }
 
@@ -202,10 +207,7 @@ mod tests {
         );
         assert!(needs_of("tc/ingress")[1].3);
         assert!(!needs_of("tcx/ingress")[1].3);
-        assert_eq!(
-            needs_of("iter.s/task")[2].1.as_deref(),
-            Some("5.18")
-        );
+        assert_eq!(needs_of("iter.s/task")[2].1.as_deref(), Some("5.18"));
     }
 
     #[test]

@@ -88,12 +88,17 @@ impl Requirement {
         !self.softened
     }
 
+    /// The release that must be asked for because of it.
+    pub(crate) fn floor(&self) -> Option<KernelRelease> {
+        self.since?.floor()
+    }
+
     /// Whether Linux `release` has it.
     pub(crate) fn at(&self, release: KernelRelease) -> Presence {
-        match (self.in_btf, self.since) {
+        match self.since {
             _ if self.impossible => Presence::Absent,
-            (_, Some(since)) => since.at(release),
-            (_, None) => Presence::Unknown,
+            Some(since) => since.at(release),
+            None => Presence::Unknown,
         }
     }
 }
@@ -159,8 +164,7 @@ pub(crate) fn needs(data: &[u8], kernel_btf: Option<&[u8]>) -> Result<Needs> {
 fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<KernelRelease> {
     requirements
         .filter(|requirement| requirement.binds())
-        .filter_map(|requirement| requirement.since)
-        .map(|since| since.by)
+        .filter_map(Requirement::floor)
         .max()
 }
 
@@ -195,6 +199,10 @@ impl Needs {
 
     /// The first release that loads and attaches that program, as far as it is known.
     /// None too if there is no such program.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked by tests against real kernels")
+    )]
     pub(crate) fn of_program(&self, name: &str) -> Option<KernelRelease> {
         self.programs
             .iter()
@@ -205,9 +213,7 @@ impl Needs {
     /// The requirements that make the object's release what it is.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = &Requirement> {
         self.requirements.iter().filter(|requirement| {
-            requirement.binds()
-                && self.release.is_some()
-                && requirement.since.map(|since| since.by) == self.release
+            requirement.binds() && self.release.is_some() && requirement.floor() == self.release
         })
     }
 

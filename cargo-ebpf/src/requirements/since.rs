@@ -24,6 +24,12 @@ pub(crate) enum Presence {
 }
 
 impl Since {
+    /// The release that must be asked for; none where nothing shows that an older one
+    /// lacks it.
+    pub(crate) fn floor(self) -> Option<KernelRelease> {
+        (self.not_before > KernelRelease::default()).then_some(self.by)
+    }
+
     /// Whether Linux `release` has it.
     pub(crate) fn at(self, release: KernelRelease) -> Presence {
         match () {
@@ -97,6 +103,9 @@ mod tests {
         assert_eq!(words("5.19"), "5.19");
         assert_eq!(words("..5.10"), "5.10 or older");
         assert_eq!(words("5.11..6.1"), "5.11 to 6.1");
+        let floor = |text: &str| text.parse::<Since>().unwrap().floor();
+        assert_eq!(floor("5.11..6.1"), Some(KernelRelease::new(6, 1)));
+        assert_eq!(floor("..5.10"), None);
         assert_eq!("6.2..6.1".parse::<Since>(), Err(NoKernelRelease));
     }
 }

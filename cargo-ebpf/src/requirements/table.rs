@@ -103,11 +103,6 @@ impl Named {
     pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
         self.0.get(name)
     }
-
-    #[cfg(test)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values()
-    }
 }
 
 /// What a helper's coming to further program types is kept as.
@@ -186,15 +181,21 @@ impl LaterHelpers {
             .iter()
             .find(|later| {
                 later.helper == helper
-                    && later.program_types.split(',').any(|one| one == program_type)
+                    && later
+                        .program_types
+                        .split(',')
+                        .any(|one| one == program_type)
             })
             .map(|later| &later.entry)
     }
 
     #[cfg(test)]
     pub(crate) fn helpers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|later| later.program_types.split(',').map(|one| (later.helper, one)))
+        self.0.iter().flat_map(|later| {
+            later
+                .program_types
+                .split(',')
+                .map(|one| (later.helper, one))
+        })
     }
 }
