@@ -4,8 +4,17 @@ use predicates::prelude::*;
 
 use crate::sandbox::{Sandbox, command};
 
-const COMMANDS: [&str; 9] = [
-    "setup", "doctor", "build", "inspect", "verify", "run", "test", "env", "clean",
+const COMMANDS: [&str; 10] = [
+    "setup",
+    "doctor",
+    "build",
+    "inspect",
+    "requirements",
+    "verify",
+    "run",
+    "test",
+    "env",
+    "clean",
 ];
 
 #[test]
