@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use ebpf_build::{Error, Finding, KernelRelease, Result, settings};
+use ebpf_build::{Error, Finding, KernelRelease, Result, Severity, settings};
 
 use crate::{
     object_file,
     project::EbpfCrate,
     report::requirements::reason,
     requirements::{self, Needs},
+    untrusted,
 };
 
 /// The code of what is wrong with an object that needs a newer kernel than it promises.
@@ -24,9 +25,10 @@ pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()>
         return Ok(());
     };
     let needs = object_file::at(path, requirements::needs(content, None))?;
-    match judge(&ebpf.name, promised, &needs, &here()) {
-        Err(finding) => Err(Error::from(finding)),
-        Ok(_) => Ok(()),
+    let finding = judge(&ebpf.name, promised, &needs, &here());
+    match finding.severity {
+        Severity::Error => Err(Error::from(finding)),
+        Severity::Fine | Severity::Warning => Ok(()),
     }
 }
 
@@ -34,8 +36,7 @@ pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()>
 pub(crate) fn finding(ebpf: &EbpfCrate, promised: KernelRelease, path: &Path) -> Result<Finding> {
     let content = object_file::read(path)?;
     let needs = object_file::at(path, requirements::needs(&content, None))?;
-    let (Ok(finding) | Err(finding)) = judge(&ebpf.name, promised, &needs, &here());
-    Ok(finding)
+    Ok(judge(&ebpf.name, promised, &needs, &here()))
 }
 
 /// Only shortens what is shown: a folder that is gone shortens nothing.
@@ -43,17 +44,12 @@ fn here() -> std::path::PathBuf {
     std::env::current_dir().unwrap_or_default()
 }
 
-fn judge(
-    name: &str,
-    promised: KernelRelease,
-    needs: &Needs,
-    here: &Path,
-) -> Result<Finding, Finding> {
+fn judge(name: &str, promised: KernelRelease, needs: &Needs, here: &Path) -> Finding {
     if let Some(never) = needs.requirements.iter().find(|found| found.impossible) {
         let message = format!("{name} promises Linux {promised}, and runs on none");
-        return Err(Finding::error(ABOVE, message)
+        return Finding::error(ABOVE, message)
             .because(reason(never, here))
-            .fix("split the program into several, joined by tail calls"));
+            .fix("split the program into several, joined by tail calls");
     }
     let above = || {
         needs
@@ -66,10 +62,10 @@ fn judge(
             Some(release) => format!("it needs {release}"),
             None => "it needs no release in particular".to_owned(),
         };
-        return Ok(Finding::fine(
+        return Finding::fine(
             "min-kernel",
             format!("{name} holds min-kernel = \"{promised}\": {words}"),
-        ));
+        );
     };
     let release = needs.release.unwrap_or(promised);
     let causes: Vec<_> = above()
@@ -82,16 +78,16 @@ fn judge(
             "do without it, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
         ));
     if let Some(place) = first.places.first() {
-        finding = finding.at(place.file.as_str(), Some(place.line));
+        finding = finding.at(&*untrusted::line(place.file.as_str()), Some(place.line));
     }
-    Err(finding)
+    finding
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(promised: &str) -> Result<Finding, Finding> {
+    fn judged(promised: &str) -> Finding {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
         let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
         let needs = requirements::needs(&object, None).unwrap();
@@ -100,17 +96,17 @@ mod tests {
 
     #[test]
     fn a_promise_that_holds_is_fine() {
-        let finding = judged("6.6").unwrap();
+        let finding = judged("6.6");
         assert_eq!(
             finding.message,
             "x-ebpf holds min-kernel = \"6.6\": it needs 6.6"
         );
-        assert!(judged("7.3").is_ok());
+        assert!(judged("7.3").severity == Severity::Fine);
     }
 
     #[test]
     fn one_that_does_not_names_every_line() {
-        let finding = judged("6.1").unwrap_err();
+        let finding = judged("6.1");
         assert_eq!(finding.code, "above-min-kernel");
         assert_eq!(finding.message, "x-ebpf promises Linux 6.1, and needs 6.6");
         let cause = finding.cause.unwrap();

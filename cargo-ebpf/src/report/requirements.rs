@@ -177,7 +177,7 @@ pub(crate) fn reason(requirement: &Requirement, here: &Path) -> String {
         Kind::MapFlag => format!("uses a map with the flag {name}"),
         Kind::Helper | Kind::Kfunc => format!("calls {name}"),
         Kind::Feature => format!("uses {name}"),
-        Kind::BtfKind => format!("has BTF of kind {name}"),
+        Kind::Btf => format!("has BTF of kind {name}"),
     };
     let who = requirement.places.first().map(|first| place(first, here));
     let who = who.or_else(|| Some(requirement.programs.first()?.demangled().to_string()));
@@ -207,7 +207,7 @@ fn kind(requirement: &Requirement) -> &'static str {
         Kind::Helper => "helper",
         Kind::Kfunc => "kfunc",
         Kind::Feature => "feature",
-        Kind::BtfKind => "BTF kind",
+        Kind::Btf => "BTF kind",
     }
 }
 

@@ -413,7 +413,7 @@ impl List<'_> {
             .collect();
         for number in kinds {
             if let Some(entry) = table::BTF_KINDS.get(number) {
-                let what = What::new(Kind::BtfKind, entry.name, Some(entry));
+                let what = What::new(Kind::Btf, entry.name, Some(entry));
                 self.add(softened(what), None, None);
             }
         }
@@ -494,7 +494,7 @@ fn btf_name(requirement: &Requirement) -> Option<String> {
             let bare = name.split(' ').next().unwrap_or(name);
             bare.replacen("bpf_", "BPF_FUNC_", 1)
         }
-        Kind::SystemCall | Kind::Feature | Kind::BtfKind => return None,
+        Kind::SystemCall | Kind::Feature | Kind::Btf => return None,
     })
 }
 

@@ -41,8 +41,8 @@ pub(crate) enum Kind {
     Kfunc,
     /// Instructions, calls, sizes: a row of `data/features.tsv`.
     Feature,
-    /// A kind of BTF.
-    BtfKind,
+    /// A kind of type in BTF.
+    Btf,
 }
 
 /// When a kernel that lacks something says so.
