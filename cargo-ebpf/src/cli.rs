@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Show what is in a BPF object
     #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/lock")]
     Inspect(Inspect),
+    /// Tell which kernel an object needs, and which line of its source asks for it
+    #[command(after_help = "Example: cargo ebpf requirements target/ebpf/lock")]
+    Requirements(Requirements),
     /// Load every program through the running kernel's verifier, without attaching
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
@@ -148,6 +151,19 @@ pub(crate) const DEADLINE: u64 = 120;
 
 /// Memory of a guest, in MiB, where nobody says otherwise. A kernel needs some 130.
 pub(crate) const GUEST_MEMORY: u32 = 512;
+
+/// Arguments of `requirements`.
+#[derive(Debug, Args)]
+pub(crate) struct Requirements {
+    /// Object files (default: build the project's crates and take their objects)
+    pub(crate) objects: Vec<PathBuf>,
+    /// Also say what these kernels will make of each program
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
+    pub(crate) kernel: Vec<ebpf_build::KernelRelease>,
+    /// Also look up in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
+    #[arg(long, value_name = "FILE")]
+    pub(crate) btf: Option<PathBuf>,
+}
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod host;
 mod interrupt;
 mod kernels;
 mod matrix;
+mod min_kernel;
 mod object;
 mod object_file;
 mod outcome;
@@ -22,6 +23,7 @@ mod packages;
 mod progress;
 mod project;
 mod report;
+mod requirements;
 mod setup;
 mod test_log;
 mod untrusted;
@@ -71,6 +73,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Doctor => command::doctor::run(global),
         Command::Build(request) => command::build::run(request, global),
         Command::Inspect(request) => command::inspect::run(request, global),
+        Command::Requirements(request) => command::requirements::run(request, global),
         Command::Verify(request) => command::verify::run(request, global),
         Command::Kernels(request) => command::kernels::run(request, global),
         Command::Run(request) => command::run::run(request, global),

@@ -12,6 +12,7 @@ mod embed;
 mod error;
 mod file;
 pub mod finding;
+mod kernel_release;
 pub mod linker;
 pub mod progress;
 pub mod settings;
@@ -25,6 +26,7 @@ pub use crate::{
     error::{Error, Result},
     file::write_atomically,
     finding::{Finding, Severity},
+    kernel_release::{KernelRelease, NoKernelRelease},
     strip::strip_debug,
     target::{Cpu, Target},
 };

@@ -11,6 +11,8 @@ use toml::Value;
 use crate::{
     check::WARNINGS,
     error::{Error, Result},
+    finding::Finding,
+    kernel_release::KernelRelease,
     target::Target,
 };
 
@@ -81,6 +83,9 @@ pub struct Settings {
     pub declared: bool,
     /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
     pub deny: Vec<String>,
+    /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
+    /// min-kernel`.
+    pub min_kernel: Option<KernelRelease>,
     /// Whether the manifest's release profile asks for LTO itself. Without that cargo
     /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
     pub profile_lto: bool,
@@ -147,6 +152,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
     let mut settings = Settings::default();
     if let Some(metadata) = at(&manifest, &["package", "metadata", "ebpf"]) {
         settings.declared = true;
+        settings.min_kernel = min_kernel(metadata, folder)?;
         settings.deny = strings(metadata.get("deny"));
         if let Some(unknown) = settings
             .deny
@@ -191,6 +197,41 @@ pub fn read(folder: &Path) -> Result<Settings> {
         settings.file = Some(file);
     }
     Ok(settings)
+}
+
+fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelRelease>> {
+    let Some(value) = metadata.get("min-kernel") else {
+        return Ok(None);
+    };
+    // A number in TOML would make 5.10 the same as 5.1.
+    match value.as_str().map(str::parse) {
+        Some(Ok(release)) => Ok(Some(release)),
+        _ => {
+            let manifest = folder.join("Cargo.toml");
+            let written = match value.as_str() {
+                Some(text) => format!("{text:?}"),
+                None => format!("a TOML {}", value.type_str()),
+            };
+            let message = format!(
+                "{}: min-kernel is {written}, which is no release of Linux",
+                manifest.display()
+            );
+            Err(Finding::error("config-invalid", message)
+                .because("a release is two numbers in quotes")
+                .fix("write it as in: min-kernel = \"5.19\"")
+                .at(&manifest, line_of(&manifest, "min-kernel"))
+                .into())
+        }
+    }
+}
+
+/// The first line of a file that begins with `key`, counted from 1.
+fn line_of(file: &Path, key: &str) -> Option<u32> {
+    let text = fs::read_to_string(file).ok()?;
+    let index = text
+        .lines()
+        .position(|line| line.trim_start().starts_with(key))?;
+    u32::try_from(index + 1).ok()
 }
 
 fn parse(file: &Path) -> Result<Value> {
@@ -308,6 +349,24 @@ mod tests {
         let settings = read(crate_with(manifest, None).path()).unwrap();
         assert!(settings.is_ebpf() && settings.profile_lto);
         assert_eq!(settings.deny, ["legacy-maps"]);
+    }
+
+    #[test]
+    fn the_oldest_kernel_is_two_numbers_in_quotes() {
+        let read = |value: &str| {
+            let manifest = format!("[package.metadata.ebpf]\nmin-kernel = {value}\n");
+            read(crate_with(&manifest, None).path())
+        };
+        assert_eq!(
+            read("\"5.10\"").unwrap().min_kernel,
+            Some(KernelRelease::new(5, 10))
+        );
+        for wrong in ["5.10", "\"new\"", "5", "[\"5.10\"]", "\"\""] {
+            let error = read(wrong).unwrap_err();
+            assert_eq!(error.code(), "config-invalid", "{wrong}");
+            let place = error.finding().place.as_ref().unwrap();
+            assert_eq!(place.line, Some(2), "{wrong}");
+        }
     }
 
     #[test]

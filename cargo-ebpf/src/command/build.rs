@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{self, DebugInfo, Global},
-    interrupt,
+    interrupt, min_kernel,
     object::{Object, Summary},
     outcome::Outcome,
     project::{EbpfCrate, Project},
@@ -99,6 +99,9 @@ pub(crate) fn build_all(project: &Project, request: &cli::Build, ready: &Ready) 
             }
             built.push((ebpf, target, path, artifact));
         }
+    }
+    for (ebpf, _, path, artifact) in &built {
+        min_kernel::check(ebpf, path, &artifact.content)?;
     }
     let objects = built
         .into_iter()

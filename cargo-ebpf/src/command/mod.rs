@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod inspect;
 pub(crate) mod kernels;
+pub(crate) mod requirements;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

@@ -7,6 +7,7 @@ use ebpf_build::{Finding, Result, Target, settings};
 use super::only_a_warning;
 use crate::{
     cli::Global,
+    min_kernel,
     project::{CargoConfig, EbpfCrate, Project, configs_of},
 };
 
@@ -123,6 +124,20 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
             flag.assignment()
         ))
     }));
+
+    if let Some(promised) = settings.min_kernel {
+        for object in ebpf.objects()? {
+            let path = project.object_path(&object, target);
+            findings.push(if path.is_file() {
+                min_kernel::finding(ebpf, promised, &path)?
+            } else {
+                Finding::fine(
+                    "min-kernel",
+                    format!("{name} is for Linux {promised} and newer; its build checks that"),
+                )
+            });
+        }
+    }
 
     if ebpf.dir == project.root {
         // A project of its own: there is no workspace to keep it out of.

@@ -19,7 +19,7 @@ const MAX_STRING: usize = 4096;
 
 /// A kind of type: `BTF_KIND_*` of the kernel's btf.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Int,
     Ptr,
     Array,
@@ -42,6 +42,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// `BTF_KIND_*`.
+    pub(crate) fn number(self) -> u32 {
+        self as u32 + 1
+    }
+
     /// By number, from 1, with the bytes that follow the type: how many always, and
     /// how many for each of its `vlen` members.
     const ALL: [(Self, usize, usize); 19] = [
@@ -69,7 +74,7 @@ impl Kind {
 
 /// A type.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Type {
+pub(crate) struct Type {
     pub name: u32,
     pub kind: Kind,
     /// The size in bytes, or the type that this one points to or qualifies.
@@ -88,7 +93,7 @@ pub(super) struct Member {
 
 /// The types of an object.
 #[derive(Debug)]
-pub(super) struct Btf<'a> {
+pub(crate) struct Btf<'a> {
     endian: Endianness,
     types: Vec<Type>,
     type_data: &'a [u8],
@@ -97,7 +102,7 @@ pub(super) struct Btf<'a> {
 
 impl<'a> Btf<'a> {
     /// Reads `.BTF`. The error says what is wrong with it.
-    pub(super) fn parse(data: &'a [u8], endian: Endianness) -> Result<Self, String> {
+    pub(crate) fn parse(data: &'a [u8], endian: Endianness) -> Result<Self, String> {
         let header = Words { data, endian };
         let word = |at| header.u32(at).ok_or("its BTF header is cut short");
         if header.u16(0) != Some(MAGIC) {
@@ -156,13 +161,24 @@ impl<'a> Btf<'a> {
         })
     }
 
+    /// All types, in the order of their ids.
+    pub(crate) fn types(&self) -> &[Type] {
+        &self.types
+    }
+
     /// How many types there are, not counting `void`.
     pub(super) fn len(&self) -> usize {
         self.types.len()
     }
 
+    /// Whether it is a function that the verifier checks apart from its callers
+    /// (`BTF_FUNC_GLOBAL`, kept where other types have the number of members).
+    pub(crate) fn is_global_function(found: &Type) -> bool {
+        found.kind == Kind::Func && found.vlen == 1
+    }
+
     /// The string at `offset` of the string section; empty where there is none.
-    pub(super) fn string(&self, offset: u32) -> Cow<'a, str> {
+    pub(crate) fn string(&self, offset: u32) -> Cow<'a, str> {
         let rest = self.strings.get(offset as usize..).unwrap_or_default();
         let rest = rest.get(..MAX_STRING).unwrap_or(rest);
         let end = rest
@@ -173,12 +189,12 @@ impl<'a> Btf<'a> {
     }
 
     /// The type with that id.
-    pub(super) fn get(&self, id: u32) -> Option<Type> {
+    pub(crate) fn get(&self, id: u32) -> Option<Type> {
         self.types.get((id as usize).checked_sub(1)?).copied()
     }
 
     /// The type behind typedefs and qualifiers.
-    pub(super) fn resolve(&self, mut id: u32) -> Option<Type> {
+    pub(crate) fn resolve(&self, mut id: u32) -> Option<Type> {
         for _ in 0..MAX_DEPTH {
             let found = self.get(id)?;
             match found.kind {
@@ -233,8 +249,19 @@ impl<'a> Btf<'a> {
         })
     }
 
+    /// The names of an enumeration's members, as strings of this BTF.
+    pub(crate) fn enumerators(&self, found: Type) -> impl Iterator<Item = u32> {
+        let words = self.words();
+        let (count, each) = match found.kind {
+            Kind::Enum => (found.vlen, 8),
+            Kind::Enum64 => (found.vlen, 12),
+            _ => (0, 0),
+        };
+        (0..count).filter_map(move |index| words.u32(found.members + index * each))
+    }
+
     /// The variables and functions that BTF lists for a section, by their own types.
-    pub(super) fn section(&self, name: &str) -> impl Iterator<Item = Type> {
+    pub(crate) fn section(&self, name: &str) -> impl Iterator<Item = Type> {
         let words = self.words();
         self.types
             .iter()

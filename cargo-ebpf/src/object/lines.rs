@@ -276,11 +276,11 @@ fn base(section: usize) -> u64 {
     (section as u64) << 32
 }
 
-type Reader<'a> = RelocateReader<EndianSlice<'a, RunTimeEndian>, Fixups>;
+pub(super) type Reader<'a> = RelocateReader<EndianSlice<'a, RunTimeEndian>, Fixups>;
 
 /// Relocations of one section: what to add to, or put at, an offset.
 #[derive(Debug, Clone, Default)]
-struct Fixups(Rc<HashMap<usize, Fixup>>);
+pub(crate) struct Fixups(Rc<HashMap<usize, Fixup>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Fixup {
@@ -331,6 +331,11 @@ fn fixups(elf: &Elf<'_>, section: usize) -> Fixups {
 }
 
 fn dwarf<'a>(elf: &Elf<'a>) -> Option<Context<Reader<'a>>> {
+    Context::from_dwarf(sections(elf)?).ok()
+}
+
+/// The DWARF of an object, if it has some.
+pub(super) fn sections<'a>(elf: &Elf<'a>) -> Option<gimli::Dwarf<Reader<'a>>> {
     elf.header.debug_info.then_some(())?;
     let endian = match elf.endian {
         Endianness::Little => RunTimeEndian::Little,
@@ -343,8 +348,7 @@ fn dwarf<'a>(elf: &Elf<'a>) -> Option<Context<Reader<'a>>> {
         };
         Ok(RelocateReader::new(EndianSlice::new(data, endian), fixups))
     };
-    let dwarf = gimli::Dwarf::load(load).ok()?;
-    Context::from_dwarf(dwarf).ok()
+    gimli::Dwarf::load(load).ok()
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ pub(crate) struct Map {
     pub style: Style,
     /// Its shape; none if the BTF that held it is gone.
     pub definition: Option<Definition>,
+    /// The structure of the kernel that a struct_ops map fills.
+    #[serde(skip)]
+    pub operations: Option<Name>,
 }
 
 /// The shape of a map.
@@ -56,6 +59,12 @@ pub(crate) struct Definition {
     /// The kind of map, as the kernel calls it in lower case, such as `hash`.
     #[serde(rename = "type")]
     pub map_type: String,
+    /// `enum bpf_map_type` of the kernel's bpf.h.
+    #[serde(skip)]
+    pub type_number: u32,
+    /// What more some map types take (`map_extra`); 0 for none.
+    #[serde(skip)]
+    pub extra: u64,
     /// The size of a key in bytes.
     pub key_size: u32,
     /// The size of a value in bytes.
@@ -93,12 +102,15 @@ struct Raw {
     max_entries: u32,
     flags: u32,
     pinning: u32,
+    extra: u32,
 }
 
 impl From<Raw> for Definition {
     fn from(raw: Raw) -> Self {
         Self {
             map_type: type_name(raw.map_type),
+            type_number: raw.map_type,
+            extra: u64::from(raw.extra),
             key_size: raw.key_size,
             value_size: raw.value_size,
             max_entries: raw.max_entries,
@@ -186,6 +198,7 @@ fn declared(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
         name,
         style: Style::Btf,
         definition,
+        operations: None,
     };
     let defined = btf.into_iter().flat_map(move |btf| {
         btf.section(".maps").map(move |variable| {
@@ -224,6 +237,7 @@ fn btf_definition(btf: &Btf<'_>, structure: Type) -> Raw {
             "value_size" => raw.value_size = number().unwrap_or_default(),
             "max_entries" => raw.max_entries = number().unwrap_or_default(),
             "map_flags" => raw.flags = number().unwrap_or_default(),
+            "map_extra" => raw.extra = number().unwrap_or_default(),
             "pinning" => raw.pinning = number().unwrap_or_default(),
             // The maps or programs in a map of maps: what it holds are 4-byte ids.
             "values" => raw.value_size = 4,
@@ -247,6 +261,7 @@ fn legacy(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
             name,
             style: Style::Legacy,
             definition: definition.map(Definition::from),
+            operations: None,
         }
     })
 }
@@ -261,6 +276,7 @@ fn legacy_definition(data: &[u8], endian: Endianness) -> Option<Raw> {
         flags: words.u32(16)?,
         // Behind `id`; C's definition ends before both.
         pinning: words.u32(24).unwrap_or_default(),
+        extra: 0,
     })
 }
 
@@ -293,6 +309,7 @@ fn data(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
         (section.size > 0).then(|| Map {
             name: Name::from(section.name.as_ref()),
             style: Style::Data,
+            operations: None,
             definition: Some(
                 Raw {
                     map_type: bpf_map_type::BPF_MAP_TYPE_ARRAY as u32,
@@ -301,6 +318,7 @@ fn data(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
                     max_entries: 1,
                     flags,
                     pinning: 0,
+                    extra: 0,
                 }
                 .into(),
             ),
@@ -316,6 +334,9 @@ fn struct_ops(btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
             .map(|variable| Map {
                 name: Name::from(btf.string(variable.name)),
                 style: Style::StructOps,
+                operations: btf
+                    .resolve(variable.size_or_type)
+                    .map(|structure| Name::from(btf.string(structure.name))),
                 definition: Some(
                     Raw {
                         map_type: bpf_map_type::BPF_MAP_TYPE_STRUCT_OPS as u32,

@@ -4,8 +4,9 @@
 //! objects too, in order to load them: it refuses what it cannot load, and has no
 //! word for where something came from. Here everything that can be read is shown.
 
-mod btf;
+pub(crate) mod btf;
 mod btf_ext;
+pub(crate) mod declaration;
 pub(crate) mod disassembly;
 pub(crate) mod elf;
 pub(crate) mod helper;
@@ -14,7 +15,7 @@ pub(crate) mod instruction;
 pub(crate) mod lines;
 mod map;
 mod name;
-mod program;
+pub(crate) mod program;
 
 use std::collections::BTreeSet;
 

@@ -193,7 +193,7 @@ fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
 }
 
 /// The instructions of a function with their offsets in the section.
-pub(super) fn instructions<'a>(
+pub(crate) fn instructions<'a>(
     elf: &Elf<'a>,
     function: &Function,
 ) -> impl Iterator<Item = (u64, Instruction)> + use<'a> {
@@ -217,7 +217,7 @@ pub(super) fn instructions<'a>(
 
 /// What an instruction refers to, as far as the object tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Referent {
+pub(crate) enum Referent {
     /// Code of this object: the index of its section, and where in it.
     Code { section: usize, offset: u64 },
     /// A map, or a section of global variables.
@@ -231,7 +231,7 @@ pub(super) enum Referent {
 }
 
 /// What the instruction at `offset` refers to, if it is a call or a load of an address.
-pub(super) fn referent(
+pub(crate) fn referent(
     elf: &Elf<'_>,
     section: usize,
     offset: u64,
@@ -283,14 +283,14 @@ pub(super) fn referent(
 }
 
 /// The relocations of a section, for looking up by offset.
-pub(super) fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
+pub(crate) fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
     let mut all: Vec<_> = elf.relocations(section).collect();
     all.sort_by_key(|relocation| relocation.offset);
     all
 }
 
 /// The relocation at `offset` among sorted ones.
-pub(super) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
+pub(crate) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
     let at = sorted
         .binary_search_by_key(&offset, |relocation| relocation.offset)
         .ok()?;
@@ -298,7 +298,7 @@ pub(super) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Reloc
 }
 
 /// The function that begins at that place.
-pub(super) fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
+pub(crate) fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
     functions
         .binary_search_by_key(&(section, offset), |function| {
             (function.section_index, function.offset)

@@ -94,7 +94,7 @@ fn write_instruction(out: &mut String, line: &Line, width: usize) -> std::fmt::R
     }
 }
 
-fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
+pub(super) fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
     library_path(file)
         .or_else(|| Path::new(file).strip_prefix(here).ok()?.to_str())
         .unwrap_or(file)

@@ -7,6 +7,7 @@ pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod kernels;
 pub(crate) mod listing;
+pub(crate) mod requirements;
 pub(crate) mod source;
 pub(crate) mod verify;
 

@@ -4,8 +4,18 @@ use predicates::prelude::*;
 
 use crate::sandbox::{Sandbox, command};
 
-const COMMANDS: [&str; 10] = [
-    "setup", "doctor", "build", "inspect", "verify", "kernels", "run", "test", "env", "clean",
+const COMMANDS: &[&str] = &[
+    "setup",
+    "doctor",
+    "build",
+    "inspect",
+    "requirements",
+    "verify",
+    "kernels",
+    "run",
+    "test",
+    "env",
+    "clean",
 ];
 
 #[test]

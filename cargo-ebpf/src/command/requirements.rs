@@ -1,0 +1,62 @@
+//! `requirements`: which kernel objects need, told without one.
+
+use std::{fs, path::Path};
+
+use ebpf_build::{Error, Result};
+
+use crate::{
+    cli::{self, Global},
+    command::build,
+    object::Name,
+    object_file,
+    outcome::Outcome,
+    project::Project,
+    report::{self, requirements::ObjectNeeds, requirements::Requirements},
+    requirements,
+};
+
+/// Larger than the BTF of any kernel, in bytes.
+const MAX_BTF_LEN: u64 = 64 << 20;
+
+/// Runs the command.
+///
+/// # Errors
+/// When an object or the BTF file cannot be read, or the project's own objects cannot be
+/// built.
+pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcome> {
+    let btf = request.btf.as_deref().map(read_btf).transpose()?;
+    let objects = match request.objects.as_slice() {
+        [] => build::for_this_machine(&Project::find(global)?)?.paths(),
+        named => named.to_vec(),
+    };
+    let objects = objects
+        .iter()
+        .map(|path| {
+            let bytes = object_file::read(path)?;
+            let needs = object_file::at(path, requirements::needs(&bytes, btf.as_deref()))?;
+            Ok(ObjectNeeds::new(
+                Name::from(path.to_string_lossy()),
+                needs,
+                &request.kernel,
+            ))
+        })
+        .collect::<Result<_>>()?;
+    // Only shortens what is shown: a folder that is gone shortens nothing.
+    let here = std::env::current_dir().unwrap_or_default();
+    report::write(&Requirements { objects, here }, global.format)?;
+    Ok(Outcome::Fine)
+}
+
+fn read_btf(path: &Path) -> Result<Vec<u8>> {
+    let cannot = |cause: &std::io::Error| Error::io("read", path, cause);
+    let metadata = fs::metadata(path).map_err(|cause| cannot(&cause))?;
+    if !metadata.is_file() || metadata.len() > MAX_BTF_LEN {
+        return Err(Error::new(
+            "btf-unreadable",
+            format!("{} is no kernel's BTF", path.display()),
+        )
+        .because("it is not a regular file of a BTF's size")
+        .fix("give a copy of /sys/kernel/btf/vmlinux"));
+    }
+    fs::read(path).map_err(|cause| cannot(&cause))
+}

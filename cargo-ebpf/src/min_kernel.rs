@@ -1,0 +1,118 @@
+//! What a crate promises with `[package.metadata.ebpf] min-kernel`, held against what its
+//! object needs.
+
+use std::path::Path;
+
+use ebpf_build::{Error, Finding, KernelRelease, Result, Severity, settings};
+
+use crate::{
+    object_file,
+    project::EbpfCrate,
+    report::requirements::reason,
+    requirements::{self, Needs},
+    untrusted,
+};
+
+/// The code of what is wrong with an object that needs a newer kernel than it promises.
+const ABOVE: &str = "above-min-kernel";
+
+/// Checks the object in `content`, which becomes `path`, against what its crate promises.
+///
+/// # Errors
+/// When the object needs a newer kernel, or the promise cannot be read.
+pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()> {
+    let Some(promised) = settings::read(&ebpf.dir)?.min_kernel else {
+        return Ok(());
+    };
+    let needs = object_file::at(path, requirements::needs(content, None))?;
+    let finding = judge(&ebpf.name, promised, &needs, &here());
+    match finding.severity {
+        Severity::Error => Err(Error::from(finding)),
+        Severity::Fine | Severity::Warning => Ok(()),
+    }
+}
+
+/// What `doctor` says of a promise: held against `path` where that has been built.
+pub(crate) fn finding(ebpf: &EbpfCrate, promised: KernelRelease, path: &Path) -> Result<Finding> {
+    let content = object_file::read(path)?;
+    let needs = object_file::at(path, requirements::needs(&content, None))?;
+    Ok(judge(&ebpf.name, promised, &needs, &here()))
+}
+
+/// Only shortens what is shown: a folder that is gone shortens nothing.
+fn here() -> std::path::PathBuf {
+    std::env::current_dir().unwrap_or_default()
+}
+
+fn judge(name: &str, promised: KernelRelease, needs: &Needs, here: &Path) -> Finding {
+    if let Some(never) = needs.requirements.iter().find(|found| found.impossible) {
+        let message = format!("{name} promises Linux {promised}, and runs on none");
+        return Finding::error(ABOVE, message)
+            .because(reason(never, here))
+            .fix("split the program into several, joined by tail calls");
+    }
+    let above = || {
+        needs
+            .requirements
+            .iter()
+            .filter(|one| one.binds() && one.floor().is_some_and(|floor| floor > promised))
+    };
+    let Some(first) = above().next() else {
+        let words = match needs.release {
+            Some(release) => format!("it needs {release}"),
+            None => "it needs no release in particular".to_owned(),
+        };
+        return Finding::fine(
+            "min-kernel",
+            format!("{name} holds min-kernel = \"{promised}\": {words}"),
+        );
+    };
+    let release = needs.release.unwrap_or(promised);
+    let causes: Vec<_> = above()
+        .filter_map(|one| Some(format!("{}, of Linux {}", reason(one, here), one.floor()?)))
+        .collect();
+    let message = format!("{name} promises Linux {promised}, and needs {release}");
+    let mut finding = Finding::error(ABOVE, message)
+        .because(causes.join("\n"))
+        .fix(format!(
+            "do without it, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
+        ));
+    if let Some(place) = first.places.first() {
+        finding = finding.at(&*untrusted::line(place.file.as_str()), Some(place.line));
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(promised: &str) -> Finding {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
+        let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
+        let needs = requirements::needs(&object, None).unwrap();
+        judge("x-ebpf", promised.parse().unwrap(), &needs, Path::new("/"))
+    }
+
+    #[test]
+    fn a_promise_that_holds_is_fine() {
+        let finding = judged("6.6");
+        assert_eq!(
+            finding.message,
+            "x-ebpf holds min-kernel = \"6.6\": it needs 6.6"
+        );
+        assert!(judged("7.3").severity == Severity::Fine);
+    }
+
+    #[test]
+    fn one_that_does_not_names_every_line() {
+        let finding = judged("6.1");
+        assert_eq!(finding.code, "above-min-kernel");
+        assert_eq!(finding.message, "x-ebpf promises Linux 6.1, and needs 6.6");
+        let cause = finding.cause.unwrap();
+        assert!(cause.contains("signed division, of Linux 6.6"), "{cause}");
+        assert!(cause.contains("bpf_task_from_pid, of Linux 6.2"), "{cause}");
+        assert_eq!(finding.place.unwrap().line, Some(27));
+        assert!(finding.fix.unwrap().contains("min-kernel = \"6.6\""));
+    }
+}

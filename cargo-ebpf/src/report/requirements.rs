@@ -1,0 +1,387 @@
+//! How `requirements` says which kernel an object needs.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anstyle::{AnsiColor, Style as Ansi};
+use comfy_table::{Table, presets};
+use ebpf_build::KernelRelease;
+use serde::Serialize;
+
+use super::{Report, human::counted, listing};
+use crate::{
+    object::{Name, declaration::Place},
+    requirements::{Kind, Needs, Prediction, Requirement, Stage},
+    untrusted,
+};
+
+/// The result of `requirements`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Requirements {
+    pub(crate) objects: Vec<ObjectNeeds>,
+    /// The folder that source paths are shown relative to.
+    #[serde(skip)]
+    pub(crate) here: PathBuf,
+}
+
+/// One object, and what it needs.
+#[derive(Debug, Serialize)]
+pub(crate) struct ObjectNeeds {
+    pub(crate) object: Name,
+    #[serde(flatten)]
+    needs: Needs,
+    /// What the kernels that were asked about will make of each program.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<KernelPrediction>,
+}
+
+/// What a kernel will make of each program, in their order.
+#[derive(Debug, Serialize)]
+struct KernelPrediction {
+    kernel: String,
+    programs: Vec<ProgramPrediction>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProgramPrediction {
+    program: Name,
+    load: Predicted,
+    attach: Predicted,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "prediction", rename_all = "kebab-case")]
+enum Predicted {
+    Supported,
+    Lacks { kind: Kind, name: Name },
+    Unknown { kind: Kind, name: Name },
+}
+
+impl From<Prediction<'_>> for Predicted {
+    fn from(prediction: Prediction<'_>) -> Self {
+        match prediction {
+            Prediction::Supported => Self::Supported,
+            Prediction::Lacks(Requirement { kind, name, .. }) => Self::Lacks {
+                kind: *kind,
+                name: name.clone(),
+            },
+            Prediction::Unknown(Requirement { kind, name, .. }) => Self::Unknown {
+                kind: *kind,
+                name: name.clone(),
+            },
+        }
+    }
+}
+
+impl ObjectNeeds {
+    /// Adds what `kernels` will make of it.
+    pub(crate) fn new(object: Name, needs: Needs, kernels: &[KernelRelease]) -> Self {
+        let program = |name: &Name, kernel| ProgramPrediction {
+            program: name.clone(),
+            load: needs.predict(name.as_str(), kernel, Stage::Load).into(),
+            attach: needs.predict(name.as_str(), kernel, Stage::Attach).into(),
+        };
+        let kernels = kernels
+            .iter()
+            .map(|kernel| KernelPrediction {
+                kernel: kernel.to_string(),
+                programs: needs
+                    .programs
+                    .iter()
+                    .map(|needed| program(&needed.name, *kernel))
+                    .collect(),
+            })
+            .collect();
+        Self {
+            object,
+            needs,
+            kernels,
+        }
+    }
+}
+
+impl ProgramPrediction {
+    /// The first thing that stands in the way.
+    fn words(&self) -> String {
+        match (&self.load, &self.attach) {
+            (Predicted::Lacks { name, .. }, _) => format!("lacks {name}"),
+            (_, Predicted::Lacks { name, .. }) => format!("loads, lacks {name} to attach"),
+            (Predicted::Unknown { name, .. }, _) => format!("unknown: {name}"),
+            (_, Predicted::Unknown { name, .. }) => format!("loads, unknown: {name}"),
+            (Predicted::Supported, Predicted::Supported) => "supported".to_owned(),
+        }
+    }
+}
+
+/// The look of what a thing is called.
+const NAME: Ansi = AnsiColor::Cyan.on_default().bold();
+/// The look of the answer.
+const ANSWER: Ansi = Ansi::new().bold();
+/// The look of what is unknown.
+const UNKNOWN: Ansi = AnsiColor::Yellow.on_default().bold();
+/// The look of what matters less.
+const DIM: Ansi = Ansi::new().dimmed();
+
+impl Report for Requirements {
+    fn human(&self) -> String {
+        let objects: Vec<_> = self
+            .objects
+            .iter()
+            .map(|object| {
+                let mut text = String::new();
+                // Writing to a String cannot fail.
+                let _ = write_object(&mut text, object, &self.here);
+                text.truncate(text.trim_end().len());
+                text
+            })
+            .collect();
+        objects.join("\n\n")
+    }
+}
+
+/// The release and the first line of the source that asks for it:
+/// `Linux 5.19: src/main.rs:31 attaches to contention_begin`.
+pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
+    let impossible = needs.requirements.iter().find(|found| found.impossible);
+    if let Some(impossible) = impossible {
+        return format!("no Linux there is: {}", reason(impossible, here));
+    }
+    let Some(release) = needs.release else {
+        return "no Linux in particular".to_owned();
+    };
+    match needs.reasons().next() {
+        Some(first) => {
+            let more = match needs.reasons().count() {
+                0 | 1 => String::new(),
+                count => format!(" (and {} more)", count - 1),
+            };
+            format!("Linux {release}: {}{more}", reason(first, here))
+        }
+        None => format!("Linux {release}"),
+    }
+}
+
+/// Who asks for what: `src/main.rs:31 attaches to contention_begin`.
+pub(crate) fn reason(requirement: &Requirement, here: &Path) -> String {
+    let name = requirement.name.to_string();
+    let what = match requirement.kind {
+        Kind::ProgramType => format!("is a program of type {name}"),
+        Kind::AttachType => format!("is attached as {name}"),
+        Kind::Tracepoint | Kind::Function | Kind::LsmHook => format!("attaches to {name}"),
+        Kind::SystemCall => format!("attaches to the system call {name}"),
+        Kind::Iterator => format!("iterates over {name}"),
+        Kind::StructOps => format!("fills {name}"),
+        Kind::MapType => format!("uses a map of type {name}"),
+        Kind::MapFlag => format!("uses a map with the flag {name}"),
+        Kind::Helper | Kind::Kfunc => format!("calls {name}"),
+        Kind::Feature => format!("uses {name}"),
+        Kind::Btf => format!("has BTF of kind {name}"),
+    };
+    let who = requirement.places.first().map(|first| place(first, here));
+    let who = who.or_else(|| Some(requirement.programs.first()?.demangled().to_string()));
+    match who {
+        Some(who) => format!("{who} {what}"),
+        None => format!("it {what}"),
+    }
+}
+
+fn place(place: &Place, here: &Path) -> String {
+    let file = untrusted::line(listing::short_path(place.file.as_str(), here));
+    format!("{file}:{}", place.line)
+}
+
+fn kind(requirement: &Requirement) -> &'static str {
+    match requirement.kind {
+        Kind::ProgramType => "program type",
+        Kind::AttachType => "attach type",
+        Kind::Tracepoint => "tracepoint",
+        Kind::SystemCall => "system call",
+        Kind::LsmHook => "LSM hook",
+        Kind::Iterator => "iterator",
+        Kind::Function => "function",
+        Kind::StructOps => "struct_ops",
+        Kind::MapType => "map type",
+        Kind::MapFlag => "map flag",
+        Kind::Helper => "helper",
+        Kind::Kfunc => "kfunc",
+        Kind::Feature => "feature",
+        Kind::Btf => "BTF kind",
+    }
+}
+
+fn since(requirement: &Requirement) -> String {
+    match requirement.since {
+        Some(since) => since.to_string(),
+        None if requirement.impossible => "never".to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
+fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt::Result {
+    let needs = &object.needs;
+    writeln!(
+        out,
+        "{NAME}{}{NAME:#} {ANSWER}needs {}{ANSWER:#}",
+        object.object,
+        headline(needs, here)
+    )?;
+    for unknown in needs.unknown().filter(|unknown| !unknown.impossible) {
+        let answer = match unknown.in_btf {
+            Some(true) => "the given kernel has it",
+            Some(false) => "the given kernel lacks it",
+            None => "no table has it",
+        };
+        writeln!(
+            out,
+            "  {UNKNOWN}unknown{UNKNOWN:#}: {}: {answer}",
+            reason(unknown, here)
+        )?;
+    }
+    if !object.kernels.is_empty() {
+        writeln!(out)?;
+        let kernels = object.kernels.iter().map(|kernel| kernel.kernel.clone());
+        let mut predicted = table(
+            &["program"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(kernels)
+                .collect::<Vec<_>>(),
+        );
+        for (index, program) in needs.programs.iter().enumerate() {
+            let cells = object
+                .kernels
+                .iter()
+                .filter_map(|kernel| kernel.programs.get(index));
+            let name = program.name.demangled().to_string();
+            predicted.add_row(std::iter::once(name).chain(cells.map(ProgramPrediction::words)));
+        }
+        write_table(out, &predicted)?;
+    }
+    if needs.programs.len() > 1 {
+        writeln!(out)?;
+        let mut programs = table(&["needs", "program", "without it"]);
+        for program in &needs.programs {
+            let release = |release: Option<KernelRelease>| {
+                release.map_or_else(String::new, |release| release.to_string())
+            };
+            programs.add_row([
+                release(program.release),
+                program.name.demangled().to_string(),
+                release(program.without),
+            ]);
+        }
+        write_table(out, &programs)?;
+    }
+    write_list(
+        out,
+        "",
+        needs.requirements.iter().filter(|one| one.binds()),
+        here,
+    )?;
+    write_list(
+        out,
+        "used, and done without on older kernels by Aya and libbpf:",
+        needs.requirements.iter().filter(|one| !one.binds()),
+        here,
+    )?;
+    let notes: Vec<_> = needs
+        .requirements
+        .iter()
+        .filter_map(|one| Some((one, one.also?)))
+        .collect();
+    if !notes.is_empty() {
+        writeln!(out)?;
+    }
+    for (requirement, also) in notes {
+        writeln!(
+            out,
+            "note: programs of type {} also need {also}",
+            requirement.name
+        )?;
+    }
+    Ok(())
+}
+
+fn write_list<'a>(
+    out: &mut String,
+    title: &str,
+    requirements: impl Iterator<Item = &'a Requirement>,
+    here: &Path,
+) -> std::fmt::Result {
+    let requirements: Vec<_> = requirements.collect();
+    if requirements.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    if !title.is_empty() {
+        writeln!(out, "{title}")?;
+    }
+    let looked_up = requirements.iter().any(|one| one.in_btf.is_some());
+    let mut columns = vec!["since", "what", "", "line"];
+    if looked_up {
+        columns.push("in --btf");
+    }
+    let mut list = table(&columns);
+    for requirement in requirements {
+        let mut row = vec![
+            since(requirement),
+            kind(requirement).to_owned(),
+            match requirement.stage {
+                Stage::Attach if requirement.binds() => format!("{} (to attach)", requirement.name),
+                _ => requirement.name.to_string(),
+            },
+            lines(requirement, here),
+        ];
+        if looked_up {
+            row.push(
+                match requirement.in_btf {
+                    Some(true) => "there",
+                    Some(false) => "absent",
+                    None => "",
+                }
+                .to_owned(),
+            );
+        }
+        list.add_row(row);
+    }
+    write_table(out, &list)
+}
+
+/// The first line, and how many more there are.
+fn lines(requirement: &Requirement, here: &Path) -> String {
+    let mut places = requirement.places.iter();
+    let Some(first) = places.next() else {
+        let programs = requirement
+            .programs
+            .iter()
+            .map(|name| name.demangled().to_string());
+        return programs.collect::<Vec<_>>().join(", ");
+    };
+    match places.count() {
+        0 => place(first, here),
+        more => format!("{} and {}", place(first, here), counted(more, "line")),
+    }
+}
+
+fn table(columns: &[impl ToString]) -> Table {
+    let mut table = Table::new();
+    // Never folded to the terminal's width: a row is a line, for grep as for people.
+    table
+        .load_style(presets::NOTHING)
+        .force_no_tty()
+        .set_header(columns.iter().map(ToString::to_string));
+    table
+}
+
+fn write_table(out: &mut String, table: &Table) -> std::fmt::Result {
+    for (index, line) in table.lines().enumerate() {
+        let line = line.trim_end();
+        match index {
+            0 => writeln!(out, " {DIM}{line}{DIM:#}")?,
+            _ => writeln!(out, " {line}")?,
+        }
+    }
+    Ok(())
+}

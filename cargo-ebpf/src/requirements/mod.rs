@@ -1,0 +1,266 @@
+//! Which kernel an object needs, and why: told from its bytes alone.
+//!
+//! A need is of a program, and the object's is the newest of them. What a loader leaves
+//! out or replaces on older kernels (most kinds of BTF, `bpf_probe_read_kernel`) is a
+//! use and no need. What no table has is unknown and never guessed.
+
+mod code;
+mod collect;
+mod hook;
+mod since;
+pub(crate) mod table;
+
+use std::collections::BTreeSet;
+
+use ebpf_build::{KernelRelease, Result};
+use serde::Serialize;
+
+pub(crate) use self::since::{Presence, Since};
+use crate::object::{Name, Object, declaration::Place};
+
+/// What kind of thing a requirement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    ProgramType,
+    AttachType,
+    /// A tracepoint that a program attaches to.
+    Tracepoint,
+    /// A system call whose tracepoint a program attaches to.
+    SystemCall,
+    LsmHook,
+    /// What an iterator goes over.
+    Iterator,
+    /// A function of the kernel that a program attaches to.
+    Function,
+    /// A structure of the kernel that a struct_ops map fills.
+    StructOps,
+    MapType,
+    MapFlag,
+    Helper,
+    Kfunc,
+    /// Instructions, calls, sizes: a row of `data/features.tsv`.
+    Feature,
+    /// A kind of type in BTF.
+    Btf,
+}
+
+/// When a kernel that lacks something says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stage {
+    /// The program does not load.
+    Load,
+    /// It loads, and cannot be attached.
+    Attach,
+}
+
+/// One thing that an object asks of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Requirement {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// What it is called.
+    pub name: Name,
+    /// The first release that has it; none if no table knows.
+    pub since: Option<Since>,
+    /// How `since` is known: a commit of the kernel, or the header or BTF that shows it.
+    pub source: Option<&'static str>,
+    /// When a kernel without it says so.
+    pub stage: Stage,
+    /// Whether loaders (Aya, libbpf) do without it on older kernels.
+    pub softened: bool,
+    /// Whether no kernel at all has it.
+    pub impossible: bool,
+    /// What else the kernel must be built or booted with.
+    pub also: Option<&'static str>,
+    /// Whether the kernel has it whose BTF was given; none where BTF cannot tell.
+    pub in_btf: Option<bool>,
+    /// The programs that ask for it. Empty for maps that no program uses.
+    pub programs: BTreeSet<Name>,
+    /// The lines of the source that do, at most one for each of `programs`.
+    pub places: BTreeSet<Place>,
+}
+
+impl Requirement {
+    /// Whether an older kernel cannot do without it.
+    pub(crate) fn binds(&self) -> bool {
+        !self.softened
+    }
+
+    /// The release that must be asked for because of it.
+    pub(crate) fn floor(&self) -> Option<KernelRelease> {
+        self.since?.floor()
+    }
+
+    /// Whether Linux `release` has it.
+    pub(crate) fn at(&self, release: KernelRelease) -> Presence {
+        match self.since {
+            _ if self.impossible => Presence::Absent,
+            Some(since) => since.at(release),
+            None => Presence::Unknown,
+        }
+    }
+}
+
+/// What one program needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ProgramNeeds {
+    /// The program.
+    pub name: Name,
+    /// Its section.
+    pub section: Name,
+    /// The first release that loads and attaches it, as far as it is known.
+    #[serde(serialize_with = "shown")]
+    pub release: Option<KernelRelease>,
+    /// What the object needs without this program, where that is less.
+    #[serde(serialize_with = "shown")]
+    pub without: Option<KernelRelease>,
+}
+
+/// What an object needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Needs {
+    /// The first release that loads and attaches all of it, as far as it is known.
+    #[serde(serialize_with = "shown")]
+    pub release: Option<KernelRelease>,
+    /// Newest first; what is unknown before all.
+    pub requirements: Vec<Requirement>,
+    /// In the order of the file.
+    pub programs: Vec<ProgramNeeds>,
+}
+
+/// What a kernel will make of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Prediction<'needs> {
+    /// It has all that the program needs.
+    Supported,
+    /// It lacks this, the newest thing that it lacks.
+    Lacks(&'needs Requirement),
+    /// It lacks nothing that is known, but whether it has this is not known.
+    Unknown(&'needs Requirement),
+}
+
+/// Tells what the object in `data` needs. With `kernel_btf`, the BTF of a kernel, also
+/// whether that one has what the programs attach to.
+///
+/// # Errors
+/// When `data` is not a whole BPF object, or `kernel_btf` is no BTF.
+pub(crate) fn needs(data: &[u8], kernel_btf: Option<&[u8]>) -> Result<Needs> {
+    let object = Object::parse(data)?;
+    let mut requirements = collect::requirements(data, &object, kernel_btf)?;
+    // What binds before what does not; then the unknown, then newest first.
+    requirements.sort_by(|a, b| {
+        let unknown_first = |one: &Requirement| (one.softened, one.since.is_some());
+        unknown_first(a)
+            .cmp(&unknown_first(b))
+            .then_with(|| b.since.cmp(&a.since))
+            .then_with(|| (a.kind, &a.name).cmp(&(b.kind, &b.name)))
+    });
+    Ok(Needs::new(requirements, collect::programs(&object)))
+}
+
+/// The newest release that requirements ask for.
+fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<KernelRelease> {
+    requirements
+        .filter(|requirement| requirement.binds())
+        .filter_map(Requirement::floor)
+        .max()
+}
+
+impl Needs {
+    fn new(requirements: Vec<Requirement>, programs: Vec<(Name, Name)>) -> Self {
+        let release = newest(requirements.iter());
+        let programs = programs
+            .into_iter()
+            .map(|(name, section)| {
+                let others = requirements.iter().filter(|requirement| {
+                    requirement.programs.is_empty()
+                        || requirement.programs.iter().any(|other| *other != name)
+                });
+                ProgramNeeds {
+                    release: newest(
+                        requirements
+                            .iter()
+                            .filter(|requirement| requirement.programs.contains(&name)),
+                    ),
+                    without: newest(others).filter(|without| Some(*without) < release),
+                    name,
+                    section,
+                }
+            })
+            .collect();
+        Self {
+            release,
+            requirements,
+            programs,
+        }
+    }
+
+    /// The first release that loads and attaches that program, as far as it is known.
+    /// None too if there is no such program.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked by tests against real kernels")
+    )]
+    pub(crate) fn of_program(&self, name: &str) -> Option<KernelRelease> {
+        self.programs
+            .iter()
+            .find(|program| program.name.as_str() == name)?
+            .release
+    }
+
+    /// The requirements that make the object's release what it is.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter().filter(|requirement| {
+            requirement.binds() && self.release.is_some() && requirement.floor() == self.release
+        })
+    }
+
+    /// What binds, and no table knows since when.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements
+            .iter()
+            .filter(|requirement| requirement.binds() && requirement.since.is_none())
+    }
+
+    /// What Linux `release` will make of a program, up to `stage`. Of what the loader
+    /// softens nothing is asked.
+    pub(crate) fn predict(
+        &self,
+        program: &str,
+        release: KernelRelease,
+        stage: Stage,
+    ) -> Prediction<'_> {
+        let asked = |requirement: &&Requirement| {
+            requirement.binds()
+                && requirement.stage <= stage
+                && requirement
+                    .programs
+                    .iter()
+                    .any(|name| name.as_str() == program)
+        };
+        let mut unknown = None;
+        for requirement in self.requirements.iter().filter(asked) {
+            match requirement.at(release) {
+                Presence::There => {}
+                Presence::Absent => return Prediction::Lacks(requirement),
+                Presence::Unknown => unknown = unknown.or(Some(requirement)),
+            }
+        }
+        unknown.map_or(Prediction::Supported, Prediction::Unknown)
+    }
+}
+
+fn shown<S: serde::Serializer>(
+    release: &Option<KernelRelease>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match release {
+        Some(release) => serializer.collect_str(release),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! From which release on a kernel has something.
+
+use std::{fmt, str::FromStr};
+
+use ebpf_build::{KernelRelease, NoKernelRelease};
+use serde::{Serialize, Serializer};
+
+/// The first release that has something, as exactly as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Since {
+    /// The oldest release that is known to have it.
+    pub by: KernelRelease,
+    /// No release before this one has it; the same as `by` where it is exact.
+    pub not_before: KernelRelease,
+}
+
+/// Whether a kernel has something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    There,
+    Absent,
+    /// The kernel lies between the last one known without and the first one known with it.
+    Unknown,
+}
+
+impl Since {
+    /// The release that must be asked for; none where nothing shows that an older one
+    /// lacks it.
+    pub(crate) fn floor(self) -> Option<KernelRelease> {
+        (self.not_before > KernelRelease::default()).then_some(self.by)
+    }
+
+    /// Whether Linux `release` has it.
+    pub(crate) fn at(self, release: KernelRelease) -> Presence {
+        match () {
+            () if release >= self.by => Presence::There,
+            () if release < self.not_before => Presence::Absent,
+            () => Presence::Unknown,
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = NoKernelRelease;
+
+    /// Reads `5.19`, `..5.10` (5.10 or older) or `5.11..6.1` (one of these).
+    fn from_str(text: &str) -> Result<Self, NoKernelRelease> {
+        let Some((not_before, by)) = text.split_once("..") else {
+            let by = text.parse()?;
+            return Ok(Self { by, not_before: by });
+        };
+        let by = by.parse()?;
+        let not_before = match not_before {
+            "" => KernelRelease::default(),
+            release => release.parse()?,
+        };
+        if not_before > by {
+            return Err(NoKernelRelease);
+        }
+        Ok(Self { by, not_before })
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, not_before } = self;
+        f.pad(&match () {
+            () if by == not_before => by.to_string(),
+            () if *not_before == KernelRelease::default() => format!("{by} or older"),
+            () => format!("{not_before} to {by}"),
+        })
+    }
+}
+
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_exact_is_unknown_in_between() {
+        let at = |since: &str, release: &str| {
+            let since: Since = since.parse().unwrap();
+            since.at(release.parse().unwrap())
+        };
+        assert_eq!(at("5.19", "5.18"), Presence::Absent);
+        assert_eq!(at("5.19", "5.19"), Presence::There);
+        assert_eq!(at("..5.10", "5.10"), Presence::There);
+        assert_eq!(at("..5.10", "5.9"), Presence::Unknown);
+        assert_eq!(at("5.11..6.1", "5.10"), Presence::Absent);
+        assert_eq!(at("5.11..6.1", "5.15"), Presence::Unknown);
+        assert_eq!(at("5.11..6.1", "6.1"), Presence::There);
+    }
+
+    #[test]
+    fn its_words() {
+        let words = |text: &str| text.parse::<Since>().unwrap().to_string();
+        assert_eq!(words("5.19"), "5.19");
+        assert_eq!(words("..5.10"), "5.10 or older");
+        assert_eq!(words("5.11..6.1"), "5.11 to 6.1");
+        let floor = |text: &str| text.parse::<Since>().unwrap().floor();
+        assert_eq!(floor("5.11..6.1"), Some(KernelRelease::new(6, 1)));
+        assert_eq!(floor("..5.10"), None);
+        assert_eq!("6.2..6.1".parse::<Since>(), Err(NoKernelRelease));
+    }
+}

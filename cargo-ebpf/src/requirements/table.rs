@@ -1,0 +1,201 @@
+//! Which release of Linux brought what: the tables in `data/`, read once.
+//!
+//! Each line of a table is an entry, its fields apart by tabs. What the fields are is
+//! said at the head of each file. That every entry reads, and agrees with the headers
+//! and the BTF of real kernels, `tests.rs` proves.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use super::since::Since;
+
+/// An entry: when something came, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// What it is called.
+    pub name: &'static str,
+    /// None if no release has it.
+    pub since: Option<Since>,
+    /// A commit of the kernel, or the header or BTF that shows it.
+    pub source: &'static str,
+    /// The fields behind these, still with tabs between them.
+    rest: &'static str,
+}
+
+impl Entry {
+    /// The field with that number among those that only this table has.
+    fn field(&self, index: usize) -> Option<&'static str> {
+        self.rest
+            .split('\t')
+            .nth(index)
+            .filter(|field| !matches!(*field, "" | "-"))
+    }
+
+    /// What else the kernel must be built or booted with, of a program type.
+    pub(super) fn needs(&self) -> Option<&'static str> {
+        self.field(0)
+    }
+
+    /// Whether loaders do without it on older kernels, of a feature.
+    pub(super) fn loaders_cope(&self) -> bool {
+        self.field(0) == Some("yes")
+    }
+
+    /// What a feature is, in words.
+    pub(super) fn words(&self) -> &'static str {
+        self.field(1).unwrap_or(self.name)
+    }
+}
+
+/// The lines of a table with fields in them.
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+}
+
+fn entry(line: &'static str) -> Option<Entry> {
+    let mut fields = line.splitn(4, '\t');
+    Some(Entry {
+        name: fields.next()?,
+        since: match fields.next()? {
+            "none" => None,
+            since => Some(since.parse().ok()?),
+        },
+        source: fields.next()?,
+        rest: fields.next().unwrap_or_default(),
+    })
+}
+
+/// Entries that the kernel's interface numbers.
+#[derive(Debug)]
+pub(crate) struct Numbered(HashMap<u32, Entry>);
+
+impl Numbered {
+    fn parse(text: &'static str) -> Self {
+        let numbered = |line: &'static str| {
+            let (number, rest) = line.split_once('\t')?;
+            Some((number.parse().ok()?, entry(rest)?))
+        };
+        Self(lines(text).filter_map(numbered).collect())
+    }
+
+    /// The entry with that number.
+    pub(crate) fn get(&self, number: u32) -> Option<&Entry> {
+        self.0.get(&number)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        self.0.iter().map(|(number, entry)| (*number, entry))
+    }
+}
+
+/// Entries that are known by name.
+#[derive(Debug)]
+pub(crate) struct Named(HashMap<&'static str, Entry>);
+
+impl Named {
+    fn parse(text: &'static str) -> Self {
+        let named = |line| entry(line).map(|entry| (entry.name, entry));
+        Self(lines(text).filter_map(named).collect())
+    }
+
+    /// The entry of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
+        self.0.get(name)
+    }
+}
+
+/// What a helper's coming to further program types is kept as.
+#[derive(Debug)]
+struct LaterHelper {
+    helper: &'static str,
+    program_types: &'static str,
+    entry: Entry,
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident = $file:literal;)*) => {
+        $($(#[$doc])*
+        pub(crate) static $name: LazyLock<$kind> =
+            LazyLock::new(|| $kind::parse(include_str!(concat!("../../data/", $file, ".tsv"))));)*
+
+        /// The tables as text.
+        #[cfg(test)]
+        pub(super) const TEXTS: &[(&str, &str)] =
+            &[$(($file, include_str!(concat!("../../data/", $file, ".tsv")))),*];
+    };
+}
+
+tables! {
+    /// `enum bpf_prog_type`.
+    PROGRAM_TYPES: Numbered = "program-types";
+    /// `enum bpf_attach_type`.
+    ATTACH_TYPES: Numbered = "attach-types";
+    /// `enum bpf_map_type`.
+    MAP_TYPES: Numbered = "map-types";
+    /// `BPF_F_*` at the creation of a map, by bit.
+    MAP_FLAGS: Numbered = "map-flags";
+    /// `enum bpf_func_id`.
+    HELPERS: Numbered = "helpers";
+    /// `BTF_KIND_*`.
+    BTF_KINDS: Numbered = "btf-kinds";
+    /// Instructions, sizes and the like.
+    FEATURES: Named = "features";
+    /// Functions of the kernel that programs may call.
+    KFUNCS: Named = "kfuncs";
+    /// Tracepoints without their category.
+    TRACEPOINTS: Named = "tracepoints";
+    /// Hooks for programs of type lsm.
+    LSM_HOOKS: Named = "lsm-hooks";
+    /// What iterators go over.
+    ITERATORS: Named = "iterators";
+    /// Structures that struct_ops maps fill.
+    STRUCT_OPS: Named = "struct-ops";
+    /// System calls.
+    SYSCALLS: Named = "syscalls";
+    /// Helpers that came to some program types later.
+    LATER_HELPERS: LaterHelpers = "helper-programs";
+}
+
+/// Helpers that came to some program types later than to the first.
+#[derive(Debug)]
+pub(crate) struct LaterHelpers(Vec<LaterHelper>);
+
+impl LaterHelpers {
+    fn parse(text: &'static str) -> Self {
+        let later = |line: &'static str| {
+            let (helper, rest) = line.split_once('\t')?;
+            let (program_types, _) = rest.split_once('\t')?;
+            Some(LaterHelper {
+                helper,
+                program_types,
+                entry: entry(rest)?,
+            })
+        };
+        Self(lines(text).filter_map(later).collect())
+    }
+
+    /// When the helper came to programs of that type, if later than to others.
+    pub(crate) fn get(&self, helper: &str, program_type: &str) -> Option<&Entry> {
+        self.0
+            .iter()
+            .find(|later| {
+                later.helper == helper
+                    && later
+                        .program_types
+                        .split(',')
+                        .any(|one| one == program_type)
+            })
+            .map(|later| &later.entry)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn helpers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|later| {
+            later
+                .program_types
+                .split(',')
+                .map(|one| (later.helper, one))
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! The tables against the kernel's own headers and BTF, and whole objects.
+
+use std::{collections::BTreeMap, fs};
+
+use ebpf_build::KernelRelease;
+
+use super::{
+    table::{self, Numbered},
+    *,
+};
+use crate::object::{btf::Btf, helper};
+
+const HEADERS: &str = include_str!("../../tests/kernels/headers.tsv");
+const BTFS: &str = include_str!("../../tests/kernels/btf.tsv");
+
+fn release(text: &str) -> KernelRelease {
+    text.parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+/// The fields of each line, and the releases that a fixture is about.
+fn fixture(text: &'static str) -> (Vec<Vec<&'static str>>, Vec<KernelRelease>) {
+    let releases = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# releases: "));
+    let releases = releases.unwrap().split(' ').map(release).collect();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    (
+        lines.map(|line| line.split('\t').collect()).collect(),
+        releases,
+    )
+}
+
+fn numbered(name: &str) -> &'static Numbered {
+    match name {
+        "program-types" => &table::PROGRAM_TYPES,
+        "attach-types" => &table::ATTACH_TYPES,
+        "map-types" => &table::MAP_TYPES,
+        "map-flags" => &table::MAP_FLAGS,
+        "helpers" => &table::HELPERS,
+        "btf-kinds" => &table::BTF_KINDS,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_line_of_every_table_reads() {
+    for (file, text) in table::TEXTS {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut fields: Vec<_> = line.split('\t').collect();
+            if fields[0].bytes().all(|byte| byte.is_ascii_digit()) {
+                fields.remove(0);
+            }
+            if *file == "helper-programs" {
+                fields.remove(1);
+            }
+            let since = fields[1];
+            assert!(
+                since == "none" || since.parse::<Since>().is_ok(),
+                "{file}: {line}"
+            );
+            assert!(!fields[2].is_empty(), "{file}: {line}");
+        }
+    }
+}
+
+#[test]
+fn tables_and_headers_number_the_same() {
+    let (rows, releases) = fixture(HEADERS);
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &rows {
+        let [name, number, enumerator, have] = row[..] else {
+            panic!("{row:?}");
+        };
+        *seen.entry(name).or_default() += 1;
+        let entry = numbered(name)
+            .get(number.parse().unwrap())
+            .unwrap_or_else(|| panic!("{row:?} is in no table"));
+        assert_eq!(entry.name, enumerator, "{row:?}");
+        let have: Vec<_> = have.split(' ').map(release).collect();
+        for release in &releases {
+            let expected = if have.contains(release) {
+                Presence::There
+            } else {
+                Presence::Absent
+            };
+            let since = entry.since.unwrap();
+            assert_eq!(since.at(*release), expected, "{row:?} {release}");
+        }
+    }
+    for (name, count) in seen {
+        assert_eq!(numbered(name).iter().count(), count, "{name}");
+    }
+}
+
+#[test]
+fn tables_have_all_that_kernels_have() {
+    for number in 1..=211 {
+        let entry = table::HELPERS.get(number).unwrap();
+        let name = helper::name(number.try_into().unwrap());
+        assert_eq!(Some(entry.name), name.as_deref());
+    }
+    for (helper, program_type) in table::LATER_HELPERS.helpers() {
+        let first = table::HELPERS
+            .iter()
+            .find(|(_, entry)| entry.name == helper);
+        let later = table::LATER_HELPERS.get(helper, program_type).unwrap();
+        assert!(first.unwrap().1.since < later.since, "{helper}");
+        let known = table::PROGRAM_TYPES
+            .iter()
+            .any(|(_, entry)| entry.name == program_type);
+        assert!(known, "{program_type}");
+    }
+}
+
+#[test]
+fn tables_agree_with_the_btf_of_kernels() {
+    let (rows, releases) = fixture(BTFS);
+    for row in &rows {
+        let [name, what, have] = row[..] else {
+            panic!("{row:?}");
+        };
+        let table = match name {
+            "tracepoints" => &table::TRACEPOINTS,
+            "iterators" => &table::ITERATORS,
+            "struct-ops" => &table::STRUCT_OPS,
+            "syscalls" => &table::SYSCALLS,
+            other => panic!("{other}"),
+        };
+        let since = table.get(what).unwrap().since.unwrap();
+        let have: Vec<_> = have.split(' ').map(release).collect();
+        for release in &releases {
+            match have.contains(release) {
+                true => assert_eq!(since.at(*release), Presence::There, "{row:?} {release}"),
+                // Structures may be left out by the configuration.
+                false if name == "struct-ops" => {}
+                false => assert_eq!(since.at(*release), Presence::Absent, "{row:?} {release}"),
+            }
+        }
+    }
+}
+
+fn fixture_object(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
+    fs::read(format!("{folder}/{name}.o")).unwrap()
+}
+
+fn needs_of(name: &str) -> Needs {
+    needs(&fixture_object(name), None).unwrap()
+}
+
+#[test]
+fn an_object_needs_what_its_newest_program_needs() {
+    let needs = needs_of("aya-btf");
+    assert_eq!(needs.release, Some(release("5.19")));
+    assert_eq!(needs.of_program("contention_begin"), Some(release("5.19")));
+    assert_eq!(needs.of_program("pass"), Some(release("5.8")));
+    assert_eq!(needs.of_program("none"), None);
+    let first = &needs.programs[0];
+    assert_eq!(first.without, Some(release("5.8")));
+    let reasons: Vec<_> = needs.reasons().map(|reason| reason.name.as_str()).collect();
+    assert_eq!(reasons, ["contention_begin"]);
+}
+
+#[test]
+fn predictions_name_what_is_lacking() {
+    let needs = needs_of("aya-btf");
+    let predict = |program, version, stage| needs.predict(program, release(version), stage);
+    assert!(matches!(
+        predict("contention_begin", "5.10", Stage::Load),
+        Prediction::Lacks(lacking) if lacking.name.as_str() == "contention_begin"
+    ));
+    assert_eq!(
+        predict("contention_begin", "5.19", Stage::Attach),
+        Prediction::Supported
+    );
+    assert!(matches!(
+        predict("pass", "5.7", Stage::Load),
+        Prediction::Lacks(lacking) if lacking.since == Some("5.8".parse().unwrap())
+    ));
+    // Which kernels have a function is in no table; to load, it need not be known.
+    assert_eq!(
+        predict("unlink", "5.10", Stage::Load),
+        Prediction::Supported
+    );
+    assert!(matches!(
+        predict("unlink", "5.10", Stage::Attach),
+        Prediction::Unknown(unknown) if unknown.kind == Kind::Function
+    ));
+}
+
+#[test]
+fn what_loaders_replace_binds_nobody() {
+    let needs = needs_of("libbpf-el");
+    let read = needs
+        .requirements
+        .iter()
+        .find(|found| found.name.as_str() == "bpf_probe_read_kernel")
+        .unwrap();
+    assert!(read.softened && !read.binds());
+    assert_eq!(needs.release, Some(release("6.6")));
+    assert_eq!(needs.of_program("pass"), Some(release("5.12")));
+}
+
+#[test]
+fn both_byte_orders_need_the_same() {
+    assert_eq!(needs_of("libbpf-el"), needs_of("libbpf-eb"));
+}
+
+#[test]
+fn a_given_kernel_is_asked_what_it_has() {
+    let object = fixture_object("aya-btf");
+    // Its own BTF is no kernel's, but BTF.
+    let elf = crate::object::elf::Elf::parse(&object).unwrap();
+    let (_, btf) = elf.section(".BTF").unwrap();
+    assert!(Btf::parse(btf.data, elf.endian).is_ok());
+    let needs = needs(&object, Some(btf.data)).unwrap();
+    let tracepoint = needs.reasons().next().unwrap();
+    assert_eq!(tracepoint.in_btf, Some(false));
+    let error = super::needs(&object, Some(b"no BTF")).unwrap_err();
+    assert_eq!(error.code(), "btf-unreadable");
+}
+
+/// Every byte of a header, a section's name or an instruction may be anybody's. The fuzz
+/// targets try far more.
+#[test]
+fn damaged_objects_do_not_panic() {
+    for name in ["aya-btf", "libbpf-el"] {
+        let object = fixture_object(name);
+        for at in (0..object.len()).step_by(11) {
+            let mut damaged = object.clone();
+            damaged[at] ^= 0xff;
+            let _ = needs(&damaged, None);
+        }
+        for end in (0..object.len()).step_by(97) {
+            let _ = needs(&object[..end], None);
+        }
+    }
+}
