@@ -4,8 +4,9 @@ use predicates::prelude::*;
 
 use crate::sandbox::{Sandbox, command};
 
-const COMMANDS: [&str; 10] = [
-    "setup", "doctor", "build", "inspect", "verify", "kernels", "run", "test", "env", "clean",
+const COMMANDS: [&str; 11] = [
+    "setup", "doctor", "build", "inspect", "verify", "explain", "kernels", "run", "test", "env",
+    "clean",
 ];
 
 #[test]

@@ -1,0 +1,3 @@
+//! From the verifier's words to a diagnosis.
+
+pub(crate) mod catalogue;
