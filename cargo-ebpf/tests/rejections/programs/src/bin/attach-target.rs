@@ -8,6 +8,7 @@ use rejections as _;
 rejections::license!();
 
 #[btf_tracepoint(function = "no_such_tracepoint")]
-pub fn on_nothing(_: BtfTracePointContext) -> i32 { //~ ERROR attach-target
+pub fn on_nothing(_: BtfTracePointContext) -> i32 {
+    //~^ ERROR attach-target
     0
 }

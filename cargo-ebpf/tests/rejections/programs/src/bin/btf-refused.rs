@@ -8,7 +8,7 @@ use rejections as _;
 rejections::license!();
 
 #[unsafe(export_name = "the count")]
-static mut COUNT: u64 = 1;
+static mut COUNT: u64 = 1; //~ ERROR btf-refused
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn count(_: RawTracePointContext) -> i32 {

@@ -12,7 +12,8 @@ rejections::license!();
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn first_byte(data: *const c_void) -> u32 { //~ ERROR global-function
+pub extern "C" fn first_byte(data: *const c_void) -> u32 {
+    //~^ ERROR global-function
     // SAFETY: none: nobody promised that there is a byte.
     unsafe { u32::from(*data.cast::<u8>()) }
 }

@@ -3,8 +3,8 @@
 #![no_main]
 
 use aya_ebpf::{
-    EbpfContext as _, helpers::generated::bpf_get_stackid, macros::xdp, programs::XdpContext,
-    btf_maps::HashMap, macros::btf_map,
+    EbpfContext as _, btf_maps::HashMap, helpers::generated::bpf_get_stackid, macros::btf_map,
+    macros::xdp, programs::XdpContext,
 };
 use rejections as _;
 

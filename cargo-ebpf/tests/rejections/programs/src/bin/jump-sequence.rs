@@ -14,7 +14,8 @@ pub fn toss(_: RawTracePointContext) -> i32 {
     let mut heads = 0;
     for _ in 0..20_000 {
         // SAFETY: the helper takes nothing and cannot fail.
-        if unsafe { bpf_get_prandom_u32() } > 1 << 31 { //~ ERROR jump-sequence
+        if unsafe { bpf_get_prandom_u32() } > 1 << 31 {
+            //~^ ERROR jump-sequence
             heads = core::hint::black_box(heads + 1);
         }
     }

@@ -11,6 +11,7 @@ rejections::license!();
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "syscall")]
-pub extern "C" fn by_hand(_: *mut c_void) -> i32 { //~ ERROR kernel-unsupported
+pub extern "C" fn by_hand(_: *mut c_void) -> i32 {
+    //~^ ERROR kernel-unsupported
     0
 }

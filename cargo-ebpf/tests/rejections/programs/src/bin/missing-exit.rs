@@ -3,13 +3,14 @@
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{macros::xdp, programs::XdpContext, helpers::bpf_get_prandom_u32};
+use aya_ebpf::{helpers::bpf_get_prandom_u32, macros::xdp, programs::XdpContext};
 use rejections as _;
 
 rejections::license!();
 
 #[xdp]
-pub fn filter(_: XdpContext) -> u32 { //~ ERROR missing-exit
+pub fn filter(_: XdpContext) -> u32 {
+    //~^ ERROR missing-exit
     // SAFETY: the helper takes nothing and cannot fail.
     core::hint::black_box(unsafe { bpf_get_prandom_u32() });
     // SAFETY: none: this is reached.

@@ -2,7 +2,10 @@
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::raw_tracepoint, programs::RawTracePointContext, helpers::generated::bpf_probe_read_kernel};
+use aya_ebpf::{
+    helpers::bpf_ktime_get_ns, helpers::generated::bpf_probe_read_kernel, macros::raw_tracepoint,
+    programs::RawTracePointContext,
+};
 use rejections as _;
 
 rejections::license!(b"MIT\0");

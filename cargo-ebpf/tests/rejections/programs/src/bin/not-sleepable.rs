@@ -9,6 +9,7 @@ use rejections as _;
 rejections::license!();
 
 #[uprobe(sleepable)]
-pub fn enter(_: ProbeContext) -> u32 { //~ ERROR not-sleepable
+pub fn enter(_: ProbeContext) -> u32 {
+    //~^ ERROR not-sleepable
     0
 }

@@ -5,7 +5,10 @@
 use aya_ebpf::{
     bindings::bpf_spin_lock,
     btf_maps::Array,
-    helpers::{bpf_ktime_get_ns, generated::{bpf_spin_lock as lock, bpf_spin_unlock as unlock}},
+    helpers::{
+        bpf_ktime_get_ns,
+        generated::{bpf_spin_lock as lock, bpf_spin_unlock as unlock},
+    },
     macros::{btf_map, xdp},
     programs::XdpContext,
 };

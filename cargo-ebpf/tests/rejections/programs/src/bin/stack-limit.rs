@@ -14,7 +14,8 @@ fn checksum(start: u64) -> u64 {
 }
 
 #[xdp]
-pub fn filter(ctx: XdpContext) -> u32 { //~ ERROR stack-limit
+pub fn filter(ctx: XdpContext) -> u32 {
+    //~^ ERROR stack-limit
     let header = core::hint::black_box([1u64; 40]);
     checksum(ctx.data() as u64 - ctx.data_end() as u64 + header[7]) as u32 & 1
 }

@@ -2,10 +2,7 @@
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{
-    macros::{raw_tracepoint},
-    programs::RawTracePointContext,
-};
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use rejections as _;
 
 rejections::license!();

@@ -16,9 +16,7 @@ pub fn filter(_: XdpContext) -> u32 {
     // SAFETY: refused before it can run.
     unsafe {
         asm!(
-            "r0 = 2",
-            "exit",
-            "r1 = 3", //~ ERROR unreachable-code
+            "r0 = 2", "exit", "r1 = 3", //~ ERROR unreachable-code
         );
     }
     1

@@ -4,8 +4,8 @@
 #![no_main]
 
 use aya_ebpf::{
-    helpers::generated::bpf_probe_read_kernel, macros::raw_tracepoint,
-    programs::RawTracePointContext, EbpfContext as _,
+    EbpfContext as _, helpers::generated::bpf_probe_read_kernel, macros::raw_tracepoint,
+    programs::RawTracePointContext,
 };
 use rejections as _;
 

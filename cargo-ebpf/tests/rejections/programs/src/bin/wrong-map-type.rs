@@ -17,9 +17,9 @@ static EVENTS: Array<u64, 16> = Array::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn push(_: RawTracePointContext) -> i32 {
-    let event = 1u64;
+    let events = (&raw const EVENTS).cast_mut();
+    let value = 1u64;
     // SAFETY: none: only queues and stacks can be pushed to.
-    unsafe {
-        bpf_map_push_elem((&raw const EVENTS).cast_mut().cast(), (&raw const event).cast(), 0) as i32 //~ ERROR wrong-map-type
-    }
+    unsafe { bpf_map_push_elem(events.cast(), (&raw const value).cast(), 0) }; //~ ERROR wrong-map-type
+    0
 }
