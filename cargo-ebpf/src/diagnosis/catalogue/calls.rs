@@ -115,10 +115,7 @@ pub(super) const CLASSES: &[Class] = &[
         page: page!("global-function"),
         patterns: &[
             "Caller passes invalid args into func#{text}",
-            "Arg#{number} type {text}",
-            "arg#{number} reference type({text}",
-            "Unrecognized arg#{text}",
-            "arg#{number} type {text}",
+            "Arg#{number} type {word} in {word} is not supported yet.",
         ],
     },
     Class {

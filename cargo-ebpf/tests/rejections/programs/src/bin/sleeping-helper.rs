@@ -1,4 +1,5 @@
 //! Calls a helper that may sleep in a program that must not.
+//@ elsewhere: helper-not-allowed 5.10
 #![no_std]
 #![no_main]
 

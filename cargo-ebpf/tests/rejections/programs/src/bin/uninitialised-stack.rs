@@ -1,5 +1,5 @@
-//! Gives a helper a key of which one field was never written. Since Linux 6.4 only
-//! processes without CAP_PERFMON are refused.
+//! Gives a helper a key of which one field was never written. Newer kernels refuse that
+//! only to processes without CAP_PERFMON.
 //@ without: CAP_PERFMON
 #![no_std]
 #![no_main]
