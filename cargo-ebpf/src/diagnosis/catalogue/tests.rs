@@ -112,16 +112,17 @@ fn a_page_shows_the_line_that_is_refused() {
         let source = rejections("programs/src/bin").join(format!("{}.rs", class.code));
         let source = fs::read_to_string(source).unwrap();
         let lines: Vec<_> = source.lines().collect();
-        let marked = lines.iter().enumerate().find_map(|(number, line)| {
-            let (code, _) = line.split_once(" //~")?;
-            // `//~^` is of the line before.
-            Some(if code.trim().is_empty() {
-                lines[number - 1]
-            } else {
-                code
-            })
+        // The last of its own marks; each `^` is a line further up.
+        let marked = lines.iter().enumerate().rev().find_map(|(number, line)| {
+            let (_, mark) = line.split_once("//~")?;
+            let (up, code) = mark.split_once(" ERROR ")?;
+            (code == class.code).then(|| lines[number - up.len()])
         });
-        let shown = format!("{} // refused\n", marked.unwrap().trim_start());
+        let (line, _) = marked
+            .unwrap()
+            .split_once(" //~")
+            .unwrap_or((marked.unwrap(), ""));
+        let shown = format!("{} // refused\n", line.trim_start());
         assert!(class.page.contains(&shown), "{}: {shown}", class.code);
     }
 }

@@ -8,7 +8,7 @@ use rejections as _;
 
 rejections::license!();
 
-#[xdp]
+#[xdp] //~ ERROR missing-exit
 pub fn filter(_: XdpContext) -> u32 {
     //~^ ERROR missing-exit
     // SAFETY: the helper takes nothing and cannot fail.

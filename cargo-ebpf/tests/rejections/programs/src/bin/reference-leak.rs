@@ -14,11 +14,11 @@ rejections::license!();
 #[btf_map]
 static EVENTS: RingBuf<u64, 4096> = RingBuf::new();
 
-#[raw_tracepoint(tracepoint = "sys_enter")]
+#[raw_tracepoint(tracepoint = "sys_enter")] //~ ERROR reference-leak
 pub fn report(_: RawTracePointContext) -> i32 {
     if let Some(mut event) = EVENTS.reserve(0) {
-        event.write(1);
+        event.write(1); //~^ ERROR reference-leak
         core::mem::forget(event);
     }
-    0 //~ ERROR reference-leak
+    0
 }

@@ -7,7 +7,7 @@ use rejections as _;
 
 rejections::license!();
 
-#[cgroup_sock_addr(connect4)]
+#[cgroup_sock_addr(connect4)] //~ ERROR return-code
 pub fn connect(_: SockAddrContext) -> i32 {
     7 //~ ERROR return-code
 }

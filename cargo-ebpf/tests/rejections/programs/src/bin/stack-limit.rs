@@ -13,7 +13,7 @@ fn checksum(start: u64) -> u64 {
     buffer[3]
 }
 
-#[xdp]
+#[xdp] //~ ERROR stack-limit
 pub fn filter(ctx: XdpContext) -> u32 {
     //~^ ERROR stack-limit
     let header = core::hint::black_box([1u64; 40]);

@@ -21,8 +21,8 @@ fn pass_on(ctx: &XdpContext) -> u32 {
     2
 }
 
-#[xdp]
+#[xdp] //~ ERROR tail-call
 pub fn dispatch(ctx: XdpContext) -> u32 {
-    let header = core::hint::black_box([1u64; 40]);
+    let header = core::hint::black_box([1u64; 40]); //~^ ERROR tail-call
     pass_on(&ctx) + header[3] as u32
 }

@@ -12,6 +12,6 @@ pub fn sum(_: RawTracePointContext) -> i32 {
     let mut sum = 0;
     for number in 0..1_000_000 {
         sum += core::hint::black_box(number); //~ ERROR too-many-instructions
-    }
+    } //~^^ ERROR too-many-instructions
     sum
 }

@@ -11,7 +11,7 @@ use rejections as _;
 
 rejections::license!();
 
-#[xdp]
+#[xdp] //~ ERROR unknown-instruction
 pub fn filter(_: XdpContext) -> u32 {
     // SAFETY: refused before it can run.
     unsafe { asm!(".8byte 0x00000000000000ff") }; //~ ERROR unknown-instruction
