@@ -183,7 +183,7 @@ fn without_release(message: &str) -> String {
 /// The beginning and the end of a long log, with a line between them that says so.
 fn shortened(log: &str) -> String {
     const BEGINNING: usize = 60;
-    const END: usize = 140;
+    const END: usize = 440;
     let lines: Vec<_> = log.lines().collect();
     let Some(left_out) = lines.len().checked_sub(BEGINNING + END).filter(|n| *n > 0) else {
         return log.to_owned();

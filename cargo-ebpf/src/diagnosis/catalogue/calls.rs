@@ -97,12 +97,13 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "size-not-constant",
-        title: "a size must be a constant",
-        rule: "what a ring buffer's entry is reserved with must be a number that the verifier knows",
+        title: "an argument must be a constant",
+        rule: "some arguments, such as the size of a ring buffer's entry, must be a number that the verifier knows",
         hint: "reserve the largest size, or use `EVENTS.output(&bytes[..length], 0)`, which copies as much as there is",
         page: page!("size-not-constant"),
         patterns: &[
             "{register} is not a known constant'",
+            "{register} is not a const",
             "{register} must be a known constant",
             "{register} unbounded size, use 'var &= const' or 'if (var < const)'",
         ],

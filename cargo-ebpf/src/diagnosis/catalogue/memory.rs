@@ -74,6 +74,7 @@ pub(super) const CLASSES: &[Class] = &[
             "invalid indirect read from stack {register} off {number}+{number} size {number}",
             "invalid read from stack {register} var_off {text}",
             "invalid indirect read from stack {register} var_off {text}",
+            "Verification failed: Memory Safety: Uninitialized stack read",
         ],
     },
     Class {
@@ -82,7 +83,10 @@ pub(super) const CLASSES: &[Class] = &[
         rule: "a register must have a value before it is read; a call leaves r1 to r5 without one",
         hint: "give every argument a value, and return one on every path",
         page: page!("uninitialised-register"),
-        patterns: &["{register} !read_ok"],
+        patterns: &[
+            "{register} !read_ok",
+            "Verification failed: Register Type Safety: Unreadable register",
+        ],
     },
     Class {
         code: "map-bounds",
