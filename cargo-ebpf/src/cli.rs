@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Load every program through the running kernel's verifier, without attaching
     #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
     Verify(Verify),
+    /// Explain a class of refusals: what it means, and what to write instead
+    #[command(after_help = "Example: cargo ebpf explain packet-bounds")]
+    Explain(Explain),
     /// List the kernels that objects can be tried on, and fetch them ahead of time
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
@@ -197,6 +200,16 @@ pub(crate) struct Kernels {
     /// Bring these up to date in the cache: versions like 6.1, or all; separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fetch: Vec<Wanted>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code of a class, as a refusal names it (default: list them all)
+    pub(crate) code: Option<String>,
+    /// List all classes
+    #[arg(long, conflicts_with = "code")]
+    pub(crate) list: bool,
 }
 
 /// Arguments of `run`.

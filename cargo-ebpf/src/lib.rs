@@ -78,6 +78,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Kernels(request) => command::kernels::run(request, global),
         Command::Run(request) => command::run::run(request, global),
         Command::Test(request) => command::test::run(request, global),
+        Command::Explain(request) => command::explain::run(request, global),
         Command::Env => command::env::run(global),
         Command::Clean(request) => command::clean::run(request, global),
         Command::Agent(request) => command::agent::run(request),

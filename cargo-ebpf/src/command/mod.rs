@@ -5,6 +5,7 @@ pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod doctor;
 pub(crate) mod env;
+pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod kernels;
 pub(crate) mod requirements;

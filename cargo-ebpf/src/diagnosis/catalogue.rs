@@ -1,62 +1,107 @@
-//! The classes of refusals that are known, and the words that tell them.
+//! The classes of refusals that are known: what each means, how Rust code keeps to the
+//! rule, and the words by which it is told. All of it is data, in the files below.
 
-/// A kind of refusal.
-#[derive(Debug, PartialEq, Eq)]
+mod calls;
+mod control_flow;
+mod kernel;
+mod memory;
+mod pattern;
+mod program;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+/// A class of refusals.
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Class {
-    /// Stable, in kebab-case.
+    /// Stable, in kebab-case; never reused for another class.
     pub(crate) code: &'static str,
-    /// What is wrong, in a few words.
+    /// What is wrong, as the line of an error: no capital, no full stop.
     pub(crate) title: &'static str,
-    /// The rule of the verifier that was broken.
+    /// What the verifier, or the kernel, wants.
     pub(crate) rule: &'static str,
-    /// How Rust code keeps to it.
+    /// What to write in Rust instead.
     pub(crate) hint: &'static str,
+    /// The page that explains it, in Markdown.
+    pub(crate) page: &'static str,
+    /// Messages that tell it, of all kernels; see [`pattern::find`]. None for a class
+    /// that no log tells: it is known by an error and what was asked for.
+    #[serde(skip)]
+    patterns: &'static [&'static str],
 }
 
-/// The class of a refusal, by what the verifier said last and the error number of the
-/// system call.
-pub(crate) fn classify(message: &[&str], _error: i32) -> Option<&'static Class> {
-    let says = |text: &str| message.iter().any(|line| line.contains(text));
-    CLASSES
-        .iter()
-        .find_map(|(text, class)| says(text).then_some(class))
+/// The page in the documentation, which `cargo ebpf explain` shows too.
+macro_rules! page {
+    ($code:literal) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docs/rejections/",
+            $code,
+            ".md"
+        ))
+    };
+}
+use page;
+
+/// Every class, by subject.
+pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
+    let subjects = [
+        memory::CLASSES,
+        control_flow::CLASSES,
+        calls::CLASSES,
+        program::CLASSES,
+        kernel::CLASSES,
+    ];
+    subjects.into_iter().flatten()
 }
 
-const CLASSES: &[(&str, Class)] = &[
-    (
-        "invalid access to packet",
-        Class {
-            code: "packet-bounds",
-            title: "packet data is accessed without a check of its length",
-            rule: "a byte of a packet may be touched only after a comparison with `data_end` has shown that it is there",
-            hint: "compare first: `if ctx.data() + offset + size > ctx.data_end() { return .. }`",
-        },
-    ),
-    (
-        "map_value_or_null",
-        Class {
-            code: "unchecked-map-value",
-            title: "the value of a map is used without a check that it is there",
-            rule: "what a map lookup returns may be null, and has to be checked before it is used",
-            hint: "match on the `Option` that `get` returns: `let Some(value) = MAP.get(&key) else { return .. };`",
-        },
-    ),
-    (
-        "infinite loop detected",
-        Class {
-            code: "unbounded-loop",
-            title: "this loop has no end that the verifier can see",
-            rule: "every path through a program has to reach its end: a loop must make progress towards a bound",
-            hint: "count the turns against a constant: `for _ in 0..LIMIT { .. }`",
-        },
-    ),
-    (
-        "invalid bpf_context access",
-        Class {
-            code: "context-access",
-            title: "the program reads what its context does not have",
-            rule: "only the fields of its own context may be read by a program, each with its own size",
-            hint: "read fields through the methods of the context that the program is given",
-        },
-    ),
-];
+/// The class with this code.
+pub(crate) fn class(code: &str) -> Option<&'static Class> {
+    classes().find(|class| class.code == code)
+}
+
+/// The class of a refusal: `message` is what the verifier said last, line by line, and
+/// `error` the number of the error that bpf(2) ended with. `None` where the words are not
+/// known, or are not the reason.
+pub(crate) fn classify(message: &[&str], error: i32) -> Option<&'static Class> {
+    tell(message, error).map(|(class, _)| class)
+}
+
+/// The instruction that the words themselves name, which need not be the one that the
+/// verifier was at: there may be none before them in the log.
+pub(crate) fn instruction(message: &[&str], error: i32) -> Option<u32> {
+    tell(message, error).and_then(|(_, found)| found.instruction)
+}
+
+fn tell(message: &[&str], error: i32) -> Option<(&'static Class, pattern::Found)> {
+    /// The verifier broke off for a reason of its own: the log was full (before Linux
+    /// 6.4), memory short, a signal pending. What it said last is no reason then.
+    const BROKEN_OFF: [i32; 3] = [libc::ENOSPC, libc::ENOMEM, libc::EAGAIN];
+    if BROKEN_OFF.contains(&error) {
+        return None;
+    }
+    // Where several lines are known, the last sums up those before.
+    message.iter().rev().find_map(|line| {
+        classes().find_map(|class| {
+            let found = class
+                .patterns
+                .iter()
+                .find_map(|pattern| pattern::find(pattern, line));
+            found.map(|found| (class, found))
+        })
+    })
+}
+
+/// The codes that may have been meant by one that does not exist, best first.
+pub(crate) fn nearest(code: &str) -> Vec<&'static str> {
+    /// How alike two words must be, of 1.0: what clap takes for its own suggestions.
+    const ALIKE: f64 = 0.7;
+    const MOST: usize = 3;
+    let mut near: Vec<_> = classes()
+        .map(|class| (strsim::jaro(class.code, code), class.code))
+        .filter(|&(likeness, candidate)| likeness > ALIKE || candidate.contains(code))
+        .collect();
+    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    near.into_iter().map(|(_, code)| code).take(MOST).collect()
+}

@@ -1,7 +1,7 @@
 //! What a refusal by the verifier means: from an object's bytes and the verifier's log to
 //! a [`Diagnosis`] as data. No kernel is asked and no file is read.
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod code;
 mod cost;
 mod effect;

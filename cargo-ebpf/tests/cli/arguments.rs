@@ -11,6 +11,7 @@ const COMMANDS: &[&str] = &[
     "inspect",
     "requirements",
     "verify",
+    "explain",
     "kernels",
     "run",
     "test",

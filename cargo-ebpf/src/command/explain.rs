@@ -1,0 +1,73 @@
+//! `explain`: what a class of refusals means, from the catalogue in the program.
+
+use ebpf_build::{Error, Result};
+use serde::Serialize;
+
+use crate::{
+    cli::{Explain, Global},
+    diagnosis::catalogue::{self, Class},
+    outcome::Outcome,
+    report::{self, Report},
+    untrusted,
+};
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Explained {
+    Page(&'static Class),
+    List { classes: Vec<Line> },
+}
+
+/// A class in the list of all.
+#[derive(Serialize)]
+struct Line {
+    code: &'static str,
+    title: &'static str,
+}
+
+/// Runs the command.
+pub(crate) fn run(request: &Explain, global: &Global) -> Result<Outcome> {
+    let explained = match &request.code {
+        Some(code) if !request.list => {
+            Explained::Page(catalogue::class(code).ok_or_else(|| unknown(code))?)
+        }
+        _ => Explained::List {
+            classes: catalogue::classes()
+                .map(|&Class { code, title, .. }| Line { code, title })
+                .collect(),
+        },
+    };
+    report::write(&explained, global.format)?;
+    Ok(Outcome::Fine)
+}
+
+fn unknown(code: &str) -> Error {
+    let error = Error::new(
+        "unknown-class",
+        format!("there is no class `{}`", untrusted::name(code)),
+    );
+    match catalogue::nearest(code).as_slice() {
+        [] => error.fix("cargo ebpf explain --list"),
+        near @ [first, ..] => error
+            .because(format!("the nearest are {}", near.join(", ")))
+            .fix(format!("cargo ebpf explain {first}")),
+    }
+}
+
+impl Report for Explained {
+    fn human(&self) -> String {
+        match self {
+            Self::Page(class) => class.page.trim_end().to_owned(),
+            Self::List { classes } => {
+                let width = classes.iter().map(|line| line.code.len()).max();
+                let lines: Vec<_> = classes
+                    .iter()
+                    .map(|Line { code, title }| {
+                        format!("{code:width$}  {title}", width = width.unwrap_or(0))
+                    })
+                    .collect();
+                lines.join("\n")
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the verifier says of functions, helpers and the stack that calls need.
+
+use super::{Class, page};
+
+pub(super) const CLASSES: &[Class] = &[
+    Class {
+        code: "stack-limit",
+        title: "the functions of the program use more stack than there is",
+        rule: "a program has 512 bytes of stack, for all functions on the way of calls together",
+        hint: "keep large values in a `PerCpuArray` of one element, and use them there",
+        page: page!("stack-limit"),
+        patterns: &[
+            "combined stack size of {number} calls is {number}. Too large",
+            "stack size of subprog {number} is {number}. Too large",
+            "stack size {number}(extra {number}) is too large",
+        ],
+    },
+    Class {
+        code: "call-depth",
+        title: "functions call each other too deep",
+        rule: "at most 8 functions may be open at a time, the program itself counted; none may call itself",
+        hint: "make a loop of the recursion, or let functions be inlined: `#[inline(always)]`",
+        page: page!("call-depth"),
+        patterns: &[
+            "the call stack of {number} frames is too deep{text}",
+            "recursive call from {text}",
+        ],
+    },
+    Class {
+        code: "helper-not-allowed",
+        title: "a helper that programs of this type cannot call",
+        rule: "each type of program has its own set of helpers, which grows with the kernel's version",
+        hint: "use what this type has (in place of it, for example, a map that another program fills), or another type of program",
+        page: page!("helper-not-allowed"),
+        patterns: &[
+            "unknown func {word}",
+            "program of this type cannot use helper {word}",
+            "helper call is not allowed in probe",
+            "func {word} not supported for program type {number}",
+            "func {word} supported only for {text}",
+        ],
+    },
+    Class {
+        code: "sleeping-helper",
+        title: "a helper that may sleep is called where nothing may",
+        rule: "helpers that may sleep can be called in sleepable programs only, outside of locks and RCU sections",
+        hint: "use the one that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or mark the program: `#[uprobe(sleepable)]`",
+        page: page!("sleeping-helper"),
+        patterns: &[
+            "helper call might sleep in a non-sleepable prog",
+            "sleepable helper {word} in {text}",
+            "program must be sleepable to call sleepable kfunc {word}",
+            "kernel function {word} is sleepable but the program is not",
+            "kernel func {word} is sleepable within {text}",
+        ],
+    },
+    Class {
+        code: "unknown-function",
+        title: "a helper or kernel function that this kernel does not have",
+        rule: "only helpers and functions that the running kernel has can be called",
+        hint: "see `cargo ebpf requirements` for what the object needs; use an older way where the kernel is older",
+        page: page!("unknown-function"),
+        patterns: &[
+            "invalid func {word}",
+            "calling kernel function {word} is not allowed",
+            "kernel btf_id {number} is not a function",
+        ],
+    },
+    Class {
+        code: "wrong-argument-type",
+        title: "an argument is not of the kind that the function takes",
+        rule: "each argument of a helper must be of the kind that its prototype says: a map, a pointer to memory of the program, a number",
+        hint: "hand over what it takes: the map itself, `&raw mut` of a local variable, the context as it came",
+        page: page!("wrong-argument-type"),
+        patterns: &["{register} type={type} expected={text}"],
+    },
+    Class {
+        code: "wrong-map-type",
+        title: "a helper is given a map of a type that it does not work on",
+        rule: "each helper works on some types of maps only",
+        hint: "use the methods of Aya's map types, which have the helpers that fit",
+        page: page!("wrong-map-type"),
+        patterns: &["cannot pass map_type {number} into func {word}"],
+    },
+    Class {
+        code: "unbounded-size",
+        title: "a length that a helper is given has no bounds",
+        rule: "a length must have a known largest value that fits the buffer, and may be neither negative nor, mostly, zero",
+        hint: "limit it: `let length = length.min(name.len() as u32)`, or mask it: `length & 15`",
+        page: page!("unbounded-size"),
+        patterns: &[
+            "{register} min value is negative, either use unsigned or 'var &= const'",
+            "{register} unbounded memory access, use 'var &= const' or 'if (var < const)'",
+            "{register} invalid zero-sized read: {text}",
+            "invalid zero-sized read",
+        ],
+    },
+    Class {
+        code: "size-not-constant",
+        title: "an argument must be a constant",
+        rule: "some arguments, such as the size of a ring buffer's entry, must be a number that the verifier knows",
+        hint: "reserve the largest size, or use `EVENTS.output(&bytes[..length], 0)`, which copies as much as there is",
+        page: page!("size-not-constant"),
+        patterns: &[
+            "{register} is not a known constant'",
+            "{register} is not a const",
+            "{register} must be a known constant",
+            "{register} unbounded size, use 'var &= const' or 'if (var < const)'",
+        ],
+    },
+    Class {
+        code: "global-function",
+        title: "an exported function is called with arguments that do not fit it",
+        rule: "an exported function is verified on its own: its arguments may be numbers, the context, or pointers to memory whose size the type tells",
+        hint: "do not export it (no `#[unsafe(no_mangle)]`, no `pub extern \"C\"`): what is not exported is verified with its caller",
+        page: page!("global-function"),
+        patterns: &[
+            "Caller passes invalid args into func#{text}",
+            "Arg#{number} type {word} in {word} is not supported yet.",
+        ],
+    },
+    Class {
+        code: "tail-call",
+        title: "a tail call where none may be",
+        rule: "functions that make tail calls, and those that call them, may use 256 bytes of stack; the kernel's JIT must support it",
+        hint: "make the tail call in the program's main function, or let its function be inlined: `#[inline(always)]`",
+        page: page!("tail-call"),
+        patterns: &[
+            "tail_calls are not allowed when call stack of previous frames is {number} bytes. Too large",
+            "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls",
+            "tail_calls are not allowed in programs with stack args",
+            "mixing of tail_calls and bpf-to-bpf calls is not supported",
+            "tail_call abusing map_ptr",
+            "tail_call is only allowed in functions that return 'int'.",
+            "cannot tail call within {text}",
+        ],
+    },
+];

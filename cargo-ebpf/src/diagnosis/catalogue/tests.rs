@@ -1,0 +1,256 @@
+//! The catalogue against its pages, its programs, and what real kernels said.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::*;
+
+/// Classes that no program can provoke by itself: they are the machine's state.
+const OF_THE_MACHINE: [&str; 3] = ["memlock-limit", "no-rights", "core-relocation"];
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn rejections(path: &str) -> PathBuf {
+    repository("cargo-ebpf/tests/rejections").join(path)
+}
+
+/// The names of the files with this ending in a folder, without it.
+fn stems(folder: &Path, ending: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(folder).unwrap();
+    files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(ending).map(str::to_owned))
+        .collect()
+}
+
+fn codes() -> BTreeSet<String> {
+    classes().map(|class| class.code.to_owned()).collect()
+}
+
+/// A line that the pattern stands for.
+fn example(pattern: &str) -> String {
+    let values = [
+        ("{number}", "-8"),
+        ("{insn}", "4"),
+        ("{register}", "R3"),
+        ("{name}", "COUNTS"),
+        ("{access}", "read from"),
+        ("{type}", "scalar"),
+        ("{nullable}", "sock_or_null"),
+        ("{word}", "word"),
+        ("{text}", "some text"),
+    ];
+    let fill = |line: String, (placeholder, value): (&str, &str)| line.replace(placeholder, value);
+    values.into_iter().fold(pattern.to_owned(), fill)
+}
+
+fn patterns() -> impl Iterator<Item = (&'static Class, &'static str)> {
+    classes().flat_map(|class| class.patterns.iter().map(move |pattern| (class, *pattern)))
+}
+
+#[test]
+fn a_class_says_all_that_a_diagnosis_needs() {
+    assert_eq!(codes().len(), classes().count(), "a code is there twice");
+    for class in classes() {
+        let code = class.code;
+        assert!(!code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        for text in [class.title, class.rule, class.hint] {
+            assert!(text.len() > 10 && !text.ends_with('.'), "{code}: {text}");
+            assert!(text.is_ascii(), "{code}: {text}");
+        }
+    }
+}
+
+#[test]
+fn every_class_has_a_page_and_every_page_a_class() {
+    let mut pages = stems(&repository("docs/rejections"), ".md");
+    assert!(pages.remove("README"));
+    assert_eq!(pages, codes());
+    let index = fs::read_to_string(repository("docs/rejections/README.md")).unwrap();
+    for class in classes() {
+        let entry = format!("| [{0}]({0}.md) | {1} |\n", class.code, class.title);
+        assert!(index.contains(&entry), "not in the index: {entry}");
+    }
+    assert_eq!(index.matches(".md) | ").count(), codes().len());
+}
+
+#[test]
+fn a_page_says_what_its_class_says() {
+    for class in classes() {
+        let page = class.page;
+        assert!(page.starts_with(&format!("# {}\n", class.code)));
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let page_words = words(page).to_lowercase();
+        for text in [class.title, class.rule, class.hint] {
+            assert!(
+                page_words.contains(&words(text).to_lowercase()),
+                "{}: {text}",
+                class.code
+            );
+        }
+        let said = page.split_once("```text\n").map(|(_, rest)| rest);
+        let said = said
+            .and_then(|rest| rest.split_once("```"))
+            .map_or(0, |(text, _)| text.lines().count());
+        assert_eq!(
+            said,
+            class.patterns.len(),
+            "{}: what the verifier says",
+            class.code
+        );
+    }
+}
+
+#[test]
+fn a_page_shows_the_line_that_is_refused() {
+    for class in classes().filter(|class| !OF_THE_MACHINE.contains(&class.code)) {
+        let source = rejections("programs/src/bin").join(format!("{}.rs", class.code));
+        let source = fs::read_to_string(source).unwrap();
+        let lines: Vec<_> = source.lines().collect();
+        // The last of its own marks; each `^` is a line further up.
+        let marked = lines.iter().enumerate().rev().find_map(|(number, line)| {
+            let (_, mark) = line.split_once("//~")?;
+            let (up, code) = mark.split_once(" ERROR ")?;
+            (code == class.code).then(|| lines[number - up.len()])
+        });
+        let (line, _) = marked
+            .unwrap()
+            .split_once(" //~")
+            .unwrap_or((marked.unwrap(), ""));
+        let shown = format!("{} // refused\n", line.trim_start());
+        assert!(class.page.contains(&shown), "{}: {shown}", class.code);
+    }
+}
+
+#[test]
+fn every_class_has_a_program_and_every_program_a_class() {
+    let mut programs = stems(&rejections("programs/src/bin"), ".rs");
+    programs.extend(OF_THE_MACHINE.map(str::to_owned));
+    assert_eq!(programs, codes());
+}
+
+#[test]
+fn a_pattern_matches_its_own_class_alone() {
+    for (class, pattern) in patterns() {
+        let line = example(pattern);
+        assert!(!line.contains(['{', '}']), "{pattern}");
+        let matching: BTreeSet<_> = patterns()
+            .filter(|(_, pattern)| pattern::find(pattern, &line).is_some())
+            .map(|(class, _)| class.code)
+            .collect();
+        assert_eq!(matching, BTreeSet::from([class.code]), "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_known_has_no_class() {
+    for text in [
+        "",
+        "R0 said something that no kernel says yet",
+        "invalid mem access 'scalar'",
+        "the log said: R1 !read_ok",
+        "{register} !read_ok",
+    ] {
+        assert_eq!(classify(&[text], libc::EACCES), None, "{text}");
+    }
+    assert_eq!(classify(&[], libc::EACCES), None);
+}
+
+#[test]
+fn what_was_said_before_the_log_was_full_is_no_reason() {
+    let message = ["R1 !read_ok"];
+    assert!(classify(&message, libc::EACCES).is_some());
+    for error in [libc::ENOSPC, libc::ENOMEM, libc::EAGAIN] {
+        assert_eq!(classify(&message, error), None);
+    }
+}
+
+#[test]
+fn the_last_line_sums_up() {
+    let of = |message: &[&str]| classify(message, libc::EINVAL).map(|class| class.code);
+    assert_eq!(
+        of(&["R1 type=ctx expected=fp"]),
+        Some("wrong-argument-type")
+    );
+    assert_eq!(
+        of(&[
+            "R1 type=ctx expected=fp",
+            "Caller passes invalid args into func#1 ('f')"
+        ]),
+        Some("global-function")
+    );
+    assert_eq!(
+        instruction(&["jump out of range from insn 3 to 9"], libc::EINVAL),
+        Some(3)
+    );
+    assert_eq!(instruction(&["div by zero"], libc::EINVAL), None);
+}
+
+/// `value` of `name: value` in the header of a log that is kept.
+fn noted<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// What a source says the kernel of this version makes of it.
+fn expected<'a>(source: &'a str, code: &'a str, kernel: &str) -> Option<&'a str> {
+    let lines = |name: &'a str| {
+        source
+            .lines()
+            .filter_map(move |line| line.strip_prefix(name))
+    };
+    for line in lines("//@ elsewhere: ") {
+        let (code, kernels) = line.split_once(' ').unwrap();
+        if kernels.split(' ').any(|of| of == kernel) {
+            return Some(code);
+        }
+    }
+    match lines("//@ kernels: ").next() {
+        Some(kernels) if !kernels.split(' ').any(|of| of == kernel) => None,
+        _ => Some(code),
+    }
+}
+
+#[test]
+fn every_log_that_is_kept_tells_its_class() {
+    let mut provoked = BTreeSet::new();
+    for kernel in fs::read_dir(rejections("logs")).unwrap() {
+        let kernel = kernel.unwrap();
+        let version = kernel.file_name().into_string().unwrap();
+        for code in stems(&kernel.path(), ".log") {
+            let text = fs::read_to_string(kernel.path().join(format!("{code}.log"))).unwrap();
+            let source = rejections("programs/src/bin").join(format!("{code}.rs"));
+            let source = fs::read_to_string(source).unwrap();
+            let expected = expected(&source, &code, &version);
+            let (header, log) = text.split_once("\n\n").unwrap();
+            let verdict = noted(header, "verdict").unwrap();
+            let place = format!("{code} on {version}: {header}");
+            if log.trim().is_empty() {
+                // Told by what was asked, or not refused at all.
+                let told = expected.is_none_or(|code| {
+                    class(code).is_some_and(|class| class.patterns.is_empty())
+                        || source.contains("//@ without: ")
+                });
+                assert!(told && verdict != "refused", "{place}");
+                if verdict != "accepted" || header.contains("finding: ") {
+                    provoked.extend(expected.map(str::to_owned));
+                }
+                continue;
+            }
+            assert_eq!(verdict, "refused", "{place}");
+            let error = noted(header, "error").unwrap().parse().unwrap();
+            let said: Vec<_> = log.lines().collect();
+            let told = classify(&said, error).map(|class| class.code);
+            assert_eq!(told, expected, "{place}: {}", said.last().unwrap());
+            provoked.extend(expected.map(str::to_owned));
+        }
+    }
+    provoked.extend(OF_THE_MACHINE.map(str::to_owned));
+    assert_eq!(provoked, codes(), "classes that no kernel was seen to tell");
+}

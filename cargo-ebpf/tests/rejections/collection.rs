@@ -1,0 +1,196 @@
+//! Asking a kernel what it says of the programs, and keeping it.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::provocation::{self, Provocation};
+
+/// What a kernel said of all programs.
+pub(crate) struct Asked {
+    /// Its version, as in `6.18`.
+    pub(crate) version: String,
+    /// By class.
+    pub(crate) answers: BTreeMap<String, Answer>,
+}
+
+/// What a kernel said of one program.
+pub(crate) struct Answer {
+    /// Lines of `name: value`, which stand before the log in the file.
+    pub(crate) header: String,
+    /// What the verifier wrote; empty where it wrote nothing.
+    pub(crate) log: String,
+}
+
+/// Why this process cannot load programs, if it cannot.
+pub(crate) fn reason_not_to_load() -> Option<String> {
+    const SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .unwrap_or(0);
+    if effective >> SYS_ADMIN & 1 == 0 {
+        return Some("loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned());
+    }
+    let setpriv = Command::new("setpriv").arg("--version").output();
+    setpriv
+        .is_err()
+        .then(|| "setpriv (package util-linux) is not installed".to_owned())
+}
+
+impl Asked {
+    /// Asks `kernel`: `host`, or a version that `verify --kernel` knows.
+    pub(crate) fn ask(kernel: &str, provocations: &[Provocation]) -> Result<Self, Box<dyn Error>> {
+        // Processes with fewer rights are only made on this machine.
+        let unlike = |provocation: &&Provocation| kernel == "host" && provocation.without.is_some();
+        let (special, plain): (Vec<_>, Vec<_>) = provocations.iter().partition(unlike);
+        let mut asked = verify(kernel, &plain, None)?;
+        for provocation in special {
+            let without = provocation.without.as_deref();
+            let answers = verify(kernel, &[provocation], without)?.answers;
+            asked.answers.extend(answers);
+        }
+        Ok(asked)
+    }
+}
+
+fn verify(
+    kernel: &str,
+    provocations: &[&Provocation],
+    without: Option<&str>,
+) -> Result<Asked, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let program = env!("CARGO_BIN_EXE_cargo-ebpf");
+    let mut command = match without {
+        None => Command::new(program),
+        Some(capability) => {
+            // CAP_SYS_ADMIN stands for all the others.
+            let capability = capability.trim_start_matches("CAP_").to_lowercase();
+            let dropped = format!("-sys_admin,-{capability}");
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--bounding-set", &dropped, "--inh-caps", &dropped])
+                .arg(program);
+            command
+        }
+    };
+    let output = command
+        .args(["verify", "--format", "json", "--kernel", kernel])
+        .args(provocations.iter().map(|provocation| provocation.object()))
+        // No project around: logs go to the folder for temporary files.
+        .current_dir(&folder)
+        .env("TMPDIR", folder.path())
+        .output()?;
+    let document: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|cause| format!("{cause}: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let told = &document["kernels"][0];
+    let release = told["release"]
+        .as_str()
+        .ok_or("the kernel did not come up")?;
+    let version: Vec<_> = release.splitn(3, '.').take(2).collect();
+    let objects = told["objects"].as_array().ok_or("no objects")?;
+    let answers = provocations
+        .iter()
+        .zip(objects)
+        .map(|(provocation, object)| {
+            Ok::<_, Box<dyn Error>>((provocation.code.clone(), Answer::of(object)?))
+        });
+    Ok(Asked {
+        version: version.join("."),
+        answers: answers.collect::<Result<_, _>>()?,
+    })
+}
+
+impl Answer {
+    /// Every object has one program.
+    fn of(object: &Value) -> Result<Self, Box<dyn Error>> {
+        let program = &object["programs"][0];
+        let why = &program["why"];
+        let verdict = program["verdict"].as_str().ok_or("no verdict")?;
+        let mut header = format!("verdict: {verdict}\n");
+        let mut note = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                header += &format!("{name}: {value}\n");
+            }
+        };
+        note("error", why["error"].as_str().and_then(number_of));
+        if verdict != "refused" {
+            note(
+                "why",
+                why["message"].as_str().map(without_release).as_deref(),
+            );
+        }
+        for finding in object["findings"].as_array().into_iter().flatten() {
+            note("finding", finding["code"].as_str());
+        }
+        let log = why["log_file"].as_str().map(fs::read_to_string);
+        Ok(Self {
+            header,
+            log: shortened(&log.transpose()?.unwrap_or_default()),
+        })
+    }
+
+    fn path(version: &str, code: &str) -> PathBuf {
+        let logs = provocation::folder().join("logs");
+        logs.join(version).join(format!("{code}.log"))
+    }
+
+    /// Keeps it.
+    pub(crate) fn write(&self, version: &str, code: &str) -> io::Result<()> {
+        let path = Self::path(version, code);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        fs::write(path, format!("{}\n{}", self.header, self.log))
+    }
+
+    /// The one that was kept, if there is one.
+    pub(crate) fn read(version: &str, code: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let text = match fs::read_to_string(Self::path(version, code)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let (header, log) = text.split_once("\n\n").ok_or("no empty line")?;
+        Ok(Some(Self {
+            header: format!("{header}\n"),
+            log: log.to_owned(),
+        }))
+    }
+}
+
+/// `13` of `Permission denied (os error 13)`.
+fn number_of(error: &str) -> Option<&str> {
+    Some(error.split_once("(os error ")?.1.trim_end_matches(')'))
+}
+
+/// `Linux 6.18.44-cloud has no ..` is `Linux has no ..`: the folder has the version.
+fn without_release(message: &str) -> String {
+    let words: Vec<_> = message.split(' ').collect();
+    let after_linux = |index: usize| index > 0 && words.get(index - 1) == Some(&"Linux");
+    let kept = words
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !after_linux(*index));
+    kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning and the end of a long log, with a line between them that says so.
+fn shortened(log: &str) -> String {
+    const BEGINNING: usize = 60;
+    const END: usize = 440;
+    let lines: Vec<_> = log.lines().collect();
+    let Some(left_out) = lines.len().checked_sub(BEGINNING + END).filter(|n| *n > 0) else {
+        return log.to_owned();
+    };
+    let (beginning, end) = (&lines[..BEGINNING], &lines[lines.len() - END..]);
+    let note = format!("[{left_out} lines are left out here]");
+    let mut text = [beginning, &[&note], end].concat().join("\n");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,20 @@
+//! Calls a helper for programs under the GPL from one under another license.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    helpers::bpf_ktime_get_ns, helpers::generated::bpf_probe_read_kernel, macros::raw_tracepoint,
+    programs::RawTracePointContext,
+};
+use rejections as _;
+
+rejections::license!(b"MIT\0");
+
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn read(_: RawTracePointContext) -> i32 {
+    let mut value = 0u64;
+    // SAFETY: the helper takes nothing and cannot fail.
+    let address = unsafe { bpf_ktime_get_ns() };
+    // SAFETY: an address that cannot be read is an error, no harm.
+    unsafe { bpf_probe_read_kernel((&raw mut value).cast(), 8, address as *const _) as i32 } //~ ERROR missing-gpl-license
+}

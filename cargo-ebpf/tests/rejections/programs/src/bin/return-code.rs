@@ -1,0 +1,13 @@
+//! Returns a number that means nothing to the kernel.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
+use rejections as _;
+
+rejections::license!();
+
+#[cgroup_sock_addr(connect4)] //~ ERROR return-code
+pub fn connect(_: SockAddrContext) -> i32 {
+    7 //~ ERROR return-code
+}
