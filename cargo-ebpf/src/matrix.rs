@@ -17,7 +17,7 @@ use crate::{
     cli::Global,
     guest::{Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
-    verifier::observation::{Event, Outcome, Program, Subject},
+    verifier::observation::{Attaching, Event, Outcome, Program, Subject},
 };
 
 /// A kernel that can be asked.
@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub machine: Machine,
     /// How long the verifier may take for one program.
     pub deadline: Duration,
+    /// Whether programs that were loaded are attached for a moment.
+    pub attach: bool,
 }
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes
@@ -223,6 +225,7 @@ impl Question<'_> {
             heard.keep(Event::Tried(Program {
                 subject,
                 outcome: Outcome::Broke(finding),
+                attach: None,
                 statistics: Default::default(),
             }));
             if attempt == BREAKDOWNS {
@@ -246,6 +249,11 @@ impl Question<'_> {
     fn request(&self, heard: &Heard) -> Request {
         let objects = self.objects.iter().enumerate();
         Request {
+            attaching: match self.place {
+                _ if !self.settings.attach => Attaching::Nothing,
+                Place::Host => Attaching::Watchers,
+                Place::Image { .. } => Attaching::Everything,
+            },
             objects: objects
                 .map(|(number, data)| agent::Object {
                     data: data.clone(),

@@ -63,6 +63,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
             memory: request.memory,
         },
         deadline: Duration::from_secs(request.deadline),
+        attach: request.attach,
     };
     let mut verification = verify(&objects, &places, &settings, global)?;
     if let Some(bpftool) = bpftool {
@@ -83,6 +84,7 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
             memory: 0,
         },
         deadline: Duration::from_secs(120),
+        attach: false,
     };
     verify(objects, &[Place::Host], &settings, global)
 }

@@ -12,6 +12,7 @@ use crate::{
     outcome::Outcome,
     verifier::{
         bpftool,
+        observation::Attach,
         verdict::{Object, Program, Rejection, Verdict},
     },
 };
@@ -176,7 +177,7 @@ fn table(programs: &[Program]) -> String {
         table.add_row([
             program.name.clone(),
             program.section.clone(),
-            program.verdict.label().to_owned(),
+            program.label().to_owned(),
             figure(statistics.processed_instructions),
             figure(statistics.total_states),
             figure(statistics.peak_states),
@@ -216,13 +217,17 @@ fn refusals(programs: &[Program]) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
     let mut texts = Vec::new();
     for program in programs {
-        match &program.verdict {
-            Verdict::Accepted => {}
-            Verdict::Refused(rejection) => texts.push(refusal(rejection)),
-            Verdict::Unsupported(finding)
-            | Verdict::NotTried(finding)
-            | Verdict::NoRights(finding)
-            | Verdict::Broke(finding) => {
+        match (&program.verdict, &program.attach) {
+            (Verdict::Accepted, None | Some(Attach::Attached)) => {}
+            (Verdict::Refused(rejection), _) => texts.push(refusal(rejection)),
+            (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
+            | (
+                Verdict::Unsupported(finding)
+                | Verdict::NotTried(finding)
+                | Verdict::NoRights(finding)
+                | Verdict::Broke(finding),
+                _,
+            ) => {
                 let name = format!("`{}`", program.name);
                 match shared.iter_mut().find(|(other, _)| *other == finding) {
                     Some((_, names)) => names.push(name),
@@ -301,6 +306,7 @@ mod tests {
             program_type: "xdp".to_owned(),
             instructions: 2,
             verdict,
+            attach: None,
             statistics: Default::default(),
         }
     }

@@ -53,6 +53,7 @@ fn program(tried: observation::Program) -> Program {
         section: untrusted::name(&subject.section),
         program_type: subject.program_type,
         instructions: subject.instructions,
+        attach: tried.attach,
         statistics: tried.statistics,
     }
 }

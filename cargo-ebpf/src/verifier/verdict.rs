@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::log::Statistics;
+use super::{log::Statistics, observation::Attach};
 
 /// An object's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,9 @@ pub(crate) struct Program {
     /// What became of it.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What came of attaching it, if that was tried after it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
     pub statistics: Statistics,
 }
@@ -57,6 +60,24 @@ pub(crate) enum Verdict {
     NoRights(Finding),
     /// It broke the kernel, or kept the verifier busy beyond the deadline.
     Broke(Finding),
+}
+
+impl Program {
+    /// A few words for a table.
+    pub(crate) fn label(&self) -> &'static str {
+        match &self.attach {
+            None => self.verdict.label(),
+            Some(Attach::Attached) => "attached",
+            Some(Attach::Refused(_)) => "loads, attach refused",
+            Some(Attach::NotTried(_)) => "loads, attach not tried",
+        }
+    }
+
+    /// Whether it would run, as far as that was tried.
+    fn is_fine(&self) -> bool {
+        matches!(self.verdict, Verdict::Accepted)
+            && !matches!(self.attach, Some(Attach::Refused(_)))
+    }
 }
 
 impl Verdict {
@@ -96,11 +117,9 @@ pub(crate) struct Rejection {
 }
 
 impl Object {
-    /// Whether every program was accepted and nothing else was wrong.
+    /// Whether every program was accepted, none refused to attach, and nothing else was wrong.
     pub(crate) fn is_fine(&self) -> bool {
-        self.programs
-            .iter()
-            .all(|program| matches!(program.verdict, Verdict::Accepted))
+        self.programs.iter().all(Program::is_fine)
             && self
                 .findings
                 .iter()
