@@ -19,7 +19,6 @@ use crate::{
 };
 
 pub(super) fn attach(program: &Program<'_>) -> Attempt {
-    program.needs(Version(5, 7, 0), "a BPF link")?;
     let attach_type = program.hook.expected_attach_type;
     // In a namespace of its own, a mount does not change the settings of the hierarchy,
     // and its root is this process's cgroup.
@@ -29,7 +28,7 @@ pub(super) fn attach(program: &Program<'_>) -> Attempt {
         let target = LinkTarget::Descriptor(cgroup.folder.as_fd());
         syscall::link_create(program.descriptor, attach_type, target)
             .map(drop)
-            .map_err(Failure::from)
+            .map_err(|error| program.links_came_with(Version(5, 7, 0), error.into()))
     })
     .map_err(no_cgroup)?
 }

@@ -4,6 +4,7 @@
 //! system meanwhile. All of it goes with its descriptors, and so with this process.
 
 mod cgroup;
+mod clsact;
 mod network;
 mod perf;
 mod private;
@@ -19,7 +20,7 @@ use ebpf_build::Finding;
 use super::observation::{Attach, Attaching};
 use crate::{
     host::kernel::{Kernel, Version},
-    object::{Hook, Name, Target},
+    object::{Hook, Name},
     untrusted,
 };
 
@@ -94,7 +95,7 @@ pub(super) fn attempt(program: &Program<'_>, attaching: Attaching) -> Option<Att
     };
     Some(match attempt {
         Ok(()) => Attach::Attached,
-        Err(failure) => program.judge(failure),
+        Err(failure) => judge(failure),
     })
 }
 
@@ -124,9 +125,8 @@ fn attach(program: &Program<'_>) -> Attempt {
         "uprobe.session" => tracing::user_functions(program, Both),
 
         "xdp" | "xdp.frags" => network::xdp(program),
-        "tc" | "tc/ingress" | "tc/egress" | "tcx/ingress" | "tcx/egress" | "classifier" => {
-            network::classifier(program)
-        }
+        "tc" | "tc/ingress" | "tc/egress" | "classifier" => network::classifier(program),
+        "tcx/ingress" | "tcx/egress" => network::tcx(program),
         "sk_lookup" => network::namespace(program, Version(5, 9, 0)),
         "flow_dissector" => network::namespace(program, Version(5, 8, 0)),
         "netfilter" => network::netfilter(program),
@@ -223,46 +223,70 @@ impl Program<'_> {
             .map_err(|_| Failure::not_tried(format!("no {what} has a NUL in its name")))
     }
 
-    /// That the kernel has `what`, which came with `since`.
-    fn needs(&self, since: Version, what: &str) -> Attempt {
-        if self.kernel.version >= since {
-            return Ok(());
+    /// A refusal by a kernel from before there were links of this kind says nothing of
+    /// the program: there, loaders attach it in another way.
+    fn links_came_with(&self, since: Version, failure: Failure) -> Failure {
+        match failure {
+            Failure::Refused { error, .. }
+                if error.raw_os_error() == Some(libc::EINVAL) && self.kernel.version < since =>
+            {
+                let Version(major, minor, _) = since;
+                Failure::not_tried(format!(
+                    "cargo ebpf attaches it by a BPF link, which Linux {major}.{minor} has first"
+                ))
+            }
+            failure => failure,
         }
-        Err(Failure::not_tried(format!(
-            "cargo ebpf attaches it by {what}, which Linux {}.{} has first",
-            since.0, since.1
-        )))
     }
 
-    fn judge(&self, failure: Failure) -> Attach {
-        // A kernel's function may be the one that another section names: the place says
-        // which.
-        let place = match self.hook.target {
-            Target::Label => self.hook.place.to_owned(),
-            _ => self.hook.describe(),
+    /// A refusal by a kernel that is older than `what`, which came with `since`, or was
+    /// built without it, says so.
+    fn came_with(&self, since: Version, what: &str, failure: Failure) -> Failure {
+        /// What kernels answer to kinds of links that they do not know.
+        const UNKNOWN: [i32; 2] = [libc::EINVAL, libc::EOPNOTSUPP];
+        let error = match failure {
+            Failure::Refused {
+                error, cause: None, ..
+            } => error,
+            known => return known,
         };
-        match failure {
-            Failure::Refused { error, cause, fix } => {
-                let mut finding = Finding::error(
-                    "attach-refused",
-                    format!("it loads, but does not attach ({place})"),
-                )
+        if !error
+            .raw_os_error()
+            .is_some_and(|number| UNKNOWN.contains(&number))
+        {
+            return error.into();
+        }
+        let Version(major, minor, _) = since;
+        let cause = if self.kernel.version < since {
+            format!("{what} came with Linux {major}.{minor}")
+        } else {
+            format!("this kernel may have been built without {what}")
+        };
+        Failure::refused(
+            error,
+            cause,
+            "use another hook on this kernel, or another kernel",
+        )
+    }
+}
+
+fn judge(failure: Failure) -> Attach {
+    match failure {
+        Failure::Refused { error, cause, fix } => {
+            let mut finding = Finding::error("attach-refused", "it loads, but does not attach")
                 .because(match cause {
                     Some(cause) => format!("{}: {cause}", described(&error)),
                     None => described(&error),
                 });
-                finding.fix = fix;
-                Attach::Refused(finding)
-            }
-            Failure::NotTried { reason, fix } => {
-                let mut finding = Finding::warning(
-                    "attach-not-tried",
-                    format!("it loads; attaching was not tried ({place})"),
-                )
-                .because(reason);
-                finding.fix = fix.map(str::to_owned);
-                Attach::NotTried(finding)
-            }
+            finding.fix = fix;
+            Attach::Refused(finding)
+        }
+        Failure::NotTried { reason, fix } => {
+            let mut finding =
+                Finding::warning("attach-not-tried", "it loads; attaching it was not tried")
+                    .because(reason);
+            finding.fix = fix.map(str::to_owned);
+            Attach::NotTried(finding)
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use super::{Attempt, Failure, Program, perf::Tracefs, user_function};
 use crate::{
+    host::kernel::Version,
     untrusted,
     verifier::syscall::{self, LinkTarget},
 };
@@ -100,7 +101,11 @@ pub(super) fn kernel_functions(program: &Program<'_>, moment: Moment) -> Attempt
                 "see /sys/kernel/tracing/available_filter_functions for those it has",
             )
         }
-        failure => failure,
+        failure => program.came_with(
+            Version(5, 18, 0),
+            "attaching to many functions at once (CONFIG_FPROBE)",
+            failure,
+        ),
     })
 }
 
@@ -177,6 +182,13 @@ pub(super) fn user_functions(program: &Program<'_>, moment: Moment) -> Attempt {
             flags: moment.flags(),
         },
     )
+    .map_err(|failure| {
+        program.came_with(
+            Version(6, 6, 0),
+            "attaching to many user functions at once",
+            failure,
+        )
+    })
 }
 
 #[cfg(test)]
