@@ -59,7 +59,9 @@ impl Cgroup {
             match fs::create_dir(&path).and_then(|()| File::open(&path)) {
                 Ok(folder) => {
                     folder.lock()?;
-                    return Ok(Self { path, folder });
+                    if path.is_dir() {
+                        return Ok(Self { path, folder });
+                    }
                 }
                 Err(error) => last = error,
             }
