@@ -145,14 +145,9 @@ pub(crate) struct Verify {
     /// Kernels to verify with: host, versions such as 6.1, all, or a path to an image (default: host)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<String>,
-    /// Also attach each program that was accepted, and detach it at once
-    ///
-    /// A network program gets a network namespace of its own, a cgroup program a cgroup of
-    /// its own, a socket program a socket of its own. A tracing program sees the whole
-    /// system for that moment; in a guest that is harmless. Programs that can change what
-    /// the kernel does (lsm, fmod_ret, those that send signals or override results) are
-    /// attached in guests only. What the loader would have to choose is not tried; that
-    /// alone does not change the exit code.
+    /// Also attach each accepted program for a moment, to something made for it (network
+    /// namespace, cgroup, socket). A tracing program sees the whole system meanwhile; one that
+    /// does more than watch, such as lsm, is attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
     /// How many seconds the verifier may take for one program
