@@ -186,6 +186,11 @@ pub(crate) struct Verify {
     /// Write ebpf.lock: verdicts and figures as they are now
     #[arg(long, conflicts_with = "locked")]
     pub(crate) update: bool,
+    /// Also attach each accepted program for a moment, to something made for it (network
+    /// namespace, cgroup, socket). A tracing program sees the whole system meanwhile; one that
+    /// does more than watch, such as lsm, is attached in guests only
+    #[arg(long)]
+    pub(crate) attach: bool,
     /// How many seconds the verifier may take for one program
     #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
     pub(crate) deadline: u64,

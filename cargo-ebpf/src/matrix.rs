@@ -18,7 +18,7 @@ use crate::{
     guest::{Accelerator, Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
     kernels::Choice,
-    verifier::observation::{Event, Outcome, Program, Subject},
+    verifier::observation::{Attaching, Event, Outcome, Program, Subject},
 };
 
 /// What a kernel did with all the objects.
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub memory: u32,
     /// How long the verifier may take for one program.
     pub deadline: Duration,
+    /// Whether programs that were loaded are attached for a moment.
+    pub attach: bool,
 }
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes
@@ -224,6 +226,7 @@ impl Question<'_> {
             heard.keep(Event::Tried(Program {
                 subject,
                 outcome: Outcome::Broke(finding),
+                attach: None,
                 statistics: Default::default(),
             }));
             if attempt == BREAKDOWNS {
@@ -251,6 +254,11 @@ impl Question<'_> {
     fn request(&self, heard: &Heard) -> Request {
         let objects = self.objects.iter().enumerate();
         Request {
+            attaching: match self.kernel {
+                _ if !self.settings.attach => Attaching::Nothing,
+                Choice::Host => Attaching::Watchers,
+                Choice::Image(_) => Attaching::Everything,
+            },
             objects: objects
                 .map(|(number, data)| agent::Object {
                     data: data.clone(),

@@ -6,13 +6,15 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::frame;
-use crate::verifier::observation::Event;
+use crate::verifier::observation::{Attaching, Event};
 
 /// What a kernel is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The objects to verify.
     pub objects: Vec<Object>,
+    /// What is attached once it is loaded.
+    pub attaching: Attaching,
 }
 
 /// An object to verify.
@@ -43,6 +45,7 @@ pub(crate) enum Answer {
 /// A request without the bytes of its objects, which follow.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
+    attaching: Attaching,
     skipped: Vec<Vec<String>>,
 }
 
@@ -54,6 +57,7 @@ impl Request {
     pub(crate) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let skipped = self.objects.iter().map(|object| object.skipped.clone());
         let head = Head {
+            attaching: self.attaching,
             skipped: skipped.collect(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
@@ -75,6 +79,7 @@ impl Request {
             Ok(Object { data, skipped })
         });
         Ok(Self {
+            attaching: head.attaching,
             objects: objects.collect::<io::Result<_>>()?,
         })
     }
@@ -108,6 +113,7 @@ mod tests {
     #[test]
     fn a_request_comes_out_as_it_went_in() -> io::Result<()> {
         let request = Request {
+            attaching: Attaching::Watchers,
             objects: vec![
                 Object {
                     data: vec![0x7f, b'E', 0, 255],

@@ -19,11 +19,18 @@ pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> 
     for (number, object) in request.objects.iter().enumerate() {
         Answer::Object(number).write(output)?;
         let mut written = Ok(());
-        load::observe(&object.data, &kernel, &object.skipped, &mut |event| {
+        let mut tell = |event| {
             if written.is_ok() {
                 written = Answer::Event(event).write(output);
             }
-        });
+        };
+        load::observe(
+            &object.data,
+            &kernel,
+            &object.skipped,
+            request.attaching,
+            &mut tell,
+        );
         written?;
     }
     Answer::Done.write(output)

@@ -61,6 +61,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     let settings = Settings {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
+        attach: request.attach,
     };
     let mut verification = verify(&objects, &kernels, &settings, global)?;
     if let Some(bpftool) = bpftool {
@@ -87,6 +88,7 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
     let settings = Settings {
         memory: cli::GUEST_MEMORY,
         deadline: Duration::from_secs(cli::DEADLINE),
+        attach: false,
     };
     verify(objects, &[Choice::Host], &settings, global)
 }

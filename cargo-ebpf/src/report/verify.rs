@@ -17,6 +17,7 @@ use crate::{
     outcome::Outcome,
     verifier::{
         bpftool,
+        observation::Attach,
         verdict::{Object, Program, Verdict},
     },
 };
@@ -198,7 +199,7 @@ fn table(programs: &[Program]) -> String {
         table.add_row([
             program.name.clone(),
             program.section.clone(),
-            program.verdict.label().to_owned(),
+            program.label().to_owned(),
             figure(statistics.processed_instructions),
             figure(statistics.total_states),
             figure(statistics.peak_states),
@@ -247,12 +248,16 @@ fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
 fn reasons(programs: &[Program]) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
     for program in programs {
-        match &program.verdict {
-            Verdict::Accepted | Verdict::Refused(_) => {}
-            Verdict::Unsupported(finding)
-            | Verdict::NotTried(finding)
-            | Verdict::NoRights(finding)
-            | Verdict::Broke(finding) => {
+        match (&program.verdict, &program.attach) {
+            (Verdict::Refused(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => {}
+            (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
+            | (
+                Verdict::Unsupported(finding)
+                | Verdict::NotTried(finding)
+                | Verdict::NoRights(finding)
+                | Verdict::Broke(finding),
+                _,
+            ) => {
                 let name = format!("`{}`", program.name);
                 match shared.iter_mut().find(|(other, _)| *other == finding) {
                     Some((_, names)) => names.push(name),
@@ -309,6 +314,7 @@ mod tests {
             program_type: "xdp".to_owned(),
             instructions: 2,
             verdict,
+            attach: None,
             statistics: Default::default(),
         }
     }

@@ -51,6 +51,7 @@ fn program(tried: observation::Program, source: &Source<'_>, kernel: &str) -> Pr
         section: untrusted::name(&subject.section),
         program_type: subject.program_type,
         instructions: subject.instructions,
+        attach: tried.attach,
         statistics: tried.statistics,
     }
 }

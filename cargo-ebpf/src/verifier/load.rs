@@ -11,11 +11,12 @@ use aya_obj::{Function, Object, btf::Btf};
 use ebpf_build::{Error, Finding};
 
 use super::{
+    attach,
     attach_target::AttachTarget,
     elf::{self, Image},
     features,
     maps::Maps,
-    observation::{self, Event, Outcome, Refusal, Subject},
+    observation::{self, Attach, Attaching, Event, Outcome, Refusal, Subject},
     program::{self, Answer},
     reason,
     relocate::{self, Linked, Program},
@@ -31,16 +32,17 @@ use crate::{
 };
 
 /// Has the running kernel verify every program of the object in `data`, but those that
-/// `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
+/// `skipped` names, attaches those that `attaching` says, and gives each step to `tell`. Whatever is in `data`, nothing here
 /// fails: what is wrong with it is told.
 pub(crate) fn observe(
     data: &[u8],
     kernel: &Kernel,
     skipped: &[String],
+    attaching: Attaching,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
     let observed = shield::run(|| {
-        Session::new(kernel, skipped)
+        Session::new(kernel, skipped, attaching)
             .observe(data, tell)
             .err()
             .map(|error| error.finding().clone())
@@ -64,6 +66,7 @@ fn unreadable(cause: &str) -> Error {
 struct Session<'kernel> {
     kernel: &'kernel Kernel,
     skipped: &'kernel [String],
+    attaching: Attaching,
     memlock: io::Result<()>,
     /// Some MiB: read when the first program asks for it.
     kernel_btf: OnceCell<Option<Vec<u8>>>,
@@ -77,11 +80,30 @@ struct Request<'hook> {
     attach_btf_id: u32,
 }
 
+/// What came of a program.
+struct Loaded {
+    outcome: Outcome,
+    attach: Option<Attach>,
+    statistics: Statistics,
+}
+
+impl Loaded {
+    /// It did not load, and nothing more is known.
+    fn not(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            attach: None,
+            statistics: Statistics::default(),
+        }
+    }
+}
+
 impl<'kernel> Session<'kernel> {
-    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String]) -> Self {
+    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String], attaching: Attaching) -> Self {
         Self {
             kernel,
             skipped,
+            attaching,
             memlock: kernel::lift_memlock(kernel.version),
             kernel_btf: OnceCell::new(),
         }
@@ -222,14 +244,15 @@ impl<'kernel> Session<'kernel> {
                 .map_or(0, |function| function.instructions.len()),
         };
         tell(Event::Trying(subject.clone()));
-        let (outcome, statistics) = match self.request(section, hook.as_ref(), maps, linked) {
+        let tried = match self.request(section, hook.as_ref(), maps, linked) {
             Ok(request) => self.load(program, &request, types),
-            Err(outcome) => (*outcome, Statistics::default()),
+            Err(outcome) => Loaded::not(*outcome),
         };
         tell(Event::Tried(observation::Program {
             subject,
-            outcome,
-            statistics,
+            outcome: tried.outcome,
+            attach: tried.attach,
+            statistics: tried.statistics,
         }));
     }
 
@@ -309,12 +332,7 @@ impl<'kernel> Session<'kernel> {
         })
     }
 
-    fn load(
-        &self,
-        program: &Program,
-        request: &Request<'_>,
-        types: Option<&OwnedFd>,
-    ) -> (Outcome, Statistics) {
+    fn load(&self, program: &Program, request: &Request<'_>, types: Option<&OwnedFd>) -> Loaded {
         let Request {
             hook,
             function,
@@ -339,7 +357,22 @@ impl<'kernel> Session<'kernel> {
             }),
         };
         match program::load(&load) {
-            Answer::Accepted(statistics) => (Outcome::Accepted, statistics),
+            Answer::Accepted {
+                program,
+                statistics,
+            } => Loaded {
+                outcome: Outcome::Accepted,
+                attach: attach::attempt(
+                    &attach::Program {
+                        kernel: self.kernel,
+                        hook,
+                        instructions: &function.instructions,
+                        descriptor: program.as_fd(),
+                    },
+                    self.attaching,
+                ),
+                statistics,
+            },
             Answer::Refused {
                 error,
                 log,
@@ -351,12 +384,18 @@ impl<'kernel> Session<'kernel> {
                     log,
                     truncated,
                 };
-                (Outcome::Refused(refusal), statistics)
+                Loaded {
+                    statistics,
+                    ..Loaded::not(Outcome::Refused(refusal))
+                }
             }
-            Answer::Silent { error, whole_kind } => {
-                let outcome = reason::silent(self.kernel, &self.memlock, hook, &error, whole_kind);
-                (outcome, Statistics::default())
-            }
+            Answer::Silent { error, whole_kind } => Loaded::not(reason::silent(
+                self.kernel,
+                &self.memlock,
+                hook,
+                &error,
+                whole_kind,
+            )),
         }
     }
 }

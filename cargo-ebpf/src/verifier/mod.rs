@@ -2,9 +2,10 @@
 //!
 //! An object's bytes go in, [`observation`]s come out, and [`judge`] makes verdicts of
 //! them. Only the running kernel is asked: no project, no folder and no other program is
-//! needed, so that the same code runs in a guest. Nothing outlives the process: no
-//! program is attached, nothing is pinned.
+//! needed, so that the same code runs in a guest. Nothing outlives the process: a program
+//! is attached for a moment and only where that was asked for, nothing is pinned.
 
+mod attach;
 mod attach_target;
 pub(crate) mod bpftool;
 mod elf;

@@ -38,8 +38,35 @@ pub(crate) struct Program {
     pub subject: Subject,
     /// What became of it.
     pub outcome: Outcome,
+    /// What came of attaching it; none if that was not asked for, or it did not load.
+    pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
     pub statistics: Statistics,
+}
+
+/// What came of attaching a program that was loaded, for a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", content = "why", rename_all = "kebab-case")]
+pub(crate) enum Attach {
+    /// The kernel attached it.
+    Attached,
+    /// The kernel refused to.
+    Refused(Finding),
+    /// It could not be tried.
+    NotTried(Finding),
+}
+
+/// Which programs are attached once they are loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Attaching {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that only watch: what others do on this machine stays as it is.
+    Watchers,
+    /// All: the kernel is that of a guest, where nobody else is.
+    Everything,
 }
 
 /// What became of a program.

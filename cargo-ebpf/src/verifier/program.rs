@@ -1,5 +1,5 @@
 //! Loads one program through the verifier, once for the figures, and where it is
-//! refused once more for the whole story. It is unloaded at once.
+//! refused once more for the whole story. It is unloaded when its descriptor is dropped.
 
 use std::{
     io,
@@ -26,8 +26,11 @@ const LARGEST: usize = (16 << 20) - 1;
 /// What the kernel made of a program.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Loaded, and unloaded again.
-    Accepted(Statistics),
+    /// Loaded, as long as the descriptor lives.
+    Accepted {
+        program: OwnedFd,
+        statistics: Statistics,
+    },
     /// Refused by the verifier, which says why in its log.
     Refused {
         error: io::Error,
@@ -48,7 +51,12 @@ pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
     let first = attempt(load, LEVEL_STATISTICS, SMALL);
     let statistics = Statistics::of(&first.log);
     let error = match first.result {
-        Ok(program) => return Answer::Accepted(with_code_size(statistics, &program)),
+        Ok(program) => {
+            return Answer::Accepted {
+                statistics: with_code_size(statistics, &program),
+                program,
+            };
+        }
         Err(error) => error,
     };
     if is_silent(&first.log) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya_obj::generated::{
-    bpf_attr, bpf_cmd, bpf_func_info, bpf_insn, bpf_line_info, bpf_prog_info,
+    bpf_attr, bpf_cmd, bpf_func_info, bpf_insn, bpf_line_info, bpf_map_type, bpf_prog_info,
 };
 
 /// How often a call is repeated that a signal interrupted before it did anything
@@ -239,4 +239,131 @@ pub(super) fn prog_info(program: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
     // SAFETY: the kernel writes at most the stated length into the struct, and no
     // further, since all addresses within it are null.
     unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attribute) }.map(|_| info)
+}
+
+/// Attaches a program to a tracepoint, raw or with BTF, or to the function that it was
+/// loaded for. `name` is that of a raw tracepoint; others have theirs from the load.
+/// Detached when the descriptor is dropped.
+pub(super) fn raw_tracepoint_open(
+    name: Option<&CStr>,
+    program: BorrowedFd<'_>,
+) -> io::Result<OwnedFd> {
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.raw_tracepoint };
+    request.name = name.map_or(0, |name| name.as_ptr() as u64);
+    request.prog_fd = program.as_raw_fd() as u32;
+    // SAFETY: the name outlives the call and ends with a NUL; the command makes a
+    // descriptor.
+    unsafe { bpf_descriptor(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attribute) }
+}
+
+/// What a link attaches a program to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LinkTarget<'a> {
+    /// What the program was loaded for.
+    OfProgram,
+    /// A cgroup, or a network namespace.
+    Descriptor(BorrowedFd<'a>),
+    /// A network device, by its index.
+    Device(u32),
+    /// Functions of the kernel, by name: their entries, or their returns.
+    Functions { names: &'a [&'a CStr], flags: u32 },
+    /// Places in a file, by their offset.
+    Places {
+        path: &'a CStr,
+        offsets: &'a [u64],
+        flags: u32,
+    },
+    /// A hook of netfilter: protocol family, number of the hook, priority.
+    Netfilter {
+        family: u32,
+        hook: u32,
+        priority: i32,
+    },
+}
+
+/// Attaches a program. Detached when the descriptor is dropped.
+pub(super) fn link_create(
+    program: BorrowedFd<'_>,
+    attach_type: u32,
+    target: LinkTarget<'_>,
+) -> io::Result<OwnedFd> {
+    let count = |length: usize| u32::try_from(length).map_err(io::Error::other);
+    let addresses: Vec<u64>;
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.link_create };
+    request.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    request.attach_type = attach_type;
+    match target {
+        LinkTarget::OfProgram => {}
+        LinkTarget::Descriptor(descriptor) => {
+            request.__bindgen_anon_2.target_fd = descriptor.as_raw_fd() as u32;
+        }
+        LinkTarget::Device(index) => request.__bindgen_anon_2.target_ifindex = index,
+        LinkTarget::Functions { names, flags } => {
+            addresses = names.iter().map(|name| name.as_ptr() as u64).collect();
+            // SAFETY: as above.
+            let functions = unsafe { &mut request.__bindgen_anon_3.kprobe_multi };
+            functions.flags = flags;
+            functions.cnt = count(addresses.len())?;
+            functions.syms = addresses.as_ptr() as u64;
+        }
+        LinkTarget::Places {
+            path,
+            offsets,
+            flags,
+        } => {
+            // SAFETY: as above.
+            let places = unsafe { &mut request.__bindgen_anon_3.uprobe_multi };
+            places.path = path.as_ptr() as u64;
+            places.offsets = offsets.as_ptr() as u64;
+            places.cnt = count(offsets.len())?;
+            places.flags = flags;
+        }
+        LinkTarget::Netfilter {
+            family,
+            hook,
+            priority,
+        } => {
+            // SAFETY: as above.
+            let netfilter = unsafe { &mut request.__bindgen_anon_3.netfilter };
+            netfilter.pf = family;
+            netfilter.hooknum = hook;
+            netfilter.priority = priority;
+        }
+    }
+    // SAFETY: every address is that of a borrowed string or slice, or of `addresses`,
+    // which outlive the call, with its length beside it; the command makes a descriptor.
+    unsafe { bpf_descriptor(bpf_cmd::BPF_LINK_CREATE, &mut attribute) }
+}
+
+/// Creates an empty sockmap for one socket.
+pub(super) fn sockmap_create() -> io::Result<OwnedFd> {
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_1 };
+    request.map_type = bpf_map_type::BPF_MAP_TYPE_SOCKMAP as u32;
+    request.key_size = 4;
+    request.value_size = 4;
+    request.max_entries = 1;
+    // SAFETY: the attribute holds no address; the command makes a descriptor.
+    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attribute) }
+}
+
+/// Attaches a program to a map, for as long as the map lives.
+pub(super) fn prog_attach(
+    program: BorrowedFd<'_>,
+    map: BorrowedFd<'_>,
+    attach_type: u32,
+) -> io::Result<()> {
+    let mut attribute = zeroed();
+    // SAFETY: every byte pattern is a valid value of this all-integer variant.
+    let request = unsafe { &mut attribute.__bindgen_anon_5 };
+    request.__bindgen_anon_1.target_fd = map.as_raw_fd() as u32;
+    request.attach_bpf_fd = program.as_raw_fd() as u32;
+    request.attach_type = attach_type;
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(bpf_cmd::BPF_PROG_ATTACH, &mut attribute) }.map(drop)
 }

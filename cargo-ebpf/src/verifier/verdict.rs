@@ -3,7 +3,7 @@
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::statistics::Statistics;
+use super::{observation::Attach, statistics::Statistics};
 use crate::diagnosis::Diagnosis;
 
 /// An object's way through the verifier.
@@ -36,6 +36,9 @@ pub(crate) struct Program {
     /// What became of it.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What came of attaching it, if that was tried after it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
     pub statistics: Statistics,
 }
@@ -56,6 +59,24 @@ pub(crate) enum Verdict {
     NoRights(Finding),
     /// It broke the kernel, or kept the verifier busy beyond the deadline.
     Broke(Finding),
+}
+
+impl Program {
+    /// A few words for a table.
+    pub(crate) fn label(&self) -> &'static str {
+        match &self.attach {
+            None => self.verdict.label(),
+            Some(Attach::Attached) => "attached",
+            Some(Attach::Refused(_)) => "loads, attach refused",
+            Some(Attach::NotTried(_)) => "loads, attach not tried",
+        }
+    }
+
+    /// Whether it would run, as far as that was tried.
+    fn is_fine(&self) -> bool {
+        matches!(self.verdict, Verdict::Accepted)
+            && !matches!(self.attach, Some(Attach::Refused(_)))
+    }
 }
 
 impl Verdict {
@@ -84,11 +105,9 @@ pub(crate) struct Rejection {
 }
 
 impl Object {
-    /// Whether every program was accepted and nothing else was wrong.
+    /// Whether every program was accepted, none refused to attach, and nothing else was wrong.
     pub(crate) fn is_fine(&self) -> bool {
-        self.programs
-            .iter()
-            .all(|program| matches!(program.verdict, Verdict::Accepted))
+        self.programs.iter().all(Program::is_fine)
             && self
                 .findings
                 .iter()

@@ -21,6 +21,9 @@ pub(crate) struct Hook {
     /// Which one of its kind. None where the kind has only one, or the loader chooses.
     #[serde(rename = "target")]
     pub target_name: Option<Name>,
+    /// What the section name begins with, without marks and target: `kprobe.multi`.
+    #[serde(skip)]
+    pub prefix: &'static str,
     /// Whether the program may sleep.
     pub sleepable: bool,
     /// Whether libbpf loads it unasked: not if its section begins with `?`.
@@ -81,6 +84,7 @@ impl Hook {
         Some(Self {
             program_type: ProgramType(prefix.program_type),
             place: prefix.place,
+            prefix: prefix.text,
             target_name: (!target_name.is_empty()).then(|| Name::from(target_name)),
             sleepable: flags & BPF_F_SLEEPABLE != 0,
             autoload,

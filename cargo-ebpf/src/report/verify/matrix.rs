@@ -111,7 +111,7 @@ fn table(on: &[(&OnKernel, &Object)]) -> String {
     for row in rows {
         let verdicts = on
             .iter()
-            .map(|(_, object)| find(object, row).map_or("-", |program| program.verdict.label()));
+            .map(|(_, object)| find(object, row).map_or("-", |program| program.label()));
         table.add_row([row.0, row.1].into_iter().chain(verdicts));
     }
     format!("{name}:\n{}", table.trim_fmt())
