@@ -191,6 +191,9 @@ pub(crate) struct Verify {
     /// does more than watch, such as lsm, is attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
+    /// Show which source lines the verifier spent most on
+    #[arg(long)]
+    pub(crate) hot: bool,
     /// How many seconds the verifier may take for one program
     #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
     pub(crate) deadline: u64,

@@ -18,7 +18,7 @@ use crate::{
     guest::{Accelerator, Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
     kernels::Choice,
-    verifier::observation::{Attaching, Event, Outcome, Program, Subject},
+    verifier::observation::{Attaching, Event, Extras, Outcome, Program, Subject},
 };
 
 /// What a kernel did with all the objects.
@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub deadline: Duration,
     /// Whether programs that were loaded are attached for a moment.
     pub attach: bool,
+    /// Whether it is counted what the verifier goes through.
+    pub visits: bool,
 }
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes
@@ -228,6 +230,7 @@ impl Question<'_> {
                 outcome: Outcome::Broke(finding),
                 attach: None,
                 statistics: Default::default(),
+                visits: None,
             }));
             if attempt == BREAKDOWNS {
                 findings.push(Finding::error(
@@ -254,10 +257,13 @@ impl Question<'_> {
     fn request(&self, heard: &Heard) -> Request {
         let objects = self.objects.iter().enumerate();
         Request {
-            attaching: match self.kernel {
-                _ if !self.settings.attach => Attaching::Nothing,
-                Choice::Host => Attaching::Watchers,
-                Choice::Image(_) => Attaching::Everything,
+            extras: Extras {
+                attaching: match self.kernel {
+                    _ if !self.settings.attach => Attaching::Nothing,
+                    Choice::Host => Attaching::Watchers,
+                    Choice::Image(_) => Attaching::Everything,
+                },
+                visits: self.settings.visits,
             },
             objects: objects
                 .map(|(number, data)| agent::Object {

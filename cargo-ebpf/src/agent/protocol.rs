@@ -6,15 +6,15 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::frame;
-use crate::verifier::observation::{Attaching, Event};
+use crate::verifier::observation::{Event, Extras};
 
 /// What a kernel is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The objects to verify.
     pub objects: Vec<Object>,
-    /// What is attached once it is loaded.
-    pub attaching: Attaching,
+    /// What is wanted beyond verdicts.
+    pub extras: Extras,
 }
 
 /// An object to verify.
@@ -45,7 +45,7 @@ pub(crate) enum Answer {
 /// A request without the bytes of its objects, which follow.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
-    attaching: Attaching,
+    extras: Extras,
     skipped: Vec<Vec<String>>,
 }
 
@@ -57,7 +57,7 @@ impl Request {
     pub(crate) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let skipped = self.objects.iter().map(|object| object.skipped.clone());
         let head = Head {
-            attaching: self.attaching,
+            extras: self.extras,
             skipped: skipped.collect(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
@@ -79,7 +79,7 @@ impl Request {
             Ok(Object { data, skipped })
         });
         Ok(Self {
-            attaching: head.attaching,
+            extras: head.extras,
             objects: objects.collect::<io::Result<_>>()?,
         })
     }
@@ -109,11 +109,15 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verifier::observation::Attaching;
 
     #[test]
     fn a_request_comes_out_as_it_went_in() -> io::Result<()> {
         let request = Request {
-            attaching: Attaching::Watchers,
+            extras: Extras {
+                attaching: Attaching::Watchers,
+                visits: true,
+            },
             objects: vec![
                 Object {
                     data: vec![0x7f, b'E', 0, 255],

@@ -28,7 +28,7 @@ pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> 
             &object.data,
             &kernel,
             &object.skipped,
-            request.attaching,
+            request.extras,
             &mut tell,
         );
         written?;

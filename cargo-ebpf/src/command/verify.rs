@@ -62,6 +62,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
         attach: request.attach,
+        visits: request.hot,
     };
     let mut verification = verify(&objects, &kernels, &settings, global)?;
     if let Some(bpftool) = bpftool {
@@ -89,6 +90,7 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
         memory: cli::GUEST_MEMORY,
         deadline: Duration::from_secs(cli::DEADLINE),
         attach: false,
+        visits: false,
     };
     verify(objects, &[Choice::Host], &settings, global)
 }

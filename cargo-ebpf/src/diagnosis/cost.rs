@@ -1,17 +1,23 @@
 //! Which source lines cost the verifier most.
 
-use std::{
-    collections::HashMap,
-    io::{self, BufRead, Read as _},
-};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{
-    code::Code,
-    log::{Event, EventKind, Line},
+use super::code::Code;
+use crate::{
+    object::lines::{self, Frame},
+    verifier::visits::Visits,
 };
-use crate::object::lines::{self, Frame};
+
+/// What the verifier spent its work on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Hot {
+    /// The most expensive first.
+    pub lines: Vec<LineCost>,
+    /// Whether the log was too long, so that only a part of the work is counted.
+    pub truncated: bool,
+}
 
 /// What a source line cost the verifier.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,32 +31,11 @@ pub(crate) struct LineCost {
     pub share: f64,
 }
 
-/// More than a line has of its instruction.
-const HEAD: u64 = 256;
-
-pub(super) fn of(code: &Code<'_, '_>, mut log: impl BufRead) -> io::Result<Vec<LineCost>> {
-    let mut counts: HashMap<u32, u64> = HashMap::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        log.by_ref().take(HEAD).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
-            break;
-        }
-        if line.last() != Some(&b'\n') {
-            log.skip_until(b'\n')?;
-        }
-        if let Line::Event(Event {
-            kind: EventKind::Instruction(index),
-            ..
-        }) = Line::of(&String::from_utf8_lossy(&line))
-        {
-            *counts.entry(index).or_default() += 1;
-        }
-    }
-    let all: u64 = counts.values().sum();
+pub(super) fn of(code: &Code<'_, '_>, visits: &Visits) -> Hot {
+    let counts = (0..).zip(&visits.counts).filter(|(_, count)| **count > 0);
+    let all: u64 = visits.counts.iter().sum();
     let mut lines: HashMap<Vec<Frame>, u64> = HashMap::new();
-    for (index, count) in counts {
+    for (index, &count) in counts {
         *lines.entry(own(code.frames(index))).or_default() += count;
     }
     let mut costs: Vec<_> = lines
@@ -75,7 +60,10 @@ pub(super) fn of(code: &Code<'_, '_>, mut log: impl BufRead) -> io::Result<Vec<L
             .cmp(&a.processed)
             .then_with(|| place(a).cmp(&place(b)))
     });
-    Ok(costs)
+    Hot {
+        lines: costs,
+        truncated: visits.truncated,
+    }
 }
 
 /// From the user's own code on; columns and texts would tell one line from itself.

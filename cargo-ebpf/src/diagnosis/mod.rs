@@ -9,11 +9,11 @@ mod log;
 mod state;
 mod story;
 
-use std::{io::BufRead, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub(crate) use self::cost::LineCost;
+pub(crate) use self::cost::{Hot, LineCost};
 use self::{
     catalogue::Class,
     code::{Code, Objects},
@@ -25,6 +25,7 @@ use crate::{
         lines::{self, Frame},
     },
     untrusted,
+    verifier::visits::Visits,
 };
 
 /// An object as diagnoses need it: code, source lines, names. Where less is known, it
@@ -184,14 +185,9 @@ impl<'data> Source<'data> {
         }
     }
 
-    /// How often the verifier went through each source line of a program, the most
-    /// expensive first, from a log of level 2. Reads `log` line by line: it may be
-    /// larger than memory.
-    ///
-    /// # Errors
-    /// When `log` cannot be read.
-    pub(crate) fn cost(&self, program: &str, log: impl BufRead) -> std::io::Result<Vec<LineCost>> {
-        cost::of(&self.0.program(program, ""), log)
+    /// Which source lines of a program the verifier spent most on.
+    pub(crate) fn hot(&self, program: &str, section: &str, visits: &Visits) -> Hot {
+        cost::of(&self.0.program(program, section), visits)
     }
 }
 

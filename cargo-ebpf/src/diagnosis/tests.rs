@@ -340,7 +340,6 @@ fn nothing_makes_it_panic() {
         }
         let log = String::from_utf8_lossy(&log);
         let _ = source.diagnose(&refusal("count", &log));
-        let _ = source.cost("count", log.as_bytes());
     }
     for at in (0..INLINED.len()).step_by(2999) {
         let mut object = INLINED.to_vec();
@@ -352,21 +351,22 @@ fn nothing_makes_it_panic() {
 
 #[test]
 fn cost_is_counted_by_source_line() {
-    let mut log = String::new();
-    for _ in 0..9 {
-        log += "14: (79) r1 = *(u64 *)(r0 +0) ; R1_w=scalar()\n15: R0=1\n";
-    }
-    log += "11: (57) r6 &= 63\n";
-    log += &"x".repeat(5000);
-    log += "\n12: (67) r6 <<= 3";
-    let costs = Source::of(INLINED).cost("count", log.as_bytes()).unwrap();
-    let found: Vec<_> = costs
+    let mut counts = vec![0; 16];
+    (counts[14], counts[11], counts[12]) = (9, 1, 1);
+    let visits = Visits {
+        counts,
+        truncated: false,
+    };
+    let lines = Source::of(INLINED)
+        .hot("count", "raw_tp/sys_enter", &visits)
+        .lines;
+    let found: Vec<_> = lines
         .iter()
         .map(|cost| (cost.frames[0].line, cost.processed))
         .collect();
     // Instruction 12 is in `get_unchecked_mut`, which line 34 calls.
     assert_eq!(found, [(Some(34), 10), (Some(23), 1)]);
-    assert!((costs[0].share - 10.0 / 11.0).abs() < 1e-9);
+    assert!((lines[0].share - 10.0 / 11.0).abs() < 1e-9);
 }
 
 /// Prints how long a log of 16 MiB takes and how much memory: run it by hand with
@@ -399,9 +399,6 @@ fn measures_a_large_log() {
             peak()
         );
         eprintln!("{text}");
-        let start = Instant::now();
-        source.cost("count", log.as_bytes()).unwrap();
-        eprintln!("{name}: cost by line in {:?}", start.elapsed());
     }
 }
 

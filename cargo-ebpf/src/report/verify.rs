@@ -1,6 +1,7 @@
 //! What `verify` found, as a table, and each refusal in the look of rustc's errors.
 
 mod budget;
+mod hot;
 mod matrix;
 
 pub(crate) use budget::Held;
@@ -149,6 +150,7 @@ impl OnKernel {
             &Sources::around(Path::new(&object.object)),
         ));
         parts.extend(reasons(&object.programs));
+        parts.extend(hot::of(&object.programs, &self.name()));
         parts.extend(
             object
                 .bpftool
@@ -316,6 +318,7 @@ mod tests {
             verdict,
             attach: None,
             statistics: Default::default(),
+            hot: None,
         }
     }
 

@@ -52,6 +52,10 @@ fn program(tried: observation::Program, source: &Source<'_>, kernel: &str) -> Pr
         program_type: subject.program_type,
         instructions: subject.instructions,
         attach: tried.attach,
+        hot: tried
+            .visits
+            .as_ref()
+            .map(|visits| source.hot(&subject.name, &subject.section, visits)),
         statistics: tried.statistics,
     }
 }

@@ -16,7 +16,7 @@ use super::{
     elf::{self, Image},
     features,
     maps::Maps,
-    observation::{self, Attach, Attaching, Event, Outcome, Refusal, Subject},
+    observation::{self, Attach, Event, Extras, Outcome, Refusal, Subject},
     program::{self, Answer},
     reason,
     relocate::{self, Linked, Program},
@@ -24,6 +24,7 @@ use super::{
     statistics::Statistics,
     syscall::{self, ProgramLoad, ProgramTypes},
     type_id,
+    visits::Visits,
 };
 use crate::{
     host::kernel::{self, Kernel},
@@ -32,17 +33,17 @@ use crate::{
 };
 
 /// Has the running kernel verify every program of the object in `data`, but those that
-/// `skipped` names, attaches those that `attaching` says, and gives each step to `tell`. Whatever is in `data`, nothing here
+/// `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
 /// fails: what is wrong with it is told.
 pub(crate) fn observe(
     data: &[u8],
     kernel: &Kernel,
     skipped: &[String],
-    attaching: Attaching,
+    extras: Extras,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
     let observed = shield::run(|| {
-        Session::new(kernel, skipped, attaching)
+        Session::new(kernel, skipped, extras)
             .observe(data, tell)
             .err()
             .map(|error| error.finding().clone())
@@ -66,7 +67,7 @@ fn unreadable(cause: &str) -> Error {
 struct Session<'kernel> {
     kernel: &'kernel Kernel,
     skipped: &'kernel [String],
-    attaching: Attaching,
+    extras: Extras,
     memlock: io::Result<()>,
     /// Some MiB: read when the first program asks for it.
     kernel_btf: OnceCell<Option<Vec<u8>>>,
@@ -85,6 +86,7 @@ struct Loaded {
     outcome: Outcome,
     attach: Option<Attach>,
     statistics: Statistics,
+    visits: Option<Visits>,
 }
 
 impl Loaded {
@@ -94,16 +96,17 @@ impl Loaded {
             outcome,
             attach: None,
             statistics: Statistics::default(),
+            visits: None,
         }
     }
 }
 
 impl<'kernel> Session<'kernel> {
-    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String], attaching: Attaching) -> Self {
+    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String], extras: Extras) -> Self {
         Self {
             kernel,
             skipped,
-            attaching,
+            extras,
             memlock: kernel::lift_memlock(kernel.version),
             kernel_btf: OnceCell::new(),
         }
@@ -253,6 +256,7 @@ impl<'kernel> Session<'kernel> {
             outcome: tried.outcome,
             attach: tried.attach,
             statistics: tried.statistics,
+            visits: tried.visits,
         }));
     }
 
@@ -356,7 +360,10 @@ impl<'kernel> Session<'kernel> {
                 lines: &function.line_info.line_info,
             }),
         };
-        match program::load(&load) {
+        let answer = program::load(&load);
+        let goes_through = !matches!(answer, Answer::Silent { .. });
+        let visits = (self.extras.visits && goes_through).then(|| program::visits(&load));
+        match answer {
             Answer::Accepted {
                 program,
                 statistics,
@@ -369,9 +376,10 @@ impl<'kernel> Session<'kernel> {
                         instructions: &function.instructions,
                         descriptor: program.as_fd(),
                     },
-                    self.attaching,
+                    self.extras.attaching,
                 ),
                 statistics,
+                visits,
             },
             Answer::Refused {
                 error,
@@ -386,6 +394,7 @@ impl<'kernel> Session<'kernel> {
                 };
                 Loaded {
                     statistics,
+                    visits,
                     ..Loaded::not(Outcome::Refused(refusal))
                 }
             }

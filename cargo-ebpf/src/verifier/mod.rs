@@ -24,3 +24,4 @@ pub(crate) mod statistics;
 mod syscall;
 mod type_id;
 pub(crate) mod verdict;
+pub(crate) mod visits;

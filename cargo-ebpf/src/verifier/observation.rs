@@ -4,7 +4,7 @@
 use ebpf_build::Finding;
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Statistics;
+use super::{statistics::Statistics, visits::Visits};
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub(crate) struct Program {
     pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
     pub statistics: Statistics,
+    /// Which instructions it went through how often, if that was asked.
+    pub visits: Option<Visits>,
 }
 
 /// What came of attaching a program that was loaded, for a moment.
@@ -67,6 +69,15 @@ pub(crate) enum Attaching {
     Watchers,
     /// All: the kernel is that of a guest, where nobody else is.
     Everything,
+}
+
+/// What is wanted beyond a verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Extras {
+    /// What is attached once it is loaded.
+    pub attaching: Attaching,
+    /// Whether it is counted how often the verifier goes through each instruction.
+    pub visits: bool,
 }
 
 /// What became of a program.

@@ -10,6 +10,7 @@ use super::{
     features,
     statistics::{Statistics, is_silent},
     syscall::{self, LogBuffer, ProgramLoad},
+    visits::Visits,
 };
 
 /// Log levels of BPF_PROG_LOAD (include/linux/bpf_verifier.h): each instruction with
@@ -17,11 +18,20 @@ use super::{
 const LEVEL_STEPS: u32 = 1;
 const LEVEL_STATISTICS: u32 = 4;
 
+/// As above, and nothing is taken back where a path ends well.
+const LEVEL_ALL_STEPS: u32 = 2;
+
 /// The figures, and an error, need little.
 const SMALL: usize = 64 << 10;
 /// The largest log that every kernel takes: up to 5.13 a size is refused that does
 /// not fit into 24 bits.
 const LARGEST: usize = (16 << 20) - 1;
+
+/// All steps need much: some 80 bytes each.
+const LARGE: usize = 4 << 20;
+/// For the million steps that the verifier takes at most. Kernels from 6.4 on take it,
+/// and say how much they need; the guest has to have it, too.
+const LARGEST_OF_ALL_STEPS: usize = 160 << 20;
 
 /// What the kernel made of a program.
 #[derive(Debug)]
@@ -80,6 +90,12 @@ pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
     }
 }
 
+/// Which instructions the verifier goes through how often.
+pub(super) fn visits(load: &ProgramLoad<'_>) -> Visits {
+    let attempt = attempt_within(load, LEVEL_ALL_STEPS, LARGE, LARGEST_OF_ALL_STEPS);
+    Visits::of(&attempt.log, load.instructions.len(), attempt.truncated)
+}
+
 struct Attempt {
     result: io::Result<OwnedFd>,
     log: String,
@@ -88,6 +104,10 @@ struct Attempt {
 
 /// Loads with a log that grows until all of it fits, or it is as large as may be.
 fn attempt(load: &ProgramLoad<'_>, level: u32, size: usize) -> Attempt {
+    attempt_within(load, level, size, LARGEST)
+}
+
+fn attempt_within(load: &ProgramLoad<'_>, level: u32, size: usize, largest: usize) -> Attempt {
     let mut bytes = vec![0; size];
     loop {
         let mut buffer = LogBuffer {
@@ -99,13 +119,15 @@ fn attempt(load: &ProgramLoad<'_>, level: u32, size: usize) -> Attempt {
         let true_size = buffer.true_size as usize;
         // ENOSPC stands for a log that did not fit, also where all else was well.
         let truncated = matches!(&result, Err(error) if error.raw_os_error() == Some(libc::ENOSPC));
-        if truncated && bytes.len() < LARGEST {
+        // Only a kernel that says how much it needs takes more than 24 bits of size.
+        let largest = if true_size > 0 { largest } else { LARGEST };
+        if truncated && bytes.len() < largest {
             let wanted = if true_size > bytes.len() {
                 true_size
             } else {
                 bytes.len() * 8
             };
-            bytes = vec![0; wanted.min(LARGEST)];
+            bytes = vec![0; wanted.min(largest)];
             continue;
         }
         let end = bytes

@@ -4,7 +4,7 @@ use ebpf_build::Finding;
 use serde::Serialize;
 
 use super::{observation::Attach, statistics::Statistics};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Hot};
 
 /// An object's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
@@ -41,6 +41,9 @@ pub(crate) struct Program {
     pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
     pub statistics: Statistics,
+    /// What it spent most on, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot: Option<Hot>,
 }
 
 /// What became of a program.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::{Table, presets};
 
-use super::{OnKernel, about, diagnosis, human, reasons};
+use super::{OnKernel, about, diagnosis, hot, human, reasons};
 use crate::{
     diagnosis::{Diagnosis, Step},
     report::source::Sources,
@@ -39,6 +39,9 @@ fn object(on: &[(&OnKernel, &Object)]) -> String {
         }
     }
     parts.extend(refusals(on));
+    for (kernel, object) in on {
+        parts.extend(hot::of(&object.programs, &kernel.name()));
+    }
     parts.join("\n\n")
 }
 

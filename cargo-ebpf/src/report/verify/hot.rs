@@ -1,0 +1,74 @@
+//! Which source lines the verifier spent most on.
+
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::{
+    diagnosis::{Hot, LineCost},
+    report::listing::short_path,
+    verifier::verdict::Program,
+};
+
+/// How many lines are shown of a program. JSON has all.
+const SHOWN: usize = 10;
+
+/// A text for each program of which it is known.
+pub(super) fn of(programs: &[Program], kernel: &str) -> Vec<String> {
+    programs
+        .iter()
+        .filter_map(|program| Some(text(&program.name, program.hot.as_ref()?, kernel)))
+        .collect()
+}
+
+fn text(program: &str, hot: &Hot, kernel: &str) -> String {
+    let all: u64 = hot.lines.iter().map(|line| line.processed).sum();
+    let mut text =
+        format!("what the verifier of {kernel} went through in `{program}`: {all} instructions");
+    if hot.truncated {
+        text += ", as far as its log goes";
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .force_no_tty()
+        .set_header(["share", "insns", "line", "in"]);
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if number < 2 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for line in hot.lines.iter().take(SHOWN) {
+        table.add_row([
+            format!("{:.1} %", line.share * 100.0),
+            line.processed.to_string(),
+            place(line, &here),
+            function(line),
+        ]);
+    }
+    text += &format!("\n{}", table.trim_fmt());
+    if let Some(more) = hot.lines.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+        text += &format!("\n... and {more} more lines");
+    }
+    text
+}
+
+fn place(line: &LineCost, here: &Path) -> String {
+    let frame = line.frames.first();
+    let file = frame.and_then(|frame| frame.file.as_ref());
+    match (file, frame.and_then(|frame| frame.line)) {
+        (Some(file), Some(line)) => format!("{}:{line}", short_path(file.as_str(), here)),
+        (Some(file), None) => short_path(file.as_str(), here).to_owned(),
+        (None, _) => "(no source line)".to_owned(),
+    }
+}
+
+fn function(line: &LineCost) -> String {
+    let function = line
+        .frames
+        .first()
+        .and_then(|frame| frame.function.as_ref());
+    function.map_or_else(String::new, |name| name.as_str().to_owned())
+}
