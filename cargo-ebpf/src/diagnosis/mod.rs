@@ -143,7 +143,7 @@ impl<'data> Source<'data> {
         let log = Log::parse(refusal.log);
         let code = self.0.program(refusal.program, refusal.section);
         let class = catalogue::classify(&log.message, refusal.error);
-        let place = Place::of(&log, &code, refusal.truncated);
+        let place = Place::of(&log, &code, refusal);
         let instruction = place.index().map(|index| {
             if place == Place::Program {
                 return whole(&code, refusal.program);
@@ -214,17 +214,17 @@ const OF_THE_PROGRAM: &[&str] = &[
 ];
 
 impl Place {
-    fn of(log: &Log<'_>, code: &Code<'_, '_>, truncated: bool) -> Self {
+    fn of(log: &Log<'_>, code: &Code<'_, '_>, refusal: &Refusal<'_>) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
-        if let Some(index) = log
-            .message
-            .iter()
-            .find_map(|line| named(line).or_else(|| meant(line, code)))
-        {
+        let told = catalogue::instruction(&log.message, refusal.error).or_else(|| {
+            let mut lines = log.message.iter();
+            lines.find_map(|line| named(line).or_else(|| meant(line, code)))
+        });
+        if let Some(index) = told {
             return Self::Named(index);
         }
         // Where the end of the way is missing, what it came to may be anywhere.
-        let ends_early = truncated && log.has_start();
+        let ends_early = refusal.truncated && log.has_start();
         if ends_early || OF_THE_PROGRAM.iter().any(says) {
             return Self::Program;
         }

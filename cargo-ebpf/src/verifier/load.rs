@@ -287,8 +287,7 @@ impl<'kernel> Session<'kernel> {
             return Err(Box::new(if reason::lacks_rights(self.kernel) {
                 reason::no_rights(self.kernel)
             } else {
-                let message = "it uses a map that could not be made".to_owned();
-                reason::not_tried(message, &missing.message, "")
+                reason::no_map(missing)
             }));
         }
         let attach_btf_id = self.attach_target(hook, section)?;
@@ -328,7 +327,7 @@ impl<'kernel> Session<'kernel> {
             )));
         };
         type_id::find(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
-            Box::new(reason::unsupported(
+            Box::new(reason::no_target(
                 format!("Linux {release} has no {what} `{shown}`"),
                 &format!("its BTF ({}) does not name it", kernel::VMLINUX_BTF),
                 "use another hook on this kernel, or a kernel that has it",

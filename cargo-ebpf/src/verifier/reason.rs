@@ -21,6 +21,20 @@ pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Outcome {
     Outcome::Unsupported(finding("kernel-unsupported", message, cause, fix))
 }
 
+/// The kernel has not what the program is to be attached to.
+pub(super) fn no_target(message: String, cause: &str, fix: &str) -> Outcome {
+    Outcome::Unsupported(finding("attach-target", message, cause, fix))
+}
+
+/// A map that the program uses could not be made.
+pub(super) fn no_map(map: &Finding) -> Outcome {
+    let mut finding = map.clone();
+    let cause = finding.cause.iter().map(|cause| format!(": {cause}"));
+    finding.cause = Some(format!("{}{}", finding.message, cause.collect::<String>()));
+    finding.message = "it uses a map that could not be made".to_owned();
+    Outcome::NotTried(finding)
+}
+
 /// An error with what is known of it: empty is unknown.
 fn finding(code: &'static str, message: String, cause: &str, fix: &str) -> Finding {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -17,6 +17,10 @@ impl Visits {
     pub(super) fn of(log: &str, instructions: usize, truncated: bool) -> Self {
         let mut counts = vec![0; instructions];
         for line in log.lines() {
+            // What was listed so far is what the kernel worked out beforehand (7.3).
+            if line == STEPS_BEGIN {
+                counts.fill(0);
+            }
             if let Some(count) = step(line).and_then(|index| counts.get_mut(index)) {
                 *count += 1;
             }
@@ -25,11 +29,15 @@ impl Visits {
     }
 }
 
+/// The head of the last listing before the first step, whose own lines are indented. From
+/// Linux 6.15 on.
+const STEPS_BEGIN: &str = "Live regs before insn:";
+
 /// The instruction in a line such as `7: (bf) r6 = r1`, as all kernels write it. One that
 /// is found to have been reached before counts, too: `7: safe`, `from 3 to 7: safe`. Other
 /// lines with a number are states.
 fn step(line: &str) -> Option<usize> {
-    let (index, rest) = line.trim_start().split_once(':')?;
+    let (index, rest) = line.split_once(':')?;
     match rest.trim_start() {
         "safe" => index.rsplit(' ').next(),
         rest if rest.starts_with('(') => Some(index),
@@ -45,7 +53,12 @@ mod tests {
 
     #[test]
     fn steps_are_counted_and_nothing_else() {
-        let log = "0: R1=ctx() R10=fp0\n\
+        let log = "stack use/def subprog#0 main (d0,cs0):\n\
+                     1: (95) exit\n\
+                   1: (95) exit\n\
+                   Live regs before insn:\n      \
+                         1: .1........ (95) exit\n\
+                   0: R1=ctx() R10=fp0\n\
                    0: (bf) r6 = r1                       ; R1=ctx() R6_w=ctx()\n\
                    ; let x = 1: (a) @ main.rs:3\n\
                    1: (95) exit\n\
