@@ -75,6 +75,8 @@ struct Request<'hook> {
     function: Function,
     /// A type of the kernel's BTF; 0 for none.
     attach_btf_id: u32,
+    /// Kept open until the program is loaded.
+    _program_arrays: Vec<OwnedFd>,
 }
 
 impl<'kernel> Session<'kernel> {
@@ -103,17 +105,18 @@ impl<'kernel> Session<'kernel> {
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
+        // First, as it needs the object's BTF whole.
+        self.relocate_types(&mut object)?;
         let types = self.load_types(&mut object).unwrap_or_else(|warning| {
             tell(Event::Found(warning.finding().clone()));
             None
         });
-        self.relocate_types(&mut object)?;
         let maps = Maps::create(
             std::mem::take(&mut object.maps),
             types.as_ref().map(|types| types.as_fd()),
         );
         let code = features::code(self.kernel.version);
-        for (program, linked) in relocate::programs(&mut object, &maps, &code) {
+        for (program, linked) in relocate::programs(&mut object, &maps, &code, &image.undefined) {
             if !self.skipped.contains(&program.name) {
                 self.program(&image, &maps, types.as_ref(), &program, linked, tell);
             }
@@ -249,7 +252,7 @@ impl<'kernel> Session<'kernel> {
                 "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
             )
         })?;
-        let function = linked.map_err(|cause| {
+        let mut function = linked.map_err(|cause| {
             reason::not_tried(
                 "its calls or map references could not be resolved".to_owned(),
                 &untrusted::lines(&cause),
@@ -265,10 +268,17 @@ impl<'kernel> Session<'kernel> {
             }));
         }
         let attach_btf_id = self.attach_target(hook, section)?;
+        let program_arrays = maps
+            .own_program_arrays(&mut function.instructions)
+            .map_err(|error| {
+                let message = "an array of programs could not be made for it".to_owned();
+                reason::not_tried(message, &error.to_string(), "")
+            })?;
         Ok(Request {
             hook,
             function,
             attach_btf_id,
+            _program_arrays: program_arrays,
         })
     }
 
@@ -319,6 +329,7 @@ impl<'kernel> Session<'kernel> {
             hook,
             function,
             attach_btf_id,
+            ..
         } = request;
         let load = ProgramLoad {
             name: &program.name,

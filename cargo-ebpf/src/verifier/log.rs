@@ -131,6 +131,17 @@ const STATISTICS: &[(&str, Read)] = &[
             .collect();
         statistics.stack_depths = depths;
     }),
+    // From 7.x on each function has a line of its own, after `stack depth max ..`:
+    // `subprog 1 (name) static insns_self 58 insns_total 58 stack 112`.
+    ("subprog ", |rest, statistics| {
+        let depth = rest
+            .rsplit_once(" stack ")
+            .and_then(|(_, depth)| depth.trim().parse().ok());
+        if let Some(depth) = depth {
+            let depths = statistics.stack_depths.get_or_insert_default();
+            depths.push(depth);
+        }
+    }),
     ("processed ", |rest, statistics| {
         statistics.processed_instructions = number(rest, "", " insns");
         statistics.instruction_limit = number(rest, "(limit ", ")");
