@@ -359,7 +359,7 @@ impl<'kernel> Session<'kernel> {
             } => {
                 let refusal = Refusal {
                     errno: error.raw_os_error().unwrap_or_default(),
-                    log,
+                    log: log.replace(UNFITTED, UNFITTED_IN_WORDS),
                     truncated,
                 };
                 (Outcome::Refused(refusal), statistics)
@@ -371,6 +371,12 @@ impl<'kernel> Session<'kernel> {
         }
     }
 }
+
+/// What verifiers say to an instruction that aya-obj, like libbpf, puts where an access
+/// could not be fitted to this kernel: a call of the helper 0xbad2310, which is none.
+const UNFITTED: &str = "invalid func unknown#195896080\n";
+const UNFITTED_IN_WORDS: &str = "invalid func unknown#195896080: \
+    it accesses a field or a type that this kernel does not have (CO-RE)\n";
 
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.
