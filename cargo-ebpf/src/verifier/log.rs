@@ -257,6 +257,22 @@ mod tests {
         );
     }
 
+    /// As Linux 7.3 ends a log: a function of its own may be called like a figure.
+    #[test]
+    fn figures_by_function() {
+        let log = Log::parse(
+            "invalid func unknown#7\n\
+             verification time 7315 usec\n\
+             stack depth max 8\n\
+             subprog 0 (reads) main insns_self 2 insns_total 8 stack 0\n\
+             subprog 1 (stack ) global insns_self 6 insns_total 6 stack 8\n\
+             processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n",
+        );
+        assert_eq!(log.statistics.stack_depths, Some(vec![0, 8]));
+        assert_eq!(log.statistics.processed_instructions, Some(8));
+        assert_eq!(log.excerpt().message, ["invalid func unknown#7"]);
+    }
+
     #[test]
     fn a_missing_or_mangled_figure_is_absent() {
         let log = Log::parse(

@@ -319,6 +319,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sizes_left_to_the_loader_are_assumed_and_said() {
+        let map = |kind: bpf_map_type, value, entries| {
+            Map::new_from_params(kind as u32, 4, value, entries, 0)
+        };
+        let mut without = map(BPF_MAP_TYPE_HASH, 8, 0);
+        let said = assume_size("start", &mut without).map(|finding| finding.message);
+        assert_eq!(without.max_entries(), 1);
+        assert!(said.is_some_and(|said| said.contains("`start`")));
+
+        for mut sized in [
+            map(BPF_MAP_TYPE_HASH, 8, 7),
+            map(BPF_MAP_TYPE_RINGBUF, 0, 0),
+            map(BPF_MAP_TYPE_TASK_STORAGE, 8, 0),
+        ] {
+            let entries = sized.max_entries();
+            assert_eq!(assume_size("map", &mut sized), None);
+            assert_eq!(sized.max_entries(), entries);
+        }
+    }
+
+    #[test]
+    fn values_that_can_only_have_one_size_have_it() {
+        for (kind, size) in [
+            (BPF_MAP_TYPE_ARRAY_OF_MAPS, 4),
+            (BPF_MAP_TYPE_STACK_TRACE, 127 * 8),
+            (BPF_MAP_TYPE_HASH, 0),
+        ] {
+            let mut map = Map::new_from_params(kind as u32, 4, 0, 1, 0);
+            fit(&mut map, Some(kind));
+            assert_eq!(map.value_size(), size, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn ring_buffers_are_powers_of_two_pages() {
         assert_eq!(ring_size(0, 4096), 0);
         assert_eq!(ring_size(1, 4096), 4096);
