@@ -1,7 +1,6 @@
-//! Makes an object fit for aya-obj: refuses what is no BPF object, and gives program
-//! sections that aya-obj 0.3.0 does not know (`tc`, `fmod_ret/..`, `kprobe.multi/..`)
-//! a name that it does know, since a single unknown one makes it refuse the whole
-//! object. How a program is loaded is decided by [`crate::object::Hook`] from the true name.
+//! Makes an object fit for aya-obj: refuses what is no BPF object, and gives sections
+//! that aya-obj 0.3.0 does not know (`tc`, `fmod_ret/..`, `kprobe.multi/..`) a name that
+//! it does know, since a single unknown one makes it refuse the whole object. How a program is loaded is decided by [`crate::object::Hook`] from the true name.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -31,6 +30,8 @@ pub(super) struct Image<'data> {
     pub(super) bytes: Cow<'data, [u8]>,
     /// Program sections by their index in the ELF file.
     pub(super) sections: HashMap<usize, String>,
+    /// What instructions refer to that is not in the object: by section and offset.
+    pub(super) undefined: HashMap<(usize, u64), String>,
 }
 
 /// Reads an object's headers.
@@ -54,6 +55,7 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
 
     let mut names = HashMap::new();
     let mut unknown = Vec::new();
+    let mut undefined = HashMap::new();
     for (index, section) in elf.sections.iter().enumerate() {
         if section.kind == SHT_NOBITS && section.size > MAX_BSS {
             return Err(limit(&format!(
@@ -61,7 +63,14 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
                 section.size
             )));
         }
-        if !section.executable || section.size == 0 || section.name.starts_with(".text") {
+        if !section.executable && section.name.ends_with(MAPS) {
+            unknown.push((index, format!("maps/section {index}")));
+        }
+        if !section.executable || section.size == 0 {
+            continue;
+        }
+        undefined.extend(undefined_in(&elf, index));
+        if section.name.starts_with(".text") {
             continue;
         }
         if let Cow::Owned(name) = &section.name {
@@ -71,7 +80,7 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
             )));
         }
         if section.name.parse::<ProgramSection>().is_err() {
-            unknown.push(index);
+            unknown.push((index, format!("tp/section {index}")));
         }
         names.insert(index, section.name.clone().into_owned());
     }
@@ -83,6 +92,24 @@ pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
     Ok(Image {
         bytes,
         sections: names,
+        undefined,
+    })
+}
+
+/// How loaders of their own end the names of sections with legacy maps, such as
+/// `lirc_mode2/maps` of v4l-utils.
+const MAPS: &str = "/maps";
+
+/// What the instructions of a section refer to that is not in the object.
+fn undefined_in(elf: &Elf<'_>, section: usize) -> impl Iterator<Item = ((usize, u64), String)> {
+    elf.relocations(section).filter_map(move |relocation| {
+        let symbol = elf.symbols.get(relocation.symbol)?;
+        symbol.undefined.then(|| {
+            (
+                (section, relocation.offset),
+                symbol.name.clone().into_owned(),
+            )
+        })
     })
 }
 
@@ -97,18 +124,18 @@ const SH_NAME: usize = 0;
 const SH_OFFSET: usize = 24;
 const SH_SIZE: usize = 32;
 
-/// Gives sections other names: new string tables at the end of the file, and headers
-/// that point there.
-fn rename(data: &[u8], elf: &Elf<'_>, sections: &[usize]) -> Result<Vec<u8>> {
+/// Gives sections other names, which no other section has: new string tables at the end
+/// of the file, and headers that point there.
+fn rename(data: &[u8], elf: &Elf<'_>, sections: &[(usize, String)]) -> Result<Vec<u8>> {
     try_rename(data, elf, sections)
         .ok_or_else(|| damaged("its section headers or its BTF point outside of it"))
 }
 
-fn try_rename(data: &[u8], elf: &Elf<'_>, sections: &[usize]) -> Option<Vec<u8>> {
+fn try_rename(data: &[u8], elf: &Elf<'_>, sections: &[(usize, String)]) -> Option<Vec<u8>> {
     let mut bytes = data.to_vec();
     let renamed: Vec<_> = sections
         .iter()
-        .map(|&index| Some((index, &*elf.sections.get(index)?.name, stand_in(index))))
+        .map(|(index, new)| Some((*index, &*elf.sections.get(*index)?.name, new.as_str())))
         .collect::<Option<_>>()?;
 
     let mut table = elf.sections.get(elf.section_names)?.data.to_vec();
@@ -146,11 +173,6 @@ fn replace(bytes: &mut Vec<u8>, elf: &Elf<'_>, index: usize, contents: &[u8]) ->
     put(bytes, header + SH_SIZE, &length.to_ne_bytes())
 }
 
-/// A name that aya-obj takes and no other section has.
-fn stand_in(index: usize) -> String {
-    format!("tp/section {index}")
-}
-
 fn append(table: &mut Vec<u8>, name: &str) -> Option<u32> {
     let offset = u32::try_from(table.len()).ok()?;
     table.extend_from_slice(name.as_bytes());
@@ -160,11 +182,7 @@ fn append(table: &mut Vec<u8>, name: &str) -> Option<u32> {
 
 /// Renames sections in the func_info, line_info and CO-RE parts of `.BTF.ext`.
 /// Layout: <https://docs.kernel.org/bpf/btf.html#btf-ext-section>.
-fn rename_in_btf(
-    btf: &mut Vec<u8>,
-    ext: &mut [u8],
-    renamed: &[(usize, &str, String)],
-) -> Option<()> {
+fn rename_in_btf(btf: &mut Vec<u8>, ext: &mut [u8], renamed: &[(usize, &str, &str)]) -> Option<()> {
     /// Offset of `str_len` in struct btf_header; `str_off` stands before it.
     const STRINGS_LENGTH: usize = 20;
     let strings = get(btf, 4)?.checked_add(get(btf, STRINGS_LENGTH - 4)?)?;

@@ -79,6 +79,8 @@ struct Request<'hook> {
     function: Function,
     /// A type of the kernel's BTF; 0 for none.
     attach_btf_id: u32,
+    /// Kept open until the program is loaded.
+    _program_arrays: Vec<OwnedFd>,
 }
 
 /// What came of a program.
@@ -128,17 +130,18 @@ impl<'kernel> Session<'kernel> {
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
+        // First, as it needs the object's BTF whole.
+        self.relocate_types(&mut object)?;
         let types = self.load_types(&mut object).unwrap_or_else(|warning| {
             tell(Event::Found(warning.finding().clone()));
             None
         });
-        self.relocate_types(&mut object)?;
         let maps = Maps::create(
             std::mem::take(&mut object.maps),
             types.as_ref().map(|types| types.as_fd()),
         );
         let code = features::code(self.kernel.version);
-        for (program, linked) in relocate::programs(&mut object, &maps, &code) {
+        for (program, linked) in relocate::programs(&mut object, &maps, &code, &image.undefined) {
             if !self.skipped.contains(&program.name) {
                 self.program(&image, &maps, types.as_ref(), &program, linked, tell);
             }
@@ -276,7 +279,7 @@ impl<'kernel> Session<'kernel> {
                 "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
             )
         })?;
-        let function = linked.map_err(|cause| {
+        let mut function = linked.map_err(|cause| {
             reason::not_tried(
                 "its calls or map references could not be resolved".to_owned(),
                 &untrusted::lines(&cause),
@@ -291,10 +294,17 @@ impl<'kernel> Session<'kernel> {
             }));
         }
         let attach_btf_id = self.attach_target(hook, section)?;
+        let program_arrays = maps
+            .own_program_arrays(&mut function.instructions)
+            .map_err(|error| {
+                let message = "an array of programs could not be made for it".to_owned();
+                reason::not_tried(message, &error.to_string(), "")
+            })?;
         Ok(Request {
             hook,
             function,
             attach_btf_id,
+            _program_arrays: program_arrays,
         })
     }
 
@@ -340,6 +350,7 @@ impl<'kernel> Session<'kernel> {
             hook,
             function,
             attach_btf_id,
+            ..
         } = request;
         let load = ProgramLoad {
             name: &program.name,
@@ -388,7 +399,7 @@ impl<'kernel> Session<'kernel> {
             } => {
                 let refusal = Refusal {
                     errno: error.raw_os_error().unwrap_or_default(),
-                    log,
+                    log: log.replace(UNFITTED, UNFITTED_IN_WORDS),
                     truncated,
                 };
                 Loaded {
@@ -407,6 +418,12 @@ impl<'kernel> Session<'kernel> {
         }
     }
 }
+
+/// What verifiers say to an instruction that aya-obj, like libbpf, puts where an access
+/// could not be fitted to this kernel: a call of the helper 0xbad2310, which is none.
+const UNFITTED: &str = "invalid func unknown#195896080\n";
+const UNFITTED_IN_WORDS: &str = "invalid func unknown#195896080: \
+    it accesses a field or a type that this kernel does not have (CO-RE)\n";
 
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.

@@ -2,7 +2,7 @@
 //! never pinned. A map that cannot be made only matters to the programs that use it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     io,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
 };
@@ -28,6 +28,8 @@ struct Slot {
     map: Map,
     /// The descriptor, or why there is none.
     state: Result<OwnedFd, Finding>,
+    /// What was made up of its size, because the object leaves that to its loader.
+    assumed: Option<Finding>,
     /// What stands in instructions for a map that could not be made: no descriptor
     /// is negative, so the instruction tells which map is meant.
     stand_in: RawFd,
@@ -44,6 +46,7 @@ impl Maps {
             .into_iter()
             .zip(2..)
             .map(|((name, mut map), number): (_, RawFd)| {
+                let assumed = assume_size(&name, &mut map);
                 let state =
                     create(&name, &mut map, btf).map_err(|error| refusal(&name, &map, &error));
                 (
@@ -51,6 +54,7 @@ impl Maps {
                     Slot {
                         map,
                         state,
+                        assumed,
                         stand_in: -number,
                     },
                 )
@@ -69,9 +73,43 @@ impl Maps {
         })
     }
 
-    /// Why the maps that could not be made could not be made.
+    /// Why the maps that could not be made could not be made, and what was assumed of
+    /// others.
     pub(super) fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.0.values().filter_map(|slot| slot.state.as_ref().err())
+        self.0.values().filter_map(|slot| match &slot.state {
+            Err(refusal) => Some(refusal),
+            Ok(_) => slot.assumed.as_ref(),
+        })
+    }
+
+    /// Gives `code` arrays of programs of its own, which live as long as what is
+    /// returned: the kernel ties one to the type of the first program that it loads
+    /// with it, so that other types would be refused for what stood before them.
+    pub(super) fn own_program_arrays(&self, code: &mut [bpf_insn]) -> io::Result<Vec<OwnedFd>> {
+        let mut own: BTreeMap<RawFd, OwnedFd> = BTreeMap::new();
+        for instruction in code {
+            let Some(shared) = map_of(instruction) else {
+                continue;
+            };
+            let array = self.0.iter().find(|(_, slot)| {
+                slot.map.map_type() == BPF_MAP_TYPE_PROG_ARRAY as u32
+                    && slot
+                        .state
+                        .as_ref()
+                        .is_ok_and(|map| map.as_raw_fd() == shared)
+            });
+            let Some((name, slot)) = array else {
+                continue;
+            };
+            let map = match own.entry(shared) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    entry.insert(syscall::map_create(name, &slot.map, None, None)?)
+                }
+            };
+            instruction.imm = map.as_raw_fd();
+        }
+        Ok(own.into_values().collect())
     }
 
     /// Why a map that this code uses could not be made.
@@ -113,7 +151,44 @@ fn create(name: &str, map: &mut Map, btf: Option<BorrowedFd<'_>>) -> io::Result<
     Ok(created)
 }
 
-/// Sets sizes that depend on the machine.
+/// A map without a size is one that the object's own loader sizes. To try its programs
+/// the smallest will do, as in veristat; it is said, as the kernel would refuse it.
+fn assume_size(name: &str, map: &mut Map) -> Option<Finding> {
+    let sized_by_the_kernel = matches!(
+        bpf_map_type::try_from(map.map_type()).ok(),
+        None | Some(
+            BPF_MAP_TYPE_PERF_EVENT_ARRAY
+                | BPF_MAP_TYPE_RINGBUF
+                | BPF_MAP_TYPE_USER_RINGBUF
+                | BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED
+                | BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED
+                | BPF_MAP_TYPE_SK_STORAGE
+                | BPF_MAP_TYPE_INODE_STORAGE
+                | BPF_MAP_TYPE_TASK_STORAGE
+                | BPF_MAP_TYPE_CGRP_STORAGE
+                | BPF_MAP_TYPE_STRUCT_OPS
+        )
+    );
+    if map.max_entries() != 0 || sized_by_the_kernel {
+        return None;
+    }
+    map.set_max_entries(1);
+    Some(
+        Finding::warning(
+            "map-size-assumed",
+            format!(
+                "the map `{}` has no size in the object; it was tried with one entry",
+                untrusted::name(name)
+            ),
+        )
+        .because(
+            "the kernel refuses a map of no entries, so the object's loader has to set its size",
+        )
+        .fix("see that the loader does, or give the map a size in the object"),
+    )
+}
+
+/// Sets sizes that depend on the machine, or that can only be one.
 fn fit(map: &mut Map, kind: Option<bpf_map_type>) {
     match kind {
         Some(BPF_MAP_TYPE_PERF_EVENT_ARRAY) if map.max_entries() == 0 => {
@@ -123,8 +198,32 @@ fn fit(map: &mut Map, kind: Option<bpf_map_type>) {
             map.set_max_entries(ring_size(map.max_entries(), kernel::page_size()));
             map.set_value_size(0);
         }
+        Some(BPF_MAP_TYPE_STACK_TRACE) if map.value_size() == 0 => {
+            map.set_value_size(LONGEST_STACK * 8);
+        }
         _ => {}
     }
+    // libbpf lets objects leave it out of maps of maps.
+    if map.value_size() == 0 && kind.is_some_and(holds_descriptors) {
+        map.set_value_size(DESCRIPTOR);
+    }
+}
+
+/// Frames of a stack (PERF_MAX_STACK_DEPTH of include/uapi/linux/perf_event.h).
+const LONGEST_STACK: u32 = 127;
+
+/// Size of a descriptor, in bytes.
+const DESCRIPTOR: u32 = 4;
+
+fn holds_descriptors(kind: bpf_map_type) -> bool {
+    matches!(
+        kind,
+        BPF_MAP_TYPE_PERF_EVENT_ARRAY
+            | BPF_MAP_TYPE_PROG_ARRAY
+            | BPF_MAP_TYPE_CGROUP_ARRAY
+            | BPF_MAP_TYPE_ARRAY_OF_MAPS
+            | BPF_MAP_TYPE_HASH_OF_MAPS
+    )
 }
 
 /// Ring buffers are a power of two pages large. 0 stays, for the kernel to refuse.
@@ -218,6 +317,40 @@ fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_left_to_the_loader_are_assumed_and_said() {
+        let map = |kind: bpf_map_type, value, entries| {
+            Map::new_from_params(kind as u32, 4, value, entries, 0)
+        };
+        let mut without = map(BPF_MAP_TYPE_HASH, 8, 0);
+        let said = assume_size("start", &mut without).map(|finding| finding.message);
+        assert_eq!(without.max_entries(), 1);
+        assert!(said.is_some_and(|said| said.contains("`start`")));
+
+        for mut sized in [
+            map(BPF_MAP_TYPE_HASH, 8, 7),
+            map(BPF_MAP_TYPE_RINGBUF, 0, 0),
+            map(BPF_MAP_TYPE_TASK_STORAGE, 8, 0),
+        ] {
+            let entries = sized.max_entries();
+            assert_eq!(assume_size("map", &mut sized), None);
+            assert_eq!(sized.max_entries(), entries);
+        }
+    }
+
+    #[test]
+    fn values_that_can_only_have_one_size_have_it() {
+        for (kind, size) in [
+            (BPF_MAP_TYPE_ARRAY_OF_MAPS, 4),
+            (BPF_MAP_TYPE_STACK_TRACE, 127 * 8),
+            (BPF_MAP_TYPE_HASH, 0),
+        ] {
+            let mut map = Map::new_from_params(kind as u32, 4, 0, 1, 0);
+            fit(&mut map, Some(kind));
+            assert_eq!(map.value_size(), size, "{kind:?}");
+        }
+    }
 
     #[test]
     fn ring_buffers_are_powers_of_two_pages() {

@@ -73,6 +73,8 @@ fn link_programs(mut object: Object) -> Vec<Linked> {
         .map(|(section, _)| *section)
         .collect();
     let mut origins = HashMap::new();
+    // None: what cannot be loaded was never refused either.
+    let taken_out = HashMap::new();
     for (tag, function) in (0..).zip(object.functions.values_mut()) {
         origins.insert(
             tag,
@@ -93,7 +95,8 @@ fn link_programs(mut object: Object) -> Vec<Linked> {
         .into_iter()
         .filter_map(|(name, program)| {
             let function =
-                relocate::calls_of_program(&mut object, &name, &program, &sections).ok()?;
+                relocate::calls_of_program(&mut object, &name, &program, &sections, &taken_out)
+                    .ok()?;
             let mut stretches: Vec<_> = function
                 .line_info
                 .line_info

@@ -68,7 +68,11 @@ pub(super) fn silent(
             "ulimit -l unlimited",
         ));
     }
-    if whole_kind && needs_trampoline(hook.target) {
+    // A kernel without the architecture's trampolines says ENOTSUPP, which has no name
+    // outside of it (include/linux/errno.h).
+    const NOT_SUPPORTED: i32 = 524;
+    let refused = no_permission || error.raw_os_error() == Some(NOT_SUPPORTED);
+    if whole_kind && refused && needs_trampoline(hook.target) {
         return unsupported(
             format!(
                 "Linux {} refuses programs that need a BPF trampoline, as this one does",
@@ -81,10 +85,11 @@ pub(super) fn silent(
     if whole_kind {
         return unsupported(
             format!(
-                "Linux {} does not take programs of type {kind} here",
-                release(kernel)
+                "Linux {} does not take {kind} programs for {}",
+                release(kernel),
+                hook.place
             ),
-            &format!("{error}, also for the smallest program of this kind"),
+            &format!("{error}, also for the smallest such program"),
             "use another hook on this kernel, or another kernel",
         );
     }

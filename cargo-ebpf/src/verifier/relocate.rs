@@ -8,7 +8,7 @@ use std::{
     mem,
 };
 
-use aya_obj::{Features, Function, Object};
+use aya_obj::{Features, Function, Object, relocation::RelocationError};
 
 use super::{maps::Maps, shield};
 
@@ -21,6 +21,7 @@ pub(super) fn programs(
     object: &mut Object,
     maps: &Maps,
     features: &Features,
+    undefined: &Undefined,
 ) -> Vec<(Program, Linked)> {
     let sections: HashSet<usize> = object
         .functions
@@ -28,7 +29,8 @@ pub(super) fn programs(
         .map(|(section, _)| *section)
         .collect();
     object.sanitize_functions(features);
-    let failures = maps_of_functions(object, maps, &sections);
+    let mut failures = maps_of_functions(object, maps, &sections);
+    take_out_undefined(object, undefined, &mut failures);
 
     let mut programs: Vec<_> = mem::take(&mut object.programs).into_iter().collect();
     programs.sort_by_key(|(_, program)| program.function_key());
@@ -37,7 +39,7 @@ pub(super) fn programs(
         let key = program.function_key();
         let function = match failures.get(&key) {
             Some(failure) => Err(failure.clone()),
-            None => calls_of_program(object, &name, &program, &sections),
+            None => calls_of_program(object, &name, &program, &sections, &failures),
         };
         linked.push((
             Program {
@@ -59,7 +61,39 @@ pub(super) struct Program {
     pub(super) program: aya_obj::Program,
 }
 
+/// What instructions refer to that is not in the object: by section and offset.
+type Undefined = HashMap<(usize, u64), String>;
+
 type Key = (usize, u64);
+
+/// Takes out the functions that refer to what is not in the object: aya-obj would have
+/// them call themselves.
+fn take_out_undefined(
+    object: &mut Object,
+    undefined: &Undefined,
+    failures: &mut HashMap<Key, String>,
+) {
+    let first_of = |function: &Function| {
+        let start = function.section_offset as u64;
+        let end = start + size_of_val(function.instructions.as_slice()) as u64;
+        let inside = undefined.iter().filter(|((section, offset), _)| {
+            *section == function.section_index.0 && (start..end).contains(offset)
+        });
+        inside.min().map(|(_, name)| name)
+    };
+    object.functions.retain(|key, function| {
+        let Some(name) = first_of(function) else {
+            return true;
+        };
+        let failure = format!(
+            "`{}` refers to `{name}`, which is not in the object: \
+             a kernel function, a setting of the kernel (`__kconfig`) or a forgotten definition",
+            function.name
+        );
+        failures.insert(*key, failure);
+        false
+    });
+}
 
 /// Puts the maps' descriptors into each function. Functions for which that fails are
 /// taken out, and the reasons returned.
@@ -88,6 +122,7 @@ pub(super) fn calls_of_program(
     name: &str,
     program: &aya_obj::Program,
     sections: &HashSet<usize>,
+    failures: &HashMap<Key, String>,
 ) -> Linked {
     object.programs = [(name.to_owned(), program.clone())].into();
     let key = program.function_key();
@@ -102,10 +137,24 @@ pub(super) fn calls_of_program(
                 .insert(key, alone)
                 .ok_or_else(|| "it has no code".to_owned())
         }
-        (Ok(Err(error)), _) => Err(chain(&error)),
+        (Ok(Err(error)), _) => Err(failure_of_callee(&error, failures)
+            .cloned()
+            .unwrap_or_else(|| chain(&error))),
         (Err(panic), _) => Err(panic),
         (_, None) => Err("it has no code".to_owned()),
     }
+}
+
+/// Why the function was taken out that is missed now.
+fn failure_of_callee<'failures>(
+    error: &dyn std::error::Error,
+    failures: &'failures HashMap<Key, String>,
+) -> Option<&'failures String> {
+    let RelocationError::UnknownFunction { address, .. } = error.source()?.downcast_ref()? else {
+        return None;
+    };
+    let at_address = failures.iter().filter(|((_, start), _)| start == address);
+    at_address.min().map(|(_, failure)| failure)
 }
 
 /// An error and its causes on one line.

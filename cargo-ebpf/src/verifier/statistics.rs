@@ -38,7 +38,9 @@ const STATISTICS: &[(&str, Read)] = &[
     // Linux 7.3 gives the deepest chain here, and each function below.
     ("stack depth max ", |_, _| {}),
     ("subprog ", |rest, statistics| {
-        if let Some(depth) = number(rest, " stack ", "").and_then(|depth| depth.try_into().ok()) {
+        // From the end: a function may be called like a figure.
+        let depth = rest.rsplit_once(" stack ");
+        if let Some(depth) = depth.and_then(|(_, depth)| depth.trim().parse().ok()) {
             statistics.stack_depths.get_or_insert_default().push(depth);
         }
     }),
@@ -153,7 +155,7 @@ mod tests {
         let statistics = Statistics::of(
             "stack depth max 40\n\
              subprog 0 (main) main insns_self 9 insns_total 13 stack 32\n\
-             subprog 1 (callee) static insns_self 4 insns_total 4 stack 8\n",
+             subprog 1 (stack ) static insns_self 4 insns_total 4 stack 8\n",
         );
         assert_eq!(statistics.stack_depths, Some(vec![32, 8]));
     }
