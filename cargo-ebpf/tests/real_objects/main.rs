@@ -204,6 +204,10 @@ fn inspect(object: &Path) -> Result<Value, Failed> {
 fn verified(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
     let document = VERIFIED.as_ref().map_err(Clone::clone)?;
     let mut surprises = Vec::new();
+    let asked = Kernels::at_hand()?.list();
+    if document["kernels"].as_array().map(Vec::len) != Some(asked.split(',').count()) {
+        surprises.push(format!("not all of {asked} answered"));
+    }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     for kernel in list(&document["kernels"]) {
         let label = kernel["kernel"].as_str().unwrap_or_default();

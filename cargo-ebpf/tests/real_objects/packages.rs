@@ -21,8 +21,8 @@ pub(crate) struct Package {
 /// Where a package comes from.
 #[derive(Debug)]
 pub(crate) enum From {
-    /// Debian's archive, of whichever release this machine has.
-    Debian,
+    /// Debian's archive, in this version: other releases have others, with other verdicts.
+    Debian(&'static str),
     /// The crates registry, in this version.
     Crates(&'static str),
 }
@@ -31,24 +31,24 @@ pub(crate) enum From {
 #[rustfmt::skip]
 pub(crate) const PACKAGES: &[Package] = &[
     // C, BTF maps, libxdp's own conventions.
-    Package { name: "libxdp1", from: From::Debian, files: &[
+    Package { name: "libxdp1", from: From::Debian("1.3.1-1"), files: &[
         "usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o",
         "usr/lib/x86_64-linux-gnu/bpf/xdpdump_bpf.o",
         "usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o",
         "usr/lib/x86_64-linux-gnu/bpf/xsk_def_xdp_prog.o",
     ] },
     // C, libbpf's skeletons in programs: CO-RE, CONFIG values, fentry beside kprobes.
-    Package { name: "libbpf-tools", from: From::Debian, files: &[
+    Package { name: "libbpf-tools", from: From::Debian("0.26.0+ds-1"), files: &[
         "usr/sbin/bindsnoop", "usr/sbin/biolatency", "usr/sbin/cpudist", "usr/sbin/execsnoop",
         "usr/sbin/offcputime", "usr/sbin/opensnoop", "usr/sbin/tcpconnect", "usr/sbin/vfsstat",
     ] },
     // C, without BTF: legacy maps in a section of v4l-utils' own loader.
-    Package { name: "ir-keytable", from: From::Debian, files: &[
+    Package { name: "ir-keytable", from: From::Debian("1.22.1-5+b2"), files: &[
         "lib/udev/rc_keymaps/protocols/grundig.o",
         "lib/udev/rc_keymaps/protocols/manchester.o",
     ] },
     // C, for cilium's Go loader, by clang 9 and 14.
-    Package { name: "golang-github-cilium-ebpf-dev", from: From::Debian, files: &[
+    Package { name: "golang-github-cilium-ebpf-dev", from: From::Debian("0.9.1-1"), files: &[
         "usr/share/gocode/src/github.com/cilium/ebpf/testdata/fwd_decl-el.elf",
         "usr/share/gocode/src/github.com/cilium/ebpf/testdata/loader-clang-14-el.elf",
         "usr/share/gocode/src/github.com/cilium/ebpf/testdata/loader-clang-9-el.elf",
@@ -69,12 +69,12 @@ impl Package {
     /// The reason why it cannot be had here.
     pub(crate) fn objects(&self, work: &Path, objects: &Path) -> Result<Vec<PathBuf>, String> {
         let root = match self.from {
-            From::Debian => debian(self.name, work)?,
+            From::Debian(version) => debian(self.name, version, work)?,
             From::Crates(version) => crates(self.name, version)?,
         };
         let mut found = Vec::new();
         for file in self.files {
-            // Since trixie, /lib is a link into /usr also in packages.
+            // Since trixie, packages have nothing outside of /usr.
             let path = [root.join(file), root.join("usr").join(file)]
                 .into_iter()
                 .find(|path| path.is_file())
@@ -112,20 +112,23 @@ fn embedded(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Downloads and unpacks a package of Debian, as whoever runs this.
-fn debian(name: &str, work: &Path) -> Result<PathBuf, String> {
+fn debian(name: &str, version: &str, work: &Path) -> Result<PathBuf, String> {
     if !on_path("apt-get") || !on_path("dpkg-deb") {
         return Err("not a Debian: there is no apt-get and dpkg-deb".to_owned());
     }
-    let folder = work.join(name);
+    let folder = work.join(format!("{name}-{version}"));
     let root = folder.join("root");
     if root.exists() {
         return Ok(root);
     }
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let this = format!("{name}={version}");
     run(Command::new("apt-get")
-        .args(["-q", "download", name])
+        .args(["-q", "download", &this])
         .current_dir(&folder))
-    .map_err(|said| format!("apt-get download {name}: {said}"))?;
+    .map_err(|said| {
+        format!("apt-get download {this}: {said}; where it is in the archive: apt-get update")
+    })?;
     let package = fs::read_dir(&folder)
         .map_err(|error| error.to_string())?
         .filter_map(|entry| Some(entry.ok()?.path()))
