@@ -49,6 +49,8 @@ pub(crate) enum Format {
     Human,
     /// One versioned JSON document, alone on stdout
     Json,
+    /// As for people, and each finding as an annotation of a GitHub workflow
+    Github,
 }
 
 /// The commands.

@@ -46,10 +46,12 @@ pub fn main() -> ExitCode {
     match run(&cli).map_err(|error| interrupt::check().err().unwrap_or(error)) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            if cli.global.format == Format::Json {
-                // The error still goes to stderr when stdout is gone.
-                let _ = report::json::write_error(&error);
-            }
+            // The error still goes to stderr when stdout is gone.
+            let _ = match cli.global.format {
+                Format::Human => Ok(()),
+                Format::Json => report::json::write_error(&error),
+                Format::Github => report::github::write_error(&error),
+            };
             report::human::tell_error(&error);
             Outcome::of_error(&error).into()
         }

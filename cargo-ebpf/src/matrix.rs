@@ -220,6 +220,11 @@ impl Question<'_> {
             if ended == Ended::Done {
                 break;
             }
+            // It died before it was asked anything: on a busy machine that may be bad luck.
+            let early = heard.release.is_none() && ended == Ended::Closed;
+            if early && running.console.is_some() && attempt == 1 {
+                continue;
+            }
             let finding = self.breakdown(running, &ended, &heard);
             let Some(subject) = heard.trying.take() else {
                 findings.push(finding);

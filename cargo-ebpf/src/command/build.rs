@@ -160,6 +160,11 @@ impl Report for Built {
         let lines: Vec<String> = self.objects.iter().map(BuiltObject::line).collect();
         lines.join("\n")
     }
+
+    fn findings(&self) -> Vec<Finding> {
+        let objects = self.objects.iter();
+        objects.flat_map(|object| object.warnings.clone()).collect()
+    }
 }
 
 impl BuiltObject {

@@ -1,6 +1,6 @@
 //! `doctor`: what is well and what is not, each failure with its fix.
 
-use ebpf_build::{Result, Severity};
+use ebpf_build::{Finding, Result, Severity};
 use serde::Serialize;
 
 use crate::{
@@ -49,6 +49,11 @@ fn sum_up(groups: Vec<Group>) -> Examined {
 }
 
 impl Report for Examined {
+    fn findings(&self) -> Vec<Finding> {
+        let groups = self.groups.iter();
+        groups.flat_map(|group| group.findings.clone()).collect()
+    }
+
     fn human(&self) -> String {
         let mut text = String::new();
         for Group { group, findings } in &self.groups {

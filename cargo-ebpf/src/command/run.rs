@@ -133,7 +133,7 @@ fn start(
             .announced(),
     };
     let stdout = match global.format {
-        Format::Human => Destination::Stdout,
+        Format::Human | Format::Github => Destination::Stdout,
         Format::Json => Destination::Stderr,
     };
     let exit_code = exit_code(process.hand_over(stdout)?);

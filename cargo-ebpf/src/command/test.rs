@@ -89,7 +89,7 @@ fn cargo_arguments(request: &cli::Test, project: &Project) -> Vec<OsString> {
 
 fn pass_on(line: &str, format: Format) -> Result<()> {
     let written = match format {
-        Format::Human => io::stdout().lock().write_all(line.as_bytes()),
+        Format::Human | Format::Github => io::stdout().lock().write_all(line.as_bytes()),
         Format::Json => io::stderr().lock().write_all(line.as_bytes()),
     };
     // Whoever closed the pipe still gets the exit code.

@@ -59,7 +59,8 @@ impl Machine {
         let conversation = Process::new(qemu, global)
             // Nothing that is not named here, and nothing of the user's own settings.
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
-            .args(["-accel", self.accelerator.name(), "-cpu", "max"])
+            .args(["-accel", self.accelerator.name()])
+            .args(["-cpu", self.accelerator.processor()])
             .args(["-smp", "1", "-m", &self.memory.to_string()])
             .arg("-no-reboot")
             .arg("-kernel")
@@ -95,8 +96,9 @@ pub(crate) fn find() -> Result<PathBuf> {
 /// process: assignments as its environment, what follows `--` as its arguments.
 fn command_line(initramfs: &Initramfs) -> String {
     format!(
-        // A guest that panics ends at once, and qemu with it.
-        "console=ttyS1 panic=-1 oops=panic LD_LIBRARY_PATH={} -- {}",
+        // A guest that panics ends at once, and qemu with it. On a busy machine timers come
+        // so late that kernels take them for broken.
+        "console=ttyS1 panic=-1 oops=panic no_timer_check LD_LIBRARY_PATH={} -- {}",
         initramfs.library_path(),
         init::ARGUMENTS.join(" ")
     )

@@ -4,6 +4,8 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Message, Origin, Renderer, Snippet,
 };
 
+use ebpf_build::{Finding, finding::Place};
+
 use super::source::{Sources, Text};
 use crate::{
     diagnosis::{Diagnosis, Register, Step, UNKNOWN},
@@ -22,6 +24,30 @@ pub(crate) fn human(diagnosis: &Diagnosis, sources: &Sources) -> String {
         sources,
         &Renderer::styled().term_width(width.max(60)),
     )
+}
+
+/// The same in short, at the line that is complained of.
+pub(crate) fn finding(diagnosis: &Diagnosis, sources: &Sources) -> Finding {
+    let mut finding = Finding::error(
+        diagnosis.code,
+        format!(
+            "`{}` on Linux {}: {}",
+            diagnosis.program, diagnosis.kernel, diagnosis.title
+        ),
+    )
+    .because(diagnosis.message.join("\n"));
+    finding.fix = diagnosis.hint.map(str::to_owned);
+    finding.place = diagnosis
+        .instruction
+        .as_ref()
+        .and_then(Step::place)
+        .and_then(|frame| {
+            Some(Place {
+                file: sources.shown(frame.file.as_ref()?.as_str()).into(),
+                line: frame.line,
+            })
+        });
+    finding
 }
 
 fn render(diagnosis: &Diagnosis, sources: &Sources, renderer: &Renderer) -> String {

@@ -2,6 +2,7 @@
 //! warnings, errors, output of programs that are run) goes to stderr.
 
 pub(crate) mod diagnosis;
+pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod inspect;
 pub(crate) mod json;
@@ -11,7 +12,7 @@ pub(crate) mod requirements;
 pub(crate) mod source;
 pub(crate) mod verify;
 
-use ebpf_build::Result;
+use ebpf_build::{Finding, Result};
 use serde::Serialize;
 
 use crate::cli::Format;
@@ -21,6 +22,11 @@ use crate::cli::Format;
 pub(crate) trait Report: Serialize {
     /// The text for a person, without a trailing newline.
     fn human(&self) -> String;
+
+    /// What it found, for annotations: each at the place that a person would go to.
+    fn findings(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// Writes `report` to stdout in `format`. A closed pipe is not an error.
@@ -31,5 +37,6 @@ pub(crate) fn write(report: &impl Report, format: Format) -> Result<()> {
     match format {
         Format::Human => human::write(report),
         Format::Json => json::write(report),
+        Format::Github => github::write(report),
     }
 }

@@ -79,6 +79,26 @@ impl Report for Verification {
             None => verdicts,
         }
     }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        for kernel in &self.kernels {
+            findings.extend(kernel.findings.iter().cloned());
+            for object in &kernel.objects {
+                findings.extend(object.findings.iter().cloned());
+                let programs = object.programs.iter();
+                findings.extend(programs.filter_map(|program| finding(object, program)));
+            }
+        }
+        findings.extend(self.budget.iter().flat_map(Held::findings));
+        let mut distinct = Vec::new();
+        for finding in findings {
+            if !distinct.contains(&finding) {
+                distinct.push(finding);
+            }
+        }
+        distinct
+    }
 }
 
 impl Verification {
@@ -159,6 +179,28 @@ impl OnKernel {
         );
         parts.join("\n\n")
     }
+}
+
+/// Why a program was not accepted, or not attached, at the place to mend.
+fn finding(object: &Object, program: &Program) -> Option<Finding> {
+    let found = match (&program.verdict, &program.attach) {
+        (Verdict::Accepted, None | Some(Attach::Attached)) => return None,
+        (Verdict::Refused(rejection), _) => {
+            let sources = Sources::around(Path::new(&object.object));
+            return Some(diagnosis::finding(&rejection.diagnosis, &sources));
+        }
+        (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
+        | (
+            Verdict::Unsupported(finding)
+            | Verdict::NotTried(finding)
+            | Verdict::NoRights(finding)
+            | Verdict::Broke(finding),
+            _,
+        ) => finding,
+    };
+    let mut finding = found.clone();
+    finding.message = format!("`{}`: {}", program.name, finding.message);
+    Some(finding)
 }
 
 /// A finding about a whole object, which it names.

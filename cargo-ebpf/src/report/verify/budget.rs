@@ -23,6 +23,27 @@ impl Held {
         self.updated || self.comparison.breaches.is_empty()
     }
 
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let breaches = self.comparison.breaches.iter().filter(|_| !self.updated);
+        breaches
+            .map(|breach| {
+                let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+                Finding::error(
+                    "budget-exceeded",
+                    format!(
+                        "{} of {} on {}: {}, in {FILE} {}",
+                        breach.what,
+                        breach.program.as_ref().unwrap_or(&breach.object),
+                        breach.kernel.as_deref().unwrap_or("all kernels"),
+                        shown(&breach.after),
+                        shown(&breach.before),
+                    ),
+                )
+                .at(FILE, None)
+            })
+            .collect()
+    }
+
     pub(super) fn human(&self) -> String {
         let Comparison {
             breaches,
