@@ -20,7 +20,11 @@ mod progress;
 mod project;
 mod report;
 mod setup;
+mod skips;
 mod test_log;
+mod test_matrix;
+mod test_program;
+mod test_runner;
 mod untrusted;
 mod verifier;
 
@@ -74,5 +78,6 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Env => command::env::run(global),
         Command::Clean(request) => command::clean::run(request, global),
         Command::Agent(request) => command::agent::run(request),
+        Command::TestRunner(request) => test_runner::run(request, global),
     }
 }

@@ -68,10 +68,10 @@ pub(crate) struct Settings {
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes
 /// some ten times as long as alone (3 s).
-const START: Duration = Duration::from_secs(60);
+pub(crate) const START: Duration = Duration::from_secs(60);
 
 /// How many programs may break a kernel before it is left alone.
-const BREAKDOWNS: usize = 3;
+pub(crate) const BREAKDOWNS: usize = 3;
 
 /// Asks every kernel about every object. In the order of `places`.
 ///
@@ -89,6 +89,28 @@ pub(crate) fn ask(
         .then(|| Initramfs::of(&Executable::read(&this_program()?, global)?))
         .transpose()?
         .unwrap_or_default();
+    side_by_side(places, &|place| {
+        let question = Question {
+            place,
+            objects,
+            settings,
+            initramfs: &initramfs,
+            global,
+        };
+        let asked = question.ask()?;
+        done(place, &asked);
+        Ok(asked)
+    })
+}
+
+/// Asks as many kernels at a time as there are processors. In the order of `places`.
+///
+/// # Errors
+/// The first of `ask`; no other kernel is begun with after it.
+pub(crate) fn side_by_side<T: Send>(
+    places: &[Place],
+    ask: &(dyn Fn(&Place) -> Result<T> + Sync),
+) -> Result<Vec<T>> {
     let queue: Mutex<VecDeque<_>> = Mutex::new(places.iter().enumerate().collect());
     let answers = Mutex::new(Vec::new());
     // A guest has one processor: as many at a time as there are real ones.
@@ -99,27 +121,19 @@ pub(crate) fn ask(
                 // The lock is for taking one, not for asking it.
                 let next = || lock(&queue).pop_front();
                 while let Some((number, place)) = next() {
-                    let question = Question {
-                        place,
-                        objects,
-                        settings,
-                        initramfs: &initramfs,
-                        global,
-                    };
-                    let asked = question.ask();
-                    match &asked {
-                        Ok(asked) => done(place, asked),
+                    let answer = ask(place);
+                    if answer.is_err() {
                         // The others would fail in the same way.
-                        Err(_) => lock(&queue).clear(),
+                        lock(&queue).clear();
                     }
-                    lock(&answers).push((number, asked));
+                    lock(&answers).push((number, answer));
                 }
             });
         }
     });
     let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.sort_by_key(|(number, _)| *number);
-    answers.into_iter().map(|(_, asked)| asked).collect()
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -136,10 +150,116 @@ struct Question<'a> {
 }
 
 /// The other end, while it is asked.
-struct Running {
-    conversation: Conversation,
+pub(crate) struct Running {
+    pub(crate) conversation: Conversation,
     /// A guest's.
-    console: Option<Console>,
+    pub(crate) console: Option<Console>,
+}
+
+impl Running {
+    /// Asks `place`.
+    ///
+    /// # Errors
+    /// When qemu is missing, or the other end cannot be started.
+    pub(crate) fn start(
+        place: &Place,
+        request: &Request,
+        initramfs: &Initramfs,
+        machine: &Machine,
+        global: &Global,
+    ) -> Result<Self> {
+        match place {
+            Place::Host => {
+                let mut input = Vec::new();
+                // Writing into memory does not fail.
+                let _ = request.write(&mut input);
+                Ok(Self {
+                    conversation: Process::new(this_program()?, global)
+                        .arg("agent")
+                        .converse_about(input)?,
+                    console: None,
+                })
+            }
+            Place::Image { path, .. } => {
+                let Guest {
+                    conversation,
+                    console,
+                } = machine.boot(path, initramfs.clone(), request, global)?;
+                Ok(Self {
+                    conversation,
+                    console: Some(console),
+                })
+            }
+        }
+    }
+
+    /// Ends it, and adds to `finding` what it said last.
+    pub(crate) fn explain(self, finding: Finding) -> Finding {
+        let (status, said) = self.conversation.end();
+        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
+        cause.extend((!said.is_empty()).then(|| crate::untrusted::lines(&said).into_owned()));
+        cause.extend(self.console.iter().flat_map(Console::tail));
+        if cause.is_empty() {
+            cause.push(match status {
+                Some(status) => format!("it ended with {} and printed nothing", ending(status)),
+                None => "it printed nothing".to_owned(),
+            });
+        }
+        finding.because(cause.join("\n"))
+    }
+}
+
+/// What was going on when an answer ended early.
+pub(crate) struct Scene<'a> {
+    /// Who was asked.
+    pub(crate) place: &'a Place,
+    /// Its release, if it came up.
+    pub(crate) release: Option<&'a str>,
+    /// ` while it ...`, if it had something in hand.
+    pub(crate) doing: Option<String>,
+    /// A guest's memory, in MiB.
+    pub(crate) memory: u32,
+    /// What is said when it took too long over that.
+    pub(crate) slow: fn(String) -> Finding,
+}
+
+impl Scene<'_> {
+    /// Why the answer ended.
+    pub(crate) fn breakdown(&self, console: Option<&Console>, ended: &Ended) -> Finding {
+        let label = match self.release {
+            Some(release) => format!("Linux {}", crate::untrusted::name(release)),
+            None => format!("the kernel {}", self.place.label()),
+        };
+        let doing = self.doing.as_deref().unwrap_or_default();
+        match (console.and_then(Console::breakdown), ended) {
+            (Some(Breakdown::OutOfMemory), _) => Finding::error(
+                "guest-out-of-memory",
+                format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
+            )
+            .fix("give it more, such as: --memory 2048"),
+            (Some(Breakdown::Panic(reason)), _) => {
+                Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
+            }
+            (None, Ended::Silent(limit)) if self.doing.is_some() => (self.slow)(format!(
+                "{label} was ended after {} s{doing}",
+                limit.as_secs()
+            )),
+            (None, Ended::Silent(limit)) if self.release.is_none() => Finding::error(
+                "guest-no-boot",
+                format!("{label} did not come up within {} s", limit.as_secs()),
+            )
+            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
+            (None, Ended::Damaged(what)) => Finding::error(
+                "answer-damaged",
+                format!("the answer of {label} arrived damaged{doing}: {what}"),
+            ),
+            (None, _) if self.release.is_none() => {
+                Finding::error("guest-no-boot", format!("{label} did not come up"))
+                    .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
+            }
+            (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
+        }
+    }
 }
 
 /// What has been heard so far.
@@ -166,7 +286,8 @@ impl Heard {
                 }
                 self.keep(event);
             }
-            Answer::Done => {}
+            // What no request of ours is answered with.
+            Answer::TestProgram(_) | Answer::Testing(_) | Answer::Tested(_) | Answer::Done => {}
         }
     }
 
@@ -203,7 +324,13 @@ impl Question<'_> {
         };
         let mut findings = Vec::new();
         for attempt in 1..=BREAKDOWNS {
-            let mut running = self.start(&self.request(&heard))?;
+            let mut running = Running::start(
+                self.place,
+                &self.request(&heard),
+                self.initramfs,
+                &self.settings.machine,
+                self.global,
+            )?;
             let limits = Limits {
                 start: START,
                 step: self.settings.deadline,
@@ -252,100 +379,28 @@ impl Question<'_> {
                     skipped: heard.tried(number),
                 })
                 .collect(),
-        }
-    }
-
-    fn start(&self, request: &Request) -> Result<Running> {
-        match self.place {
-            Place::Host => {
-                let mut input = Vec::new();
-                // Writing into memory does not fail.
-                let _ = request.write(&mut input);
-                Ok(Running {
-                    conversation: Process::new(this_program()?, self.global)
-                        .arg("agent")
-                        .converse_about(input)?,
-                    console: None,
-                })
-            }
-            Place::Image { path, .. } => {
-                let Guest {
-                    conversation,
-                    console,
-                } = self.settings.machine.boot(
-                    path,
-                    self.initramfs.clone(),
-                    request,
-                    self.global,
-                )?;
-                Ok(Running {
-                    conversation,
-                    console: Some(console),
-                })
-            }
+            ..Request::default()
         }
     }
 
     /// Why there was no whole answer.
     fn breakdown(&self, running: Running, ended: &Ended, heard: &Heard) -> Finding {
-        let Running {
-            conversation,
-            console,
-        } = running;
-        let label = match &heard.release {
-            Some(release) => format!("Linux {}", crate::untrusted::name(release)),
-            None => format!("the kernel {}", self.place.label()),
+        let doing = |subject: &Subject| {
+            let name = crate::untrusted::name(&subject.name);
+            format!(" while it verified `{name}`")
         };
-        let doing = match &heard.trying {
-            Some(subject) => format!(
-                " while it verified `{}`",
-                crate::untrusted::name(&subject.name)
-            ),
-            None => String::new(),
+        let scene = Scene {
+            place: self.place,
+            release: heard.release.as_deref(),
+            doing: heard.trying.as_ref().map(doing),
+            memory: self.settings.machine.memory,
+            slow: |message| {
+                Finding::error("verifier-slow", message)
+                .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
+                .fix("make the program simpler (fewer branches, bounded loops), or allow more: --deadline SECONDS")
+            },
         };
-        let finding = match (console.as_ref().and_then(Console::breakdown), ended) {
-            (Some(Breakdown::OutOfMemory), _) => Finding::error(
-                "guest-out-of-memory",
-                format!(
-                    "{label} ran out of its {} MiB of memory{doing}",
-                    self.settings.machine.memory
-                ),
-            )
-            .fix("give it more, such as: --memory 2048"),
-            (Some(Breakdown::Panic(reason)), _) => {
-                Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
-            }
-            (None, Ended::Silent(limit)) if heard.trying.is_some() => Finding::error(
-                "verifier-slow",
-                format!("{label} was ended after {} s{doing}", limit.as_secs()),
-            )
-            .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
-            .fix("make the program simpler (fewer branches, bounded loops), or allow more: --deadline SECONDS"),
-            (None, Ended::Silent(limit)) if heard.release.is_none() => Finding::error(
-                "guest-no-boot",
-                format!("{label} did not come up within {} s", limit.as_secs()),
-            )
-            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
-            (None, Ended::Damaged(what)) => Finding::error(
-                "answer-damaged",
-                format!("the answer of {label} arrived damaged{doing}: {what}"),
-            ),
-            (None, _) if heard.release.is_none() => {
-                Finding::error("guest-no-boot", format!("{label} did not come up"))
-                    .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
-            }
-            (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
-        };
-        let (status, said) = conversation.end();
-        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
-        cause.extend((!said.is_empty()).then(|| crate::untrusted::lines(&said).into_owned()));
-        cause.extend(console.iter().flat_map(Console::tail));
-        if cause.is_empty() {
-            cause.push(match status {
-                Some(status) => format!("it ended with {} and printed nothing", ending(status)),
-                None => "it printed nothing".to_owned(),
-            });
-        }
-        finding.because(cause.join("\n"))
+        let finding = scene.breakdown(running.console.as_ref(), ended);
+        running.explain(finding)
     }
 }

@@ -6,13 +6,18 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::frame;
-use crate::verifier::observation::Event;
+use crate::{
+    test_program::{TestProgram, Tested},
+    verifier::observation::Event,
+};
 
 /// What a kernel is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The objects to verify.
     pub objects: Vec<Object>,
+    /// The test programs to run.
+    pub tests: Vec<TestProgram>,
 }
 
 /// An object to verify.
@@ -36,6 +41,12 @@ pub(crate) enum Answer {
     Object(usize),
     /// A step with an object.
     Event(Event),
+    /// What follows is about this test program of the request.
+    TestProgram(usize),
+    /// This test of it is about to run.
+    Testing(String),
+    /// It has run.
+    Tested(Tested),
     /// All is said.
     Done,
 }
@@ -44,6 +55,7 @@ pub(crate) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     skipped: Vec<Vec<String>>,
+    tests: Vec<TestProgram>,
 }
 
 impl Request {
@@ -55,6 +67,7 @@ impl Request {
         let skipped = self.objects.iter().map(|object| object.skipped.clone());
         let head = Head {
             skipped: skipped.collect(),
+            tests: self.tests.clone(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
         self.objects
@@ -76,6 +89,7 @@ impl Request {
         });
         Ok(Self {
             objects: objects.collect::<io::Result<_>>()?,
+            tests: head.tests,
         })
     }
 }
@@ -118,6 +132,12 @@ mod tests {
                     skipped: Vec::new(),
                 },
             ],
+            tests: vec![TestProgram {
+                name: "programs".to_owned(),
+                path: "/tests/0".into(),
+                filters: vec!["--exact".to_owned()],
+                ..TestProgram::default()
+            }],
         };
         let mut bytes = Vec::new();
         request.write(&mut bytes)?;

@@ -41,22 +41,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         [] => build::for_this_machine(&Project::find(global)?)?.paths(),
         named => named.to_vec(),
     };
-    let places: Vec<_> = request
-        .kernel
-        .iter()
-        .map(|kernel| match kernel.as_str() {
-            "host" => Place::Host,
-            path => Place::Image {
-                label: path.rsplit('/').next().unwrap_or(path).to_owned(),
-                path: path.into(),
-            },
-        })
-        .collect();
-    let places = if places.is_empty() {
-        vec![Place::Host]
-    } else {
-        places
-    };
+    let places = places(&request.kernel);
     let settings = Settings {
         machine: Machine {
             accelerator: Accelerator::Tcg,
@@ -70,6 +55,21 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     }
     report::write(&verification, global.format)?;
     Ok(verification.outcome())
+}
+
+/// The kernels of a list on the command line; the running one where there is none.
+pub(crate) fn places(list: &[String]) -> Vec<Place> {
+    if list.is_empty() {
+        return vec![Place::Host];
+    }
+    let place = |kernel: &String| match kernel.as_str() {
+        "host" => Place::Host,
+        path => Place::Image {
+            label: path.rsplit('/').next().unwrap_or(path).to_owned(),
+            path: path.into(),
+        },
+    };
+    list.iter().map(place).collect()
 }
 
 /// Has the running kernel verify `objects`.

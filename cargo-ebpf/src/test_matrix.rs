@@ -1,0 +1,228 @@
+//! The same test programs on many kernels, side by side. What breaks a kernel is a failed
+//! test; the others then run after another boot.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ebpf_build::{Finding, Result};
+
+use crate::{
+    agent::{self, Answer, Ended, Limits, Request},
+    cli::Global,
+    guest::{Executable, Initramfs, this_program},
+    matrix::{BREAKDOWNS, Place, Running, START, Scene, Settings, side_by_side},
+    test_program::{TestProgram, TestResult, Tested},
+    untrusted,
+};
+
+/// What came of all the tests on a kernel.
+#[derive(Debug, Default)]
+pub(crate) struct Ran {
+    /// Its release; none if it did not come up.
+    pub release: Option<String>,
+    /// For each program, its tests.
+    pub programs: Vec<Vec<Tested>>,
+    /// What went wrong with the kernel itself.
+    pub findings: Vec<Finding>,
+    /// From start to end.
+    pub took: Duration,
+}
+
+/// Takes each test as it ends.
+pub(crate) type Each<'a> = dyn Fn(&Place, &TestProgram, &Tested) + Sync + 'a;
+
+/// Runs `programs` on every kernel. In the order of `places`.
+///
+/// # Errors
+/// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
+pub(crate) fn run(
+    places: &[Place],
+    programs: &[TestProgram],
+    settings: &Settings,
+    global: &Global,
+    each: &Each<'_>,
+) -> Result<Vec<Ran>> {
+    let needs_guest = places.iter().any(|place| *place != Place::Host);
+    let guests = if needs_guest {
+        ForGuests::of(programs, global)?
+    } else {
+        ForGuests::default()
+    };
+    side_by_side(places, &|place| {
+        let programs = match place {
+            Place::Host => programs,
+            Place::Image { .. } => &guests.programs,
+        };
+        Run {
+            place,
+            programs,
+            initramfs: &guests.initramfs,
+            settings,
+            global,
+            each,
+        }
+        .run()
+    })
+}
+
+/// What guests boot, and the programs as they are found in it.
+#[derive(Default)]
+struct ForGuests {
+    initramfs: Initramfs,
+    programs: Vec<TestProgram>,
+}
+
+impl ForGuests {
+    fn of(programs: &[TestProgram], global: &Global) -> Result<Self> {
+        let mut initramfs = Initramfs::of(&Executable::read(&this_program()?, global)?)?;
+        let mut there = Vec::new();
+        for (number, program) in programs.iter().enumerate() {
+            let path = Path::new("/tests").join(number.to_string());
+            initramfs.executable(&path, &Executable::read(&program.path, global)?)?;
+            there.push(TestProgram {
+                path,
+                folder: None,
+                ..program.clone()
+            });
+        }
+        Ok(Self {
+            initramfs,
+            programs: there,
+        })
+    }
+}
+
+/// One kernel, and what it runs.
+struct Run<'a> {
+    place: &'a Place,
+    programs: &'a [TestProgram],
+    initramfs: &'a Initramfs,
+    settings: &'a Settings,
+    global: &'a Global,
+    each: &'a Each<'a>,
+}
+
+/// What has been heard so far.
+struct Heard {
+    release: Option<String>,
+    programs: Vec<Vec<Tested>>,
+    /// The program that it is about.
+    program: usize,
+    /// The test that runs.
+    testing: Option<String>,
+}
+
+impl Run<'_> {
+    fn run(&self) -> Result<Ran> {
+        let since = Instant::now();
+        let mut heard = Heard {
+            release: None,
+            programs: vec![Vec::new(); self.programs.len()],
+            program: 0,
+            testing: None,
+        };
+        let mut findings = Vec::new();
+        for attempt in 1..=BREAKDOWNS {
+            let mut running = Running::start(
+                self.place,
+                &self.request(&heard),
+                self.initramfs,
+                &self.settings.machine,
+                self.global,
+            )?;
+            let limits = Limits {
+                start: START,
+                step: self.settings.deadline,
+            };
+            let ended = match running.conversation.output() {
+                Some(output) => {
+                    agent::follow(output, limits, |answer| self.hear(answer, &mut heard))?
+                }
+                None => Ended::Closed,
+            };
+            if ended == Ended::Done {
+                break;
+            }
+            let finding = self.breakdown(running, &ended, &heard);
+            let Some(test) = heard.testing.take() else {
+                findings.push(finding);
+                break;
+            };
+            let tested = Tested {
+                name: test,
+                result: TestResult::Failed,
+                output: [finding.message]
+                    .into_iter()
+                    .chain(finding.cause)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            };
+            self.hear(Answer::Tested(tested), &mut heard);
+            if attempt == BREAKDOWNS {
+                findings.push(Finding::error(
+                    "kernel-given-up",
+                    format!(
+                        "{BREAKDOWNS} tests broke the kernel {}, so the rest did not run on it",
+                        self.place.label()
+                    ),
+                ));
+            }
+        }
+        Ok(Ran {
+            release: heard.release,
+            programs: heard.programs,
+            findings,
+            took: since.elapsed(),
+        })
+    }
+
+    fn hear(&self, answer: Answer, heard: &mut Heard) {
+        match answer {
+            Answer::Hello { release } => heard.release = Some(release),
+            Answer::TestProgram(number) => heard.program = number,
+            Answer::Testing(test) => heard.testing = Some(test),
+            Answer::Tested(tested) => {
+                heard.testing = None;
+                let program = self.programs.get(heard.program);
+                if let (Some(program), Some(tests)) =
+                    (program, heard.programs.get_mut(heard.program))
+                {
+                    (self.each)(self.place, program, &tested);
+                    tests.push(tested);
+                }
+            }
+            // What no request of ours is answered with.
+            Answer::Object(_) | Answer::Event(_) | Answer::Done => {}
+        }
+    }
+
+    fn request(&self, heard: &Heard) -> Request {
+        let programs = self.programs.iter().zip(&heard.programs);
+        Request {
+            tests: programs
+                .map(|(program, tests)| TestProgram {
+                    done: tests.iter().map(|tested| tested.name.clone()).collect(),
+                    ..program.clone()
+                })
+                .collect(),
+            ..Request::default()
+        }
+    }
+
+    fn breakdown(&self, running: Running, ended: &Ended, heard: &Heard) -> Finding {
+        let doing = |test: &String| format!(" while it ran the test `{}`", untrusted::name(test));
+        let scene = Scene {
+            place: self.place,
+            release: heard.release.as_deref(),
+            doing: heard.testing.as_ref().map(doing),
+            memory: self.settings.machine.memory,
+            slow: |message| {
+                Finding::error("test-slow", message).because("allow it more: --deadline SECONDS")
+            },
+        };
+        let finding = scene.breakdown(running.console.as_ref(), ended);
+        running.explain(finding)
+    }
+}

@@ -1,0 +1,267 @@
+//! What `cargo test` starts in the place of each test program: the program itself, with a
+//! file for the tests that cannot run. libtest counts those as failed; here they become
+//! ignored ones, with their reason, in its own words.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use ebpf_build::{Error, Result};
+
+use crate::{
+    cli::{self, Global},
+    guest::this_program,
+    host::process::{Process, exit_code},
+    outcome::Outcome,
+    project::{Project, configs_of},
+    skips::{Skip, Skips},
+};
+
+/// cargo's arguments that make this program the runner. None where the user has one of her
+/// own, which cargo would refuse beside it: skipped tests then stay failed ones.
+///
+/// # Errors
+/// When cargo's settings cannot be read.
+pub(crate) fn settings(project: &Project) -> Result<Vec<OsString>> {
+    let configs = configs_of(&project.root)?;
+    let program = this_program()?;
+    match program.to_str() {
+        Some(program) if !configs.iter().any(|config| config.has_runner()) => {
+            // Of strings, what JSON writes is TOML as well.
+            let runner = serde_json::json!([program, COMMAND]);
+            // A runner of the user's for just this target comes before one for all.
+            let setting = format!("target.'cfg(all())'.runner={runner}");
+            Ok(vec!["--config".into(), setting.into()])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// As the command line knows it.
+const COMMAND: &str = "test-runner";
+
+/// Runs the command: one test program.
+///
+/// # Errors
+/// When it cannot be started or its output cannot be passed on.
+pub(crate) fn run(request: &cli::TestRunner, global: &Global) -> Result<Outcome> {
+    let Some((program, arguments)) = request.command.split_first() else {
+        return Ok(Outcome::Fine);
+    };
+    let skips = Skips::new()?;
+    let mut filter = Filter::default();
+    let process = Process::stand_in(program, global).args(arguments);
+    let status = skips.told_to(process).each_line(|line| {
+        let shown = filter.read(line, || skips.all());
+        match io::stdout().write_all(shown.as_bytes()) {
+            Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::io("write to", Path::new("the output"), &cause))
+            }
+            _ => Ok(()),
+        }
+    })?;
+    // libtest's exit code where a test failed.
+    const FAILED: u8 = 101;
+    let code = exit_code(status);
+    Ok(if code == FAILED && filter.only_skipped {
+        Outcome::Fine
+    } else {
+        Outcome::Child(code)
+    })
+}
+
+/// Reads libtest's output, and takes the failures out of it that are none.
+#[derive(Debug, Default)]
+struct Filter {
+    /// The end of the output, from `failures:` on, until all of it is there.
+    failures: Option<Vec<String>>,
+    /// Whether no test failed but those that were skipped.
+    only_skipped: bool,
+}
+
+impl Filter {
+    /// What is to be shown after `line`.
+    fn read(&mut self, line: &str, skips: impl Fn() -> Vec<Skip>) -> String {
+        if let Some(failures) = &mut self.failures {
+            if !line.starts_with(SUMMARY) {
+                failures.push(line.to_owned());
+                return String::new();
+            }
+            let failures = std::mem::take(failures);
+            self.failures = None;
+            return self.end(&failures, line, &skips());
+        }
+        if line.trim_end() == FAILURES {
+            self.failures = Some(Vec::new());
+            return String::new();
+        }
+        let name = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.trim_end().strip_suffix(" ... FAILED"));
+        let skip = name.and_then(|name| skips().into_iter().find(|skip| skip.test == name));
+        match skip {
+            Some(Skip { test, reason }) => format!("test {test} ... ignored, {reason}\n"),
+            None => line.to_owned(),
+        }
+    }
+
+    /// The failures that are some, and the sums.
+    fn end(&mut self, failures: &[String], summary: &str, skips: &[Skip]) -> String {
+        let is_skipped = |name: &str| skips.iter().any(|skip| skip.test == name);
+        // Twice the same title: before what the tests printed, and before their names.
+        let names_at = failures
+            .iter()
+            .rposition(|line| line.trim_end() == FAILURES);
+        let (printed, names) = match names_at {
+            Some(at) => failures.split_at(at),
+            // Where none of them printed anything.
+            None => (&[][..], failures),
+        };
+        let names: Vec<&String> = names
+            .iter()
+            .filter(|line| line.starts_with("    "))
+            .collect();
+        let (skipped, failed): (Vec<&String>, Vec<&String>) =
+            names.into_iter().partition(|line| is_skipped(line.trim()));
+        self.only_skipped = !skipped.is_empty() && failed.is_empty();
+        let mut text = String::new();
+        if !failed.is_empty() {
+            text += &format!("{FAILURES}\n");
+            let mut shown = true;
+            for line in printed {
+                let title = line
+                    .strip_prefix("---- ")
+                    .and_then(|rest| rest.trim_end().strip_suffix(" stdout ----"));
+                if let Some(name) = title {
+                    shown = !is_skipped(name);
+                }
+                if shown {
+                    text += line;
+                }
+            }
+            text += &format!("{FAILURES}\n");
+            text.extend(failed.iter().map(|line| line.as_str()));
+            text += "\n";
+        }
+        text + &summed(summary, skipped.len() as u64)
+    }
+}
+
+const FAILURES: &str = "failures:";
+const SUMMARY: &str = "test result: ";
+
+/// The summary with `skipped` of the failed tests among the ignored ones.
+fn summed(summary: &str, skipped: u64) -> String {
+    let Some((_verdict, counts)) = summary.split_once(". ").filter(|_| skipped > 0) else {
+        return summary.to_owned();
+    };
+    let mut failures = 0;
+    let counts = counts.split("; ").map(|part| {
+        let (number, what) = part.split_once(' ').unwrap_or((part, ""));
+        match (number.parse::<u64>(), what) {
+            (Ok(failed), "failed") => {
+                failures = failed.saturating_sub(skipped);
+                format!("{failures} failed")
+            }
+            (Ok(ignored), "ignored") => format!("{} ignored", ignored + skipped),
+            _ => part.to_owned(),
+        }
+    });
+    let counts = counts.collect::<Vec<_>>().join("; ");
+    let verdict = if failures == 0 { "ok" } else { "FAILED" };
+    format!("{SUMMARY}{verdict}. {counts}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "
+running 4 tests
+test fine ... ok
+test needs_more ... FAILED
+test never ... ignored, no moon
+test wrong ... FAILED
+
+failures:
+
+---- needs_more stdout ----
+some words
+
+---- wrong stdout ----
+
+thread 'wrong' (7) panicked at src/lib.rs:1:1:
+oh
+
+
+failures:
+    needs_more
+    wrong
+
+test result: FAILED. 1 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+";
+
+    fn filtered(output: &str, skipped: &[&str]) -> (String, bool) {
+        let skips: Vec<_> = skipped
+            .iter()
+            .map(|test| Skip {
+                test: (*test).to_owned(),
+                reason: "no rights".to_owned(),
+            })
+            .collect();
+        let mut filter = Filter::default();
+        let lines = output.split_inclusive('\n');
+        let text = lines
+            .map(|line| filter.read(line, || skips.clone()))
+            .collect();
+        (text, filter.only_skipped)
+    }
+
+    #[test]
+    fn what_nobody_skipped_stays_as_it_is() {
+        assert_eq!(filtered(OUTPUT, &[]), (OUTPUT.to_owned(), false));
+        // It is said to be skipped, and did not fail.
+        assert_eq!(filtered(OUTPUT, &["fine"]), (OUTPUT.to_owned(), false));
+    }
+
+    #[test]
+    fn a_skipped_test_is_an_ignored_one() {
+        let expected = "
+running 4 tests
+test fine ... ok
+test needs_more ... ignored, no rights
+test never ... ignored, no moon
+test wrong ... FAILED
+
+failures:
+
+---- wrong stdout ----
+
+thread 'wrong' (7) panicked at src/lib.rs:1:1:
+oh
+
+
+failures:
+    wrong
+
+test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s
+";
+        assert_eq!(
+            filtered(OUTPUT, &["needs_more"]),
+            (expected.to_owned(), false)
+        );
+    }
+
+    #[test]
+    fn where_all_failures_were_skips_all_is_well() {
+        let (text, only_skipped) = filtered(OUTPUT, &["needs_more", "wrong"]);
+        assert!(only_skipped);
+        assert!(!text.contains("failures:"), "{text}");
+        assert!(
+            text.ends_with("test result: ok. 1 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"),
+            "{text}"
+        );
+    }
+}
