@@ -153,11 +153,7 @@ impl Run<'_> {
             let tested = Tested {
                 name: test,
                 result: TestResult::Failed,
-                output: [finding.message]
-                    .into_iter()
-                    .chain(finding.cause)
-                    .collect::<Vec<_>>()
-                    .join("\n"),
+                output: in_words(finding),
             };
             self.hear(Answer::Tested(tested), &mut heard);
             if attempt == BREAKDOWNS {
@@ -219,10 +215,16 @@ impl Run<'_> {
             doing: heard.testing.as_ref().map(doing),
             memory: self.settings.machine.memory,
             slow: |message| {
-                Finding::error("test-slow", message).because("allow it more: --deadline SECONDS")
+                Finding::error("test-slow", message).fix("allow a test more: --deadline SECONDS")
             },
         };
         let finding = scene.breakdown(running.console.as_ref(), ended);
         running.explain(finding)
     }
+}
+
+fn in_words(finding: Finding) -> String {
+    let fix = finding.fix.map(|fix| format!("fix: {fix}"));
+    let parts = [Some(finding.message), fix, finding.cause];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

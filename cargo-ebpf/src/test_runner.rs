@@ -53,15 +53,10 @@ pub(crate) fn run(request: &cli::TestRunner, global: &Global) -> Result<Outcome>
     let skips = Skips::new()?;
     let mut filter = Filter::default();
     let process = Process::stand_in(program, global).args(arguments);
-    let status = skips.told_to(process).each_line(|line| {
-        let shown = filter.read(line, || skips.all());
-        match io::stdout().write_all(shown.as_bytes()) {
-            Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Error::io("write to", Path::new("the output"), &cause))
-            }
-            _ => Ok(()),
-        }
-    })?;
+    let status = skips
+        .told_to(process)
+        .each_line(|line| show(&filter.read(line, || skips.all())))?;
+    show(&filter.rest())?;
     // libtest's exit code where a test failed.
     const FAILED: u8 = 101;
     let code = exit_code(status);
@@ -70,6 +65,15 @@ pub(crate) fn run(request: &cli::TestRunner, global: &Global) -> Result<Outcome>
     } else {
         Outcome::Child(code)
     })
+}
+
+fn show(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", Path::new("the output"), &cause))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads libtest's output, and takes the failures out of it that are none.
@@ -107,6 +111,14 @@ impl Filter {
         }
     }
 
+    /// What is left when the output ends: a program that crashed has no summary.
+    fn rest(&mut self) -> String {
+        let failures = self.failures.take();
+        failures.map_or_else(String::new, |lines| {
+            format!("{FAILURES}\n{}", lines.concat())
+        })
+    }
+
     /// The failures that are some, and the sums.
     fn end(&mut self, failures: &[String], summary: &str, skips: &[Skip]) -> String {
         let is_skipped = |name: &str| skips.iter().any(|skip| skip.test == name);
@@ -125,7 +137,10 @@ impl Filter {
             .collect();
         let (skipped, failed): (Vec<&String>, Vec<&String>) =
             names.into_iter().partition(|line| is_skipped(line.trim()));
-        self.only_skipped = !skipped.is_empty() && failed.is_empty();
+        if skipped.is_empty() {
+            return format!("{FAILURES}\n{}{summary}", failures.concat());
+        }
+        self.only_skipped = failed.is_empty();
         let mut text = String::new();
         if !failed.is_empty() {
             text += &format!("{FAILURES}\n");
@@ -154,7 +169,7 @@ const SUMMARY: &str = "test result: ";
 
 /// The summary with `skipped` of the failed tests among the ignored ones.
 fn summed(summary: &str, skipped: u64) -> String {
-    let Some((_verdict, counts)) = summary.split_once(". ").filter(|_| skipped > 0) else {
+    let Some((_verdict, counts)) = summary.split_once(". ") else {
         return summary.to_owned();
     };
     let mut failures = 0;
@@ -224,6 +239,12 @@ test result: FAILED. 1 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
         assert_eq!(filtered(OUTPUT, &[]), (OUTPUT.to_owned(), false));
         // It is said to be skipped, and did not fail.
         assert_eq!(filtered(OUTPUT, &["fine"]), (OUTPUT.to_owned(), false));
+    }
+
+    #[test]
+    fn nothing_is_lost_of_a_program_that_crashes() {
+        let (cut, _) = OUTPUT.split_once("test result").unwrap();
+        assert_eq!(filtered(cut, &["needs_more"]).0.matches("oh").count(), 1);
     }
 
     #[test]

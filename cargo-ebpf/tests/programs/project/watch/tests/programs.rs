@@ -69,7 +69,7 @@ fn a_classifier_changes_its_context() -> Tested {
 fn a_raw_tracepoint_has_its_arguments() -> Tested {
     let mut ebpf = ebpf_test::load(OBJECT)?;
     let run = ebpf_test::run(&mut ebpf, "keep", &Input::arguments(&[3, u64::MAX]))?;
-    assert_eq!(run.return_value, 7);
+    assert_eq!(run.return_value, 0);
     let seen: Array<_, u64> = ebpf.map("SEEN").ok_or("no map")?.try_into()?;
     assert_eq!((seen.get(&0, 0)?, seen.get(&1, 0)?), (3, u64::MAX));
     Ok(())
