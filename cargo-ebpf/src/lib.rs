@@ -65,7 +65,10 @@ fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn run(cli: &Cli) -> Result<Outcome> {
-    interrupt::watch()?;
+    match cli.command {
+        Command::TestRunner(_) => interrupt::outlive()?,
+        _ => interrupt::watch()?,
+    }
     let global = &cli.global;
     match &cli.command {
         Command::Setup(request) => command::setup::run(request, global),

@@ -181,12 +181,21 @@ fn failed(test: &str, output: String) -> Tested {
     }
 }
 
-/// `NAME: test`, a line each.
+/// `NAME: test`, a line each; libtest-mimic may have `[KIND] ` before it.
 fn names_in(listing: &str) -> Vec<String> {
-    let names = listing
+    let tests = listing
         .lines()
         .filter_map(|line| line.strip_suffix(": test"));
-    names.map(str::to_owned).collect()
+    let names = tests.map(|test| {
+        match test
+            .strip_prefix('[')
+            .and_then(|test| test.split_once("] "))
+        {
+            Some((_kind, name)) => name.to_owned(),
+            None => test.to_owned(),
+        }
+    });
+    names.collect()
 }
 
 /// The section that the crate `ebpf-test` leaves in the test programs that use it.
@@ -250,7 +259,7 @@ mod tests {
 
     #[test]
     fn names_are_lines() {
-        let names = names_in("a::b: test\nfast: bench\n\n1 test\n");
-        assert_eq!(names, ["a::b"]);
+        let names = names_in("a::b: test\nfast: bench\n[lint] c: test\n\n2 tests\n");
+        assert_eq!(names, ["a::b", "c"]);
     }
 }

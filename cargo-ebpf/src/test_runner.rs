@@ -228,9 +228,10 @@ test result: FAILED. 1 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
             .collect();
         let mut filter = Filter::default();
         let lines = output.split_inclusive('\n');
-        let text = lines
+        let mut text: String = lines
             .map(|line| filter.read(line, || skips.clone()))
             .collect();
+        text += &filter.rest();
         (text, filter.only_skipped)
     }
 
