@@ -40,7 +40,8 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Ebpf> {
     }
     lift_memory_limit();
     // Readers of ELF want it aligned, which `include_bytes!` does not promise.
-    match loader.load(&object.to_vec()) {
+    let aligned = object.to_vec();
+    match loader.load(&aligned) {
         Ok(ebpf) => Ok(ebpf),
         Err(error) if maps_denied(&error) => no_rights("maps"),
         Err(error) => Err(Error::new("the object could not be loaded").because_of(error)),
