@@ -81,6 +81,8 @@ fn show(text: &str) -> Result<()> {
 struct Filter {
     /// The end of the output, from `failures:` on, until all of it is there.
     failures: Option<Vec<String>>,
+    /// Tests that were skipped, and passed in libtest's eyes: they expect a panic.
+    caught: u64,
     /// Whether no test failed but those that were skipped.
     only_skipped: bool,
 }
@@ -101,12 +103,17 @@ impl Filter {
             self.failures = Some(Vec::new());
             return String::new();
         }
-        let name = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.trim_end().strip_suffix(" ... FAILED"));
-        let skip = name.and_then(|name| skips().into_iter().find(|skip| skip.test == name));
-        match skip {
-            Some(Skip { test, reason }) => format!("test {test} ... ignored, {reason}\n"),
+        if line.starts_with(SUMMARY) {
+            return summed(line, 0, self.caught);
+        }
+        let Some((name, passed)) = ended(line) else {
+            return line.to_owned();
+        };
+        match skips().into_iter().find(|skip| skip.test == name) {
+            Some(Skip { test, reason }) => {
+                self.caught += u64::from(passed);
+                format!("test {test} ... ignored, {reason}\n")
+            }
             None => line.to_owned(),
         }
     }
@@ -138,6 +145,7 @@ impl Filter {
         let (skipped, failed): (Vec<&String>, Vec<&String>) =
             names.into_iter().partition(|line| is_skipped(line.trim()));
         if skipped.is_empty() {
+            let summary = summed(summary, 0, self.caught);
             return format!("{FAILURES}\n{}{summary}", failures.concat());
         }
         self.only_skipped = failed.is_empty();
@@ -160,32 +168,49 @@ impl Filter {
             text.extend(failed.iter().map(|line| line.as_str()));
             text += "\n";
         }
-        text + &summed(summary, skipped.len() as u64)
+        text + &summed(summary, skipped.len() as u64, self.caught)
     }
 }
 
 const FAILURES: &str = "failures:";
 const SUMMARY: &str = "test result: ";
 
-/// The summary with `skipped` of the failed tests among the ignored ones.
-fn summed(summary: &str, skipped: u64) -> String {
-    let Some((_verdict, counts)) = summary.split_once(". ") else {
+/// The test that a line tells the end of, and whether it passed.
+fn ended(line: &str) -> Option<(&str, bool)> {
+    let (name, result) = line
+        .strip_prefix("test ")?
+        .trim_end()
+        .rsplit_once(" ... ")?;
+    let name = name.strip_suffix(" - should panic").unwrap_or(name);
+    match result {
+        "ok" => Some((name, true)),
+        "FAILED" => Some((name, false)),
+        _ => None,
+    }
+}
+
+/// The summary with so many of the failed tests, and so many of those that passed, among
+/// the ignored ones.
+fn summed(summary: &str, failed: u64, passed: u64) -> String {
+    let Some((verdict, counts)) = summary.split_once(". ").filter(|_| failed + passed > 0) else {
         return summary.to_owned();
     };
-    let mut failures = 0;
+    let mut all_well = verdict.ends_with(" ok");
     let counts = counts.split("; ").map(|part| {
         let (number, what) = part.split_once(' ').unwrap_or((part, ""));
         match (number.parse::<u64>(), what) {
-            (Ok(failed), "failed") => {
-                failures = failed.saturating_sub(skipped);
-                format!("{failures} failed")
+            (Ok(number), "passed") => format!("{} passed", number.saturating_sub(passed)),
+            (Ok(number), "failed") => {
+                let left = number.saturating_sub(failed);
+                all_well = left == 0;
+                format!("{left} failed")
             }
-            (Ok(ignored), "ignored") => format!("{} ignored", ignored + skipped),
+            (Ok(number), "ignored") => format!("{} ignored", number + failed + passed),
             _ => part.to_owned(),
         }
     });
     let counts = counts.collect::<Vec<_>>().join("; ");
-    let verdict = if failures == 0 { "ok" } else { "FAILED" };
+    let verdict = if all_well { "ok" } else { "FAILED" };
     format!("{SUMMARY}{verdict}. {counts}")
 }
 
@@ -238,8 +263,16 @@ test result: FAILED. 1 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
     #[test]
     fn what_nobody_skipped_stays_as_it_is() {
         assert_eq!(filtered(OUTPUT, &[]), (OUTPUT.to_owned(), false));
-        // It is said to be skipped, and did not fail.
-        assert_eq!(filtered(OUTPUT, &["fine"]), (OUTPUT.to_owned(), false));
+    }
+
+    #[test]
+    fn a_test_that_expects_a_panic_has_not_passed_by_a_skip() {
+        let output = "test panics - should panic ... ok\n\n\
+                      test result: ok. 3 passed; 0 failed; 0 ignored; finished in 0.00s\n";
+        let expected = "test panics ... ignored, no rights\n\n\
+                        test result: ok. 2 passed; 0 failed; 1 ignored; finished in 0.00s\n";
+        assert_eq!(filtered(output, &["panics"]).0, expected);
+        assert_eq!(filtered(output, &[]).0, output);
     }
 
     #[test]

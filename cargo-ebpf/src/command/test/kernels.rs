@@ -106,6 +106,8 @@ fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<
             programs.push(program(artifact, path, &filters, project));
         }
     }
+    // cargo tells of them in the order in which they were built.
+    programs.sort_by(|one, other| one.name.cmp(&other.name));
     if programs.is_empty() {
         return Err(Error::new(
             "guest-tests-missing",
