@@ -87,7 +87,9 @@ pub(crate) enum Command {
     /// Run every test of the project, also those that load into this kernel
     #[command(
         after_help = "The last line of stdout is \"N passed, N failed, N skipped\".\n\
-                              Example: cargo ebpf test -- verify"
+                              Example: cargo ebpf test -- verify\n\
+                              With --kernel, the test programs that use the crate ebpf-test run, on each kernel.\n\
+                              Example: cargo ebpf test --kernel host,6.1 -- every_packet"
     )]
     Test(Test),
     /// Print shell exports, so that cargo builds an eBPF crate by hand
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// Answer one request on stdin: how this program asks another kernel than its own
     #[command(hide = true)]
     Agent(Agent),
+    /// Run one test program for `cargo test`: how skipped tests are told from failed ones
+    #[command(hide = true)]
+    TestRunner(TestRunner),
 }
 
 /// Arguments of `setup`.
@@ -233,6 +238,15 @@ pub(crate) struct Run {
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
+    /// Kernels to run the tests of eBPF programs on: host, versions such as 6.1, all, or a path to an image
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) kernel: Vec<Wanted>,
+    /// How many seconds one test may take (with --kernel)
+    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
+    pub(crate) deadline: u64,
+    /// Memory of each guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY)]
+    pub(crate) memory: u32,
     /// Arguments for `cargo test`
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -255,4 +269,12 @@ pub(crate) struct Agent {
     /// As the first process of a guest
     #[arg(long)]
     pub(crate) guest: bool,
+}
+
+/// Arguments of `test-runner`.
+#[derive(Debug, Args)]
+pub(crate) struct TestRunner {
+    /// The test program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
 }

@@ -4,9 +4,12 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     process::id,
-    sync::atomic::{AtomicI32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -40,12 +43,27 @@ pub(crate) fn watch() -> Result<()> {
     let mut signals = SignalsInfo::<signal_hook::iterator::exfiltrator::WithOrigin>::new([
         SIGINT, SIGTERM, SIGHUP,
     ])
-    .map_err(|cause| {
-        Error::new("signals", "could not watch for Ctrl-C").because(cause.to_string())
-    })?;
+    .map_err(|cause| refused(&cause))?;
     adopt_orphans();
     thread::spawn(move || signals.forever().for_each(|origin| received(&origin)));
     Ok(())
+}
+
+/// Takes no notice of signals from now on: whoever sends one sends it to the program that
+/// we wait for as well, and that one's end is ours.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub(crate) fn outlive() -> Result<()> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // A handler, where it would do to ignore them: programs would inherit that.
+        signal_hook::flag::register(signal, Arc::default()).map_err(|cause| refused(&cause))?;
+    }
+    Ok(())
+}
+
+fn refused(cause: &io::Error) -> Error {
+    Error::new("signals", "could not watch for Ctrl-C").because(cause.to_string())
 }
 
 /// Makes programs whose parent ends before them our children instead of init's: a

@@ -25,7 +25,10 @@ mod project;
 mod report;
 mod requirements;
 mod setup;
+mod skips;
 mod test_log;
+mod test_program;
+mod test_runner;
 mod untrusted;
 mod verifier;
 
@@ -68,7 +71,10 @@ fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn run(cli: &Cli) -> Result<Outcome> {
-    interrupt::watch()?;
+    match cli.command {
+        Command::TestRunner(_) => interrupt::outlive()?,
+        _ => interrupt::watch()?,
+    }
     let global = &cli.global;
     match &cli.command {
         Command::Setup(request) => command::setup::run(request, global),
@@ -84,5 +90,6 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Env => command::env::run(global),
         Command::Clean(request) => command::clean::run(request, global),
         Command::Agent(request) => command::agent::run(request),
+        Command::TestRunner(request) => test_runner::run(request, global),
     }
 }

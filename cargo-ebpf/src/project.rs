@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
 use ebpf_build::{Error, Result};
 
 use self::settings::Settings;
@@ -115,6 +115,14 @@ impl Project {
             .iter()
             .filter(move |ebpf| members.contains(&ebpf.name))
             .map(|ebpf| ebpf.name.as_str())
+    }
+
+    /// The member of the workspace that cargo calls `id`.
+    pub(crate) fn member(&self, id: &PackageId) -> Option<&Package> {
+        self.metadata
+            .packages
+            .iter()
+            .find(|package| package.id == *id)
     }
 
     /// Where the object called `name` is copied to. The usual little-endian one gets

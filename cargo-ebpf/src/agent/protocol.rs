@@ -6,7 +6,10 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::frame;
-use crate::verifier::observation::{Event, Extras};
+use crate::{
+    test_program::{TestProgram, Tested},
+    verifier::observation::{Event, Extras},
+};
 
 /// What a kernel is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(crate) struct Request {
     pub objects: Vec<Object>,
     /// What is wanted beyond verdicts.
     pub extras: Extras,
+    /// The test programs to run.
+    pub tests: Vec<TestProgram>,
 }
 
 /// An object to verify.
@@ -38,6 +43,12 @@ pub(crate) enum Answer {
     Object(usize),
     /// A step with an object.
     Event(Event),
+    /// What follows is about this test program of the request.
+    TestProgram(usize),
+    /// This test of it is about to run.
+    Testing(String),
+    /// It has run.
+    Tested(Tested),
     /// All is said.
     Done,
 }
@@ -47,6 +58,7 @@ pub(crate) enum Answer {
 struct Head {
     extras: Extras,
     skipped: Vec<Vec<String>>,
+    tests: Vec<TestProgram>,
 }
 
 impl Request {
@@ -59,6 +71,7 @@ impl Request {
         let head = Head {
             extras: self.extras,
             skipped: skipped.collect(),
+            tests: self.tests.clone(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
         self.objects
@@ -81,6 +94,7 @@ impl Request {
         Ok(Self {
             extras: head.extras,
             objects: objects.collect::<io::Result<_>>()?,
+            tests: head.tests,
         })
     }
 }
@@ -128,6 +142,12 @@ mod tests {
                     skipped: Vec::new(),
                 },
             ],
+            tests: vec![TestProgram {
+                name: "programs".to_owned(),
+                path: "/tests/0".into(),
+                filters: vec!["--exact".to_owned()],
+                ..TestProgram::default()
+            }],
         };
         let mut bytes = Vec::new();
         request.write(&mut bytes)?;

@@ -33,5 +33,17 @@ pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> 
         );
         written?;
     }
+    for (number, program) in request.tests.iter().enumerate() {
+        Answer::TestProgram(number).write(output)?;
+        for test in program.tests() {
+            match test {
+                Ok(test) => {
+                    Answer::Testing(test.clone()).write(output)?;
+                    Answer::Tested(program.run(&test)).write(output)?;
+                }
+                Err(failed) => Answer::Tested(failed).write(output)?,
+            }
+        }
+    }
     Answer::Done.write(output)
 }

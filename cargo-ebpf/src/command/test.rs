@@ -1,5 +1,7 @@
 //! `test`: every test of every part, and how many there were.
 
+mod kernels;
+
 use std::{
     ffi::OsString,
     io::{self, Write as _},
@@ -18,19 +20,21 @@ use crate::{
     report::{self, Report, human},
     setup,
     test_log::TestLog,
+    test_runner,
 };
 
 /// Runs the command.
 pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
-    let project = Project::find(global)?;
-    if !project.ebpf_crates.is_empty() {
-        let (ready, _steps) = setup::prepare(global, &Display::new())?;
-        build::build_all(&project, &cli::Build::default(), &ready)?;
+    if !request.kernel.is_empty() {
+        return kernels::run(request, global);
     }
+    let project = Project::find(global)?;
+    prepare(&project, global)?;
 
     let mut log = TestLog::default();
     let status = Process::cargo(global)
-        .args(cargo_arguments(request, &project))
+        .args(test_runner::settings(&project)?)
+        .args(cargo_arguments(&request.args, &project))
         .current_dir(&project.root)
         // A test of a loader without its object would test nothing.
         .env(ebpf_build::REQUIRED, "1")
@@ -66,10 +70,18 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn cargo_arguments(request: &cli::Test, project: &Project) -> Vec<OsString> {
+/// Makes what tests of eBPF programs need: a toolchain, and the objects.
+fn prepare(project: &Project, global: &Global) -> Result<()> {
+    if !project.ebpf_crates.is_empty() {
+        let (ready, _steps) = setup::prepare(global, &Display::new())?;
+        build::build_all(project, &cli::Build::default(), &ready)?;
+    }
+    Ok(())
+}
+
+fn cargo_arguments(given: &[OsString], project: &Project) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["test".into(), "--no-fail-fast".into()];
-    let names_packages = request
-        .args
+    let names_packages = given
         .iter()
         .take_while(|argument| *argument != "--")
         .any(|argument| {
@@ -83,7 +95,7 @@ fn cargo_arguments(request: &cli::Test, project: &Project) -> Vec<OsString> {
             arguments.extend(["--exclude".into(), member.into()]);
         }
     }
-    arguments.extend(request.args.iter().cloned());
+    arguments.extend(given.iter().cloned());
     arguments
 }
 

@@ -18,7 +18,10 @@ use crate::{
     command::build,
     diagnosis::Source,
     kernels::{self, Choice, Wanted},
-    matrix::{self, Asked, Settings},
+    matrix::{
+        Settings,
+        verdicts::{self, Asked, Depth},
+    },
     object_file,
     outcome::Outcome,
     progress::Display,
@@ -61,10 +64,12 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     let settings = Settings {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
+    };
+    let depth = Depth {
         attach: request.attach,
         visits: request.hot,
     };
-    let mut verification = verify(&objects, &kernels, &settings, global)?;
+    let mut verification = verify(&objects, &kernels, &settings, depth, global)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
     }
@@ -89,10 +94,14 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
     let settings = Settings {
         memory: cli::GUEST_MEMORY,
         deadline: Duration::from_secs(cli::DEADLINE),
-        attach: false,
-        visits: false,
     };
-    verify(objects, &[Choice::Host], &settings, global)
+    verify(
+        objects,
+        &[Choice::Host],
+        &settings,
+        Depth::default(),
+        global,
+    )
 }
 
 /// Has each kernel verify `objects`, and keeps the logs of its refusals.
@@ -103,6 +112,7 @@ fn verify(
     objects: &[PathBuf],
     kernels: &[Choice],
     settings: &Settings,
+    depth: Depth,
     global: &Global,
 ) -> Result<Verification> {
     let given: Vec<Given> = objects.iter().map(Given::read).collect();
@@ -113,7 +123,14 @@ fn verify(
     let asked = if data.is_empty() {
         kernels.iter().map(|_| Asked::default()).collect()
     } else {
-        matrix::ask(kernels, &data, settings, global, &tell_progress(kernels))?
+        verdicts::ask(
+            kernels,
+            &data,
+            settings,
+            depth,
+            global,
+            &tell_progress(kernels),
+        )?
     };
     // Read once, for the refusals of all kernels.
     let sources: Vec<_> = given.iter().map(Given::source).collect();

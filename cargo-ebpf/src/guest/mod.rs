@@ -13,4 +13,4 @@ pub(crate) use accelerator::Accelerator;
 pub(crate) use console::{Breakdown, Console};
 pub(crate) use initramfs::Initramfs;
 pub(crate) use libraries::{Executable, this_program};
-pub(crate) use machine::{Guest, Machine};
+pub(crate) use machine::Machine;

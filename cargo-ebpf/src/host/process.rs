@@ -47,6 +47,16 @@ impl Process {
         }
     }
 
+    /// For a program that cargo would have started where it started us: what cargo says
+    /// to us is meant for it.
+    pub(crate) fn stand_in(program: impl AsRef<OsStr>, global: &Global) -> Self {
+        Self {
+            command: Command::new(program),
+            announced: global.verbose,
+            time_limit: None,
+        }
+    }
+
     /// The cargo of the native side, see [`cargo`].
     pub(crate) fn cargo(global: &Global) -> Self {
         Self::new(cargo(), global)

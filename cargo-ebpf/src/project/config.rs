@@ -69,6 +69,14 @@ impl CargoConfig {
             .collect()
     }
 
+    /// Whether it names a program of the user's own to run tests with, for more than one
+    /// target.
+    pub(crate) fn has_runner(&self) -> bool {
+        let targets = self.table.get("target").and_then(Value::as_table);
+        let mut targets = targets.into_iter().flatten();
+        targets.any(|(name, target)| name.starts_with("cfg(") && target.get("runner").is_some())
+    }
+
     /// The first setting that speaks of BPF without making it the default target: a
     /// `[target.bpf*]` table, or bpf-linker anywhere.
     pub(crate) fn bpf_setting(&self) -> Option<String> {
@@ -176,6 +184,13 @@ mod tests {
             Some("bpf-linker")
         );
         assert_eq!(setting("[alias]\nlink = 'run --bin bpf-linker'"), None);
+    }
+
+    #[test]
+    fn a_runner_for_many_targets_is_seen() {
+        assert!(config("[target.'cfg(all())']\nrunner = 'sudo -E'").has_runner());
+        assert!(!config("[target.x86_64-unknown-linux-gnu]\nrunner = 'sudo -E'").has_runner());
+        assert!(!config("[target.'cfg(unix)']\nlinker = 'lld'").has_runner());
     }
 
     #[test]

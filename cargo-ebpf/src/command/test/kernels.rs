@@ -1,0 +1,272 @@
+//! `test --kernel`: the test programs of eBPF programs, on each kernel.
+
+use std::{path::PathBuf, time::Duration};
+
+use cargo_metadata::{Artifact, Message};
+use ebpf_build::{Error, Finding, Result};
+use serde::Serialize;
+
+use super::{cargo_arguments, pass_on, prepare};
+use crate::{
+    cli::{self, Global},
+    host::process::{Process, ending},
+    kernels::{self, Choice},
+    matrix::{self, Settings, tests::Ran},
+    outcome::Outcome,
+    progress::Display,
+    project::Project,
+    report::{self, Report, human},
+    test_program::{self, TestProgram, TestResult, Tested},
+    untrusted,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the tests cannot be built, none of them is about eBPF programs, or a kernel is
+/// not to be had.
+pub(super) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
+    let project = Project::find(global)?;
+    prepare(&project, global)?;
+    let kernels = kernels::resolve(&request.kernel, global, &Display::new())?;
+    let programs = build(request, &project, global)?;
+    let settings = Settings {
+        memory: request.memory,
+        deadline: Duration::from_secs(request.deadline),
+    };
+    let each = |kernel: &Choice, program: &TestProgram, tested: &Tested| {
+        // A closed pipe does not end the tests.
+        let _ = pass_on(&shown(kernel, program, tested), global.format);
+    };
+    let ran = matrix::tests::run(&kernels, &programs, &settings, global, &each)?;
+    let kernels: Vec<_> = kernels
+        .iter()
+        .zip(ran)
+        .map(|(kernel, ran)| OnKernel::of(kernel, &programs, ran))
+        .collect();
+    for finding in kernels.iter().flat_map(|kernel| &kernel.findings) {
+        human::tell(finding);
+    }
+    let report = OnKernels {
+        complete: kernels.iter().all(|kernel| kernel.findings.is_empty()),
+        counts: kernels.iter().map(|kernel| kernel.counts).sum(),
+        kernels,
+    };
+    report::write(&report, global.format)?;
+    Ok(if report.complete && report.counts.failed == 0 {
+        Outcome::Fine
+    } else {
+        Outcome::Found
+    })
+}
+
+/// Builds the tests as `cargo test` would, and takes the programs that use `ebpf-test`.
+fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<TestProgram>> {
+    let split = request.args.iter().position(|argument| argument == "--");
+    let (of_cargo, of_tests) = request.args.split_at(split.unwrap_or(request.args.len()));
+    let text = |argument: &std::ffi::OsString| argument.to_string_lossy().into_owned();
+    let mut filters: Vec<String> = of_tests.iter().skip(1).map(text).collect();
+    // `cargo test NAME`.
+    let name = of_cargo
+        .first()
+        .map(text)
+        .filter(|first| !first.starts_with('-'));
+    filters.extend(name);
+
+    let mut artifacts = Vec::new();
+    let status = Process::cargo(global)
+        .args(cargo_arguments(of_cargo, project))
+        .args(["--no-run", "--message-format=json-render-diagnostics"])
+        .current_dir(&project.root)
+        .env(ebpf_build::REQUIRED, "1")
+        .each_line(|line| {
+            // Build scripts may print lines of their own.
+            if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) {
+                artifacts.push(artifact);
+            }
+            Ok(())
+        })?;
+    if !status.success() {
+        return Err(
+            Error::new("tests-unbuilt", "the tests could not be built").because(format!(
+                "cargo ended with {}; its own words stand above",
+                ending(status)
+            )),
+        );
+    }
+    let mut programs = Vec::new();
+    for artifact in &artifacts {
+        if let Some(path) = executable(artifact)
+            && test_program::is_marked(&path)?
+        {
+            programs.push(program(artifact, path, &filters, project));
+        }
+    }
+    // cargo tells of them in the order in which they were built.
+    programs.sort_by(|one, other| one.name.cmp(&other.name));
+    if programs.is_empty() {
+        return Err(Error::new(
+            "guest-tests-missing",
+            "no test of this project runs an eBPF program",
+        )
+        .because("on other kernels only test programs run that use the crate ebpf-test")
+        .fix("cargo add --dev ebpf-test, and write a test as in docs/testing.md"));
+    }
+    Ok(programs)
+}
+
+fn executable(artifact: &Artifact) -> Option<PathBuf> {
+    let tests = artifact.profile.test;
+    let path = artifact.executable.as_ref().filter(|_| tests)?;
+    Some(path.clone().into_std_path_buf())
+}
+
+fn program(
+    artifact: &Artifact,
+    path: PathBuf,
+    filters: &[String],
+    project: &Project,
+) -> TestProgram {
+    let target = &artifact.target.name;
+    let package = project.member(&artifact.package_id);
+    let name = match package {
+        Some(package) if *target != package.name.replace('-', "_") && *target != *package.name => {
+            format!("{}::{target}", package.name)
+        }
+        _ => target.clone(),
+    };
+    let folder = artifact.manifest_path.parent();
+    TestProgram {
+        name,
+        path,
+        folder: folder.map(|folder| folder.as_std_path().to_owned()),
+        filters: filters.to_vec(),
+        done: Vec::new(),
+    }
+}
+
+/// A test that has ended: a line as libtest has it, and what a failed one printed.
+fn shown(kernel: &Choice, program: &TestProgram, tested: &Tested) -> String {
+    let result = match &tested.result {
+        TestResult::Passed => "ok".to_owned(),
+        TestResult::Failed => "FAILED".to_owned(),
+        TestResult::Skipped { reason: None } => "ignored".to_owned(),
+        TestResult::Skipped {
+            reason: Some(reason),
+        } => format!("ignored, {}", untrusted::line(reason)),
+    };
+    let mut text = format!(
+        "test {} {} {} ... {result}\n",
+        untrusted::name(kernel.label()),
+        untrusted::name(&program.name),
+        untrusted::name(&tested.name)
+    );
+    for line in untrusted::lines(&tested.output).lines() {
+        text += &format!("    {line}\n");
+    }
+    text
+}
+
+/// How many tests did what.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Counts {
+    fn of<'a>(tests: impl Iterator<Item = &'a Tested>) -> Self {
+        let mut counts = Self::default();
+        for tested in tests {
+            *match tested.result {
+                TestResult::Passed => &mut counts.passed,
+                TestResult::Failed => &mut counts.failed,
+                TestResult::Skipped { .. } => &mut counts.skipped,
+            } += 1;
+        }
+        counts
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, counts| Self {
+            passed: sum.passed + counts.passed,
+            failed: sum.failed + counts.failed,
+            skipped: sum.skipped + counts.skipped,
+        })
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            passed,
+            failed,
+            skipped,
+        } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
+}
+
+/// The result of the command.
+#[derive(Debug, Serialize)]
+struct OnKernels {
+    /// Whether every kernel came up and ran every test.
+    complete: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    kernels: Vec<OnKernel>,
+}
+
+/// The tests on one kernel.
+#[derive(Debug, Serialize)]
+struct OnKernel {
+    kernel: String,
+    release: Option<String>,
+    seconds: f64,
+    #[serde(flatten)]
+    counts: Counts,
+    programs: Vec<OfProgram>,
+    findings: Vec<Finding>,
+}
+
+/// The tests of one program.
+#[derive(Debug, Serialize)]
+struct OfProgram {
+    name: String,
+    tests: Vec<Tested>,
+}
+
+impl OnKernel {
+    fn of(kernel: &Choice, programs: &[TestProgram], ran: Ran) -> Self {
+        let of_program = |(program, tests): (&TestProgram, Vec<Tested>)| OfProgram {
+            name: program.name.clone(),
+            tests,
+        };
+        Self {
+            kernel: untrusted::name(kernel.label()),
+            release: ran.release.as_deref().map(untrusted::name),
+            seconds: ran.took.as_secs_f64(),
+            counts: Counts::of(ran.programs.iter().flatten()),
+            programs: programs.iter().zip(ran.programs).map(of_program).collect(),
+            findings: ran.findings,
+        }
+    }
+}
+
+impl Report for OnKernels {
+    /// A line for each kernel, and the sum as the last line of stdout.
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for kernel in &self.kernels {
+            let release = kernel.release.as_deref().unwrap_or("did not come up");
+            text += &format!(
+                "{} ({release}): {} in {:.1} s\n",
+                kernel.kernel, kernel.counts, kernel.seconds
+            );
+        }
+        text + &self.counts.to_string()
+    }
+}

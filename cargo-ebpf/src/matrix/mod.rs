@@ -1,0 +1,68 @@
+//! The same question put to many kernels, side by side. Each kernel is asked in a
+//! process or a guest of its own, under a deadline, so that one that dies or hangs is a
+//! result like any other.
+
+mod running;
+pub(crate) mod tests;
+pub(crate) mod verdicts;
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use ebpf_build::Result;
+
+use self::running::{Guests, Running, Scene};
+use crate::kernels::Choice;
+
+/// How kernels are asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Memory of each guest, in MiB.
+    pub memory: u32,
+    /// How long it may be silent: over one program, or one test.
+    pub deadline: Duration,
+}
+
+/// How many times a kernel may break before it is left alone.
+const BREAKDOWNS: usize = 3;
+
+/// Asks as many kernels at a time as there are processors. In the order of `kernels`.
+///
+/// # Errors
+/// The first of `ask`; no other kernel is begun with after it.
+fn side_by_side<T: Send>(
+    kernels: &[Choice],
+    ask: &(dyn Fn(&Choice) -> Result<T> + Sync),
+) -> Result<Vec<T>> {
+    let queue: Mutex<VecDeque<_>> = Mutex::new(kernels.iter().enumerate().collect());
+    let answers = Mutex::new(Vec::new());
+    // A guest has one processor: as many at a time as there are real ones.
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers.min(kernels.len()) {
+            scope.spawn(|| {
+                // The lock is for taking one, not for asking it.
+                let next = || lock(&queue).pop_front();
+                while let Some((number, kernel)) = next() {
+                    let answer = ask(kernel);
+                    if answer.is_err() {
+                        // The others would fail in the same way.
+                        lock(&queue).clear();
+                    }
+                    lock(&answers).push((number, answer));
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! The other end while it is asked, be it a process here or a guest, and what is said
+//! when it breaks down.
+
+use std::{path::Path, time::Duration};
+
+use ebpf_build::{Finding, Result};
+
+use super::Settings;
+use crate::{
+    agent::{self, Answer, Ended, Limits, Request},
+    cli::Global,
+    guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, this_program},
+    host::process::{Conversation, Process, ending},
+    kernels::Choice,
+    untrusted,
+};
+
+/// How long a kernel has until its first word. Translated, on a busy machine, one takes
+/// some ten times as long as alone (3 s).
+const START: Duration = Duration::from_secs(60);
+
+/// What all guests have in common.
+pub(super) struct Guests {
+    pub(super) machine: Machine,
+    pub(super) initramfs: Initramfs,
+}
+
+impl Guests {
+    /// What guests need, if any of `kernels` is to be booted.
+    ///
+    /// # Errors
+    /// When qemu is missing, this program cannot be read, or after Ctrl-C.
+    pub(super) fn prepare(
+        kernels: &[Choice],
+        settings: &Settings,
+        global: &Global,
+    ) -> Result<Option<Self>> {
+        let image = kernels.iter().find_map(|kernel| match kernel {
+            Choice::Host => None,
+            Choice::Image(image) => Some(image),
+        });
+        image
+            .map(|image| Self::with(&image.path, settings, global))
+            .transpose()
+    }
+
+    fn with(kernel: &Path, settings: &Settings, global: &Global) -> Result<Self> {
+        let initramfs = Initramfs::of(&Executable::read(&this_program()?, global)?)?;
+        Ok(Self {
+            machine: Machine {
+                accelerator: Accelerator::proven(kernel, &initramfs, global)?,
+                memory: settings.memory,
+            },
+            initramfs,
+        })
+    }
+
+    /// What runs the instructions of `kernel`; none for the machine's own.
+    pub(super) fn accelerator(guests: Option<&Self>, kernel: &Choice) -> Option<Accelerator> {
+        match kernel {
+            Choice::Host => None,
+            Choice::Image(_) => guests.map(|guests| guests.machine.accelerator),
+        }
+    }
+}
+
+/// The other end, while it is asked.
+pub(super) struct Running {
+    conversation: Conversation,
+    /// A guest's.
+    pub(super) console: Option<Console>,
+}
+
+impl Running {
+    /// Asks `kernel`.
+    ///
+    /// # Errors
+    /// When qemu is missing, or the other end cannot be started.
+    pub(super) fn start(
+        kernel: &Choice,
+        request: &Request,
+        guests: Option<&Guests>,
+        global: &Global,
+    ) -> Result<Self> {
+        if let (Choice::Image(image), Some(guests)) = (kernel, guests) {
+            let initramfs = guests.initramfs.clone();
+            let guest = guests
+                .machine
+                .boot(&image.path, initramfs, request, global)?;
+            return Ok(Self {
+                conversation: guest.conversation,
+                console: Some(guest.console),
+            });
+        }
+        let mut input = Vec::new();
+        // Writing into memory does not fail.
+        let _ = request.write(&mut input);
+        Ok(Self {
+            conversation: Process::new(this_program()?, global)
+                .arg("agent")
+                .converse_about(input)?,
+            console: None,
+        })
+    }
+
+    /// Hears the answer to its end.
+    ///
+    /// # Errors
+    /// After Ctrl-C.
+    pub(super) fn follow(&mut self, deadline: Duration, each: impl FnMut(Answer)) -> Result<Ended> {
+        let limits = Limits {
+            start: START,
+            step: deadline,
+        };
+        match self.conversation.output() {
+            Some(output) => agent::follow(output, limits, each),
+            None => Ok(Ended::Closed),
+        }
+    }
+
+    /// Ends it, and adds to `finding` what it said last.
+    pub(super) fn explain(self, finding: Finding) -> Finding {
+        let (status, said) = self.conversation.end();
+        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
+        cause.extend((!said.is_empty()).then(|| untrusted::lines(&said).into_owned()));
+        cause.extend(self.console.iter().flat_map(Console::tail));
+        if cause.is_empty() {
+            cause.push(match status {
+                Some(status) => format!("it ended with {} and printed nothing", ending(status)),
+                None => "it printed nothing".to_owned(),
+            });
+        }
+        finding.because(cause.join("\n"))
+    }
+}
+
+/// What was going on when an answer ended early.
+pub(super) struct Scene<'a> {
+    /// Who was asked.
+    pub(super) kernel: &'a Choice,
+    /// Its release, if it came up.
+    pub(super) release: Option<&'a str>,
+    /// ` while it ...`, if it had something in hand.
+    pub(super) doing: Option<String>,
+    /// A guest's memory, in MiB.
+    pub(super) memory: u32,
+    /// What is said when it took too long over that.
+    pub(super) slow: fn(String) -> Finding,
+}
+
+impl Scene<'_> {
+    /// Why the answer ended.
+    pub(super) fn breakdown(&self, console: Option<&Console>, ended: &Ended) -> Finding {
+        let label = match self.release {
+            Some(release) => format!("Linux {}", untrusted::name(release)),
+            None => format!("the kernel {}", self.kernel.label()),
+        };
+        let doing = self.doing.as_deref().unwrap_or_default();
+        match (console.and_then(Console::breakdown), ended) {
+            (Some(Breakdown::OutOfMemory), _) => Finding::error(
+                "guest-out-of-memory",
+                format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
+            )
+            .fix("give it more, such as: --memory 2048"),
+            (Some(Breakdown::Panic(reason)), _) => {
+                Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
+            }
+            (None, Ended::Silent(limit)) if self.doing.is_some() => (self.slow)(format!(
+                "{label} was ended after {} s{doing}",
+                limit.as_secs()
+            )),
+            (None, Ended::Silent(limit)) if self.release.is_none() => Finding::error(
+                "guest-no-boot",
+                format!("{label} did not come up within {} s", limit.as_secs()),
+            )
+            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
+            (None, Ended::Damaged(what)) => Finding::error(
+                "answer-damaged",
+                format!("the answer of {label} arrived damaged{doing}: {what}"),
+            ),
+            (None, _) if self.release.is_none() => {
+                Finding::error("guest-no-boot", format!("{label} did not come up"))
+                    .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
+            }
+            (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! `cargo ebpf test` in a project whose tests run its eBPF programs: on this kernel, on
+//! others in guests, and with plain `cargo test`. The project is made in cargo's folder
+//! for tests, from the sources in `project/` and from the example in the documentation.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use serde_json::Value;
+
+type Need = fn() -> Option<String>;
+type Test = fn(&Project);
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // They share one project.
+    arguments.test_threads = Some(1);
+    let tests: [(&str, &'static [Need], Test); 7] = [
+        ("skipped_tests_are_told_from_failed_ones", &[rights], host),
+        ("cargo_test_shows_no_skipped_test_as_passed", &[], plain),
+        ("without_rights_all_is_skipped", &[no_setpriv], unprivileged),
+        ("a_test_is_chosen_by_name", &[rights], by_name),
+        ("a_project_without_such_tests_is_told", &[], none),
+        ("every_kernel_runs_the_tests", &[no_guest], guests),
+        ("what_breaks_a_kernel_has_failed", &[no_guest], breaking),
+    ];
+    let trials = tests.into_iter().map(|(name, needs, test)| {
+        Trial::ignorable_test(name, move || {
+            let toolchain: Need = no_toolchain;
+            let needs = [toolchain].into_iter().chain(needs.iter().copied());
+            if let Some(reason) = needs.into_iter().find_map(|need| need()) {
+                return Ok(Completion::ignored_with(reason));
+            }
+            static PROJECT: LazyLock<Project> = LazyLock::new(Project::open);
+            test(&PROJECT);
+            Ok(Completion::Completed)
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn host(project: &Project) {
+    let ran = project.test(&[]).exits(0);
+    ran.says("test every_packet_is_counted ... ok");
+    ran.says("test no_kernel_runs_this ... ignored, it needs a  [31mmoon");
+    ran.says("test d_passes ... ignored, it breaks the machine that it runs on");
+    assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
+    assert_eq!(ran.last_line(), "8 passed, 0 failed, 5 skipped");
+}
+
+fn plain(project: &Project) {
+    let mut command = project.command("cargo");
+    command.args(["test", "--test", "programs", "no_kernel"]);
+    let ran = run(&mut command).exits(101);
+    ran.says("test no_kernel_runs_this ... FAILED");
+    ran.says("skipped: it needs a");
+    ran.says("`cargo ebpf test` shows it as skipped");
+}
+
+fn unprivileged(project: &Project) {
+    // Built with all rights, so that only the tests are without.
+    project.test(&["--", "--no-run"]).exits(0);
+    let mut command = project.command("setpriv");
+    command
+        .args(["--bounding-set=-all", "--inh-caps=-all", "--"])
+        .arg(env!("CARGO_BIN_EXE_cargo-ebpf"))
+        .args(["test", "--", "--test", "documented"]);
+    let ran = run(&mut command).exits(0);
+    ran.says("test every_packet_is_counted ... ignored, the kernel does not permit");
+    assert_eq!(ran.last_line(), "0 passed, 0 failed, 1 skipped");
+}
+
+fn by_name(project: &Project) {
+    let ran = project.test(&["--kernel", "host", "--", "every_packet"]);
+    let ran = ran.exits(0);
+    ran.says("test host watch::documented every_packet_is_counted ... ok");
+    assert_eq!(ran.last_line(), "1 passed, 0 failed, 0 skipped");
+}
+
+fn none(project: &Project) {
+    let ran = project.test(&["--kernel", "host", "--", "--lib"]).exits(1);
+    ran.says("error[guest-tests-missing]: ");
+    ran.says("  fix: cargo add --dev ebpf-test");
+}
+
+fn guests(project: &Project) {
+    let images = images().unwrap();
+    let list: Vec<_> = ["5.10", "6.12"]
+        .map(|version| images.join(version).display().to_string())
+        .into();
+    let kernels = list.join(",");
+    let ran = project.test(&[
+        "--kernel",
+        &kernels,
+        "--format",
+        "json",
+        "--",
+        "--test",
+        "programs",
+        "--test",
+        "documented",
+    ]);
+    let document = ran.exits(0).json();
+    assert_eq!(document["complete"], true);
+    assert_eq!(document["failed"], 0);
+    // 5.10 lacks one thing, and both the moon.
+    assert_eq!(
+        (&document["passed"], &document["skipped"]),
+        (&13.into(), &3.into())
+    );
+    let [old, new] = [0, 1].map(|kernel| &document["kernels"][kernel]);
+    assert!(
+        old["release"].as_str().unwrap().starts_with("5.10."),
+        "{old}"
+    );
+    assert!(
+        new["release"].as_str().unwrap().starts_with("6.12."),
+        "{new}"
+    );
+    let reason = |kernel: &Value| {
+        let programs = kernel["programs"].as_array().unwrap().iter();
+        let mut tests = programs.flat_map(|program| program["tests"].as_array().unwrap());
+        let test = tests.find(|test| test["name"] == "kernels_before_6_6_skip_this");
+        test.unwrap()["reason"].as_str().map(str::to_owned)
+    };
+    assert!(
+        reason(old)
+            .unwrap()
+            .starts_with("it needs Linux 6.6, and this is 5.10.")
+    );
+    assert_eq!(reason(new), None);
+}
+
+fn breaking(project: &Project) {
+    let image = images().unwrap().join("6.1");
+    let ran = project.test(&[
+        "--kernel",
+        image.to_str().unwrap(),
+        "--deadline",
+        "20",
+        "--",
+        "--test",
+        "breaking",
+    ]);
+    let ran = ran.exits(1);
+    ran.says("breaking a_panics ... FAILED\n    Linux 6.1.");
+    ran.says("panicked while it ran the test `a_panics`: sysrq triggered crash");
+    ran.says("breaking b_fails ... FAILED\n    ---- b_fails stdout ----\n    a word before");
+    ran.says("was ended after 20 s while it ran the test `c_hangs`");
+    ran.says("breaking d_passes ... ok");
+    assert_eq!(ran.last_line(), "1 passed, 3 failed, 0 skipped");
+}
+
+/// The project. It stays between runs, so that core and aya are compiled once.
+struct Project {
+    root: PathBuf,
+    /// Another run of this suite waits.
+    _lock: File,
+}
+
+impl Project {
+    fn open() -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+        fs::create_dir_all(&root).unwrap();
+        let lock = File::create(root.join(".lock")).unwrap();
+        lock.lock().unwrap();
+        let project = Self {
+            root: fs::canonicalize(root).unwrap(),
+            _lock: lock,
+        };
+        // The versions that this repo is known to build with.
+        for (lock, from) in [
+            ("Cargo.lock", "Cargo.lock"),
+            ("watch-ebpf/Cargo.lock", "lock-ebpf/Cargo.lock"),
+        ] {
+            if !project.root.join(lock).exists() {
+                project.write(lock, &fs::read_to_string(in_repo(from)).unwrap());
+            }
+        }
+        for file in [
+            "Cargo.toml",
+            "watch/Cargo.toml",
+            "watch/build.rs",
+            "watch/src/lib.rs",
+            "watch/tests/breaking.rs",
+            "watch/tests/programs.rs",
+            "watch-ebpf/Cargo.toml",
+            "watch-ebpf/.cargo/config.toml",
+            "watch-ebpf/src/main.rs",
+        ] {
+            let source = in_repo("cargo-ebpf/tests/programs/project").join(file);
+            let mut text = fs::read_to_string(&source).unwrap();
+            for part in ["ebpf-build", "ebpf-test"] {
+                let path = fs::canonicalize(in_repo(part)).unwrap();
+                text = text.replace(&format!("{{{part}}}"), path.to_str().unwrap());
+            }
+            project.write(file, &text);
+        }
+        project.write("watch/tests/documented.rs", &documented());
+        project
+    }
+
+    /// A file that is right already keeps its time: nothing is built for it.
+    fn write(&self, path: &str, content: &str) {
+        let path = self.root.join(path);
+        if fs::read(&path).is_ok_and(|old| old == content.as_bytes()) {
+            return;
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// `cargo ebpf test`.
+    #[track_caller]
+    fn test(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cargo-ebpf"));
+        run(command.arg("test").args(arguments))
+    }
+
+    /// A program in the project's root, with the environment of a user's terminal.
+    fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command.current_dir(&self.root);
+        command
+    }
+}
+
+fn in_repo(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// The example of the documentation.
+fn documented() -> String {
+    let page = fs::read_to_string(in_repo("docs/testing.md")).unwrap();
+    let (_, after) = page.split_once("```rust\n").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    example.to_owned()
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let network = [
+            "CARGO_HOME",
+            "CARGO_HTTP_",
+            "CARGO_NET_",
+            "CARGO_REGISTR",
+            "CARGO_SOURCE_",
+        ];
+        let cargos =
+            name.starts_with("CARGO") && !network.iter().any(|kept| name.starts_with(kept));
+        if cargos
+            || [
+                "EBPF_TEST_SKIPS",
+                "EBPF_BUILD_REQUIRED",
+                "LD_LIBRARY_PATH",
+                "RUST_BACKTRACE",
+            ]
+            .contains(&&*name)
+        {
+            command.env_remove(&*name);
+        }
+    }
+    command
+        .env("CARGO_TERM_COLOR", "never")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A program that has ended.
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn check(&self, holds: bool, what: &str) {
+        let Self {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        assert!(
+            holds,
+            "{what}\nexit code {code:?}\n--- stdout\n{stdout}--- stderr\n{stderr}---"
+        );
+    }
+
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        self.check(self.code == Some(code), &format!("exit code {code}"));
+        self
+    }
+
+    #[track_caller]
+    fn says(&self, text: &str) {
+        let said = self.stdout.contains(text) || self.stderr.contains(text);
+        self.check(said, &format!("says {text:?}"));
+    }
+
+    fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        let document = serde_json::from_str(&self.stdout);
+        self.check(document.is_ok(), "one JSON document on stdout");
+        document.unwrap()
+    }
+}
+
+fn no_toolchain() -> Option<String> {
+    static REASON: LazyLock<Option<String>> = LazyLock::new(|| {
+        let ran = run(command(env!("CARGO_BIN_EXE_cargo-ebpf")).arg("env"));
+        (ran.code != Some(0)).then(|| format!("nothing is set up to build with: {}", ran.stderr))
+    });
+    REASON.clone()
+}
+
+fn rights() -> Option<String> {
+    const SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    (effective.unwrap_or(0) >> SYS_ADMIN & 1 == 0)
+        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
+}
+
+fn no_setpriv() -> Option<String> {
+    let tried = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", "--", "true"])
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!(
+            "rights cannot be given up: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Err(cause) => Some(format!("no setpriv: {cause}")),
+    }
+}
+
+/// The folder of kernel images, each named by its version.
+const IMAGES: &str = "CARGO_EBPF_TEST_IMAGES";
+
+fn images() -> Option<PathBuf> {
+    env::var_os(IMAGES).map(PathBuf::from)
+}
+
+fn no_guest() -> Option<String> {
+    let Some(images) = images() else {
+        return Some(format!("{IMAGES} names no folder of kernel images"));
+    };
+    if let Some(missing) = ["5.10", "6.1", "6.12"]
+        .iter()
+        .find(|version| !images.join(version).is_file())
+    {
+        return Some(format!("there is no kernel image {missing} in {IMAGES}"));
+    }
+    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
+    qemu.err()
+        .map(|cause| format!("no qemu-system-x86_64: {cause}"))
+}

@@ -1,0 +1,218 @@
+//! The test run itself.
+
+use std::time::Duration;
+
+use aya::{
+    Ebpf,
+    programs::{
+        Program, ProgramError, RawTracePointRunOptions, TestRun, TestRunOptions, TestRunResult,
+    },
+};
+
+use crate::{
+    Error, Result,
+    kernel::{Version, release},
+    kind::{self, Kind},
+    load::{self, is_denial, no_rights},
+    skip,
+};
+
+/// What a program is run on.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    packet: &'a [u8],
+    context: &'a [u8],
+    arguments: [u64; MAX_ARGUMENTS],
+    repeat: u32,
+}
+
+/// No tracepoint has more (MAX_BPF_FUNC_ARGS, include/linux/bpf.h).
+const MAX_ARGUMENTS: usize = 12;
+
+/// How much longer than it came a packet may leave, in bytes.
+const GROWTH: usize = 4096;
+
+/// `ENOTSUPP` (include/linux/errno.h), which libc does not know: the type has no test run.
+const ENOTSUPP: i32 = 524;
+
+impl<'a> Input<'a> {
+    /// A packet from its Ethernet header on: for `xdp`, `classifier`, `cgroup_skb`,
+    /// `socket_filter` and `flow_dissector` programs.
+    pub const fn packet(packet: &'a [u8]) -> Self {
+        Self {
+            packet,
+            context: &[],
+            arguments: [0; MAX_ARGUMENTS],
+            repeat: 1,
+        }
+    }
+
+    /// The arguments of a tracepoint: for `raw_tracepoint` programs. Those that are not
+    /// given are 0.
+    ///
+    /// # Panics
+    /// When there are more than 12.
+    pub fn arguments(arguments: &[u64]) -> Self {
+        let mut input = Self::packet(&[]);
+        input.arguments[..arguments.len()].copy_from_slice(arguments);
+        input
+    }
+
+    /// The context that goes with the packet: the bytes of a `struct xdp_md`,
+    /// `__sk_buff` or `bpf_flow_keys`. What the kernel lets a caller set in it, and from
+    /// which version on, differs; Linux 5.15 takes all three.
+    #[must_use]
+    pub const fn context(self, context: &'a [u8]) -> Self {
+        Self { context, ..self }
+    }
+
+    /// Runs the program this many times, to measure it: all on the same packet, as the
+    /// run before has left it.
+    #[must_use]
+    pub const fn repeat(self, repeat: u32) -> Self {
+        Self { repeat, ..self }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// What the program returned: an action such as `XDP_DROP`.
+    pub return_value: u32,
+    /// How long one run took on average. Zero for `raw_tracepoint` programs.
+    pub duration: Duration,
+    /// The packet as the program left it; for a `flow_dissector` the `struct
+    /// bpf_flow_keys` that it filled in.
+    pub packet: Vec<u8>,
+    /// The context as the program left it, where one was given.
+    pub context: Vec<u8>,
+}
+
+/// Has the kernel run the program `name` on `input`. It is loaded the first time.
+///
+/// Programs of these types can be run: `xdp` and `classifier` (Linux 4.12), `cgroup_skb`
+/// (4.12), `socket_filter` (4.16), `flow_dissector` (5.1), `raw_tracepoint` (5.10).
+///
+/// Skips the test where the kernel lacks the type or its test run, or does not permit it.
+///
+/// # Errors
+/// When there is no such program, its type has no test run on any kernel, the verifier
+/// refuses it, or the kernel refuses the input.
+#[track_caller]
+pub fn run(ebpf: &mut Ebpf, name: &str, input: &Input<'_>) -> Result<Output> {
+    let Some(program) = ebpf.program_mut(name) else {
+        let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
+        return Err(Error::new(format!(
+            "the object has no program `{name}`; it has: {}",
+            names.join(", ")
+        )));
+    };
+    let kind = kind::of(program).map_err(|never| {
+        let reason = never.reason();
+        Error::new(format!("the program `{name}` cannot be run: {reason}"))
+    })?;
+    if input.packet.len() < kind.shortest {
+        return Err(Error::new(format!(
+            "the packet for `{name}` has {} bytes; the kernel runs {} programs on {} or more",
+            input.packet.len(),
+            kind.name,
+            kind.shortest
+        )));
+    }
+    load::program(name, kind, program)?;
+    match ask(program, input) {
+        Ok(output) => Ok(output),
+        Err(error) => Err(refused(name, kind, input, error)),
+    }
+}
+
+fn ask(program: &Program, input: &Input<'_>) -> Result<Output, ProgramError> {
+    match program {
+        Program::SocketFilter(program) => with_packet(program, input),
+        Program::ReusePortSocketFilter(program) => with_packet(program, input),
+        Program::SchedClassifier(program) => with_packet(program, input),
+        Program::CgroupSkb(program) => with_packet(program, input),
+        Program::Xdp(program) => with_packet(program, input),
+        Program::FlowDissector(program) => with_packet(program, input),
+        Program::RawTracePoint(program) => {
+            let options = RawTracePointRunOptions {
+                args: input.arguments,
+                cpu: None,
+            };
+            Ok(Output {
+                return_value: program.test_run(options)?.return_value,
+                duration: Duration::ZERO,
+                packet: Vec::new(),
+                context: Vec::new(),
+            })
+        }
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
+}
+
+fn with_packet<P>(program: &P, input: &Input<'_>) -> Result<Output, ProgramError>
+where
+    P: for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
+{
+    let mut packet = vec![0; input.packet.len() + GROWTH];
+    let mut context = vec![0; input.context.len()];
+    // Kernels that take no context refuse room for one, too.
+    let has_context = !input.context.is_empty();
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(input.packet),
+        data_out: Some(&mut packet),
+        ctx_in: has_context.then_some(input.context),
+        ctx_out: has_context.then_some(&mut context),
+        repeat: input.repeat,
+        ..TestRunOptions::default()
+    })?;
+    packet.truncate(length(result.data_size_out));
+    context.truncate(length(result.ctx_size_out));
+    Ok(Output {
+        return_value: result.return_value,
+        duration: result.duration,
+        packet,
+        context,
+    })
+}
+
+fn length(size: u32) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// The kernel would not run it: because it cannot, or because of what it was given.
+#[track_caller]
+fn refused(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Error {
+    let cause = match &error {
+        ProgramError::SyscallError(error) => &error.io_error,
+        ProgramError::IOError(error) => error,
+        _ => return Error::new(format!("`{name}` could not be run")).because_of(error),
+    };
+    let running = Version::running();
+    let lacks_it = cause.raw_os_error() == Some(ENOTSUPP) || running < kind.since;
+    if lacks_it {
+        skip(&format!(
+            "Linux {} has no test run for {} programs; Linux {} and later have",
+            release(),
+            kind.name,
+            kind.since
+        ));
+    }
+    if is_denial(cause) {
+        no_rights("test runs");
+    }
+    if !input.context.is_empty() && running < kind.context_since {
+        skip(&format!(
+            "the test run of {} programs takes no context on Linux {}; from {} on it does",
+            kind.name,
+            release(),
+            kind.context_since
+        ));
+    }
+    Error::new(format!(
+        "the kernel would not run `{name}` on {} bytes of packet and {} of context",
+        input.packet.len(),
+        input.context.len()
+    ))
+    .because_of(error)
+}
