@@ -18,7 +18,10 @@ use crate::{
     guest::{Accelerator, Breakdown, Console, Executable, Guest, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
     kernels::Choice,
-    verifier::observation::{Event, Outcome, Program, Subject},
+    verifier::{
+        observation::{Event, Outcome, Program, Subject},
+        verdict,
+    },
 };
 
 /// What a kernel did with all the objects.
@@ -314,7 +317,7 @@ impl Question<'_> {
                 Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
             }
             (None, Ended::Silent(limit)) if heard.trying.is_some() => Finding::error(
-                "verifier-slow",
+                verdict::SLOW,
                 format!("{label} was ended after {} s{doing}", limit.as_secs()),
             )
             .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
@@ -334,12 +337,20 @@ impl Question<'_> {
             }
             (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
         };
+        // Nothing that was printed adds to a cause that is known.
+        if finding.cause.is_some() {
+            return finding;
+        }
         let (status, said) = conversation.end();
-        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
+        let mut cause = Vec::new();
         cause.extend((!said.is_empty()).then(|| crate::untrusted::lines(&said).into_owned()));
         cause.extend(console.iter().flat_map(Console::tail));
         if cause.is_empty() {
             cause.push(match status {
+                // qemu is told to end then.
+                Some(status) if status.success() && console.is_some() => {
+                    "it reset itself before it printed anything".to_owned()
+                }
                 Some(status) => format!("it ended with {} and printed nothing", ending(status)),
                 None => "it printed nothing".to_owned(),
             });
