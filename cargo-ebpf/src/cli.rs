@@ -202,10 +202,10 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) hot: bool,
     /// How many seconds the verifier may take for one program
-    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
+    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) deadline: u64,
     /// Memory of each guest, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY)]
+    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) memory: u32,
 }
 

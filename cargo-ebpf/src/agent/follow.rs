@@ -61,8 +61,10 @@ pub(crate) fn follow(
     let mut limit = limits.start;
     let mut since = Instant::now();
     loop {
+        let next = receiver.recv_timeout(TICK);
+        // A signal ends the other end, too: then that it broke off is no result.
         interrupt::check()?;
-        match receiver.recv_timeout(TICK) {
+        match next {
             Ok(Ok(Some(Answer::Done))) => return Ok(Ended::Done),
             Ok(Ok(Some(answer))) => each(answer),
             Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Closed),

@@ -322,12 +322,18 @@ impl Drop for Conversation {
 /// Has the kernel end the program when the thread that starts it ends, also where we are
 /// killed.
 fn end_with_us(command: &mut Command) {
+    let us = std::process::id();
     // SAFETY: prctl with this option takes a number, touches no memory, and may be called
-    // between fork and exec.
+    // between fork and exec; so may getppid.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            Ok(())
+            // Killed before it was set: nobody would end the program.
+            if libc::getppid().cast_unsigned() == us {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::Interrupted.into())
+            }
         })
     };
 }

@@ -3,7 +3,7 @@
 //! Source: Linux's Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _},
     path::Path,
 };
@@ -13,6 +13,10 @@ use ebpf_build::{Error, Result};
 use super::{Image, store};
 use crate::untrusted;
 
+/// Offset of the number of sectors of the real-mode code, less one; 0 stands for 4.
+const SETUP_SECTORS: usize = 0x1f1;
+/// Offset of the length of the protected-mode code, 32 bits, in units of 16 bytes.
+const CODE_LENGTH: usize = 0x1f4;
 /// Offset of the `HdrS` signature.
 const SIGNATURE: usize = 0x202;
 /// Offset of the boot protocol's version.
@@ -50,13 +54,8 @@ pub(super) fn open(path: &Path) -> Result<Image> {
 /// When it cannot be read, or is no such image.
 pub(super) fn release(path: &Path) -> Result<String> {
     let failed = |cause: &io::Error| Error::io("read", path, cause);
-    let file = File::open(path).map_err(|cause| failed(&cause))?;
-    let mut head = Vec::new();
-    file.take(HEAD)
-        .read_to_end(&mut head)
-        .map_err(|cause| failed(&cause))?;
-    if let Some(why) = flaw(&head) {
-        return Err(Error::new(
+    let invalid = |why| {
+        Error::new(
             "kernel-image-invalid",
             format!(
                 "{} is no kernel image that can be booted here",
@@ -64,7 +63,20 @@ pub(super) fn release(path: &Path) -> Result<String> {
             ),
         )
         .because(why)
-        .fix("give a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION"));
+        .fix("give a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION")
+    };
+    // Opening a fifo would wait for its writer, and a device has no end.
+    let metadata = fs::metadata(path).map_err(|cause| failed(&cause))?;
+    if !metadata.is_file() {
+        return Err(invalid("it is not a regular file"));
+    }
+    let file = File::open(path).map_err(|cause| failed(&cause))?;
+    let mut head = Vec::new();
+    file.take(HEAD)
+        .read_to_end(&mut head)
+        .map_err(|cause| failed(&cause))?;
+    if let Some(why) = flaw(&head, metadata.len()) {
+        return Err(invalid(why));
     }
     let name = || {
         path.file_name()
@@ -74,7 +86,8 @@ pub(super) fn release(path: &Path) -> Result<String> {
     Ok(untrusted::name(&release))
 }
 
-fn flaw(head: &[u8]) -> Option<&'static str> {
+/// What is wrong with an image of `length` bytes that begins with `head`.
+fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
     if head.starts_with(b"\x7fELF") {
         return Some("it is an ELF file (vmlinux), not the compressed image that is made of it");
     }
@@ -84,7 +97,22 @@ fn flaw(head: &[u8]) -> Option<&'static str> {
     if word(head, PROTOCOL).is_none_or(|version| version < OLDEST_PROTOCOL) {
         return Some("its boot protocol is older than 2.06 (Linux 2.6.22)");
     }
+    if whole_length(head).is_some_and(|whole| length < whole) {
+        return Some("it is shorter than its header says: a part is missing");
+    }
     None
+}
+
+/// How long an image says it is, in bytes; none if it does not.
+fn whole_length(head: &[u8]) -> Option<u64> {
+    /// In bytes.
+    const SECTOR: u64 = 512;
+    let sectors = match *head.get(SETUP_SECTORS)? {
+        0 => 4,
+        sectors => u64::from(sectors),
+    };
+    let code = u32::from_le_bytes(*head.get(CODE_LENGTH..)?.first_chunk()?);
+    (code != 0).then_some((sectors + 1) * SECTOR + u64::from(code) * 16)
 }
 
 /// The first word of "6.1.0-49-cloud-amd64 (builder) #1 SMP ...".
@@ -147,17 +175,22 @@ mod tests {
         let mut old = boot_image("2.4.37");
         old[PROTOCOL] = 0x03;
         let cut = &boot_image("6.1")[..SIGNATURE + 4];
+        let mut short = boot_image("6.1");
+        short[CODE_LENGTH + 1] = 1;
         for (bytes, why) in [
             (&b""[..], "header"),
             (b"#!/bin/sh\n", "header"),
             (b"\x7fELF\x02\x01\x01", "vmlinux"),
             (&old, "2.06"),
             (cut, "2.06"),
+            (&short, "shorter"),
         ] {
             let error = read(bytes).unwrap_err();
             assert_eq!(error.code(), "kernel-image-invalid");
             assert!(error.to_string().contains(why), "{error}");
         }
+        let folder = release("/".as_ref()).unwrap_err();
+        assert_eq!(folder.code(), "kernel-image-invalid");
         assert_eq!(
             release("/no/such".as_ref()).unwrap_err().code(),
             "not-found"

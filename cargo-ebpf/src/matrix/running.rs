@@ -120,12 +120,20 @@ impl Running {
 
     /// Ends it, and adds to `finding` what it said last.
     pub(super) fn explain(self, finding: Finding) -> Finding {
+        // Nothing that was printed adds to a cause that is known.
+        if finding.cause.is_some() {
+            return finding;
+        }
         let (status, said) = self.conversation.end();
-        let mut cause: Vec<String> = finding.cause.clone().into_iter().collect();
+        let mut cause = Vec::new();
         cause.extend((!said.is_empty()).then(|| untrusted::lines(&said).into_owned()));
         cause.extend(self.console.iter().flat_map(Console::tail));
         if cause.is_empty() {
             cause.push(match status {
+                // qemu is told to end then.
+                Some(status) if status.success() && self.console.is_some() => {
+                    "it reset itself before it printed anything".to_owned()
+                }
                 Some(status) => format!("it ended with {} and printed nothing", ending(status)),
                 None => "it printed nothing".to_owned(),
             });

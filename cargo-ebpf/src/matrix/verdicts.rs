@@ -11,7 +11,10 @@ use crate::{
     guest::Accelerator,
     kernels::Choice,
     untrusted,
-    verifier::observation::{Attaching, Event, Extras, Outcome, Program, Subject},
+    verifier::{
+        observation::{Attaching, Event, Extras, Outcome, Program, Subject},
+        verdict,
+    },
 };
 
 /// What is wanted beyond verdicts.
@@ -214,7 +217,7 @@ impl Question<'_> {
             doing: heard.trying.as_ref().map(doing),
             memory: self.settings.memory,
             slow: |message| {
-                Finding::error("verifier-slow", message)
+                Finding::error(verdict::SLOW, message)
                 .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
                 .fix("make the program simpler (fewer branches, bounded loops), or allow more: --deadline SECONDS")
             },

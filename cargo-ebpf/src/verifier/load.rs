@@ -50,7 +50,8 @@ pub(crate) fn observe(
     });
     let failed = match observed {
         Ok(finding) => finding,
-        Err(panic) => Some(unreadable(&panic).finding().clone()),
+        Err(shield::Failure::Panic(cause)) => Some(unreadable(&cause).finding().clone()),
+        Err(shield::Failure::NoThread(cause)) => Some(no_memory(&cause)),
     };
     if let Some(finding) = failed {
         tell(Event::Found(finding));
@@ -61,6 +62,15 @@ fn unreadable(cause: &str) -> Error {
     Error::new("object-unreadable", "aya-obj could not read the object")
         .because(untrusted::lines(cause))
         .fix("build it again; `cargo ebpf inspect` shows what is in it")
+}
+
+fn no_memory(cause: &io::Error) -> Finding {
+    Finding::error(
+        "out-of-memory",
+        "there is not enough memory to take the object apart",
+    )
+    .because(format!("could not start a thread: {cause}"))
+    .fix("free some; give guests more, such as: --memory 2048")
 }
 
 /// One object and the kernel it is given to.

@@ -5,6 +5,7 @@
 
 use std::{
     any::Any,
+    io,
     panic::{self, AssertUnwindSafe},
     sync::Once,
     thread,
@@ -16,21 +17,30 @@ const THREAD: &str = "verifier";
 /// a link. Only what is touched takes memory.
 const STACK: usize = super::elf::MAX_FUNCTIONS * 4096;
 
+/// Why work did not come to its end.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It panicked with this message: the object is to blame.
+    Panic(String),
+    /// There was no thread to be had, which the object has nothing to do with.
+    NoThread(io::Error),
+}
+
 /// Runs `work` on a thread of its own, with a stack that hostile objects cannot
 /// exhaust.
 ///
 /// # Errors
-/// The message of a panic, or why no thread could be started.
-pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+/// When it panics, or no thread could be started.
+pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     silence();
     thread::scope(|scope| {
         thread::Builder::new()
             .name(THREAD.to_owned())
             .stack_size(STACK)
             .spawn_scoped(scope, work)
-            .map_err(|cause| format!("could not start a thread: {cause}"))?
+            .map_err(Failure::NoThread)?
             .join()
-            .map_err(|panic| message(&*panic))
+            .map_err(|panic| Failure::Panic(message(&*panic)))
     })
 }
 
@@ -71,11 +81,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error() {
-        assert_eq!(run(|| -> u8 { panic!("at {}", 7) }), Err("at 7".to_owned()));
-        assert_eq!(
-            run(|| step(|| -> u8 { panic!("no") })),
-            Ok(Err("no".to_owned()))
-        );
-        assert_eq!(run(|| 7), Ok(7));
+        let panicked = run(|| -> u8 { panic!("at {}", 7) });
+        assert!(matches!(panicked, Err(Failure::Panic(message)) if message == "at 7"));
+        let stepped = run(|| step(|| -> u8 { panic!("no") }));
+        assert_eq!(stepped.ok(), Some(Err("no".to_owned())));
+        assert_eq!(run(|| 7).ok(), Some(7));
     }
 }

@@ -46,6 +46,9 @@ pub(crate) struct Program {
     pub hot: Option<Hot>,
 }
 
+/// Code of the finding that the verifier was busy with a program beyond the deadline.
+pub(crate) const SLOW: &str = "verifier-slow";
+
 /// What became of a program.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "verdict", content = "why", rename_all = "kebab-case")]
@@ -91,6 +94,7 @@ impl Verdict {
             Self::Unsupported(_) => "not supported here",
             Self::NotTried(_) => "not tried",
             Self::NoRights(_) => "no rights",
+            Self::Broke(finding) if finding.code == SLOW => "took too long",
             Self::Broke(_) => "broke the kernel",
         }
     }

@@ -1,0 +1,189 @@
+//! What `requirements` predicts, and what kernels then do.
+
+use std::{collections::HashMap, fmt::Write as _, path::PathBuf};
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::sandbox::{KERNELS, Sandbox, check, document, objects};
+
+pub(crate) fn requirements_tell_what_kernels_do() -> Result<(), Failed> {
+    let agreement = Agreement::of(&objects()?)?;
+    println!("{}", agreement.text());
+    if agreement.disagreements.is_empty() && agreement.agreed > 0 {
+        Ok(())
+    } else {
+        Err(agreement.text().into())
+    }
+}
+
+/// How often the two were of one mind. A case is a program on a kernel.
+#[derive(Default)]
+struct Agreement {
+    agreed: usize,
+    disagreements: Vec<String>,
+    /// A table does not know a name, and says so.
+    unknown: usize,
+    /// The kernel was never asked: the object could not be linked or fitted to it, or
+    /// its map is what the kernel has no room for.
+    not_asked: usize,
+    /// The kernel could, and is configured or locked down not to.
+    switched_off: usize,
+    objects: usize,
+}
+
+impl Agreement {
+    /// Asks every kernel about every object, and the tables, too.
+    fn of(objects: &[PathBuf]) -> Result<Self, Failed> {
+        let sandbox = Sandbox::new();
+        let names = || {
+            objects
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+        };
+        let asked = |command: [&str; 3]| -> Vec<String> {
+            let json = ["--format", "json"].into_iter();
+            let words = command.into_iter().chain(json).map(str::to_owned);
+            words.chain(names()).collect()
+        };
+        let list = [&KERNELS[..], &["host"]].concat().join(",");
+        let verify = sandbox.run(asked(["verify", "--kernel", &list]));
+        let observed = document(&verify)?;
+        let kernels = observed["kernels"].as_array().ok_or("no kernels")?;
+        check(kernels.len() == KERNELS.len() + 1, "all answered", &verify)?;
+        let releases: Vec<String> = kernels
+            .iter()
+            .map(|kernel| release(&kernel["release"]).ok_or("a kernel did not come up"))
+            .collect::<Result<_, _>>()?;
+        let requirements = sandbox.run(asked(["requirements", "--kernel", &releases.join(",")]));
+        check(requirements.status.success(), "requirements", &requirements)?;
+        let predicted = predictions(&document(&requirements)?);
+        let mut agreement = Self {
+            objects: objects.len(),
+            ..Self::default()
+        };
+        for (kernel, release) in kernels.iter().zip(&releases) {
+            for object in kernel["objects"].as_array().into_iter().flatten() {
+                for program in object["programs"].as_array().into_iter().flatten() {
+                    let key = [&object["object"], &program["name"]]
+                        .map(|name| name.as_str().unwrap_or_default().to_owned());
+                    let prediction = predicted.get(&(release.clone(), key.clone()));
+                    agreement.add(release, &key, prediction, program);
+                }
+            }
+        }
+        Ok(agreement)
+    }
+
+    fn add(
+        &mut self,
+        release: &str,
+        [object, name]: &[String; 2],
+        prediction: Option<&Value>,
+        program: &Value,
+    ) {
+        let observation = Observation::of(program);
+        let told = prediction.and_then(|prediction| prediction["prediction"].as_str());
+        match (told, observation) {
+            (_, Observation::NotAsked) => self.not_asked += 1,
+            (_, Observation::SwitchedOff) => self.switched_off += 1,
+            (Some("unknown"), _) => self.unknown += 1,
+            (Some("supported"), Observation::Has) | (Some("lacks"), Observation::Lacks) => {
+                self.agreed += 1;
+            }
+            _ => self.disagreements.push(format!(
+                "{object}, {name}, Linux {release}: predicted {}, observed {observation:?}: {}, {}",
+                prediction.unwrap_or(&Value::Null),
+                program["verdict"],
+                program["why"]["message"],
+            )),
+        }
+    }
+
+    fn text(&self) -> String {
+        let compared = self.agreed + self.disagreements.len();
+        let mut text = format!(
+            "requirements and {} kernels agree in {} of {compared} cases, over {} objects \
+             ({} of unknown names, {} never asked, {} switched off)",
+            KERNELS.len() + 1,
+            self.agreed,
+            self.objects,
+            self.unknown,
+            self.not_asked,
+            self.switched_off,
+        );
+        for disagreement in &self.disagreements {
+            let _ = write!(text, "\n  {disagreement}");
+        }
+        text
+    }
+}
+
+/// `6.1` of `6.1.0-56-cloud-amd64`.
+fn release(release: &Value) -> Option<String> {
+    let parts: Vec<_> = release.as_str()?.splitn(3, '.').take(2).collect();
+    Some(parts.join("."))
+}
+
+/// By kernel, object and program.
+fn predictions(document: &Value) -> HashMap<(String, [String; 2]), Value> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut predictions = HashMap::new();
+    for object in list(&document["objects"]) {
+        for kernel in list(&object["kernels"]) {
+            for program in list(&kernel["programs"]) {
+                let key = [word(&object["object"]), word(&program["program"])];
+                predictions.insert((word(&kernel["kernel"]), key), program["load"].clone());
+            }
+        }
+    }
+    predictions
+}
+
+/// What a verdict says of the kernel, whatever it says of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Observation {
+    /// The kernel has all that the program uses: it took it, or refused it for what it
+    /// does.
+    Has,
+    Lacks,
+    NotAsked,
+    SwitchedOff,
+}
+
+/// How kernels say that they do not know something, in words of their own.
+const LACKING: [&str; 6] = [
+    "unknown func ",
+    "cannot use helper",
+    "calling kernel function",
+    "unknown opcode",
+    "uses reserved fields",
+    "programs can be sleepable",
+];
+
+impl Observation {
+    fn of(program: &Value) -> Self {
+        let why = &program["why"];
+        match program["verdict"].as_str() {
+            Some("accepted") => Self::Has,
+            Some("unsupported") => {
+                let message = why["message"].as_str().unwrap_or_default();
+                if message.contains("refuses programs that need a BPF trampoline") {
+                    return Self::SwitchedOff;
+                }
+                Self::Lacks
+            }
+            Some("refused") => {
+                let lines = why["message"].as_array().into_iter().flatten();
+                let mut lines = lines.filter_map(Value::as_str);
+                if lines.any(|line| LACKING.iter().any(|words| line.contains(words))) {
+                    Self::Lacks
+                } else {
+                    Self::Has
+                }
+            }
+            _ => Self::NotAsked,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What is no kernel, no guest, no answer: each ends in one clear sentence, and leaves
+//! neither a process nor a file.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::Failed;
+use object::{
+    Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+    write,
+};
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, check, document, ended_with, finish, image, object, text};
+
+fn verify(sandbox: &Sandbox, kernel: &str) -> Output {
+    sandbox.run([
+        "verify",
+        "--kernel",
+        kernel,
+        &object("verify/objects/plain.o"),
+    ])
+}
+
+/// Holds that the kernel gave no verdict, for this reason, said once.
+fn failed_with(code: &str, words: &[&str], output: &Output) -> Result<(), Failed> {
+    let shown = text(&output.stdout);
+    check(output.status.code() == Some(1), "it ends with 1", output)?;
+    check(shown.matches("error[").count() == 1, "one error", output)?;
+    check(shown.contains(&format!("error[{code}]")), code, output)?;
+    for words in words {
+        check(shown.contains(words), words, output)?;
+    }
+    check(
+        !text(&output.stderr).contains("panicked"),
+        "no panic",
+        output,
+    )
+}
+
+pub(crate) fn what_is_no_image_is_said() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let file = |name: &str, content: &[u8]| -> Result<String, Failed> {
+        let path = sandbox.path(name);
+        fs::write(&path, content)?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let whole = fs::read(image("6.1"))?;
+    let fifo = sandbox.path("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    let invalid = [
+        file("text", b"#!/bin/sh\n")?,
+        file("empty", b"")?,
+        file("header", &whole[..0x240])?,
+        file("half", &whole[..whole.len() / 2])?,
+        file("vmlinux", b"\x7fELF\x02\x01\x01")?,
+        sandbox.path("tmp").to_string_lossy().into_owned(),
+        "/dev/zero".to_owned(),
+    ];
+    let fifo = made
+        .is_ok_and(|status| status.success())
+        .then(|| fifo.to_string_lossy().into_owned());
+    for path in invalid.into_iter().chain(fifo) {
+        let output = verify(&sandbox, &path);
+        ended_with("kernel-image-invalid", &output)?;
+        check(
+            text(&output.stderr).contains(&path),
+            "it names the file",
+            &output,
+        )?;
+        check(output.stdout.is_empty(), "no result", &output)?;
+        sandbox.is_clean()?;
+    }
+    let output = verify(&sandbox, "/no/such/vmlinuz");
+    ended_with("not-found", &output)
+}
+
+/// A boot image whose code is this.
+fn boot_image(code: &[u8]) -> Vec<u8> {
+    let mut image = vec![0; 64 << 10];
+    image[0x1f1] = 1;
+    image[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    // jmp to 0x280
+    image[0x200..0x202].copy_from_slice(&[0xeb, 0x7e]);
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x206..0x208].copy_from_slice(&0x020a_u16.to_le_bytes());
+    image[0x211] = 1;
+    image[0x22c..0x230].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    image[0x280..0x280 + code.len()].copy_from_slice(code);
+    image
+}
+
+pub(crate) fn what_never_comes_up_is_ended() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("halted");
+    // cli; 1: hlt; jmp 1b
+    fs::write(&path, boot_image(&[0xfa, 0xf4, 0xeb, 0xfd]))?;
+    let since = Instant::now();
+    let output = verify(&sandbox, &path.to_string_lossy());
+    failed_with(
+        "guest-no-boot",
+        &[
+            "the kernel halted did not come up within 60 s",
+            "serial console",
+        ],
+        &output,
+    )?;
+    check(
+        since.elapsed() < Duration::from_secs(90),
+        "in time",
+        &output,
+    )?;
+    sandbox.is_clean()
+}
+
+pub(crate) fn an_image_that_is_cut_off_does_not_boot() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    // Resets the machine by way of the keyboard's controller: mov al, 0xfe; out 0x64, al
+    let path = sandbox.path("reset");
+    fs::write(&path, boot_image(&[0xb0, 0xfe, 0xe6, 0x64, 0xf4]))?;
+    let output = verify(&sandbox, &path.to_string_lossy());
+    failed_with("guest-no-boot", &["it reset itself"], &output)?;
+    sandbox.is_clean()?;
+    // A real kernel that finds no archive panics.
+    script(
+        &sandbox,
+        "for word; do [ \"$last\" = -initrd ] && word=/dev/null; set -- \"$@\" \"$word\"; \
+         last=$word; shift; done; exec \"$QEMU\" \"$@\"",
+    )?;
+    let output = finish(with_script(&sandbox));
+    failed_with(
+        "kernel-panicked",
+        &["panicked: VFS: Unable to mount root fs"],
+        &output,
+    )?;
+    sandbox.is_clean()
+}
+
+pub(crate) fn too_little_memory_is_said() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let plain = object("verify/objects/plain.o");
+    // Too little for the archive, for the kernel, for what is in the archive.
+    for (memory, code) in [
+        ("32", "guest-no-boot"),
+        ("60", "guest-no-boot"),
+        ("90", "guest-out-of-memory"),
+    ] {
+        let output = sandbox.run(["verify", "--kernel", "6.1", "--memory", memory, &plain]);
+        failed_with(code, &["--memory"], &output)?;
+        sandbox.is_clean()?;
+    }
+    for argument in [["--memory", "0"], ["--deadline", "0"]] {
+        let output = sandbox.run(["verify", argument[0], argument[1], &plain]);
+        check(output.status.code() == Some(2), "no such amount", &output)?;
+    }
+    Ok(())
+}
+
+/// Three programs, the second of which keeps the verifier busy: a loop of as many turns
+/// as it takes, with a full stack to keep and compare at each.
+fn slow_object() -> Result<Vec<u8>, Failed> {
+    const MOV: [u8; 8] = [0xb7, 0, 0, 0, 0, 0, 0, 0];
+    const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+    let quick = [MOV, EXIT].concat();
+    let mut slow = Vec::new();
+    for slot in 1..=60_i16 {
+        // call bpf_get_prandom_u32; *(u64 *)(r10 - 8 * slot) = r0
+        slow.extend([0x85, 0, 0, 0, 7, 0, 0, 0]);
+        let [low, high] = (-8 * slot).to_le_bytes();
+        slow.extend([0x7b, 0x0a, low, high, 0, 0, 0, 0]);
+    }
+    // r6 = 0; 1: r6 += 1; if r6 < 2000000 goto 1b
+    slow.extend([0xb7, 0x06, 0, 0, 0, 0, 0, 0]);
+    slow.extend([0x07, 0x06, 0, 0, 1, 0, 0, 0]);
+    let [a, b, c, d] = 2_000_000_i32.to_le_bytes();
+    slow.extend([0xa5, 0x06, 0xfe, 0xff, a, b, c, d]);
+    slow.extend([MOV, EXIT].concat());
+
+    let mut file = write::Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
+    let license = file.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
+    file.append_section_data(license, b"GPL\0", 1);
+    let code = file.add_section(Vec::new(), b"raw_tp/sys_enter".to_vec(), SectionKind::Text);
+    for (name, bytes) in [("before", &quick), ("slow", &slow), ("after", &quick)] {
+        let value = file.append_section_data(code, bytes, 8);
+        file.add_symbol(write::Symbol {
+            name: name.as_bytes().to_vec(),
+            value,
+            size: bytes.len() as u64,
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section: write::SymbolSection::Section(code),
+            flags: SymbolFlags::None,
+        });
+    }
+    Ok(file.write()?)
+}
+
+/// The verifier is busy with one program for longer than the deadline; the object's
+/// others are tried all the same.
+fn slow_program(kernel: &str) -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let slow = sandbox.path("slow.o");
+    fs::write(&slow, slow_object()?)?;
+    let slow = slow.to_string_lossy().into_owned();
+    let since = Instant::now();
+    let output = sandbox.run([
+        "verify",
+        "--kernel",
+        kernel,
+        "--deadline",
+        "1",
+        "--format",
+        "json",
+        &slow,
+    ]);
+    let document = document(&output)?;
+    let kernel = &document["kernels"][0];
+    check(
+        kernel["findings"] == serde_json::json!([]),
+        "the kernel is well",
+        &output,
+    )?;
+    let programs = kernel["objects"][0]["programs"]
+        .as_array()
+        .ok_or("no programs")?;
+    let of = |name: &str| -> Result<&Value, Failed> {
+        let found = programs.iter().find(|program| program["name"] == name);
+        found.ok_or_else(|| format!("no {name}: {document}").into())
+    };
+    check(of("slow")?["verdict"] == "broke", "it is ended", &output)?;
+    check(
+        of("slow")?["why"]["code"] == "verifier-slow",
+        "and why",
+        &output,
+    )?;
+    let message = of("slow")?["why"]["message"].as_str().unwrap_or_default();
+    check(message.contains("was ended after 1 s"), "when", &output)?;
+    for name in ["before", "after"] {
+        check(of(name)?["verdict"] == "accepted", name, &output)?;
+    }
+    check(programs.len() == 3, "each once", &output)?;
+    check(
+        since.elapsed() < Duration::from_secs(120),
+        "in time",
+        &output,
+    )?;
+    sandbox.is_clean()
+}
+
+pub(crate) fn a_slow_program_is_ended_on_the_host() -> Result<(), Failed> {
+    slow_program("host")
+}
+
+pub(crate) fn a_slow_program_is_ended_in_a_guest() -> Result<(), Failed> {
+    slow_program("6.12")
+}
+
+/// A qemu of our own: a script, which has the real one in `$QEMU`.
+fn script(sandbox: &Sandbox, text: &str) -> Result<(), Failed> {
+    let folder = sandbox.path("bin");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join("qemu-system-x86_64");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn with_script(sandbox: &Sandbox) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let real = std::env::split_paths(&path)
+        .map(|folder| folder.join("qemu-system-x86_64"))
+        .find(|file| file.exists());
+    let plain = object("verify/objects/plain.o");
+    let mut command = sandbox.command(["verify", "--kernel", "6.1", &plain]);
+    let ours = [sandbox.path("bin")].into_iter();
+    let folders = ours.chain(std::env::split_paths(&path));
+    command
+        .env("QEMU", real.unwrap_or_default())
+        .env("PATH", std::env::join_paths(folders).unwrap_or_default());
+    command
+}
+
+pub(crate) fn without_qemu_setup_is_named() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let mut command = with_script(&sandbox);
+    command.env("PATH", sandbox.path("none"));
+    let output = finish(command);
+    ended_with("qemu-missing", &output)?;
+    check(
+        text(&output.stderr).contains("cargo ebpf setup --vm"),
+        "it says how to get it",
+        &output,
+    )?;
+    sandbox.is_clean()
+}
+
+pub(crate) fn what_qemu_says_is_shown() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    for (qemu, words) in [
+        (
+            "echo 'no \x1b[31mroom' >&2; exit 1",
+            &["no \\u{1b}[31mroom"][..],
+        ),
+        ("exit 3", &["exit code 3"]),
+        ("kill -9 $$", &["signal 9 (SIGKILL)"]),
+        // A screen full of text is no answer.
+        (
+            "head -c 100000 /dev/zero | tr '\\0' x",
+            &["did not come up"],
+        ),
+    ] {
+        script(&sandbox, qemu)?;
+        let output = finish(with_script(&sandbox));
+        failed_with("guest-no-boot", words, &output)?;
+        check(
+            !text(&output.stdout).contains('\x1b'),
+            "no escapes",
+            &output,
+        )?;
+        sandbox.is_clean()?;
+    }
+    // A frame's mark, and then nonsense.
+    script(
+        &sandbox,
+        "printf '\\377EB\\000\\001\\000\\000\\000\\001\\000\\000\\000abcdefgh'; sleep 1",
+    )?;
+    let output = finish(with_script(&sandbox));
+    failed_with("answer-damaged", &["wrong checksum"], &output)?;
+    sandbox.is_clean()
+}
+
+pub(crate) fn a_full_disk_is_said() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let mut command = Command::new("unshare");
+    command.args([
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs -o size=4m none \"$TMPDIR\" && \"$@\"; code=$?; ls \"$TMPDIR\" >&2; exit $code",
+        "sh",
+    ]);
+    command
+        .arg(sandbox.path("cargo-ebpf"))
+        .args(["verify", "--kernel", "6.1"])
+        .arg(object("verify/objects/plain.o"));
+    sandbox.settle(&mut command);
+    let output = finish(command);
+    ended_with("disk-full", &output)?;
+    check(
+        !text(&output.stderr).contains("\ncargo-ebpf-guest-"),
+        "no folder is left",
+        &output,
+    )
+}
+
+pub(crate) fn without_a_home_it_is_said() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let plain = object("verify/objects/plain.o");
+    let mut command = sandbox.command(["verify", "--kernel", "6.1", &plain]);
+    command.env_remove("HOME").env_remove("XDG_CACHE_HOME");
+    let output = finish(command);
+    let said = text(&output.stderr);
+    check(output.status.code() == Some(1), "it ends with 1", &output)?;
+    check(
+        said.contains("HOME") && said.contains("fix: "),
+        "what to set",
+        &output,
+    )?;
+    check(said.matches("error[").count() == 1, "one error", &output)?;
+    // The running kernel needs no cache.
+    let mut command = sandbox.command(["verify", "--kernel", "host", &plain]);
+    command.env_remove("HOME").env_remove("XDG_CACHE_HOME");
+    let output = finish(command);
+    check(
+        !text(&output.stderr).contains("error["),
+        "the host is asked",
+        &output,
+    )
+}

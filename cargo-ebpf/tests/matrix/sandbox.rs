@@ -1,0 +1,330 @@
+//! Where a test runs: folders of its own, and a cache that has this machine's kernel
+//! images, so that nothing is fetched.
+
+use std::{
+    env, fs, io,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    thread,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The kernels that all tests are about.
+pub(crate) const KERNELS: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
+
+/// Debian's nobody and nogroup; on others, too, a user without rights.
+const NOBODY: u32 = 65534;
+
+/// Longer than anything here takes on a busy machine: what hangs is a failure.
+const LIMIT: Duration = Duration::from_secs(400);
+
+pub(crate) struct Sandbox {
+    folder: TempDir,
+    user: Option<u32>,
+}
+
+impl Sandbox {
+    /// Of the user who runs the tests.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("matrix-test-")
+            .tempdir()
+            .unwrap();
+        let sandbox = Self { folder, user: None };
+        for name in ["tmp", "cache/cargo-ebpf/kernels/images", "here"] {
+            fs::create_dir_all(sandbox.path(name)).unwrap();
+        }
+        fs::set_permissions(sandbox.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // Not every user may enter the folder where cargo put it.
+        link(
+            Path::new(env!("CARGO_BIN_EXE_cargo-ebpf")),
+            &sandbox.path("cargo-ebpf"),
+        );
+        if let Some(cache) = cache() {
+            // That nested guests do not run here takes seconds to find out.
+            if cache.join("kvm.json").exists() {
+                fs::copy(
+                    cache.join("kvm.json"),
+                    sandbox.path("cache/cargo-ebpf/kvm.json"),
+                )
+                .unwrap();
+            }
+        }
+        for (entry, _) in images() {
+            let place = sandbox
+                .path("cache/cargo-ebpf/kernels/images")
+                .join(entry.file_name().unwrap());
+            fs::create_dir(&place).unwrap();
+            for file in ["vmlinuz", "image.json"] {
+                link(&entry.join(file), &place.join(file));
+            }
+        }
+        sandbox
+    }
+
+    /// Of a user without any rights, and without a home.
+    pub(crate) fn of_nobody() -> Self {
+        let mut sandbox = Self::new();
+        sandbox.user = Some(NOBODY);
+        hand_over(sandbox.folder.path());
+        sandbox
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Our program, with these arguments.
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(self.path("cargo-ebpf"));
+        command.args(arguments);
+        self.settle(&mut command);
+        command
+    }
+
+    /// Makes this the world of another program.
+    pub(crate) fn settle(&self, command: &mut Command) {
+        command
+            .current_dir(self.path("here"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("TMPDIR", self.path("tmp"))
+            .env_remove("CARGO_EBPF_DEBIAN_MIRROR");
+        if let Some(user) = self.user {
+            command.uid(user).gid(user).env_remove("HOME");
+        }
+    }
+
+    /// Runs our program to its end, which comes in time.
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Output {
+        finish(self.command(arguments))
+    }
+
+    /// Holds that neither a process nor a temporary folder is left.
+    pub(crate) fn is_clean(&self) -> Result<(), Failed> {
+        let since = Instant::now();
+        loop {
+            let processes = self.processes();
+            if processes.is_empty() {
+                break;
+            }
+            if since.elapsed() > Duration::from_secs(5) {
+                return Err(format!("left running: {processes:?}").into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let left: Vec<_> = fs::read_dir(self.path("tmp"))?
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            // Logs are for the user to read.
+            .filter(|name| !name.ends_with(".verifier.log"))
+            .collect();
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("left in the folder for temporary files: {left:?}").into())
+        }
+    }
+
+    /// The command lines of processes that were started here.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let name = self.folder.path().to_string_lossy().into_owned();
+        fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| {
+                let name = entry.file_name();
+                name.to_string_lossy()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit())
+            })
+            .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+            .filter(|line| line.contains(&name))
+            .collect()
+    }
+}
+
+/// Runs a program to its end, which comes in time.
+pub(crate) fn finish(command: Command) -> Output {
+    assert_cmd::Command::from_std(command)
+        .timeout(LIMIT)
+        .output()
+        .unwrap()
+}
+
+fn link(from: &Path, to: &Path) {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// Gives all in a folder to nobody. Files that are linked stay whose they are.
+fn hand_over(path: &Path) {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    if metadata.is_dir() || metadata.nlink() == 1 {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            hand_over(&entry.unwrap().path());
+        }
+    }
+}
+
+/// The cache of the user who runs the tests.
+fn cache() -> Option<PathBuf> {
+    let named = |name| env::var_os(name).map(PathBuf::from);
+    let folder = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
+    Some(folder.join("cargo-ebpf"))
+}
+
+/// The cached images: the folder of each, and what people call it.
+fn images() -> Vec<(PathBuf, String)> {
+    let images = cache().map(|cache| cache.join("kernels/images"));
+    let entries = images.and_then(|images| fs::read_dir(images).ok());
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let text = fs::read(entry.path().join("image.json")).ok()?;
+            let document: Value = serde_json::from_slice(&text).ok()?;
+            Some((entry.path(), document["label"].as_str()?.to_owned()))
+        })
+        .collect()
+}
+
+/// The image of a kernel.
+pub(crate) fn image(kernel: &str) -> PathBuf {
+    let mut images = images().into_iter();
+    let (entry, _) = images.find(|(_, label)| label == kernel).unwrap();
+    entry.join("vmlinuz")
+}
+
+/// Why no guest can be booted here.
+pub(crate) fn no_guests() -> Option<String> {
+    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
+    if let Err(cause) = qemu {
+        return Some(format!(
+            "no qemu-system-x86_64 (cargo ebpf setup --vm): {cause}"
+        ));
+    }
+    let cached: Vec<_> = images().into_iter().map(|(_, label)| label).collect();
+    let missing: Vec<_> = KERNELS
+        .into_iter()
+        .filter(|kernel| !cached.iter().any(|label| label == kernel))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        let list = missing.join(",");
+        format!("images are not cached: cargo ebpf kernels --fetch {list}")
+    })
+}
+
+/// Why this process cannot become another user.
+pub(crate) fn no_root() -> Option<String> {
+    let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    (!root).then(|| "only root can become nobody".to_owned())
+}
+
+/// Why this process cannot load programs.
+pub(crate) fn no_rights() -> Option<String> {
+    const SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .unwrap_or(0);
+    (effective >> SYS_ADMIN & 1 == 0)
+        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
+}
+
+/// Why no file system can be mounted for a test alone.
+pub(crate) fn no_namespace() -> Option<String> {
+    let tried = Command::new("unshare")
+        .args(["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!(
+            "no mount namespace: {}",
+            text(&output.stderr).trim()
+        )),
+        Err(cause) => Some(format!("no unshare: {cause}")),
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Fails with all that a program said unless something holds.
+pub(crate) fn check(holds: bool, what: &str, output: &Output) -> Result<(), Failed> {
+    if holds {
+        return Ok(());
+    }
+    Err(format!(
+        "not so: {what}\n{}\nstdout: {}\nstderr: {}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+    .into())
+}
+
+pub(crate) fn document(output: &Output) -> Result<Value, Failed> {
+    serde_json::from_slice(&output.stdout).map_err(|cause| {
+        let said = text(&output.stderr);
+        format!("{cause}: {} {said}", text(&output.stdout)).into()
+    })
+}
+
+/// Holds that a command ended with this one error, which says what to do, and with
+/// nothing else.
+pub(crate) fn ended_with(code: &str, output: &Output) -> Result<(), Failed> {
+    let said = text(&output.stderr);
+    check(output.status.code() == Some(1), "it ends with 1", output)?;
+    check(said.contains(&format!("error[{code}]")), code, output)?;
+    check(said.matches("error[").count() == 1, "one error", output)?;
+    check(!said.contains("panicked"), "no panic", output)
+}
+
+/// The objects that this repository's tests keep.
+pub(crate) fn objects() -> io::Result<Vec<PathBuf>> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut objects = Vec::new();
+    for folder in ["objects", "verify/objects", "rejections/objects"] {
+        let entries = match fs::read_dir(tests.join(folder)) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "o") {
+                objects.push(path);
+            }
+        }
+    }
+    objects.sort();
+    Ok(objects)
+}
+
+/// One of them.
+pub(crate) fn object(path: &str) -> String {
+    format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"))
+}
