@@ -1,5 +1,8 @@
 //! `cargo ebpf verify --attach`: on the kernel that runs, and in guests of the kernels
-//! that EBPF_TEST_KERNELS names (paths of images, separated by commas).
+//! that are cached.
+
+#[expect(dead_code, reason = "others that include it need all of it")]
+mod kernels_at_hand;
 
 use std::{
     env,
@@ -341,33 +344,19 @@ fn abandoned_cgroup() -> Outcome {
     })())
 }
 
-/// One test for each kernel that is named.
+/// One test for each kernel that guests boot.
 fn guests() -> Vec<Trial> {
-    let kernels = env::var("EBPF_TEST_KERNELS").unwrap_or_default();
-    if kernels.is_empty() {
-        return vec![Trial::ignorable_test("guests", || {
-            Ok(Completion::ignored_with(
-                "EBPF_TEST_KERNELS names no kernel images",
-            ))
-        })];
-    }
-    let images = kernels.split(',').map(str::to_owned);
-    images
-        .map(|image| {
-            Trial::ignorable_test(format!("guest {image}"), move || {
-                if !qemu_is_there() {
-                    return Ok(Completion::ignored_with("qemu is not installed"));
-                }
-                finish(in_guest(&image))
+    let missing = kernels_at_hand::guests().err();
+    kernels_at_hand::GUESTS
+        .into_iter()
+        .map(|kernel| {
+            let missing = missing.clone();
+            Trial::ignorable_test(format!("guest {kernel}"), move || match missing {
+                Some(reason) => Ok(Completion::ignored_with(reason)),
+                None => finish(in_guest(kernel)),
             })
         })
         .collect()
-}
-
-fn qemu_is_there() -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let qemu = format!("qemu-system-{}", env::consts::ARCH);
-    env::split_paths(&path).any(|folder| folder.join(&qemu).is_file())
 }
 
 /// A guest has kprobes and trampolines, and nobody to disturb.

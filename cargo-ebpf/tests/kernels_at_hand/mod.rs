@@ -1,23 +1,18 @@
 //! Which kernels a test can ask here: this machine's own, and those that guests boot.
 //! One place decides, so that every test gives the same reason where one is missing.
+//! Nothing is fetched: that is `cargo ebpf kernels --fetch` for.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{env, fs, process::Command};
 
-/// The images that guests boot, separated by commas. A file is named like its kernel,
-/// as `verify` wants it: `/some/folder/6.1`.
-const IMAGES: &str = "EBPF_TEST_KERNELS";
+use serde_json::Value;
 
-/// The kernels that guests boot in tests.
-const GUESTS: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
+/// The kernels that guests boot in tests, as `--kernel` names them.
+pub(crate) const GUESTS: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
 
 /// Kernels that can be asked, at least one.
 #[derive(Debug)]
 pub(crate) struct Kernels {
-    /// `host`, or the path of an image.
-    names: Vec<String>,
+    names: Vec<&'static str>,
 }
 
 impl Kernels {
@@ -29,11 +24,11 @@ impl Kernels {
         let mut names = Vec::new();
         let mut reasons = Vec::new();
         match guests() {
-            Ok(images) => names.extend(images),
+            Ok(()) => names.extend(GUESTS),
             Err(reason) => reasons.push(reason),
         }
         match lacks_rights() {
-            None => names.push("host".to_owned()),
+            None => names.push("host"),
             Some(reason) => reasons.push(reason),
         }
         if names.is_empty() {
@@ -42,14 +37,17 @@ impl Kernels {
         Ok(Self { names })
     }
 
-    /// What `verify --kernel` is given.
+    /// What `--kernel` is given.
     pub(crate) fn list(&self) -> String {
         self.names.join(",")
     }
 }
 
-/// The images of the guests' kernels.
-fn guests() -> Result<Vec<String>, String> {
+/// Whether all of [`GUESTS`] can be booted.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn guests() -> Result<(), String> {
     let qemu = "qemu-system-x86_64";
     let folders = env::var_os("PATH").unwrap_or_default();
     if !env::split_paths(&folders).any(|folder| folder.join(qemu).is_file()) {
@@ -57,29 +55,27 @@ fn guests() -> Result<Vec<String>, String> {
             "no {qemu} on PATH; needed first: cargo ebpf setup --vm"
         ));
     }
-    let images: Vec<String> = env::var(IMAGES)
-        .unwrap_or_default()
-        .split(',')
-        .map(PathBuf::from)
-        .filter(|path| is_wanted(path))
-        .map(|path| path.display().to_string())
-        .collect();
-    if images.is_empty() {
-        return Err(format!(
-            "no kernel images: {IMAGES} names none of {}",
-            GUESTS.join(", ")
-        ));
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-ebpf"))
+        .args(["kernels", "--format", "json"])
+        .output()
+        .map_err(|cause| cause.to_string())?;
+    let known: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let is_cached = |label: &str| {
+        let kernels = known["kernels"].as_array().into_iter().flatten();
+        let mut same = kernels.filter(|kernel| kernel["label"] == label);
+        same.any(|kernel| kernel["cached"].is_object())
+    };
+    match GUESTS.iter().find(|label| !is_cached(label)) {
+        None => Ok(()),
+        Some(label) => Err(format!(
+            "Linux {label} is not cached; needed first: cargo ebpf kernels --fetch {}",
+            GUESTS.join(",")
+        )),
     }
-    Ok(images)
-}
-
-fn is_wanted(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    path.is_file() && name.is_some_and(|name| GUESTS.contains(&name))
 }
 
 /// Why this process cannot load programs into the running kernel, if it cannot.
-fn lacks_rights() -> Option<String> {
+pub(crate) fn lacks_rights() -> Option<String> {
     const SYS_ADMIN: u32 = 21;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = status

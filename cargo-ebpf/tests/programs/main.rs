@@ -2,6 +2,10 @@
 //! others in guests, and with plain `cargo test`. The project is made in cargo's folder
 //! for tests, from the sources in `project/` and from the example in the documentation.
 
+#[expect(dead_code, reason = "others that include it need all of it")]
+#[path = "../kernels_at_hand/mod.rs"]
+mod kernels_at_hand;
+
 use std::{
     env,
     fs::{self, File},
@@ -90,14 +94,9 @@ fn none(project: &Project) {
 }
 
 fn guests(project: &Project) {
-    let images = images().unwrap();
-    let list: Vec<_> = ["5.10", "6.12"]
-        .map(|version| images.join(version).display().to_string())
-        .into();
-    let kernels = list.join(",");
     let ran = project.test(&[
         "--kernel",
-        &kernels,
+        "5.10,6.12",
         "--format",
         "json",
         "--",
@@ -138,10 +137,9 @@ fn guests(project: &Project) {
 }
 
 fn breaking(project: &Project) {
-    let image = images().unwrap().join("6.1");
     let ran = project.test(&[
         "--kernel",
-        image.to_str().unwrap(),
+        "6.1",
         "--deadline",
         "20",
         "--",
@@ -359,24 +357,6 @@ fn no_setpriv() -> Option<String> {
     }
 }
 
-/// The folder of kernel images, each named by its version.
-const IMAGES: &str = "CARGO_EBPF_TEST_IMAGES";
-
-fn images() -> Option<PathBuf> {
-    env::var_os(IMAGES).map(PathBuf::from)
-}
-
 fn no_guest() -> Option<String> {
-    let Some(images) = images() else {
-        return Some(format!("{IMAGES} names no folder of kernel images"));
-    };
-    if let Some(missing) = ["5.10", "6.1", "6.12"]
-        .iter()
-        .find(|version| !images.join(version).is_file())
-    {
-        return Some(format!("there is no kernel image {missing} in {IMAGES}"));
-    }
-    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
-    qemu.err()
-        .map(|cause| format!("no qemu-system-x86_64: {cause}"))
+    kernels_at_hand::guests().err()
 }
