@@ -36,7 +36,11 @@ impl Agreement {
     /// Asks every kernel about every object, and the tables, too.
     fn of(objects: &[PathBuf]) -> Result<Self, Failed> {
         let sandbox = Sandbox::new();
-        let names = || objects.iter().map(|path| path.to_string_lossy().into_owned());
+        let names = || {
+            objects
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+        };
         let asked = |command: [&str; 3]| -> Vec<String> {
             let json = ["--format", "json"].into_iter();
             let words = command.into_iter().chain(json).map(str::to_owned);
@@ -51,8 +55,7 @@ impl Agreement {
             .iter()
             .map(|kernel| release(&kernel["release"]).ok_or("a kernel did not come up"))
             .collect::<Result<_, _>>()?;
-        let requirements =
-            sandbox.run(asked(["requirements", "--kernel", &releases.join(",")]));
+        let requirements = sandbox.run(asked(["requirements", "--kernel", &releases.join(",")]));
         check(requirements.status.success(), "requirements", &requirements)?;
         let predicted = predictions(&document(&requirements)?);
         let mut agreement = Self {

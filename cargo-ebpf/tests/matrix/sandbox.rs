@@ -148,7 +148,9 @@ impl Sandbox {
             .flatten()
             .filter(|entry| {
                 let name = entry.file_name();
-                name.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
+                name.to_string_lossy()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit())
             })
             .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
             .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
@@ -218,7 +220,9 @@ pub(crate) fn image(kernel: &str) -> PathBuf {
 pub(crate) fn no_guests() -> Option<String> {
     let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
     if let Err(cause) = qemu {
-        return Some(format!("no qemu-system-x86_64 (cargo ebpf setup --vm): {cause}"));
+        return Some(format!(
+            "no qemu-system-x86_64 (cargo ebpf setup --vm): {cause}"
+        ));
     }
     let cached: Vec<_> = images().into_iter().map(|(_, label)| label).collect();
     let missing: Vec<_> = KERNELS
@@ -257,7 +261,10 @@ pub(crate) fn no_namespace() -> Option<String> {
         .output();
     match tried {
         Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!("no mount namespace: {}", text(&output.stderr).trim())),
+        Ok(output) => Some(format!(
+            "no mount namespace: {}",
+            text(&output.stderr).trim()
+        )),
         Err(cause) => Some(format!("no unshare: {cause}")),
     }
 }
