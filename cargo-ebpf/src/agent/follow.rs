@@ -79,3 +79,90 @@ pub(crate) fn follow(
         since = Instant::now();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write as _,
+        io::{self, pipe},
+    };
+
+    use super::*;
+
+    const QUICK: Limits = Limits {
+        start: Duration::from_millis(300),
+        step: Duration::from_millis(300),
+    };
+
+    fn said(answers: &[Answer]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for answer in answers {
+            answer.write(&mut bytes).unwrap();
+        }
+        bytes
+    }
+
+    fn hello() -> Answer {
+        Answer::Hello {
+            release: "6.1".to_owned(),
+        }
+    }
+
+    /// How it ended, and how many pieces came before.
+    fn followed(bytes: Vec<u8>) -> (Ended, usize) {
+        let mut count = 0;
+        let ended = follow(io::Cursor::new(bytes), QUICK, |_| count += 1).unwrap();
+        (ended, count)
+    }
+
+    #[test]
+    fn a_whole_answer_is_done() {
+        let whole = said(&[hello(), Answer::Object(0), Answer::Done]);
+        assert_eq!(followed(whole.clone()), (Ended::Done, 2));
+        let among = [b"SeaBIOS\r\n".as_slice(), &whole, b"panic"].concat();
+        assert_eq!(followed(among), (Ended::Done, 2));
+    }
+
+    #[test]
+    fn one_that_is_cut_off_anywhere_is_closed() {
+        let whole = said(&[hello(), Answer::Object(0), Answer::Done]);
+        for length in 0..whole.len() {
+            let (ended, _) = followed(whole[..length].to_vec());
+            assert_eq!(ended, Ended::Closed, "after {length} bytes");
+        }
+    }
+
+    #[test]
+    fn damage_ends_it_also_where_more_follows() {
+        let mut bytes = said(&[hello()]);
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        bytes.extend(said(&[Answer::Object(0), Answer::Done]));
+        let (ended, count) = followed(bytes);
+        assert!(matches!(ended, Ended::Damaged(what) if what.contains("checksum")));
+        assert_eq!(count, 0);
+        // Whole, and not what is said here.
+        let mut other = Vec::new();
+        super::super::frame::write(&mut other, b"{\"Hello\":3}").unwrap();
+        assert!(matches!(followed(other).0, Ended::Damaged(_)));
+    }
+
+    #[test]
+    fn silence_has_an_end() {
+        let (reader, mut writer) = pipe().unwrap();
+        let since = Instant::now();
+        let limits = Limits {
+            step: Duration::from_millis(100),
+            ..QUICK
+        };
+        writer.write_all(&said(&[hello()])).unwrap();
+        let ended = follow(reader, limits, |_| {}).unwrap();
+        assert_eq!(ended, Ended::Silent(limits.step));
+        assert!(since.elapsed() < Duration::from_secs(5));
+        // Noise is no word.
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"[ 0.1] booting").unwrap();
+        let ended = follow(reader, limits, |_| {}).unwrap();
+        assert_eq!(ended, Ended::Silent(limits.start));
+    }
+}

@@ -125,6 +125,9 @@ fn function_code(
     code
 }
 
+/// Stands for instructions that no row is about.
+const UNKNOWN: &str = "an instruction that is not known";
+
 /// The row of `data/features.tsv` that an instruction is of; none for those that the
 /// first kernels with BPF had. Opcodes: the kernel's
 /// Documentation/bpf/standardization/instruction-set.rst.
@@ -150,12 +153,14 @@ fn feature(instruction: &Instruction) -> Option<&'static str> {
             (0xb0, 8 | 16 | 32) => Some("movsx"),
             (0xb0, 1) if class == 7 => Some("addr-space-cast"),
             (0xd0, _) if class == 7 => Some("bswap"),
+            (0xe0.., _) => Some(UNKNOWN),
             _ => None,
         },
         5 | 6 => match opcode {
             0x06 => Some("gotol"),
             0x0d => Some("gotox"),
             0xe5 => Some("may-goto"),
+            0xe6 | 0xf5 | 0xf6 => Some(UNKNOWN),
             _ if class == 6 => Some("jmp32"),
             _ if matches!(operation, 0xa0..=0xd0) => Some("jlt"),
             _ => None,
@@ -279,6 +284,7 @@ mod tests {
             ([0xdc, 0x01, 0, 0, 32, 0, 0, 0], None),
             ([0x06, 0, 0, 0, 2, 0, 0, 0], Some("gotol")),
             ([0xe5, 0, 2, 0, 0, 0, 0, 0], Some("may-goto")),
+            ([0xff, 0, 0, 0, 0, 0, 0, 0], Some(UNKNOWN)),
             ([0x85, 0, 0, 0, 1, 0, 0, 0], None),
             ([0x95, 0, 0, 0, 0, 0, 0, 0], None),
         ] {

@@ -43,15 +43,15 @@ fn tests() -> Vec<(&'static str, &'static [Need], Test)> {
         bad_input::without_qemu_setup_is_named, needs no_guests;
         bad_input::what_qemu_says_is_shown, needs no_guests;
         bad_input::a_full_disk_is_said, needs no_namespace, no_guests;
-        bad_input::without_a_home_it_is_said;
+        bad_input::without_a_home_it_is_said, needs no_root, no_guests;
         ending::ctrl_c_leaves_nothing, needs no_guests;
         ending::sigterm_leaves_nothing, needs no_guests;
         ending::sigkill_leaves_no_guest, needs no_guests;
-        // budget::what_is_written_holds, needs no_rights;
-        // budget::growth_fails_worst_first, needs no_rights;
-        // budget::tolerances_are_settable, needs no_rights;
-        // budget::a_missing_or_broken_file_is_said, needs no_rights;
-        // budget::the_files_kernels_are_asked, needs no_rights, no_guests;
+        budget::what_is_written_holds, needs no_rights;
+        budget::growth_fails_worst_first, needs no_rights;
+        budget::tolerances_are_settable, needs no_rights;
+        budget::a_missing_or_broken_file_is_said, needs no_rights;
+        budget::the_files_kernels_are_asked, needs no_rights, no_guests;
     }
 }
 

@@ -79,15 +79,18 @@ pub(crate) fn each_kernel_has_its_column() -> Result<(), Failed> {
             )?;
         }
     }
-    // What is known of these kernels: only the last has this hook; 6.1 tells nothing
-    // of a program that 5.10 could not run.
     let verdict = |kernel: usize, object: usize, program: usize| {
         document["kernels"][kernel]["objects"][object]["programs"][program]["verdict"].clone()
     };
     for kernel in 0..kernels.len() {
         check(
-            verdict(kernel, 1, 0) == "refused",
-            "the packet access",
+            verdict(kernel, 1, 0) == "accepted",
+            "a checked access",
+            output,
+        )?;
+        check(
+            verdict(kernel, 1, 1) == "refused",
+            "an unchecked access",
             output,
         )?;
     }

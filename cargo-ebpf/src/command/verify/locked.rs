@@ -14,7 +14,7 @@ use crate::{
     host::process::Process,
     kernels::Wanted,
     project::Project,
-    report::verify::{Held, Verification},
+    report::verify::{Held, OnKernel, Verification},
     setup::Ready,
     untrusted,
 };
@@ -85,6 +85,7 @@ impl Lock {
         let sizes = paths.iter().map(|path| size(path));
         let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
         let measured = budget::measure(&verification.kernels, &names, &sizes, tools);
+        self.check_kernels(verification)?;
         let nothing = Budget::default();
         let comparison = budget::compare(
             self.committed.as_ref().unwrap_or(&nothing),
@@ -102,6 +103,35 @@ impl Lock {
                 None => Comparison::default(),
             },
         })
+    }
+
+    /// # Errors
+    /// When a kernel cannot stand in the file, or what is to be held is not about it.
+    fn check_kernels(&self, verification: &Verification) -> Result<()> {
+        let unknown = |why: String| Error::new("budget-kernel", why);
+        for OnKernel { kernel, .. } in &verification.kernels {
+            if kernel.parse::<Wanted>().is_err() {
+                return Err(unknown(format!(
+                    "the kernel {kernel} has no name that {FILE} could hold"
+                ))
+                .because("an image that is named by its path is nobody else's")
+                .fix("name kernels by their versions: --kernel 6.1,6.12"));
+            }
+            let known = match &self.committed {
+                Some(budget) if !self.update => &budget.kernels,
+                _ => continue,
+            };
+            if !known.contains_key(kernel) {
+                let names: Vec<_> = known.keys().map(String::as_str).collect();
+                return Err(unknown(format!("{FILE} is not about the kernel {kernel}"))
+                    .because(format!("it is about {}", names.join(", ")))
+                    .fix(format!(
+                        "cargo ebpf verify --update --kernel {},{kernel}",
+                        names.join(",")
+                    )));
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, verification: &Verification, measured: Budget) -> Result<()> {
