@@ -178,7 +178,7 @@ impl BuiltObject {
         } = self.summary;
         format!(
             "{}: {}, {}, {}, {} ({})",
-            self.path.display(),
+            human::path(&self.path),
             HumanBytes(size),
             human::counted(programs, "program"),
             human::counted(maps, "map"),

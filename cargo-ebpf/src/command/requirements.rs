@@ -11,7 +11,10 @@ use crate::{
     object_file,
     outcome::Outcome,
     project::Project,
-    report::{self, requirements::ObjectNeeds, requirements::Requirements},
+    report::{
+        self, human,
+        requirements::{ObjectNeeds, Requirements},
+    },
     requirements,
 };
 
@@ -35,7 +38,7 @@ pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcom
             let bytes = object_file::read(path)?;
             let needs = object_file::at(path, requirements::needs(&bytes, btf.as_deref()))?;
             Ok(ObjectNeeds::new(
-                Name::from(path.to_string_lossy()),
+                Name::from(human::path(path).as_str()),
                 needs,
                 &request.kernel,
             ))

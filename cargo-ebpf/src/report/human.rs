@@ -1,6 +1,10 @@
 //! Text for people: to stdout, in colour where the terminal wants it.
 
-use std::io::{self, Write as _};
+use std::{
+    env,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use ebpf_build::{Error, Finding, Result, Severity};
 
@@ -11,6 +15,13 @@ use crate::interrupt;
 pub(super) fn write(report: &impl Report) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
     check_written(writeln!(stdout, "{}", report.human()).and_then(|()| stdout.flush()))
+}
+
+/// A path as a person would type it here.
+pub(crate) fn path(path: &Path) -> String {
+    let here = env::current_dir().unwrap_or_default();
+    let below = path.strip_prefix(&here).unwrap_or(path);
+    below.display().to_string()
 }
 
 /// A finding in the look of rustc's messages: one line for the fact, one each for
