@@ -125,12 +125,12 @@ fn the_ebpf_crate_is_outside_of_the_workspace() {
 }
 
 #[test]
-fn the_members_are_the_four_native_crates() {
+fn the_members_are_the_five_native_crates() {
     let names: BTreeSet<String> = members()
         .iter()
         .map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let wanted = ["cargo-ebpf", "ebpf-build", "lock", "lock-common"];
+    let wanted = ["cargo-ebpf", "ebpf-build", "ebpf-test", "lock", "lock-common"];
     assert_eq!(names, wanted.map(str::to_owned).into());
 }
 
