@@ -3,6 +3,7 @@
 //! Source: Linux's Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{self, Read as _},
     path::Path,
@@ -55,8 +56,8 @@ pub(super) fn release(path: &Path) -> Result<String> {
     file.take(HEAD)
         .read_to_end(&mut head)
         .map_err(|cause| failed(&cause))?;
-    if let Some(why) = flaw(&head) {
-        return Err(Error::new(
+    release_of(&head, path.file_name().unwrap_or_default()).map_err(|why| {
+        Error::new(
             "kernel-image-invalid",
             format!(
                 "{} is no kernel image that can be booted here",
@@ -64,13 +65,20 @@ pub(super) fn release(path: &Path) -> Result<String> {
             ),
         )
         .because(why)
-        .fix("give a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION"));
+        .fix("give a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION")
+    })
+}
+
+/// The release that an image with this beginning says it is; `file_name` where it says
+/// none.
+///
+/// # Errors
+/// Why it is no such image.
+pub(crate) fn release_of(head: &[u8], file_name: &OsStr) -> Result<String, &'static str> {
+    if let Some(why) = flaw(head) {
+        return Err(why);
     }
-    let name = || {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let release = version(&head).or_else(name).unwrap_or_default();
+    let release = version(head).unwrap_or_else(|| file_name.to_string_lossy().into_owned());
     Ok(untrusted::name(&release))
 }
 
