@@ -10,6 +10,8 @@ mod cli;
 mod command;
 mod diagnosis;
 mod doctor;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod host;
 mod interrupt;

@@ -130,7 +130,13 @@ fn the_members_are_the_five_native_crates() {
         .iter()
         .map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let wanted = ["cargo-ebpf", "ebpf-build", "ebpf-test", "lock", "lock-common"];
+    let wanted = [
+        "cargo-ebpf",
+        "ebpf-build",
+        "ebpf-test",
+        "lock",
+        "lock-common",
+    ];
     assert_eq!(names, wanted.map(str::to_owned).into());
 }
 

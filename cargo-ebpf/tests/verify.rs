@@ -252,7 +252,10 @@ fn relocates_core(folder: &Folder) -> Result<(), Box<dyn Error>> {
 /// The verifier's last words about a refused program.
 fn said(refused: &Value) -> String {
     let lines = refused["why"]["message"].as_array().into_iter().flatten();
-    lines.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    lines
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The source line of a refusal, of the chain of inlined functions the one to show.

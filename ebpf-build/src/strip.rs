@@ -7,20 +7,32 @@ use object::{
 
 use crate::error::{Error, Result};
 
+/// The largest alignment of a section, in bytes: a page, of maps that are mapped.
+const MAX_ALIGNMENT: u64 = 4096;
+
 /// The object without its `.debug_*` sections and what only they need.
 ///
 /// # Errors
 /// When it is not an ELF file that can be rewritten.
 pub fn strip_debug(content: &[u8]) -> Result<Vec<u8>> {
-    let failed = |cause: object::build::Error| {
+    let unfit = |cause: String| {
         Error::new(
             "strip-failed",
             "debug information could not be removed from the object",
         )
-        .because(cause.to_string())
+        .because(cause)
     };
+    let failed = |cause: object::build::Error| unfit(cause.to_string());
     let mut builder = Builder::read(content).map_err(failed)?;
     for section in builder.sections.iter_mut() {
+        // What rewrites the object takes this as it is, zeros before a section and all.
+        section.sh_addralign = section.sh_addralign.max(1);
+        if !section.sh_addralign.is_power_of_two() || section.sh_addralign > MAX_ALIGNMENT {
+            return Err(unfit(format!(
+                "a section in it is to be aligned to {} bytes",
+                section.sh_addralign
+            )));
+        }
         let name = section.name.as_slice();
         let name = name.strip_prefix(b".rel").unwrap_or(name);
         if name.starts_with(b".debug_") {

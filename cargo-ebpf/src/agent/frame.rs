@@ -19,7 +19,7 @@ const MAX_LEN: u32 = 256 << 20;
 ///
 /// # Errors
 /// Those of `output`, and when there are too many bytes.
-pub(super) fn write(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     // A verifier log shrinks to a twentieth, and a serial line carries 1 MiB a second.
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes)?;

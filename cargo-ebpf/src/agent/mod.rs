@@ -8,5 +8,6 @@ mod protocol;
 mod serve;
 
 pub(crate) use follow::{Ended, Limits, follow};
+pub(crate) use frame::write as write_frame;
 pub(crate) use protocol::{Answer, Object, Request};
 pub(crate) use serve::serve;

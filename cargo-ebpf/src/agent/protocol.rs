@@ -83,7 +83,7 @@ impl Request {
     ///
     /// # Errors
     /// Those of `input`, and when it ends early or holds something else.
-    pub(super) fn read(input: &mut impl Read) -> io::Result<Self> {
+    pub(crate) fn read(input: &mut impl Read) -> io::Result<Self> {
         let mut next =
             || frame::read(input)?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
         let head: Head = serde_json::from_slice(&next()?)?;
@@ -113,7 +113,7 @@ impl Answer {
     ///
     /// # Errors
     /// Those of `input`, and when it holds something else.
-    pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
+    pub(crate) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
         frame::read(input)?
             .map(|frame| serde_json::from_slice(&frame).map_err(io::Error::from))
             .transpose()

@@ -30,6 +30,14 @@ pub(crate) fn read(path: &Path) -> Result<Budget> {
         }
         _ => Error::io("read", path, &cause),
     })?;
+    parse(path, &text)
+}
+
+/// Reads `text`, which is that of the file at `path`.
+///
+/// # Errors
+/// When it is no such text.
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
     let broken = |cause: String| {
         Error::new(
             "budget-broken",
@@ -38,7 +46,7 @@ pub(crate) fn read(path: &Path) -> Result<Budget> {
         .because(cause)
         .fix(format!("restore it, or: {FIX}"))
     };
-    let budget: Budget = toml::from_str(&text).map_err(|cause| broken(cause.to_string()))?;
+    let budget: Budget = toml::from_str(text).map_err(|cause| broken(cause.to_string()))?;
     if budget.version != VERSION {
         return Err(broken(format!(
             "it has the format {}, and this cargo-ebpf knows {VERSION}",
@@ -53,13 +61,21 @@ pub(crate) fn read(path: &Path) -> Result<Budget> {
 /// # Errors
 /// When it cannot be written; what was there is still there then.
 pub(crate) fn write(path: &Path, budget: &Budget) -> Result<()> {
+    write_atomically(path, text(budget)?.as_bytes())
+}
+
+/// The text of the file that holds `budget`.
+///
+/// # Errors
+/// When TOML has no way to write a figure.
+pub(crate) fn text(budget: &Budget) -> Result<String> {
     let unwritable = |cause: ser::Error| {
         Error::new("budget-unwritable", format!("{FILE} cannot be written"))
             .because(cause.to_string())
     };
     let mut document = ser::to_document(budget).map_err(unwritable)?;
     lay_out(&mut document);
-    write_atomically(path, format!("{HEAD}{document}").as_bytes())
+    Ok(format!("{HEAD}{document}"))
 }
 
 /// Tables down to the programs; what is in those is a line each.

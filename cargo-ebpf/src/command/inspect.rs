@@ -9,7 +9,7 @@ use crate::{
     object::{Object, disassembly},
     object_file,
     outcome::Outcome,
-    report::{self, inspect::Inspection},
+    report::{self, inspect::Inspection, source::has_the_look_of_source},
 };
 
 /// Runs the command.
@@ -56,9 +56,9 @@ impl Sources {
     }
 }
 
-/// The object chose the path: only a regular file of a source's size is read.
+/// The object chose the path: only a regular file of a source's name and size is read.
 fn read_lines(path: &Path) -> Option<Vec<String>> {
-    if !fs::metadata(path).ok()?.is_file() {
+    if !has_the_look_of_source(path) || !fs::metadata(path).ok()?.is_file() {
         return None;
     }
     let mut text = Vec::new();

@@ -3,6 +3,7 @@
 //! Source: Linux's Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header".
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Read as _},
     path::Path,
@@ -75,14 +76,24 @@ pub(super) fn release(path: &Path) -> Result<String> {
     file.take(HEAD)
         .read_to_end(&mut head)
         .map_err(|cause| failed(&cause))?;
-    if let Some(why) = flaw(&head, metadata.len()) {
-        return Err(invalid(why));
+    let name = path.file_name().unwrap_or_default();
+    release_of(&head, metadata.len(), name).map_err(invalid)
+}
+
+/// The release that an image of `length` bytes with this beginning says it is;
+/// `file_name` where it says none.
+///
+/// # Errors
+/// Why it is no such image.
+pub(crate) fn release_of(
+    head: &[u8],
+    length: u64,
+    file_name: &OsStr,
+) -> Result<String, &'static str> {
+    if let Some(why) = flaw(head, length) {
+        return Err(why);
     }
-    let name = || {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let release = version(&head).or_else(name).unwrap_or_default();
+    let release = version(head).unwrap_or_else(|| file_name.to_string_lossy().into_owned());
     Ok(untrusted::name(&release))
 }
 

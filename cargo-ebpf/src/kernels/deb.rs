@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read, Seek as _, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -28,50 +28,48 @@ const MEMORY: u32 = 128 << 10;
 /// When the package is damaged or none, has no such file, or `to` cannot be written;
 /// `to` is then not there.
 pub(super) fn extract(package: &Path, places: &[String], to: &Path) -> Result<()> {
-    let result = find(package, places, to);
-    if result.is_err() {
-        // The folder that it is in goes as well.
+    let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
+    let content = find(package, file, places)?;
+    // A full disk is no damaged package.
+    fs::write(to, content).map_err(|cause| {
         let _ = fs::remove_file(to);
-    }
-    result
+        Error::io("write", to, &cause)
+    })
 }
 
-fn find(package: &Path, places: &[String], to: &Path) -> Result<()> {
-    let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
-    let tar = XzReader::new_mem_limit(data(package, file)?, true, MEMORY).take(LARGEST_PACKAGE);
-    let damaged = |cause: &io::Error| broken(package, &cause.to_string());
+/// The file of `package` that is at one of `places`. `name` is the package's, for errors.
+///
+/// # Errors
+/// When the package is damaged or none, or has no such file.
+pub(crate) fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result<Vec<u8>> {
+    let tar = XzReader::new_mem_limit(data(name, package)?, true, MEMORY).take(LARGEST_PACKAGE);
+    let damaged = |cause: &io::Error| broken(name, &cause.to_string());
     let mut archive = tar::Archive::new(tar);
     for entry in archive.entries().map_err(|cause| damaged(&cause))? {
         let mut entry = entry.map_err(|cause| damaged(&cause))?;
-        let name = entry.path_bytes();
-        let name = name.strip_prefix(b"./").unwrap_or(&name);
-        let Some(place) = places.iter().find(|place| place.as_bytes() == name) else {
+        let path = entry.path_bytes();
+        let path = path.strip_prefix(b"./").unwrap_or(&path);
+        let Some(place) = places.iter().find(|place| place.as_bytes() == path) else {
             continue;
         };
         if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
             return Err(broken(
-                package,
+                name,
                 &format!("its {place} is no file that can be a kernel"),
             ));
         }
-        return copy(package, &mut entry, to);
+        let mut content = Vec::new();
+        entry
+            .read_to_end(&mut content)
+            .map_err(|cause| damaged(&cause))?;
+        return Ok(content);
     }
     let places = places.join(" and no ");
-    Err(broken(package, &format!("there is no {places} in it")))
-}
-
-/// Reading and writing fail for different reasons, and `io::copy` does not tell them
-/// apart: a full disk is no damaged package.
-fn copy(package: &Path, entry: &mut impl Read, to: &Path) -> Result<()> {
-    let mut content = Vec::new();
-    entry
-        .read_to_end(&mut content)
-        .map_err(|cause| broken(package, &cause.to_string()))?;
-    fs::write(to, content).map_err(|cause| Error::io("write", to, &cause))
+    Err(broken(name, &format!("there is no {places} in it")))
 }
 
 /// The compressed tar archive.
-fn data(package: &Path, mut file: File) -> Result<impl Read> {
+fn data<F: Read + Seek>(package: &Path, mut file: F) -> Result<impl Read + use<F>> {
     let (start, length) = {
         let cache = ReadCache::new(&mut file);
         let damaged = |cause: object::Error| broken(package, &cause.to_string());

@@ -5,8 +5,8 @@
 
 mod apt;
 mod archive;
-mod bzimage;
-mod deb;
+pub(crate) mod bzimage;
+pub(crate) mod deb;
 #[cfg(test)]
 mod made_up;
 mod offer;

@@ -50,6 +50,11 @@ pub(crate) fn finding(diagnosis: &Diagnosis, sources: &Sources) -> Finding {
     finding
 }
 
+/// The same without colour, whatever the terminal is.
+pub(crate) fn plain(diagnosis: &Diagnosis, sources: &Sources) -> String {
+    render(diagnosis, sources, &Renderer::plain())
+}
+
 fn render(diagnosis: &Diagnosis, sources: &Sources, renderer: &Renderer) -> String {
     let id = match diagnosis.code {
         UNKNOWN => UNKNOWN.to_owned(),

@@ -9,7 +9,7 @@ use std::{
 use ebpf_build::{Error, Finding, Result, Severity};
 
 use super::{Report, json::check_written};
-use crate::interrupt;
+use crate::{interrupt, untrusted};
 
 /// Writes `report` as text to stdout. Colour is stripped where it is not wanted.
 pub(super) fn write(report: &impl Report) -> Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn path(path: &Path) -> String {
 }
 
 /// A finding in the look of rustc's messages: one line for the fact, one each for
-/// the cause, the place and what mends it.
+/// the cause, the place and what mends it. Whatever they quote cannot steer a terminal.
 pub(crate) fn finding(finding: &Finding) -> String {
     let style = match finding.severity {
         Severity::Fine => anstyle::AnsiColor::Green.on_default(),
@@ -36,21 +36,26 @@ pub(crate) fn finding(finding: &Finding) -> String {
         Severity::Fine => format!("{style}ok{style:#}     "),
         severity => format!("{style}{severity}[{}]{style:#}: ", finding.code),
     };
-    let mut text = format!("{label}{}", finding.message);
+    let mut text = format!("{label}{}", untrusted::lines(&finding.message));
     if let Some(place) = &finding.place {
         let line = place
             .line
             .map(|line| format!(":{line}"))
             .unwrap_or_default();
-        text += &format!("\n  --> {}{line}", place.file.display());
+        let file = place.file.to_string_lossy();
+        text += &format!("\n  --> {}{line}", untrusted::line(&file));
     }
     if let Some(cause) = &finding.cause {
-        text += &format!("\n  cause: {}", cause.replace('\n', "\n         "));
+        text += &format!("\n  cause: {}", indented(cause, "\n         "));
     }
     if let Some(fix) = &finding.fix {
-        text += &format!("\n  fix: {}", fix.replace('\n', "\n       "));
+        text += &format!("\n  fix: {}", indented(fix, "\n       "));
     }
     text
+}
+
+fn indented(text: &str, line_end: &str) -> String {
+    untrusted::lines(text).replace('\n', line_end)
 }
 
 /// Shows a finding on stderr.

@@ -53,10 +53,8 @@ impl Sources {
     /// The text of a file as debug information names it; none where it is not there.
     /// Objects may name any file: only what has the look of source code is read.
     pub(crate) fn read(&self, file: &str) -> Option<Text> {
-        const ENDINGS: [&str; 7] = ["rs", "c", "h", "cc", "cpp", "hpp", "S"];
         let path = Path::new(file);
-        let ending = path.extension()?.to_str()?;
-        if !ENDINGS.contains(&ending) {
+        if !has_the_look_of_source(path) {
             return None;
         }
         // An absolute path stays what it is.
@@ -64,6 +62,15 @@ impl Sources {
         let text = candidates.find_map(|path| read(&path))?;
         Some(Text::of(&text))
     }
+}
+
+/// Whether a file is named as source code is. The object chose the name: no other file is
+/// to be shown.
+pub(crate) fn has_the_look_of_source(path: &Path) -> bool {
+    const ENDINGS: [&str; 7] = ["rs", "c", "h", "cc", "cpp", "hpp", "S"];
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn read(path: &Path) -> Option<String> {

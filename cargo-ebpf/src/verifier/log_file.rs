@@ -32,7 +32,7 @@ pub(crate) fn write(folder: &Path, object: &str, program: &str, log: &str) -> Re
 
 /// `<object>-<program>.verifier.log`, with nothing in it that could leave the folder
 /// or that a shell would have to quote.
-fn file_name(object: &str, program: &str) -> String {
+pub(crate) fn file_name(object: &str, program: &str) -> String {
     let object = Path::new(object)
         .file_name()
         .map_or("object".into(), |name| name.to_string_lossy());

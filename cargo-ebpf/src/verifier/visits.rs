@@ -14,7 +14,7 @@ pub(crate) struct Visits {
 
 impl Visits {
     /// Counts the steps in `log` of a program with `instructions` instructions.
-    pub(super) fn of(log: &str, instructions: usize, truncated: bool) -> Self {
+    pub(crate) fn of(log: &str, instructions: usize, truncated: bool) -> Self {
         let mut counts = vec![0; instructions];
         for line in log.lines() {
             // What was listed so far is what the kernel worked out beforehand (7.3).

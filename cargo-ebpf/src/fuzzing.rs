@@ -1,0 +1,275 @@
+//! What fuzzing runs: each function takes whatever bytes, and fails by a panic. The
+//! targets in `fuzz/` and the test `fuzz_corpus` call them; nothing else does.
+//!
+//! They also hold that no text for people can steer a terminal, and that no name
+//! becomes a path that leaves its folder.
+
+use std::{
+    borrow::Cow,
+    ffi::OsStr,
+    io::Cursor,
+    path::{Component, Path, PathBuf},
+};
+
+use ebpf_build::{KernelRelease, Target, strip_debug};
+
+use crate::{
+    agent::{Answer, Request},
+    budget,
+    diagnosis::{Refusal, Source},
+    kernels::{bzimage, deb},
+    object::{Name, Object, disassembly, elf::Elf},
+    report::{
+        Report, diagnosis, human,
+        inspect::Inspection,
+        requirements::{ObjectNeeds, Requirements},
+        source::Sources,
+        verify::{OnKernel, Verification},
+    },
+    requirements,
+    test_log::TestLog,
+    untrusted,
+    verifier::{self, log_file, statistics::Statistics, visits::Visits},
+};
+
+/// With DWARF of a chain of inlined functions.
+const INLINED: &[u8] = include_bytes!("../tests/verify/objects/inlined.o");
+/// With functions that its programs call.
+const TRACING: &[u8] = include_bytes!("../tests/verify/objects/tracing.o");
+/// With maps, kernel functions and lines in its BTF.
+const LIBBPF: &[u8] = include_bytes!("../tests/objects/libbpf-el.o");
+/// A refusal of `count` in [`INLINED`].
+const LOG: &str = include_str!("../tests/verify/logs/6.18-inlined.log");
+
+/// Programs of one object that are diagnosed: each takes the same way.
+const PROGRAMS: usize = 4;
+
+/// An object: the model, the disassembly, the source lines, what it needs, the check of
+/// a build, and the copy without DWARF.
+pub fn elf(data: &[u8]) {
+    for finding in ebpf_build::check(data, Target::Little) {
+        assert_fit(&human::finding(&finding));
+    }
+    if let Ok(stripped) = strip_debug(data) {
+        assert!(stripped.len() <= data.len().saturating_mul(2) + 4096);
+    }
+    match Object::parse(data) {
+        Ok(object) => inspect(data, object),
+        Err(error) => assert_fit(&human::finding(error.finding())),
+    }
+    require(data, None);
+}
+
+fn inspect(data: &[u8], object: Object) {
+    for program in &object.programs {
+        assert_stays(program.function.name.as_str());
+    }
+    let code = disassembly::listings(data, &object).unwrap_or_default();
+    let path = Path::new("object.o");
+    let inspection = Inspection::new(path, PathBuf::new(), object, Some(code), |_, _| None);
+    assert_fit(&inspection.human());
+    assert!(serde_json::to_string(&inspection).is_ok());
+}
+
+fn require(data: &[u8], kernel_btf: Option<&[u8]>) {
+    match requirements::needs(data, kernel_btf) {
+        Ok(needs) => {
+            let kernels: Vec<KernelRelease> = ["5.4", "6.1", "7.3"]
+                .into_iter()
+                .filter_map(|release| release.parse().ok())
+                .collect();
+            let object = ObjectNeeds::new(Name::from("object.o"), needs, &kernels);
+            let report = Requirements {
+                objects: vec![object],
+                here: PathBuf::new(),
+            };
+            assert_fit(&report.human());
+            assert!(serde_json::to_string(&report).is_ok());
+        }
+        Err(error) => assert_fit(&human::finding(error.finding())),
+    }
+}
+
+/// Type information: two bytes with the length of `.BTF`, that, and `.BTF.ext`. Both are
+/// read as those of an object, and the first as a kernel's too.
+pub fn btf(data: &[u8]) {
+    let Some((length, parts)) = data.split_first_chunk() else {
+        return;
+    };
+    let length = usize::from(u16::from_le_bytes(*length)).min(parts.len());
+    let (btf, ext) = parts.split_at(length);
+    if let Some(object) = with_type_information(btf, ext) {
+        elf(&object);
+    }
+    require(TRACING, Some(btf));
+    verifier::find_types(btf, "bpf_prog_load");
+}
+
+/// [`LIBBPF`] with other type information.
+fn with_type_information(btf: &[u8], ext: &[u8]) -> Option<Vec<u8>> {
+    /// Of a section header (`Elf64_Shdr`), and where its `sh_offset` is.
+    const LENGTH: usize = 64;
+    const OFFSET: usize = 24;
+    let elf = Elf::parse(LIBBPF).ok()?;
+    let mut object = LIBBPF.to_vec();
+    for (name, content) in [(".BTF", btf), (".BTF.ext", ext)] {
+        let (index, _) = elf.section(name)?;
+        let header = usize::try_from(elf.section_headers).ok()? + index * LENGTH;
+        let place = [object.len() as u64, content.len() as u64].map(u64::to_le_bytes);
+        object
+            .get_mut(header + OFFSET..)?
+            .get_mut(..16)?
+            .copy_from_slice(place.as_flattened());
+        object.extend_from_slice(content);
+    }
+    Some(object)
+}
+
+thread_local! {
+    /// Reading them takes a hundred times as long as a log.
+    static SOURCES: [(Source<'static>, &'static str); 2] =
+        [(Source::of(INLINED), "count"), (Source::of(TRACING), "sched_switch")];
+}
+
+/// A verifier's log, of programs that are known.
+pub fn log(data: &[u8]) {
+    let log = String::from_utf8_lossy(data);
+    SOURCES.with(|sources| {
+        for (source, program) in sources {
+            diagnose(source, program, &log);
+            let visits = Visits::of(&log, 64, false);
+            let hot = source.hot(program, "raw_tp/sys_enter", &visits);
+            assert!(hot.lines.iter().all(|cost| cost.processed > 0));
+        }
+    });
+    Statistics::of(&log);
+    let mut tests = TestLog::default();
+    log.lines().for_each(|line| tests.read(line));
+}
+
+fn diagnose(source: &Source<'_>, program: &str, log: &str) {
+    let diagnosis = source.diagnose(&Refusal {
+        program,
+        section: "raw_tp/sys_enter",
+        kernel: "6.18.44",
+        error: 13,
+        log,
+        truncated: log.len() % 2 == 1,
+    });
+    assert_fit(&diagnosis::plain(&diagnosis, &Sources::default()));
+    assert!(serde_json::to_string(&diagnosis).is_ok());
+}
+
+/// An object as it is loaded: linked by aya-obj, and a log held against it.
+pub fn link(data: &[u8]) {
+    let source = Source::of(data);
+    for linked in verifier::origin::link(data).iter().take(PROGRAMS) {
+        assert!(linked.origin(u64::MAX).is_none());
+        diagnose(&source, &linked.name, LOG);
+    }
+}
+
+/// What comes from a guest: frames with pieces of an answer, judged and shown. The bytes
+/// are a line to read from, and then the contents of one frame, which has a checksum
+/// that fuzzing would not find.
+pub fn answer(data: &[u8]) {
+    let mut framed = Vec::new();
+    if crate::agent::write_frame(&mut framed, data).is_err() {
+        return;
+    }
+    for line in [data, &framed] {
+        let _ = Request::read(&mut &*line);
+        let mut events = Vec::new();
+        let mut rest = line;
+        while let Ok(Some(answer)) = Answer::read(&mut rest) {
+            if let Answer::Event(event) = answer {
+                events.push(event);
+            }
+        }
+        let source = Source::of(INLINED);
+        let object = verifier::judge::object("object.o", &source, "6.18.44", events);
+        let kernel = OnKernel {
+            kernel: "6.18".to_owned(),
+            release: Some("6.18.44".to_owned()),
+            version: None,
+            guest: None,
+            seconds: 1.0,
+            objects: vec![object],
+            findings: Vec::new(),
+        };
+        let report = Verification {
+            kernels: vec![kernel],
+            budget: None,
+        };
+        assert_fit(&report.human());
+        assert!(serde_json::to_string(&report).is_ok());
+    }
+}
+
+/// A kernel: as an image, and as a package that holds one.
+pub fn kernel(data: &[u8]) {
+    match bzimage::release_of(data, data.len() as u64, OsStr::new("image\u{1b}[2J")) {
+        Ok(release) => assert_fit_line(&release),
+        Err(why) => assert_fit_line(why),
+    }
+    let package = Path::new("package.deb");
+    let places = ["boot/vmlinuz-6.1".to_owned()];
+    if let Err(error) = deb::find(package, Cursor::new(data), &places) {
+        assert_fit(&human::finding(error.finding()));
+    }
+}
+
+/// An `ebpf.lock`.
+pub fn lock(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let path = Path::new("ebpf.lock");
+    match budget::parse(path, text) {
+        Ok(read) => {
+            let written = budget::text(&read).unwrap_or_default();
+            assert_eq!(budget::parse(path, &written).ok(), Some(read));
+        }
+        Err(error) => assert_fit(&human::finding(error.finding())),
+    }
+}
+
+/// Text for people has no control characters but line ends, and those that colour it.
+fn assert_fit(text: &str) {
+    let plain = without_colour(text);
+    for line in plain.split('\n') {
+        assert_fit_line(line);
+    }
+}
+
+fn assert_fit_line(line: &str) {
+    let fit = untrusted::lines(line);
+    assert_eq!(fit, line, "steers a terminal");
+}
+
+/// Without SGR sequences: `ESC [ digits ; digits m`.
+fn without_colour(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("\u{1b}[");
+    let Some(first) = parts.next() else {
+        return Cow::Borrowed(text);
+    };
+    let mut plain = first.to_owned();
+    for part in parts {
+        match part.split_once('m') {
+            Some((codes, rest)) if codes.bytes().all(|c| matches!(c, b'0'..=b'9' | b';')) => {
+                plain += rest;
+            }
+            // Any other sequence stays what it is.
+            _ => plain = format!("{plain}\u{1b}[{part}"),
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// A file that is named after a program is one in the folder.
+fn assert_stays(program: &str) {
+    let name = log_file::file_name("object.o", program);
+    let mut parts = Path::new(&name).components();
+    assert!(matches!(parts.next(), Some(Component::Normal(only)) if only == &*name));
+    assert!(parts.next().is_none() && name.len() < 256);
+}
