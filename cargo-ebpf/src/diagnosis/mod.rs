@@ -6,6 +6,10 @@ mod code;
 mod cost;
 mod effect;
 mod log;
+#[cfg(test)]
+mod on_kernels;
+#[cfg(test)]
+pub(crate) mod rejections;
 mod state;
 mod story;
 

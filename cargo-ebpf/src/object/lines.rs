@@ -79,15 +79,17 @@ pub(crate) fn library_path(file: &str) -> Option<&str> {
 }
 
 /// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry, where builds cut off or renamed the
-/// folder that it lies in.
+/// folder that it lies in. The user's own project may lie in such a folder too, but that
+/// path is a whole one.
 fn packaged(file: &str) -> Option<&str> {
+    let is_cut = !file.starts_with('/');
     let mut start = 0;
     for part in file.split('/') {
         let before = file.get(..start)?;
         let is_crate = part
             .rsplit_once('-')
             .is_some_and(|(_, version)| is_version(version));
-        if is_crate && (start == 0 || before.contains("registry")) {
+        if is_crate && (is_cut || before.contains("registry")) {
             return file.get(start..);
         }
         start += part.len() + 1;
