@@ -221,7 +221,8 @@ fn a_message_tells_its_place() {
         Some(1)
     );
     let silent = source.diagnose(&refusal("unchecked", SHORT_LOG));
-    assert_eq!(silent.instruction, None);
+    // It may be anywhere; of this program not even the beginning is in its own crate.
+    assert_eq!(silent.instruction.as_ref().and_then(Step::place), None);
     assert_eq!(
         silent.message,
         ["invalid bpf_context access off=16000 size=4"]

@@ -43,11 +43,14 @@ pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
     let known = |frame: &Frame| frame.line.is_some();
     frames
         .iter()
-        .position(|frame| {
-            let file = frame.file.as_ref();
-            known(frame) && file.is_some_and(|file| library_path(file.as_str()).is_none())
-        })
+        .position(|frame| known(frame) && is_own(frame))
         .or_else(|| frames.iter().rposition(known))
+}
+
+/// Whether a function is of the object's own crate.
+pub(crate) fn is_own(frame: &Frame) -> bool {
+    let file = frame.file.as_ref();
+    file.is_some_and(|file| library_path(file.as_str()).is_none())
 }
 
 /// Where the sources of libraries lie: a registry's crates, Rust's own library. What

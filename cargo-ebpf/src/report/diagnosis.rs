@@ -259,7 +259,18 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::diagnosis::{Refusal, Source};
+    use crate::diagnosis::{
+        Refusal, Source,
+        rejections::{self, KERNELS},
+    };
+
+    const OF_OTHER_KERNELS: [&str; 5] = [
+        "call-depth",
+        "global-function",
+        "map-bounds",
+        "packet-bounds",
+        "unchecked-map-value",
+    ];
 
     fn refusal<'a>(program: &'a str, log: &'a str) -> Refusal<'a> {
         Refusal {
@@ -331,5 +342,29 @@ mod tests {
         let text = shown(b"", "p\u{1b}[31m", log, &Sources::none());
         assert!(text.contains("R0 !read_ok"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    /// Each class as the newest kernel that refuses its program shows it, and some as
+    /// others do.
+    #[test]
+    fn every_class() {
+        let sources = Sources::under(rejections::folder());
+        for program in rejections::all() {
+            let newest = KERNELS.into_iter().rev().find(|kernel| {
+                let answer = program.answer(kernel);
+                answer.is_refusal() && program.expected(kernel) == Some(&program.code)
+            });
+            let others = ["5.10", "7.3"].into_iter().filter(|kernel| {
+                OF_OTHER_KERNELS.contains(&program.code.as_str()) && newest != Some(kernel)
+            });
+            for kernel in newest.into_iter().chain(others) {
+                let mut diagnosis = program.diagnosis(kernel, &program.answer(kernel));
+                diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
+                let text = render(&diagnosis, &sources, &Renderer::plain().term_width(100));
+                insta::with_settings!({snapshot_path => "snapshots/rejections", prepend_module_to_snapshot => false}, {
+                    insta::assert_snapshot!(format!("{}.{kernel}", program.code), text);
+                });
+            }
+        }
     }
 }
