@@ -101,7 +101,11 @@ impl Code<'_, '_> {
         loop {
             let instruction = self.instruction(index)?;
             let outermost = self.frames(index).pop();
-            if outermost.and_then(|frame| frame.function).as_ref().is_some_and(is_it) {
+            if outermost
+                .and_then(|frame| frame.function)
+                .as_ref()
+                .is_some_and(is_it)
+            {
                 return Some(index);
             }
             index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;

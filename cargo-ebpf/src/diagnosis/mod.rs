@@ -21,7 +21,7 @@ pub(crate) use self::cost::{Hot, LineCost};
 use self::{
     catalogue::Class,
     code::{Code, Objects},
-    log::Log,
+    log::{EventKind, Log},
 };
 use crate::{
     object::{
@@ -72,6 +72,10 @@ pub(crate) struct Diagnosis {
     pub error: i32,
     /// The instruction that the verifier was at, or that it speaks of.
     pub instruction: Option<Step>,
+    /// Where the way to the program's end led through its own code last, if it is at the
+    /// end that the verifier complained of something before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Step>,
     /// The registers that matter.
     pub registers: Vec<Register>,
     /// The rule that was broken.
@@ -153,14 +157,24 @@ impl<'data> Source<'data> {
             if let Place::Function(_, name) = place {
                 return whole(&code, index, name);
             }
-            let text = code.text(index).or_else(|| {
-                log.path()
-                    .find(|event| event.kind == log::EventKind::Instruction(index))
-                    .and_then(|event| event.instruction())
-                    .map(untrusted::name)
-            });
+            let logged = || {
+                let mut path = log.path();
+                let event = path.find(|event| event.kind == EventKind::Instruction(index))?;
+                event.instruction().map(untrusted::name)
+            };
+            // Where a call leads is the loader's to say, and what it loads the kernel's.
+            let text = match code.instruction(index) {
+                Some(found) if !matches!(found.call(), Some(Reference::Relative(_))) => {
+                    Some(found.to_string())
+                }
+                ours => logged().or_else(|| ours.map(|ours| ours.to_string())),
+            };
             Step::new(index, text.unwrap_or_default(), code.frames(index))
         });
+        let end = match place {
+            Place::Named(_) => end(&log, &code),
+            Place::Reached(_) | Place::Function(..) | Place::Unknown => None,
+        };
         let registers = match place {
             Place::Reached(index) => story::registers(&log, &code, index),
             Place::Named(_) | Place::Function(..) | Place::Unknown => Vec::new(),
@@ -182,6 +196,7 @@ impl<'data> Source<'data> {
                 .collect(),
             error: refusal.error,
             instruction,
+            end,
             registers,
             rule: class.map(|class| class.rule),
             hint: class.map(|class| class.hint),
@@ -208,6 +223,32 @@ fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) ->
         }
         _ => class,
     }
+}
+
+/// See [`Diagnosis::end`].
+fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
+    let mut way = log.path().filter_map(|event| match event.kind {
+        EventKind::Instruction(index) => Some(index),
+        _ => None,
+    });
+    let last = way.next()?;
+    if code.text(last)? != "exit" {
+        return None;
+    }
+    // What a macro makes around the program is at the line of the macro.
+    let last = Step::new(last, String::new(), code.frames(last));
+    let line = |step: &Step| step.place().map(|frame| (frame.file.clone(), frame.line));
+    let mut step = way
+        .map(|index| {
+            Step::new(
+                index,
+                code.text(index).unwrap_or_default(),
+                code.frames(index),
+            )
+        })
+        .find(|step| step.place().is_some_and(lines::is_own) && line(step) != line(&last))?;
+    step.what = Some("the program ends after this".to_owned());
+    Some(step)
 }
 
 /// Where the verifier found what it complains of.
@@ -257,7 +298,9 @@ impl<'a> Place<'a> {
         if let Some(index) = log.reported {
             return Self::Named(index);
         }
-        let of_function = log.function().and_then(|name| Some((code.start(name)?, name)));
+        let of_function = log
+            .function()
+            .and_then(|name| Some((code.start(name)?, name)));
         match of_function {
             Some((index, name)) => Self::Function(index, name),
             None if code.instruction(0).is_some() => program,
