@@ -6,6 +6,7 @@ mod code;
 mod cost;
 mod effect;
 mod log;
+mod meaning;
 #[cfg(test)]
 mod on_kernels;
 #[cfg(test)]
@@ -70,6 +71,9 @@ pub(crate) struct Diagnosis {
     pub message: Vec<String>,
     /// What the system call returned, as a positive error number.
     pub error: i32,
+    /// The message in plainer words, where it has few or only numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
     /// The instruction that the verifier was at, or that it speaks of.
     pub instruction: Option<Step>,
     /// Where the way to the program's end led through its own code last, if it is at the
@@ -195,6 +199,7 @@ impl<'data> Source<'data> {
                 .map(|line| untrusted::line(line).into_owned())
                 .collect(),
             error: refusal.error,
+            meaning: log.message.iter().find_map(|line| meaning::of(line)),
             instruction,
             end,
             registers,

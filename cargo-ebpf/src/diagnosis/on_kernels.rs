@@ -1,8 +1,8 @@
 //! Every class on every kernel whose logs are kept: the diagnosis is of the right class
 //! and at the right line. What comes out is the table in `docs/rejections/kernels.md`;
-//! `REJECTIONS_TABLE=write cargo test -p cargo-ebpf --lib on_kernels` writes it.
+//! `REJECTIONS_DOCS=write cargo test -p cargo-ebpf --lib on_kernels` writes it.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 use super::{
     Diagnosis,
@@ -140,14 +140,14 @@ fn every_class_is_told_at_its_line_on_every_kernel() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let all: BTreeSet<_> = catalogue::classes().map(|class| class.code).collect();
     assert_eq!(told, all, "classes that no kernel was seen to tell");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rejections/kernels.md");
-    if env::var_os("REJECTIONS_TABLE").is_some() {
+    let path = rejections::page("kernels");
+    if rejections::write_docs() {
         fs::write(&path, &table).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == table,
-        "the table is stale; REJECTIONS_TABLE=write writes it"
+        "the table is stale; REJECTIONS_DOCS=write writes it"
     );
 }
 

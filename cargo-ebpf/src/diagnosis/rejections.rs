@@ -1,7 +1,7 @@
 //! The programs of `tests/rejections`, and what kernels said of them: see README.md there.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -41,6 +41,16 @@ pub(crate) fn all() -> Vec<Program> {
         .collect();
     all.sort_by(|a, b| a.code.cmp(&b.code));
     all
+}
+
+/// The page of a class, or `kernels`.
+pub(crate) fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/rejections/{name}.md"))
+}
+
+/// Whether tests are to write what they make for the docs, in place of comparing it.
+pub(crate) fn write_docs() -> bool {
+    env::var_os("REJECTIONS_DOCS").is_some_and(|value| value == "write")
 }
 
 /// Values behind `//@ name: ` in a source.

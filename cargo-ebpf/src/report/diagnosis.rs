@@ -98,6 +98,9 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
 
 /// What stands at the place that is complained of.
 fn primary(diagnosis: &Diagnosis) -> String {
+    if let Some(meaning) = &diagnosis.meaning {
+        return meaning.clone();
+    }
     let known: Vec<_> = diagnosis
         .registers
         .iter()
@@ -213,29 +216,18 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
         _ => format!("in `{}` ({})", diagnosis.program, diagnosis.section),
     };
     notes.push(note(place));
+    // What a label says of it need not be said again.
+    let is_made = |register: &&Register| {
+        let last = register.story.first().and_then(|step| step.what.as_deref());
+        let made = last.zip(register.known.as_deref());
+        made.is_some_and(|(last, known)| last.ends_with(known))
+    };
     let others = diagnosis
         .registers
         .iter()
-        .filter(|register| !register.named);
+        .filter(|register| !register.named && !is_made(register));
     notes.extend(others.filter_map(known).map(note));
-    let said = if diagnosis.message.is_empty() {
-        std::io::Error::from_raw_os_error(diagnosis.error).to_string()
-    } else {
-        // What is compared where a loop is found are all registers there are.
-        let is_state =
-            |line: &&String| line.starts_with("cur state: ") || line.starts_with("old state: ");
-        let said: Vec<_> = diagnosis
-            .message
-            .iter()
-            .filter(|line| !is_state(line))
-            .map(String::as_str)
-            .collect();
-        said.join("\n")
-    };
-    notes.push(note(format!(
-        "the verifier of Linux {} said: {said}",
-        diagnosis.kernel
-    )));
+    notes.push(note(said(diagnosis)));
     notes.extend(diagnosis.rule.map(|rule| named("rule", rule.to_owned())));
     notes.extend(diagnosis.hint.map(|hint| Level::HELP.message(hint)));
     if let Some(file) = &diagnosis.log_file {
@@ -250,6 +242,34 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
         )));
     }
     notes
+}
+
+/// What the kernel said, where that is not what stands at the place already.
+fn said(diagnosis: &Diagnosis) -> String {
+    // What is compared where a loop is found are all registers there are.
+    let is_state = |line: &str| line.starts_with("cur state: ") || line.starts_with("old state: ");
+    let lines: Vec<_> = diagnosis
+        .message
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !is_state(line))
+        .collect();
+    let kernel = &diagnosis.kernel;
+    let is_shown = diagnosis
+        .instruction
+        .as_ref()
+        .and_then(Step::place)
+        .is_some();
+    match lines.as_slice() {
+        [] => {
+            let error = std::io::Error::from_raw_os_error(diagnosis.error);
+            format!("the verifier of Linux {kernel} said: {error}")
+        }
+        [line] if is_shown && *line == primary(diagnosis) => {
+            format!("so says the verifier of Linux {kernel}")
+        }
+        lines => format!("the verifier of Linux {kernel} said: {}", lines.join("\n")),
+    }
 }
 
 /// The chain of inlined functions, one a line; none where there is but one function.
@@ -309,7 +329,7 @@ mod tests {
     use super::*;
     use crate::diagnosis::{
         Refusal, Source,
-        rejections::{self, KERNELS},
+        rejections::{self, KERNELS, Program},
     };
 
     /// Classes that are looked at as the oldest kernel shows them, too: it says least.
@@ -406,8 +426,22 @@ mod tests {
         Sources::under(folder.to_owned())
     }
 
-    /// Each class as the newest kernel that refuses its program shows it, and some as
-    /// others do.
+    /// The kernels that refuse a program as what it is for, oldest first.
+    fn refusing(program: &Program) -> Vec<&'static str> {
+        let refuses = |kernel: &&str| {
+            program.answer(kernel).is_refusal() && program.expected(kernel) == Some(&program.code)
+        };
+        KERNELS.into_iter().filter(refuses).collect()
+    }
+
+    fn as_shown(program: &Program, kernel: &str, sources: &Sources) -> String {
+        let mut diagnosis = program.diagnosis(kernel, &program.answer(kernel));
+        diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
+        render(&diagnosis, sources, &Renderer::plain())
+    }
+
+    /// Each class as the newest kernel that refuses its program shows it, and some as the
+    /// oldest does.
     #[test]
     fn every_class() {
         let folder = tempfile::tempdir().unwrap();
@@ -418,21 +452,39 @@ mod tests {
         settings.set_omit_expression(true);
         let _bound = settings.bind_to_scope();
         for program in rejections::all() {
-            let kernels: Vec<_> = KERNELS
-                .into_iter()
-                .filter(|kernel| {
-                    program.answer(kernel).is_refusal()
-                        && program.expected(kernel) == Some(&program.code)
-                })
-                .collect();
+            let kernels = refusing(&program);
             let others = OF_OLDEST.contains(&program.code.as_str());
             let oldest = kernels.first().filter(|_| others && kernels.len() > 1);
             for kernel in kernels.last().into_iter().chain(oldest) {
-                let mut diagnosis = program.diagnosis(kernel, &program.answer(kernel));
-                diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
-                let text = render(&diagnosis, &sources, &Renderer::plain());
+                let text = as_shown(&program, kernel, &sources);
                 insta::assert_snapshot!(format!("{}.{kernel}", program.code), text);
             }
         }
+    }
+
+    /// `REJECTIONS_DOCS=write` writes it there.
+    #[test]
+    fn every_page_shows_what_the_terminal_shows() {
+        const BEFORE: &str = "The terminal shows:\n\n```text\n";
+        let folder = tempfile::tempdir().unwrap();
+        let sources = unmarked(folder.path());
+        let mut stale = Vec::new();
+        for program in rejections::all() {
+            let Some(kernel) = refusing(&program).pop() else {
+                continue;
+            };
+            let path = rejections::page(&program.code);
+            let page = std::fs::read_to_string(&path).unwrap();
+            let (start, end) = page.split_once("\n## Instead\n").unwrap();
+            let start = start.split(BEFORE).next().unwrap().trim_end();
+            let text = as_shown(&program, kernel, &sources);
+            let wanted = format!("{start}\n\n{BEFORE}{text}\n```\n\n## Instead\n{end}");
+            if rejections::write_docs() {
+                std::fs::write(&path, wanted).unwrap();
+            } else if page != wanted {
+                stale.push(program.code);
+            }
+        }
+        assert!(stale.is_empty(), "REJECTIONS_DOCS=write for {stale:?}");
     }
 }
