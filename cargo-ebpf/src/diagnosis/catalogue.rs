@@ -44,6 +44,14 @@ macro_rules! page {
 }
 use page;
 
+#[cfg(test)]
+impl Class {
+    /// Whether no log tells it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.patterns.is_empty()
+    }
+}
+
 /// Every class, by subject.
 pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
     let subjects = [

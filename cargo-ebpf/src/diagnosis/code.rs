@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 
 use crate::{
     object::{
+        Name,
         elf::Elf,
         instruction::Instruction,
         lines::{Frame, Lines},
@@ -83,6 +84,28 @@ impl Code<'_, '_> {
         loop {
             let instruction = self.instruction(index)?;
             if is_such(&instruction) {
+                return Some(index);
+            }
+            index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;
+        }
+    }
+
+    /// Where the function of this name begins.
+    pub(super) fn start(&self, function: &str) -> Option<u32> {
+        let is_it = |name: &Name| {
+            let name = name.demangled();
+            let inner = name.as_str().strip_suffix(function);
+            inner.is_some_and(|before| before.is_empty() || before.ends_with("::"))
+        };
+        let mut index = 0;
+        loop {
+            let instruction = self.instruction(index)?;
+            let outermost = self.frames(index).pop();
+            if outermost
+                .and_then(|frame| frame.function)
+                .as_ref()
+                .is_some_and(is_it)
+            {
                 return Some(index);
             }
             index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;

@@ -45,7 +45,6 @@ const JMP: u8 = 5;
 const JMP32: u8 = 6;
 
 const CALL: u8 = 0x85;
-const EXIT: u8 = 0x95;
 const ATOMIC: u8 = 0xc0;
 
 impl Effect {
@@ -124,6 +123,26 @@ fn is_comparison(opcode: u8) -> bool {
     !matches!(opcode & 0xf0, 0x00 | 0x80 | 0x90 | 0xe0)
 }
 
+/// Whether an instruction decides where to go on, and by it what is known.
+pub(super) fn is_branch(instruction: &Instruction) -> bool {
+    matches!(instruction.opcode & 7, JMP | JMP32) && is_comparison(instruction.opcode)
+}
+
+/// What an addition or a comparison takes beside `register`.
+pub(super) fn other(register: u8, instruction: &Instruction) -> String {
+    let from_register = instruction.opcode & 8 != 0;
+    match (from_register, instruction.src == register) {
+        (true, true) => format!("r{}", instruction.dst),
+        (true, false) => format!("r{}", instruction.src),
+        (false, _) => instruction.imm.to_string(),
+    }
+}
+
+/// Whether an instruction adds a register or a number.
+pub(super) fn is_addition(instruction: &Instruction) -> bool {
+    matches!(instruction.opcode & 7, ALU | 7) && instruction.opcode & 0xf0 == 0
+}
+
 /// The registers that an instruction works with, the one that it is about first.
 pub(super) fn operands(instruction: &Instruction) -> Vec<u8> {
     let Instruction {
@@ -138,9 +157,7 @@ pub(super) fn operands(instruction: &Instruction) -> Vec<u8> {
         ALU | 7 if opcode & 0xf0 == 0xb0 => Vec::new(),
         ALU | 7 if from_register && !matches!(opcode & 0xf0, 0x80 | 0xd0) => vec![dst, src],
         ALU | 7 => vec![dst],
-        JMP if opcode == EXIT => vec![0],
-        JMP | JMP32 if is_comparison(opcode) && from_register => vec![dst, src],
-        JMP | JMP32 if is_comparison(opcode) => vec![dst],
+        // What is said at a jump, and no register named, is about the way to it.
         _ => Vec::new(),
     }
 }

@@ -182,15 +182,17 @@ pub(super) struct Log<'text> {
     events: Vec<Event<'text>>,
     /// What the verifier said last, without the figures.
     pub(super) message: Vec<&'text str>,
+    /// The instruction that the kernel's own report is about, if there is one.
+    pub(super) reported: Option<u32>,
 }
 
 impl<'text> Log<'text> {
     /// Reads a log.
     pub(super) fn parse(text: &'text str) -> Self {
-        let text = text
+        let (text, report) = text
             .rfind(REPORT)
-            .and_then(|end| text.get(..end))
-            .unwrap_or(text);
+            .and_then(|end| text.split_at_checked(end))
+            .unwrap_or((text, ""));
         let events = text
             .lines()
             .filter_map(|line| match Line::of(line) {
@@ -201,7 +203,19 @@ impl<'text> Log<'text> {
         Self {
             events,
             message: message(text),
+            reported: reported(report),
         }
+    }
+
+    /// The function that the verifier last began to verify by itself:
+    /// `Validating first_byte() func#1...`.
+    pub(super) fn function(&self) -> Option<&'text str> {
+        let event = self
+            .events
+            .iter()
+            .rfind(|event| event.kind == EventKind::Function)?;
+        let name = event.text.strip_prefix("Validating ")?;
+        Some(name.split_once("()")?.0)
     }
 
     /// The instruction that the verifier was at when it stopped.
@@ -231,6 +245,13 @@ impl<'text> Log<'text> {
             effort: self.events.len().saturating_mul(8),
         }
     }
+}
+
+/// The instruction that a report points at first: `  >>> 29 | (85) call pc-21`.
+fn reported(report: &str) -> Option<u32> {
+    let (_, at) = report.split_once("\nAt:")?;
+    let (_, marked) = at.split_once(">>>")?;
+    marked.split('|').next()?.trim().parse().ok()
 }
 
 /// The last lines that are neither steps nor figures.

@@ -6,6 +6,11 @@ mod code;
 mod cost;
 mod effect;
 mod log;
+mod meaning;
+#[cfg(test)]
+mod on_kernels;
+#[cfg(test)]
+pub(crate) mod rejections;
 mod state;
 mod story;
 
@@ -17,7 +22,7 @@ pub(crate) use self::cost::{Hot, LineCost};
 use self::{
     catalogue::Class,
     code::{Code, Objects},
-    log::Log,
+    log::{EventKind, Log},
 };
 use crate::{
     object::{
@@ -66,8 +71,15 @@ pub(crate) struct Diagnosis {
     pub message: Vec<String>,
     /// What the system call returned, as a positive error number.
     pub error: i32,
+    /// The message in plainer words, where it has few or only numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
     /// The instruction that the verifier was at, or that it speaks of.
     pub instruction: Option<Step>,
+    /// Where the way to the program's end led through its own code last, if it is at the
+    /// end that the verifier complained of something before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Step>,
     /// The registers that matter.
     pub registers: Vec<Register>,
     /// The rule that was broken.
@@ -142,23 +154,34 @@ impl<'data> Source<'data> {
     pub(crate) fn diagnose(&self, refusal: &Refusal<'_>) -> Diagnosis {
         let log = Log::parse(refusal.log);
         let code = self.0.program(refusal.program, refusal.section);
-        let class = catalogue::classify(&log.message, refusal.error);
         let place = Place::of(&log, &code, refusal);
+        let class = catalogue::classify(&log.message, refusal.error)
+            .map(|class| more_exactly(class, place, &code));
         let instruction = place.index().map(|index| {
-            if place == Place::Program {
-                return whole(&code, refusal.program);
+            if let Place::Function(_, name) = place {
+                return whole(&code, index, name);
             }
-            let text = code.text(index).or_else(|| {
-                log.path()
-                    .find(|event| event.kind == log::EventKind::Instruction(index))
-                    .and_then(|event| event.instruction())
-                    .map(untrusted::name)
-            });
+            let logged = || {
+                let mut path = log.path();
+                let event = path.find(|event| event.kind == EventKind::Instruction(index))?;
+                event.instruction().map(untrusted::name)
+            };
+            // Where a call leads is the loader's to say, and what it loads the kernel's.
+            let text = match code.instruction(index) {
+                Some(found) if !matches!(found.call(), Some(Reference::Relative(_))) => {
+                    Some(found.to_string())
+                }
+                ours => logged().or_else(|| ours.map(|ours| ours.to_string())),
+            };
             Step::new(index, text.unwrap_or_default(), code.frames(index))
         });
+        let end = match place {
+            Place::Named(_) => end(&log, &code),
+            Place::Reached(_) | Place::Function(..) | Place::Unknown => None,
+        };
         let registers = match place {
             Place::Reached(index) => story::registers(&log, &code, index),
-            Place::Named(_) | Place::Program | Place::Unknown => Vec::new(),
+            Place::Named(_) | Place::Function(..) | Place::Unknown => Vec::new(),
         };
         let program = untrusted::name(refusal.program);
         Diagnosis {
@@ -176,7 +199,9 @@ impl<'data> Source<'data> {
                 .map(|line| untrusted::line(line).into_owned())
                 .collect(),
             error: refusal.error,
+            meaning: log.message.iter().find_map(|line| meaning::of(line)),
             instruction,
+            end,
             registers,
             rule: class.map(|class| class.rule),
             hint: class.map(|class| class.hint),
@@ -191,30 +216,72 @@ impl<'data> Source<'data> {
     }
 }
 
+/// Kernels before 6.12 call a recursion what they call a loop: a jump back.
+fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) -> &'static Class {
+    let is_call = |index| {
+        let call = code.instruction(index).and_then(|found| found.call());
+        matches!(call, Some(Reference::Relative(_)))
+    };
+    match (class.code, place) {
+        ("unbounded-loop", Place::Named(index)) if is_call(index) => {
+            catalogue::class("call-depth").unwrap_or(class)
+        }
+        _ => class,
+    }
+}
+
+/// See [`Diagnosis::end`].
+fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
+    let mut way = log.path().filter_map(|event| match event.kind {
+        EventKind::Instruction(index) => Some(index),
+        _ => None,
+    });
+    let last = way.next()?;
+    if code.text(last)? != "exit" {
+        return None;
+    }
+    // What a macro makes around the program is at the line of the macro.
+    let last = Step::new(last, String::new(), code.frames(last));
+    let line = |step: &Step| step.place().map(|frame| (frame.file.clone(), frame.line));
+    let mut step = way
+        .map(|index| {
+            Step::new(
+                index,
+                code.text(index).unwrap_or_default(),
+                code.frames(index),
+            )
+        })
+        .find(|step| step.place().is_some_and(lines::is_own) && line(step) != line(&last))?;
+    step.what = Some("the program ends after this".to_owned());
+    Some(step)
+}
+
 /// Where the verifier found what it complains of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Place<'a> {
     /// At the instruction that it processed last.
     Reached(u32),
     /// At an instruction that it names.
     Named(u32),
-    /// In the program as a whole.
-    Program,
+    /// In the function that begins here, as a whole.
+    Function(u32, &'a str),
     Unknown,
 }
 
 /// Complaints that are made before or after instructions are gone through.
 const OF_THE_PROGRAM: &[&str] = &[
     "combined stack size",
-    "the call stack of",
+    // With this mark it is about all calls that are there, without it about the one that
+    // the verifier follows.
+    "frames is too deep !",
     "tail_calls are not allowed",
     "too many subprog",
     "func_info",
     "last insn is not an exit or jmp",
 ];
 
-impl Place {
-    fn of(log: &Log<'_>, code: &Code<'_, '_>, refusal: &Refusal<'_>) -> Self {
+impl<'a> Place<'a> {
+    fn of(log: &Log<'a>, code: &Code<'_, '_>, refusal: &Refusal<'a>) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
         let told = catalogue::instruction(&log.message, refusal.error).or_else(|| {
             let mut lines = log.message.iter();
@@ -225,47 +292,57 @@ impl Place {
         }
         // Where the end of the way is missing, what it came to may be anywhere.
         let ends_early = refusal.truncated && log.has_start();
+        let program = Self::Function(0, refusal.program);
         if ends_early || OF_THE_PROGRAM.iter().any(says) {
-            return Self::Program;
+            return program;
         }
-        log.last_instruction().map_or(Self::Unknown, Self::Reached)
+        if let Some(index) = log.last_instruction() {
+            return Self::Reached(index);
+        }
+        // Refused before it was gone through.
+        if let Some(index) = log.reported {
+            return Self::Named(index);
+        }
+        let of_function = log
+            .function()
+            .and_then(|name| Some((code.start(name)?, name)));
+        match of_function {
+            Some((index, name)) => Self::Function(index, name),
+            None if code.instruction(0).is_some() => program,
+            None => Self::Unknown,
+        }
     }
 
     fn index(self) -> Option<u32> {
         match self {
-            Self::Reached(index) | Self::Named(index) => Some(index),
-            Self::Program => Some(0),
+            Self::Reached(index) | Self::Named(index) | Self::Function(index, _) => Some(index),
             Self::Unknown => None,
         }
     }
 }
 
-/// The program's function itself: what is complained of is nowhere in it.
-fn whole(code: &Code<'_, '_>, program: &str) -> Step {
+/// A function itself: what is complained of is nowhere in it.
+fn whole(code: &Code<'_, '_>, start: u32, function: &str) -> Step {
     /// aya-ebpf's macros put the user's function into one of the same name.
     const SEARCHED: u32 = 1024;
     let is_inner = |frame: &Frame| {
         frame.function.as_ref().is_some_and(|name| {
             let name = name.demangled();
             name.as_str()
-                .strip_suffix(program)
+                .strip_suffix(function)
                 .is_some_and(|before| before.ends_with("::"))
         })
     };
-    let frame = (0..SEARCHED)
+    let frame = (start..start.saturating_add(SEARCHED))
         .map_while(|index| code.instruction(index).map(|_| code.frames(index)))
         .find_map(|frames| frames.into_iter().find(is_inner))
-        .or_else(|| code.frames(0).pop());
+        .or_else(|| code.frames(start).pop().filter(lines::is_own));
     let frames = frame.map(|frame| Frame {
         line: frame.declared.or(frame.line),
         column: None,
         ..frame
     });
-    Step::new(
-        0,
-        code.text(0).unwrap_or_default(),
-        frames.into_iter().collect(),
-    )
+    Step::new(start, String::new(), frames.into_iter().collect())
 }
 
 /// The instruction that a message names: `unreachable insn 5`, `alloc_insn=4`.
@@ -287,6 +364,11 @@ fn meant(line: &str, code: &Code<'_, '_>) -> Option<u32> {
     if let Some(opcode) = line.strip_prefix("unknown opcode ") {
         let opcode = u8::from_str_radix(opcode.trim(), 16).ok()?;
         return code.find(|instruction| instruction.opcode == opcode);
+    }
+    // Before atomic operations other than an addition were there (5.12), nothing but an
+    // offset could stand in a store from a register.
+    if line.starts_with("BPF_STX uses reserved fields") {
+        return code.find(|instruction| instruction.opcode & 7 == 3 && instruction.imm != 0);
     }
     if line.starts_with("tail_calls are not allowed") {
         return code.find(|instruction| instruction.call() == Some(Reference::Helper(TAIL_CALL)));

@@ -157,6 +157,30 @@ impl<'text> Value<'text> {
         )
     }
 
+    /// What a comparison in between may have made of it: how many bytes of a packet are
+    /// there is known of every pointer into it, and printed of those that are compared.
+    pub(super) fn before_a_branch(mut self) -> Self {
+        if self.kind.starts_with("pkt") {
+            self.fields.retain(|(name, _)| *name != "r");
+        }
+        self
+    }
+
+    /// In words, where nothing but the type is known.
+    pub(super) fn type_in_words(kind: &'text str) -> String {
+        let value = Self::of(kind);
+        match value.kind {
+            "scalar" => "a number".to_owned(),
+            // Every value of a helper's memory is called so, a map's too.
+            _ => value.words(),
+        }
+    }
+
+    /// Whether it is a pointer.
+    pub(super) fn is_pointer(&self) -> bool {
+        self.kind != "scalar"
+    }
+
     /// Whether it is a number of which something is known.
     pub(super) fn is_bounded(&self) -> bool {
         self.kind == "scalar" && (self.constant.is_some() || !self.fields.is_empty())
@@ -203,7 +227,8 @@ impl<'text> Value<'text> {
                     "packet metadata"
                 };
                 let proven = match self.number(&["r"]) {
-                    Some(0) | None => "no byte is".to_owned(),
+                    None => return format!("a pointer into {data}{at}"),
+                    Some(0) => "no byte is".to_owned(),
                     Some(1) => "1 byte is".to_owned(),
                     Some(bytes) => format!("{bytes} bytes are"),
                 };

@@ -8,7 +8,7 @@ use super::{
     log::{Event, EventKind, Log, Path},
     state::{State, Value},
 };
-use crate::untrusted;
+use crate::{object::instruction::Instruction, untrusted};
 
 /// How many registers are told of.
 const REGISTERS: usize = 3;
@@ -17,6 +17,14 @@ const LINES: usize = 6;
 /// How many steps are walked.
 const STEPS: usize = 200_000;
 
+/// The address of a variable on the stack.
+const LOCAL: &str = "made to point to a local variable";
+/// Nothing is printed of what came of it.
+const COMPUTED: &str = "computed";
+/// How steps of a computation begin; the first one tells what came of it.
+const MADE: [&str; 3] = ["made a", "increased by", "moved by"];
+/// Between what happened in one line.
+const THEN: &str = ", then ";
 /// Registers of arguments do not survive a call.
 const LEFT: &str = "left without a value by this call";
 
@@ -38,7 +46,11 @@ pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<R
     for number in numbers {
         let mut walk = Walk::new(number, log.path(), code);
         walk.walk();
-        let added = walk.added.take();
+        // To a number that nothing is said of, what was added is no matter.
+        let added = walk
+            .added
+            .take()
+            .filter(|_| is_named || walk.known.is_none_or(|known| Value::of(known).is_pointer()));
         registers.push(Register {
             named: is_named,
             ..walk.register(number, &log.message)
@@ -90,6 +102,8 @@ struct Walk<'log, 'text, 'data> {
     known: Option<&'text str>,
     /// Whether what is printed is still of the value as it was at the end.
     looking: bool,
+    /// Whether a comparison was made after that was printed.
+    branched: bool,
     /// Whether the first instruction was reached with no value given.
     unset: bool,
     /// The register that was added to this one last, and its own way back from there.
@@ -108,6 +122,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             next: None,
             known: None,
             looking: true,
+            branched: false,
             unset: false,
             added: None,
             story: Vec::new(),
@@ -177,13 +192,12 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         let Some(instruction) = self.code.instruction(index) else {
             return true;
         };
+        self.branched |= self.looking && effect::is_branch(&instruction);
         let effect = Effect::on(self.place, &instruction);
         let (what, more) = match effect {
             Effect::None => return true,
-            Effect::Compares => ("compared".to_owned(), true),
-            Effect::Copies(Place::Register(FRAME_POINTER)) => {
-                ("made to point to a local variable".to_owned(), false)
-            }
+            Effect::Compares => (format!("compared with {}", self.other(&instruction)), true),
+            Effect::Copies(Place::Register(FRAME_POINTER)) => (LOCAL.to_owned(), false),
             // The same value in another place is no news.
             Effect::Copies(from) => {
                 self.place = from;
@@ -193,9 +207,9 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 if let Some(other) = with.filter(|other| *other != FRAME_POINTER) {
                     self.branch(other, index);
                 }
-                (computed(event, self.place), true)
+                (self.computed(event, &instruction), true)
             }
-            Effect::Sets if instruction.imm_high.is_some() => ("set".to_owned(), false),
+            Effect::Sets if instruction.imm_high.is_some() => (self.addressed(event), false),
             Effect::Sets => (format!("set to {}", instruction.imm), false),
             Effect::Loads(pointer) => (format!("read from {}", self.memory(pointer, index)), false),
             Effect::Returns => (
@@ -234,7 +248,50 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         walk.walk();
         match walk.known {
             Some(known) => Value::of(known).memory(),
+            None if walk.is_context(pointer) => "the program's context",
             None => "memory",
+        }
+    }
+
+    /// Register 1 as the program got it.
+    fn is_context(&self, number: u8) -> bool {
+        self.unset && number == 1 && self.story.is_empty()
+    }
+
+    /// What is printed of the value behind an instruction.
+    fn after(&self, event: &Event<'text>) -> Option<Value<'text>> {
+        let state = State::of(event.state())?;
+        state.get(&printed_name(self.place)).map(Value::of)
+    }
+
+    /// What an instruction takes beside this value.
+    fn other(&self, instruction: &Instruction) -> String {
+        match self.place {
+            Place::Register(number) => effect::other(number, instruction),
+            Place::Stack(_) => "another".to_owned(),
+        }
+    }
+
+    /// What came of a computation.
+    fn computed(&self, event: &Event<'text>, instruction: &Instruction) -> String {
+        let value = self.after(event);
+        if let Some(number) = value.as_ref().filter(|value| value.is_bounded()) {
+            return format!("made {}", untrusted::line(&number.words()));
+        }
+        let is_pointer = value.is_some_and(|value| value.is_pointer());
+        match (effect::is_addition(instruction), is_pointer) {
+            (true, true) => format!("moved by {}", self.other(instruction)),
+            (true, false) => format!("increased by {}", self.other(instruction)),
+            (false, _) => COMPUTED.to_owned(),
+        }
+    }
+
+    /// What an instruction sets that takes an address, or a large number.
+    fn addressed(&self, event: &Event<'text>) -> String {
+        match self.after(event) {
+            Some(value) if value.is_pointer() => format!("made to point to {}", value.memory()),
+            Some(value) => format!("set to {}", untrusted::line(&value.words())),
+            None => "set".to_owned(),
         }
     }
 
@@ -275,11 +332,10 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             && place(last).is_some()
             && place(last) == place(&step)
         {
-            if let (Some(what), Some(then)) = (&mut step.what, last.what.take())
-                && !then.starts_with(what.as_str())
-            {
-                *what += &format!(", then {then}");
-            }
+            step.what = step
+                .what
+                .zip(last.what.take())
+                .map(|(what, then)| joined(what, &then));
             *last = step;
             return;
         }
@@ -292,13 +348,21 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         let unreadable = message
             .iter()
             .any(|line| line.starts_with(&format!("{name} !read_ok")));
-        let known = match (self.known, self.unset, number) {
+        let known = match self.known {
             _ if unreadable => Some("never given a value on this way".to_owned()),
-            (Some(printed), ..) => Some(untrusted::line(&Value::of(printed).words()).into_owned()),
-            (None, true, 1) if self.story.is_empty() => {
+            Some(printed) => {
+                let value = Value::of(printed);
+                let value = if self.branched {
+                    value.before_a_branch()
+                } else {
+                    value
+                };
+                Some(untrusted::line(&value.words()).into_owned())
+            }
+            None if self.is_context(number) => {
                 Some("a pointer to the program's context".to_owned())
             }
-            _ => None,
+            None => told(&name, message).map(|words| untrusted::line(&words).into_owned()),
         };
         Register {
             name: format!("r{number}"),
@@ -312,16 +376,35 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
     }
 }
 
-/// What came of a computation with a number.
-fn computed(event: &Event<'_>, place: Place) -> String {
-    let value = State::of(event.state())
-        .and_then(|state| state.get(&printed_name(place)))
-        .map(Value::of)
-        .filter(Value::is_bounded);
-    value.map_or_else(
-        || "computed".to_owned(),
-        |value| format!("made {}", untrusted::line(&value.words())),
-    )
+/// What happened to a value in one line of source: what came of it, not each step.
+fn joined(what: String, then: &str) -> String {
+    let is_step = |what: &str| what == COMPUTED || MADE.iter().any(|made| what.starts_with(made));
+    let (first, rest) = then.split_once(THEN).unwrap_or((then, ""));
+    // The address of a variable on the stack is the frame pointer and an offset.
+    let is_address = what == LOCAL && is_step(first) && !first.contains(" r");
+    if is_address && rest.is_empty() {
+        what
+    } else if is_address {
+        format!("{what}{THEN}{rest}")
+    } else if first == what || (is_step(&what) && first.starts_with(MADE[0])) {
+        then.to_owned()
+    } else {
+        format!("{what}{THEN}{then}")
+    }
+}
+
+/// What a message tells of a register's type: `R0 invalid mem access 'map_value_or_null'`,
+/// `R1 type=ctx expected=fp`.
+fn told(name: &str, message: &[&str]) -> Option<String> {
+    message.iter().find_map(|line| {
+        let said = line.strip_prefix(name)?.strip_prefix(' ')?;
+        let kind = match said.strip_prefix("invalid mem access '") {
+            Some(kind) => kind.strip_suffix('\'')?,
+            None => said.strip_prefix("type=")?.split(' ').next()?,
+        };
+        // What is not null is said of it elsewhere, with its size.
+        Some(Value::type_in_words(kind))
+    })
 }
 
 /// What a place is called in the log.

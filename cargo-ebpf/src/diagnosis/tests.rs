@@ -150,7 +150,7 @@ fn older_kernels_tell_the_same_story() {
         assert_eq!(told, [13, 8]);
         assert_eq!(
             r0.story.last().and_then(|step| step.what.as_deref()),
-            Some("returned by `bpf_map_lookup_elem`, then compared")
+            Some("returned by `bpf_map_lookup_elem`, then compared with 0")
         );
     }
 }
@@ -221,7 +221,8 @@ fn a_message_tells_its_place() {
         Some(1)
     );
     let silent = source.diagnose(&refusal("unchecked", SHORT_LOG));
-    assert_eq!(silent.instruction, None);
+    // It may be anywhere; of this program not even the beginning is in its own crate.
+    assert_eq!(silent.instruction.as_ref().and_then(Step::place), None);
     assert_eq!(
         silent.message,
         ["invalid bpf_context access off=16000 size=4"]
@@ -267,7 +268,7 @@ fn a_story_goes_through_calls() {
     let story_of_r0 = story(&returned);
     assert_eq!(
         story_of_r0.last(),
-        Some(&(39, "read from memory, then computed".to_owned())),
+        Some(&(39, "read from memory, then increased by 1".to_owned())),
         "{story_of_r0:?}"
     );
     // The caller's own registers are none of the function's business.

@@ -43,11 +43,14 @@ pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
     let known = |frame: &Frame| frame.line.is_some();
     frames
         .iter()
-        .position(|frame| {
-            let file = frame.file.as_ref();
-            known(frame) && file.is_some_and(|file| library_path(file.as_str()).is_none())
-        })
+        .position(|frame| known(frame) && is_own(frame))
         .or_else(|| frames.iter().rposition(known))
+}
+
+/// Whether a function is of the object's own crate.
+pub(crate) fn is_own(frame: &Frame) -> bool {
+    let file = frame.file.as_ref();
+    file.is_some_and(|file| library_path(file.as_str()).is_none())
 }
 
 /// Where the sources of libraries lie: a registry's crates, Rust's own library. What
@@ -79,15 +82,17 @@ pub(crate) fn library_path(file: &str) -> Option<&str> {
 }
 
 /// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry, where builds cut off or renamed the
-/// folder that it lies in.
+/// folder that it lies in. The user's own project may lie in such a folder too, but that
+/// path is a whole one.
 fn packaged(file: &str) -> Option<&str> {
+    let is_cut = !file.starts_with('/');
     let mut start = 0;
     for part in file.split('/') {
         let before = file.get(..start)?;
         let is_crate = part
             .rsplit_once('-')
             .is_some_and(|(_, version)| is_version(version));
-        if is_crate && (start == 0 || before.contains("registry")) {
+        if is_crate && (is_cut || before.contains("registry")) {
             return file.get(start..);
         }
         start += part.len() + 1;

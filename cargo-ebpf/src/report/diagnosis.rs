@@ -83,9 +83,26 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
             text: primary(diagnosis),
         });
     }
+    let pointed_at = labels.first().map(|label| label.frame);
+    if let Some(end) = &diagnosis.end
+        && let (Some(frame), Some(what)) = (end.place(), &end.what)
+        && pointed_at.is_none_or(|other| other.line != frame.line)
+    {
+        labels.push(Label {
+            frame,
+            kind: AnnotationKind::Context,
+            text: what.clone(),
+        });
+    }
     for register in &diagnosis.registers {
         for step in &register.story {
-            if let (Some(frame), Some(what)) = (step.place(), &step.what) {
+            // What was set here is said of the place itself.
+            let is_said = |what: &str| {
+                step.place() == pointed_at && (what.starts_with("set") || what.starts_with("made"))
+            };
+            if let (Some(frame), Some(what)) = (step.place(), &step.what)
+                && !is_said(what)
+            {
                 labels.push(Label {
                     frame,
                     kind: AnnotationKind::Context,
@@ -112,6 +129,9 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
 
 /// What stands at the place that is complained of.
 fn primary(diagnosis: &Diagnosis) -> String {
+    if let Some(meaning) = &diagnosis.meaning {
+        return meaning.clone();
+    }
     let known: Vec<_> = diagnosis
         .registers
         .iter()
@@ -227,20 +247,18 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
         _ => format!("in `{}` ({})", diagnosis.program, diagnosis.section),
     };
     notes.push(note(place));
+    // What a label says of it need not be said again.
+    let is_made = |register: &&Register| {
+        let last = register.story.first().and_then(|step| step.what.as_deref());
+        let made = last.zip(register.known.as_deref());
+        made.is_some_and(|(last, known)| last.ends_with(known))
+    };
     let others = diagnosis
         .registers
         .iter()
-        .filter(|register| !register.named);
+        .filter(|register| !register.named && !is_made(register));
     notes.extend(others.filter_map(known).map(note));
-    let said = if diagnosis.message.is_empty() {
-        std::io::Error::from_raw_os_error(diagnosis.error).to_string()
-    } else {
-        diagnosis.message.join("\n")
-    };
-    notes.push(note(format!(
-        "the verifier of Linux {} said: {said}",
-        diagnosis.kernel
-    )));
+    notes.push(note(said(diagnosis)));
     notes.extend(diagnosis.rule.map(|rule| named("rule", rule.to_owned())));
     notes.extend(diagnosis.hint.map(|hint| Level::HELP.message(hint)));
     if let Some(file) = &diagnosis.log_file {
@@ -257,9 +275,37 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     notes
 }
 
+/// What the kernel said, where that is not what stands at the place already.
+fn said(diagnosis: &Diagnosis) -> String {
+    // What is compared where a loop is found are all registers there are.
+    let is_state = |line: &str| line.starts_with("cur state: ") || line.starts_with("old state: ");
+    let lines: Vec<_> = diagnosis
+        .message
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !is_state(line))
+        .collect();
+    let kernel = &diagnosis.kernel;
+    let is_shown = diagnosis
+        .instruction
+        .as_ref()
+        .and_then(Step::place)
+        .is_some();
+    match lines.as_slice() {
+        [] => {
+            let error = std::io::Error::from_raw_os_error(diagnosis.error);
+            format!("the verifier of Linux {kernel} said: {error}")
+        }
+        [line] if is_shown && *line == primary(diagnosis) => {
+            format!("so says the verifier of Linux {kernel}")
+        }
+        lines => format!("the verifier of Linux {kernel} said: {}", lines.join("\n")),
+    }
+}
+
 /// The chain of inlined functions, one a line; none where there is but one function.
 fn inlined(step: &Step, sources: &Sources) -> Option<String> {
-    let [innermost, outer @ ..] = step.frames.as_slice() else {
+    let [innermost, outer @ ..] = without_macro(&step.frames) else {
         return None;
     };
     if outer.is_empty() {
@@ -270,6 +316,28 @@ fn inlined(step: &Step, sources: &Sources) -> Option<String> {
         chain += &format!("\ninto {}", place_in(frame, sources));
     }
     Some(chain)
+}
+
+/// The chain without the function that aya-ebpf's macros make around the user's, of the
+/// same name: `count::count` in `count`.
+fn without_macro(frames: &[Frame]) -> &[Frame] {
+    let name = |frame: &Frame| {
+        frame
+            .function
+            .as_ref()
+            .map(|name| name.demangled().to_string())
+    };
+    match frames {
+        [inner @ .., own, made] => {
+            let is_made = name(own).zip(name(made)).is_some_and(|(own, made)| {
+                own.strip_suffix(&made)
+                    .is_some_and(|module| module.ends_with("::"))
+            });
+            let kept = inner.len() + 1 + usize::from(!is_made);
+            frames.get(..kept).unwrap_or(frames)
+        }
+        short => short,
+    }
 }
 
 /// `core::ptr::read_volatile (core/src/ptr/mod.rs:2095)`
@@ -290,7 +358,19 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::diagnosis::{Refusal, Source};
+    use crate::diagnosis::{
+        Refusal, Source,
+        rejections::{self, KERNELS, Program},
+    };
+
+    /// Classes that are looked at as the oldest kernel shows them, too: it says least.
+    const OF_OLDEST: [&str; 5] = [
+        "call-depth",
+        "global-function",
+        "map-bounds",
+        "packet-bounds",
+        "unchecked-map-value",
+    ];
 
     fn refusal<'a>(program: &'a str, log: &'a str) -> Refusal<'a> {
         Refusal {
@@ -362,5 +442,80 @@ mod tests {
         let text = shown(b"", "p\u{1b}[31m", log, &Sources::none());
         assert!(text.contains("R0 !read_ok"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    /// The sources without the marks for these tests.
+    fn unmarked(folder: &Path) -> Sources {
+        let bin = folder.join("programs/src/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        for program in rejections::all() {
+            let lines = program.text.lines();
+            let lines = lines.map(|line| line.split_once("//~").map_or(line, |(code, _)| code));
+            let text: String = lines.flat_map(|line| [line.trim_end(), "\n"]).collect();
+            std::fs::write(bin.join(format!("{}.rs", program.code)), text).unwrap();
+        }
+        Sources::under(folder.to_owned())
+    }
+
+    /// The kernels that refuse a program as what it is for, oldest first.
+    fn refusing(program: &Program) -> Vec<&'static str> {
+        let refuses = |kernel: &&str| {
+            program.answer(kernel).is_refusal() && program.expected(kernel) == Some(&program.code)
+        };
+        KERNELS.into_iter().filter(refuses).collect()
+    }
+
+    fn as_shown(program: &Program, kernel: &str, sources: &Sources) -> String {
+        let mut diagnosis = program.diagnosis(kernel, &program.answer(kernel));
+        diagnosis.log_file = Some(PathBuf::from("target/ebpf/verifier.log"));
+        render(&diagnosis, sources, &Renderer::plain())
+    }
+
+    /// Each class as the newest kernel that refuses its program shows it, and some as the
+    /// oldest does.
+    #[test]
+    fn every_class() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = unmarked(folder.path());
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("snapshots/rejections");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let _bound = settings.bind_to_scope();
+        for program in rejections::all() {
+            let kernels = refusing(&program);
+            let others = OF_OLDEST.contains(&program.code.as_str());
+            let oldest = kernels.first().filter(|_| others && kernels.len() > 1);
+            for kernel in kernels.last().into_iter().chain(oldest) {
+                let text = as_shown(&program, kernel, &sources);
+                insta::assert_snapshot!(format!("{}.{kernel}", program.code), text);
+            }
+        }
+    }
+
+    /// `REJECTIONS_DOCS=write` writes it there.
+    #[test]
+    fn every_page_shows_what_the_terminal_shows() {
+        const BEFORE: &str = "The terminal shows:\n\n```text\n";
+        let folder = tempfile::tempdir().unwrap();
+        let sources = unmarked(folder.path());
+        let mut stale = Vec::new();
+        for program in rejections::all() {
+            let Some(kernel) = refusing(&program).pop() else {
+                continue;
+            };
+            let path = rejections::page(&program.code);
+            let page = std::fs::read_to_string(&path).unwrap();
+            let (start, end) = page.split_once("\n## Instead\n").unwrap();
+            let start = start.split(BEFORE).next().unwrap().trim_end();
+            let text = as_shown(&program, kernel, &sources);
+            let wanted = format!("{start}\n\n{BEFORE}{text}\n```\n\n## Instead\n{end}");
+            if rejections::write_docs() {
+                std::fs::write(&path, wanted).unwrap();
+            } else if page != wanted {
+                stale.push(program.code);
+            }
+        }
+        assert!(stale.is_empty(), "REJECTIONS_DOCS=write for {stale:?}");
     }
 }

@@ -124,6 +124,9 @@ impl Text {
         let range = self.line(line)?;
         let text = self.text.get(range.clone())?;
         let indent = text.len() - text.trim_start().len();
+        // What a macro makes is at some column of its attribute: that is shown whole.
+        let is_attribute = text.trim_start().starts_with("#[");
+        let column = column.filter(|_| !is_attribute);
         let start = match column.and_then(|column| usize::try_from(column).ok()?.checked_sub(1)) {
             Some(column) => match text.char_indices().nth(column) {
                 Some((at, _)) => at,
@@ -135,6 +138,7 @@ impl Text {
         };
         let rest = text.get(start..)?;
         let length = match column {
+            None if is_attribute => 1 + brackets(rest.get(1..)?),
             Some(_) => expression(rest),
             None => rest.trim_end().len(),
         };
@@ -206,6 +210,10 @@ mod tests {
         assert_eq!(span(3, 11), None);
         assert_eq!(span(2, 400), None);
         assert_eq!(span(99, 1), None);
+        let text = Text::of("  #[xdp(frags)] // all\n");
+        let span = |column| text.as_str().get(text.span(1, column)?);
+        assert_eq!(span(Some(16)), Some("#[xdp(frags)]"));
+        assert_eq!(span(None), Some("#[xdp(frags)]"));
     }
 
     #[test]

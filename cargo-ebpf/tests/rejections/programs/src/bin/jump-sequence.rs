@@ -12,7 +12,7 @@ rejections::license!();
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn toss(_: RawTracePointContext) -> i32 {
     let mut heads = 0;
-    for _ in 0..20_000 {
+    for _ in 0..20_000 { //~ ERROR jump-sequence
         // SAFETY: the helper takes nothing and cannot fail.
         if unsafe { bpf_get_prandom_u32() } > 1 << 31 {
             //~^ ERROR jump-sequence

@@ -8,8 +8,8 @@ use rejections as _;
 
 rejections::license!();
 
-#[uprobe(sleepable)]
+#[uprobe(sleepable)] //~ ERROR not-sleepable
 pub fn enter(_: ProbeContext) -> u32 {
-    //~^ ERROR not-sleepable
+    // Where it is refused, the attribute says why.
     0
 }

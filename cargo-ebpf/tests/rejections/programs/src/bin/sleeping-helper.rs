@@ -18,4 +18,4 @@ pub fn read(ctx: RawTracePointContext) -> i32 {
     let address = unsafe { *ctx.as_ptr().cast::<*const core::ffi::c_void>().add(1) };
     // SAFETY: an address that cannot be read is an error, no harm.
     unsafe { bpf_copy_from_user((&raw mut value).cast(), 8, address) as i32 } //~ ERROR sleeping-helper
-}
+} //~^ ERROR helper-not-allowed

@@ -15,8 +15,8 @@ rejections::license!();
 pub fn filter(_: XdpContext) -> u32 {
     // SAFETY: refused before it can run.
     unsafe {
-        asm!(
-            "r0 = 2", "exit", "r1 = 3", //~ ERROR unreachable-code
+        asm!( //~ ERROR unreachable-code
+            "r0 = 2", "exit", "r1 = 3",
         );
     }
     1

@@ -17,10 +17,10 @@ pub fn filter(_: XdpContext) -> u32 {
     let before: u64;
     // SAFETY: the eight bytes below the frame pointer are free: nothing else is there.
     unsafe {
-        asm!(
+        asm!( //~ ERROR unsupported-atomic
             "r1 = 1",
             "*(u64 *)(r10 - 8) = r1",
-            ".8byte 0x00000001fff81adb", //~ ERROR unsupported-atomic
+            ".8byte 0x00000001fff81adb",
             out("r1") before,
         );
     }

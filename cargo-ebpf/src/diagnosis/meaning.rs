@@ -1,0 +1,70 @@
+//! What some messages of the verifier mean at the place that they are about. Most say it
+//! themselves; these name numbers only, or what the verifier did and not the program.
+
+/// The meaning of a line, where its own words are not enough.
+pub(super) fn of(line: &str) -> Option<String> {
+    MEANINGS
+        .iter()
+        .find_map(|(start, meaning)| meaning(line.strip_prefix(start)?))
+}
+
+type Meaning = fn(&str) -> Option<String>;
+
+/// By how the line begins; what follows is handed over. Sources: kernel/bpf/verifier.c.
+const MEANINGS: &[(&str, Meaning)] = &[
+    // -16+8 size 16
+    ("invalid read from stack R", unwritten),
+    ("invalid indirect read from stack R", unwritten),
+    ("Unreleased reference id=", |_| {
+        Some("what this gives is still held where the program ends".to_owned())
+    }),
+    ("infinite loop detected at insn ", |_| {
+        Some("the verifier comes here again, and nothing that it knows has changed".to_owned())
+    }),
+    ("BPF program is too large. Processed ", |rest| {
+        let count: u64 = rest.split(' ').next()?.parse().ok()?;
+        Some(format!(
+            "after {count} instructions the verifier gave up here"
+        ))
+    }),
+    ("The sequence of ", |rest| {
+        let count: u64 = rest.split(' ').next()?.parse().ok()?;
+        rest.contains("jumps is too complex")
+            .then(|| format!("{count} branches were still open when the verifier came here"))
+    }),
+];
+
+/// `2 off -16+8 size 16`: the first byte that has no value is the second number.
+fn unwritten(rest: &str) -> Option<String> {
+    let (register, rest) = rest.split_once(" off ")?;
+    let (offset, size) = rest.split_once(" size ")?;
+    let (_, byte) = offset.rsplit_once('+')?;
+    let (register, byte): (u8, u32) = (register.parse().ok()?, byte.parse().ok()?);
+    let size: u32 = size.trim_end().parse().ok()?;
+    Some(format!(
+        "of the {size} bytes that r{register} points to, the one at offset {byte} was never written"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_has_a_meaning() {
+        assert_eq!(
+            of("invalid indirect read from stack R2 off -16+8 size 16").as_deref(),
+            Some("of the 16 bytes that r2 points to, the one at offset 8 was never written")
+        );
+        assert!(of("Unreleased reference id=2 alloc_insn=4").is_some());
+        for text in [
+            "",
+            "invalid read from stack R2 off -16 size 16",
+            "invalid read from stack R2 off -16+x size 16",
+            "BPF program is too large. Processed many insn",
+            "The sequence of 3 things",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+}
