@@ -78,7 +78,7 @@ impl Agreement {
         check(kernels.len() == list.len(), "all answered", &verify)?;
         let releases: Vec<String> = kernels
             .iter()
-            .map(|kernel| release(&kernel["release"]).ok_or("a kernel did not come up"))
+            .map(|kernel| release(&kernel["release"]).ok_or(kernel["findings"].to_string()))
             .collect::<Result<_, _>>()?;
         let requirements = sandbox.run(asked(["requirements", "--kernel", &releases.join(",")]));
         check(requirements.status.success(), "requirements", &requirements)?;

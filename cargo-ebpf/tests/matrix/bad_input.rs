@@ -102,13 +102,13 @@ pub(crate) fn what_never_comes_up_is_ended() -> Result<(), Failed> {
     failed_with(
         "guest-no-boot",
         &[
-            "the kernel halted did not come up within 60 s",
+            "the kernel halted did not come up within 90 s",
             "serial console",
         ],
         &output,
     )?;
     check(
-        since.elapsed() < Duration::from_secs(90),
+        since.elapsed() < Duration::from_secs(150),
         "in time",
         &output,
     )?;
