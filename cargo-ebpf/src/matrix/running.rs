@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes
-/// some ten times as long as alone (3 s).
-const START: Duration = Duration::from_secs(60);
+/// some twenty times as long as alone (3 s).
+const START: Duration = Duration::from_secs(90);
 
 /// What all guests have in common.
 pub(super) struct Guests {

@@ -5,10 +5,36 @@ use std::{collections::HashMap, fmt::Write as _, path::PathBuf};
 use libtest_mimic::Failed;
 use serde_json::Value;
 
+use crate::helpers;
 use crate::sandbox::{KERNELS, Sandbox, check, document, objects};
 
+/// For all objects that the tests keep.
 pub(crate) fn requirements_tell_what_kernels_do() -> Result<(), Failed> {
-    let agreement = Agreement::of(&objects()?)?;
+    let kernels = [&KERNELS[..], &["host"]].concat();
+    agree(&Sandbox::new(), &objects()?, &kernels)
+}
+
+/// For each helper in each kind of program: what `data/helper-programs.tsv` says.
+pub(crate) fn every_helper_on_the_host() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    agree(&sandbox, &helpers::objects(&sandbox)?, &["host"])
+}
+
+pub(crate) fn every_helper_on_every_kernel() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    agree(&sandbox, &helpers::objects(&sandbox)?, &KERNELS)
+}
+
+/// Why this is not tried each time.
+pub(crate) fn no_time() -> Option<String> {
+    const VARIABLE: &str = "CARGO_EBPF_LONG_TESTS";
+    std::env::var_os(VARIABLE)
+        .is_none()
+        .then(|| format!("4000 programs on each kernel take minutes: set {VARIABLE}=1"))
+}
+
+fn agree(sandbox: &Sandbox, objects: &[PathBuf], kernels: &[&str]) -> Result<(), Failed> {
+    let agreement = Agreement::of(sandbox, objects, kernels)?;
     println!("{}", agreement.text());
     if agreement.disagreements.is_empty() && agreement.agreed > 0 {
         Ok(())
@@ -30,12 +56,12 @@ struct Agreement {
     /// The kernel could, and is configured or locked down not to.
     switched_off: usize,
     objects: usize,
+    kernels: usize,
 }
 
 impl Agreement {
     /// Asks every kernel about every object, and the tables, too.
-    fn of(objects: &[PathBuf]) -> Result<Self, Failed> {
-        let sandbox = Sandbox::new();
+    fn of(sandbox: &Sandbox, objects: &[PathBuf], list: &[&str]) -> Result<Self, Failed> {
         let names = || {
             objects
                 .iter()
@@ -46,20 +72,20 @@ impl Agreement {
             let words = command.into_iter().chain(json).map(str::to_owned);
             words.chain(names()).collect()
         };
-        let list = [&KERNELS[..], &["host"]].concat().join(",");
-        let verify = sandbox.run(asked(["verify", "--kernel", &list]));
+        let verify = sandbox.run(asked(["verify", "--kernel", &list.join(",")]));
         let observed = document(&verify)?;
         let kernels = observed["kernels"].as_array().ok_or("no kernels")?;
-        check(kernels.len() == KERNELS.len() + 1, "all answered", &verify)?;
+        check(kernels.len() == list.len(), "all answered", &verify)?;
         let releases: Vec<String> = kernels
             .iter()
-            .map(|kernel| release(&kernel["release"]).ok_or("a kernel did not come up"))
+            .map(|kernel| release(&kernel["release"]).ok_or(kernel["findings"].to_string()))
             .collect::<Result<_, _>>()?;
         let requirements = sandbox.run(asked(["requirements", "--kernel", &releases.join(",")]));
         check(requirements.status.success(), "requirements", &requirements)?;
         let predicted = predictions(&document(&requirements)?);
         let mut agreement = Self {
             objects: objects.len(),
+            kernels: list.len(),
             ..Self::default()
         };
         for (kernel, release) in kernels.iter().zip(&releases) {
@@ -103,9 +129,9 @@ impl Agreement {
     fn text(&self) -> String {
         let compared = self.agreed + self.disagreements.len();
         let mut text = format!(
-            "requirements and {} kernels agree in {} of {compared} cases, over {} objects \
+            "predicted and observed, on {} kernels: they agree in {} of {compared} cases, over {} objects \
              ({} of unknown names, {} never asked, {} switched off)",
-            KERNELS.len() + 1,
+            self.kernels,
             self.agreed,
             self.objects,
             self.unknown,
@@ -177,6 +203,13 @@ impl Observation {
             Some("refused") => {
                 let lines = why["message"].as_array().into_iter().flatten();
                 let mut lines = lines.filter_map(Value::as_str);
+                // A kernel that is locked down knows it, and says otherwise.
+                if lines
+                    .clone()
+                    .any(|line| line.contains("bpf_probe_write_user"))
+                {
+                    return Self::SwitchedOff;
+                }
                 if lines.any(|line| LACKING.iter().any(|words| line.contains(words))) {
                     Self::Lacks
                 } else {

@@ -4,6 +4,7 @@ mod agreement;
 mod bad_input;
 mod budget;
 mod ending;
+mod helpers;
 mod sandbox;
 mod verdicts;
 
@@ -31,6 +32,8 @@ fn tests() -> Vec<(&'static str, &'static [Need], Test)> {
         // The longest first.
         bad_input::what_never_comes_up_is_ended, needs no_guests;
         agreement::requirements_tell_what_kernels_do, needs no_rights, no_guests;
+        agreement::every_helper_on_the_host, needs no_rights;
+        agreement::every_helper_on_every_kernel, needs agreement::no_time, no_guests;
         verdicts::each_kernel_has_its_column, needs no_rights, no_guests;
         verdicts::every_refusal_of_a_kind_has_its_reason, needs no_rights, no_guests;
         verdicts::nobody_gets_the_same_verdicts, needs no_rights, no_root, no_guests;

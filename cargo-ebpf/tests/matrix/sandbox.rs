@@ -14,6 +14,10 @@ use std::{
 };
 
 use libtest_mimic::Failed;
+use object::{
+    Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+    write,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -327,4 +331,33 @@ pub(crate) fn objects() -> io::Result<Vec<PathBuf>> {
 /// One of them.
 pub(crate) fn object(path: &str) -> String {
     format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A program that is written here, instruction by instruction.
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) code: Vec<[u8; 8]>,
+}
+
+/// An object with these programs in one section.
+pub(crate) fn object_of(section: &str, programs: &[Program]) -> Result<Vec<u8>, Failed> {
+    let mut file = write::Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
+    let license = file.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
+    file.append_section_data(license, b"GPL\0", 1);
+    let section = file.add_section(Vec::new(), section.into(), SectionKind::Text);
+    for program in programs {
+        let code = program.code.concat();
+        let value = file.append_section_data(section, &code, 8);
+        file.add_symbol(write::Symbol {
+            name: program.name.clone().into_bytes(),
+            value,
+            size: code.len() as u64,
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section: write::SymbolSection::Section(section),
+            flags: SymbolFlags::None,
+        });
+    }
+    Ok(file.write()?)
 }
