@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
-    /// How the result is written to stdout: for people, or as one JSON document
+    /// How the result is written to stdout: for people, or for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
     /// The Cargo.toml of the project (default: the one of this folder or above)
@@ -71,8 +71,8 @@ pub(crate) enum Command {
     /// Tell which kernel an object needs, and which line of its source asks for it
     #[command(after_help = "Example: cargo ebpf requirements target/ebpf/lock")]
     Requirements(Requirements),
-    /// Load every program through the running kernel's verifier, without attaching
-    #[command(after_help = "Example: cargo ebpf verify target/ebpf/lock")]
+    /// Load every program through the verifier of this kernel, or of many
+    #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
     /// Explain a class of refusals: what it means, and what to write instead
     #[command(after_help = "Example: cargo ebpf explain packet-bounds")]

@@ -6,7 +6,10 @@ use annotate_snippets::{
 
 use ebpf_build::{Finding, finding::Place};
 
-use super::source::{Sources, Text};
+use super::{
+    human as text_of,
+    source::{Sources, Text},
+};
 use crate::{
     diagnosis::{Diagnosis, Register, Step, UNKNOWN},
     object::{Name, lines::Frame},
@@ -269,7 +272,7 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
         };
         notes.push(note(format!(
             "{what}: {}",
-            untrusted::line(&file.display().to_string())
+            untrusted::line(&text_of::path(file))
         )));
     }
     notes

@@ -72,7 +72,7 @@ impl Report for Verification {
     fn human(&self) -> String {
         let verdicts = match self.kernels.as_slice() {
             [kernel] => kernel.human(),
-            kernels => matrix::human(kernels),
+            kernels => matrix::human(kernels, !self.is_as_committed()),
         };
         match &self.budget {
             Some(held) => format!("{verdicts}\n\n{}", held.human()),
@@ -102,6 +102,11 @@ impl Report for Verification {
 }
 
 impl Verification {
+    /// Whether every verdict is the one in `ebpf.lock`.
+    fn is_as_committed(&self) -> bool {
+        self.budget.as_ref().is_some_and(Held::has_all_verdicts)
+    }
+
     /// Fine only if every kernel would run every program of every object; or, where that
     /// is held against `ebpf.lock`, if all is as it says.
     pub(crate) fn outcome(&self) -> Outcome {

@@ -23,6 +23,12 @@ impl Held {
         self.updated || self.comparison.breaches.is_empty()
     }
 
+    /// Whether no verdict was another than the file says, before it was written anew.
+    pub(super) fn has_all_verdicts(&self) -> bool {
+        let mut breaches = self.comparison.breaches.iter();
+        self.comparison.held > 0 && breaches.all(|breach| breach.growth.is_some())
+    }
+
     pub(super) fn findings(&self) -> Vec<Finding> {
         let breaches = self.comparison.breaches.iter().filter(|_| !self.updated);
         breaches
@@ -54,7 +60,9 @@ impl Held {
         if self.updated {
             let written = format!("{FILE} is written");
             return match changes.as_slice() {
-                [] => format!("{written}: nothing has changed"),
+                [] => {
+                    format!("{written}: no verdict has changed, and no figure beyond its tolerance")
+                }
                 changes => format!("{written}; what has changed:\n{}", table(changes)),
             };
         }
@@ -68,7 +76,7 @@ impl Held {
             parts.push(table(breaches));
             let finding = Finding::error(
                 "budget-exceeded",
-                format!("{} of {verdicts} not as in {FILE}", things(breaches)),
+                format!("{} not as in {FILE}, of {verdicts}", things(breaches)),
             )
             .fix(
                 "make the program cheaper again; or, where it is meant: cargo ebpf verify --update",
@@ -87,8 +95,8 @@ impl Held {
 
 fn things(breaches: &[Breach]) -> String {
     match breaches.len() {
-        1 => "1 thing".to_owned(),
-        count => format!("{count} things"),
+        1 => "1 thing is".to_owned(),
+        count => format!("{count} things are"),
     }
 }
 

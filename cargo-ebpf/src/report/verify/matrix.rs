@@ -11,15 +11,16 @@ use crate::{
     verifier::verdict::{Object, Program, Verdict},
 };
 
-/// The text for all of it: an object after the other.
-pub(super) fn human(kernels: &[OnKernel]) -> String {
+/// The text for all of it: an object after the other. Without `why`, what is not
+/// accepted is as it is meant to be, and nobody asks why.
+pub(super) fn human(kernels: &[OnKernel], why: bool) -> String {
     let count = kernels.iter().map(|kernel| kernel.objects.len()).max();
     let objects = (0..count.unwrap_or(0)).map(|number| {
         let on: Vec<_> = kernels
             .iter()
             .filter_map(|kernel| Some((kernel, kernel.objects.get(number)?)))
             .collect();
-        object(&on)
+        object(&on, why)
     });
     let broken = kernels.iter().flat_map(|kernel| &kernel.findings);
     let parts: Vec<_> = objects.chain(broken.map(human::finding)).collect();
@@ -27,9 +28,9 @@ pub(super) fn human(kernels: &[OnKernel]) -> String {
 }
 
 /// One object on all kernels.
-fn object(on: &[(&OnKernel, &Object)]) -> String {
+fn object(on: &[(&OnKernel, &Object)], why: bool) -> String {
     let mut parts = vec![table(on)];
-    for (_, object) in on {
+    for (_, object) in on.iter().filter(|_| why) {
         let whole = object.findings.iter().map(|finding| about(object, finding));
         for text in whole.chain(reasons(&object.programs)) {
             // What has nothing to do with the kernel is said once.
@@ -38,7 +39,9 @@ fn object(on: &[(&OnKernel, &Object)]) -> String {
             }
         }
     }
-    parts.extend(refusals(on));
+    if why {
+        parts.extend(refusals(on));
+    }
     for (kernel, object) in on {
         parts.extend(hot::of(&object.programs, &kernel.name()));
     }
