@@ -10,14 +10,15 @@ use std::{
 use ebpf_build::Result;
 
 use super::protocol::Answer;
-use crate::interrupt;
+use crate::{interrupt, verifier::observation::Event};
 
 /// How long the other end may be silent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Before its first word: a guest boots.
+    /// Before its first word, while a guest boots; and between two words while no
+    /// program is in hand, which takes a busy machine's time and not the verifier's.
     pub start: Duration,
-    /// Between two words: the verifier works on a program.
+    /// While the verifier works on a program.
     pub step: Duration,
 }
 
@@ -66,7 +67,13 @@ pub(crate) fn follow(
         interrupt::check()?;
         match next {
             Ok(Ok(Some(Answer::Done))) => return Ok(Ended::Done),
-            Ok(Ok(Some(answer))) => each(answer),
+            Ok(Ok(Some(answer))) => {
+                limit = match &answer {
+                    Answer::Event(Event::Trying(_)) | Answer::Testing(_) => limits.step,
+                    _ => limits.start,
+                };
+                each(answer);
+            }
             Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Closed),
             Ok(Err(cause)) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
                 return Ok(Ended::Closed);
@@ -75,7 +82,6 @@ pub(crate) fn follow(
             Err(RecvTimeoutError::Timeout) if since.elapsed() < limit => continue,
             Err(RecvTimeoutError::Timeout) => return Ok(Ended::Silent(limit)),
         }
-        limit = limits.step;
         since = Instant::now();
     }
 }
@@ -88,6 +94,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::verifier::observation::Subject;
 
     const QUICK: Limits = Limits {
         start: Duration::from_millis(300),
@@ -155,7 +162,14 @@ mod tests {
             step: Duration::from_millis(100),
             ..QUICK
         };
-        writer.write_all(&said(&[hello()])).unwrap();
+        let trying = Event::Trying(Subject {
+            name: "busy".to_owned(),
+            section: "xdp".to_owned(),
+            program_type: "xdp".to_owned(),
+            instructions: 2,
+        });
+        let words = said(&[hello(), Answer::Event(trying)]);
+        writer.write_all(&words).unwrap();
         let ended = follow(reader, limits, |_| {}).unwrap();
         assert_eq!(ended, Ended::Silent(limits.step));
         assert!(since.elapsed() < Duration::from_secs(5));

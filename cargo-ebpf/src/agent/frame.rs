@@ -69,13 +69,17 @@ pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
 
 fn skip_to_mark(input: &mut impl Read) -> io::Result<bool> {
     let mut last = [0; MARK.len()];
-    let mut bytes = input.bytes();
+    let mut byte = [0];
     while last != MARK {
-        let Some(byte) = bytes.next().transpose()? else {
-            return Ok(false);
-        };
-        last.rotate_left(1);
-        last[MARK.len() - 1] = byte;
+        match input.read(&mut byte) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {
+                last.rotate_left(1);
+                last[MARK.len() - 1] = byte[0];
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause),
+        }
     }
     Ok(true)
 }

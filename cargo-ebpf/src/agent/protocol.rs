@@ -33,6 +33,7 @@ pub(crate) struct Object {
 
 /// A piece of the answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Answer {
     /// The kernel is up and has understood the request.
     Hello {

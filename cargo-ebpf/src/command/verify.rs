@@ -115,7 +115,7 @@ fn verify(
     depth: Depth,
     global: &Global,
 ) -> Result<Verification> {
-    let given: Vec<Given> = objects.iter().map(Given::read).collect();
+    let given: Vec<Given> = objects.iter().map(|path| Given::read(path)).collect();
     let data: Vec<_> = given
         .iter()
         .filter_map(|given| given.data.as_ref().ok().cloned())
@@ -153,10 +153,10 @@ struct Given {
 }
 
 impl Given {
-    fn read(path: &PathBuf) -> Self {
+    fn read(path: &Path) -> Self {
         Self {
             data: object_file::read(path),
-            path: path.clone(),
+            path: path.to_owned(),
         }
     }
 

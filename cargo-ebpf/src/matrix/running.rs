@@ -190,6 +190,10 @@ impl Scene<'_> {
                 Finding::error("guest-no-boot", format!("{label} did not come up"))
                     .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
             }
+            (None, Ended::Silent(limit)) => Finding::error(
+                "answer-cut-off",
+                format!("{label} said nothing more for {} s{doing}", limit.as_secs()),
+            ),
             (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
         }
     }

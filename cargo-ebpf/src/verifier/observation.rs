@@ -8,6 +8,7 @@ use super::{statistics::Statistics, visits::Visits};
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there are few, one a program")]
 pub(crate) enum Event {
     /// The kernel is about to be given this program: whatever happens until the next
     /// event is its doing.

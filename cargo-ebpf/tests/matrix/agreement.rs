@@ -33,6 +33,10 @@ pub(crate) fn no_time() -> Option<String> {
         .then(|| format!("4000 programs on each kernel take minutes: set {VARIABLE}=1"))
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "how many of how many, also when all is well"
+)]
 fn agree(sandbox: &Sandbox, objects: &[PathBuf], kernels: &[&str]) -> Result<(), Failed> {
     let agreement = Agreement::of(sandbox, objects, kernels)?;
     println!("{}", agreement.text());
