@@ -6,6 +6,9 @@ mod code;
 mod cost;
 mod effect;
 mod log;
+#[cfg(test)]
+#[path = "../../tests/rejections/marks.rs"]
+mod marks;
 mod meaning;
 #[cfg(test)]
 mod on_kernels;
