@@ -76,7 +76,7 @@ fn number(text: &str, before: &str, after: &str) -> Option<u64> {
 
 impl Statistics {
     /// Reads those in `log`.
-    pub(super) fn of(log: &str) -> Self {
+    pub(crate) fn of(log: &str) -> Self {
         let mut statistics = Self::default();
         for line in log.lines() {
             if let Some((rest, read)) = figure(line) {
