@@ -274,6 +274,8 @@ fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
         EventKind::Instruction(index) => Some(index),
         _ => None,
     });
+    /// How many steps are walked: each looks its source up.
+    const STEPS: usize = 10_000;
     let last = way.next()?;
     if code.text(last)? != "exit" {
         return None;
@@ -282,6 +284,7 @@ fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
     let last = Step::new(last, String::new(), code.frames(last));
     let line = |step: &Step| step.place().map(|frame| (frame.file.clone(), frame.line));
     let mut step = way
+        .take(STEPS)
         .map(|index| {
             Step::new(
                 index,
