@@ -391,7 +391,6 @@ mod tests {
                 "programs/cargo/aya-ebpf-0.2.1/src/lib.rs",
                 Some("aya-ebpf-0.2.1/src/lib.rs"),
             ),
-            ("/home/me/mine-0.1.0/src/main.rs", None),
         ] {
             assert_eq!(library_path(file), path, "{file}");
         }
