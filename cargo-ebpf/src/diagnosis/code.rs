@@ -90,6 +90,12 @@ impl Code<'_, '_> {
         }
     }
 
+    /// Where its functions begin, in the order of the kernel's numbers for them.
+    pub(super) fn functions(&self) -> impl Iterator<Item = u32> {
+        let starts = self.linked.into_iter().flat_map(Linked::functions);
+        starts.filter_map(|start| u32::try_from(start).ok())
+    }
+
     /// Where the function of this name begins.
     pub(super) fn start(&self, function: &str) -> Option<u32> {
         let is_it = |name: &Name| {
@@ -97,19 +103,11 @@ impl Code<'_, '_> {
             let inner = name.as_str().strip_suffix(function);
             inner.is_some_and(|before| before.is_empty() || before.ends_with("::"))
         };
-        let mut index = 0;
-        loop {
-            let instruction = self.instruction(index)?;
-            let outermost = self.frames(index).pop();
-            if outermost
-                .and_then(|frame| frame.function)
-                .as_ref()
-                .is_some_and(is_it)
-            {
-                return Some(index);
-            }
-            index = index.checked_add(u32::try_from(instruction.slots()).ok()?)?;
-        }
+        self.functions().find(|start| {
+            let outermost = self.frames(*start).pop();
+            let name = outermost.and_then(|frame| frame.function);
+            name.as_ref().is_some_and(is_it)
+        })
     }
 
     /// The instruction in the notation of the verifier.

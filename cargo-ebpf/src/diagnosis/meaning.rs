@@ -15,6 +15,38 @@ const MEANINGS: &[(&str, Meaning)] = &[
     // -16+8 size 16
     ("invalid read from stack R", unwritten),
     ("invalid indirect read from stack R", unwritten),
+    // off (0x0; 0x0)+-32+3 size 8
+    ("misaligned stack access off ", |rest| {
+        let (_, size) = rest.rsplit_once(" size ")?;
+        let size: u32 = size.trim_end().parse().ok()?;
+        Some(format!(
+            "{size} bytes at an address on the stack that is no multiple of {size}"
+        ))
+    }),
+    ("invalid bpf_context access off=", |rest| {
+        let (offset, size) = rest.split_once(" size=")?;
+        let (offset, size): (i32, u32) = (offset.parse().ok()?, size.trim_end().parse().ok()?);
+        Some(format!(
+            "there is nothing at offset {offset} of the context that this may access with {size} bytes"
+        ))
+    }),
+    ("invalid size of register fill", |_| {
+        Some("a pointer is stored there, and only a part of it is read".to_owned())
+    }),
+    ("BPF_STX uses reserved fields", |_| {
+        Some("this kernel knows no such store".to_owned())
+    }),
+    ("back-edge from insn ", |rest| {
+        let (_, to) = rest.split_once(" to ")?;
+        let to: u32 = to.trim_end().parse().ok()?;
+        Some(format!("from here the way leads back, to instruction {to}"))
+    }),
+    ("last insn is not an exit or jmp", |_| {
+        Some(
+            "the code of this function, or of one that it calls, does not end in an exit or a jump"
+                .to_owned(),
+        )
+    }),
     ("Unreleased reference id=", |_| {
         Some("what this gives is still held where the program ends".to_owned())
     }),

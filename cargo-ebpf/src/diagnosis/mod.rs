@@ -6,6 +6,9 @@ mod code;
 mod cost;
 mod effect;
 mod log;
+#[cfg(test)]
+#[path = "../../tests/rejections/marks.rs"]
+mod marks;
 mod meaning;
 #[cfg(test)]
 mod on_kernels;
@@ -30,7 +33,7 @@ use crate::{
         lines::{self, Frame},
     },
     untrusted,
-    verifier::visits::Visits,
+    verifier::{statistics::Statistics, visits::Visits},
 };
 
 /// An object as diagnoses need it: code, source lines, names. Where less is known, it
@@ -76,10 +79,9 @@ pub(crate) struct Diagnosis {
     pub meaning: Option<String>,
     /// The instruction that the verifier was at, or that it speaks of.
     pub instruction: Option<Step>,
-    /// Where the way to the program's end led through its own code last, if it is at the
-    /// end that the verifier complained of something before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end: Option<Step>,
+    /// Other places that matter: functions and the stack that they use, or where the way
+    /// led to the end when something was still held.
+    pub others: Vec<Step>,
     /// The registers that matter.
     pub registers: Vec<Register>,
     /// The rule that was broken.
@@ -175,9 +177,10 @@ impl<'data> Source<'data> {
             };
             Step::new(index, text.unwrap_or_default(), code.frames(index))
         });
-        let end = match place {
-            Place::Named(_) => end(&log, &code),
-            Place::Reached(_) | Place::Function(..) | Place::Unknown => None,
+        let others = match place {
+            _ if log.message.iter().any(|line| is_of_stack(line)) => stacks(&code, refusal),
+            Place::Named(_) => end(&log, &code).into_iter().collect(),
+            Place::Reached(_) | Place::Function(..) | Place::Unknown => Vec::new(),
         };
         let registers = match place {
             Place::Reached(index) => story::registers(&log, &code, index),
@@ -201,7 +204,7 @@ impl<'data> Source<'data> {
             error: refusal.error,
             meaning: log.message.iter().find_map(|line| meaning::of(line)),
             instruction,
-            end,
+            others,
             registers,
             rule: class.map(|class| class.rule),
             hint: class.map(|class| class.hint),
@@ -230,12 +233,49 @@ fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) ->
     }
 }
 
-/// See [`Diagnosis::end`].
+/// Whether a message is about how much stack functions use together.
+fn is_of_stack(line: &str) -> bool {
+    [
+        "combined stack size",
+        "tail_calls are not allowed when call stack",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
+}
+
+/// The functions that use stack, with how much.
+fn stacks(code: &Code<'_, '_>, refusal: &Refusal<'_>) -> Vec<Step> {
+    let depths = Statistics::of(refusal.log).stack_depths.unwrap_or_default();
+    let starts: Vec<_> = code.functions().collect();
+    if starts.len() != depths.len() {
+        return Vec::new();
+    }
+    starts
+        .into_iter()
+        .zip(depths)
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(start, bytes)| {
+            let name = match start {
+                0 => refusal.program,
+                // One that nothing is inside of.
+                _ => "",
+            };
+            let mut step = whole(code, start, name);
+            step.what = Some(format!("this function uses {bytes} bytes of the stack"));
+            step
+        })
+        .collect()
+}
+
+/// Where the way led through the program's own code last before its end, if that is
+/// where the verifier stopped.
 fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
     let mut way = log.path().filter_map(|event| match event.kind {
         EventKind::Instruction(index) => Some(index),
         _ => None,
     });
+    /// How many steps are walked: each looks its source up.
+    const STEPS: usize = 10_000;
     let last = way.next()?;
     if code.text(last)? != "exit" {
         return None;
@@ -244,6 +284,7 @@ fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
     let last = Step::new(last, String::new(), code.frames(last));
     let line = |step: &Step| step.place().map(|frame| (frame.file.clone(), frame.line));
     let mut step = way
+        .take(STEPS)
         .map(|index| {
             Step::new(
                 index,
@@ -326,12 +367,13 @@ fn whole(code: &Code<'_, '_>, start: u32, function: &str) -> Step {
     /// aya-ebpf's macros put the user's function into one of the same name.
     const SEARCHED: u32 = 1024;
     let is_inner = |frame: &Frame| {
-        frame.function.as_ref().is_some_and(|name| {
-            let name = name.demangled();
-            name.as_str()
-                .strip_suffix(function)
-                .is_some_and(|before| before.ends_with("::"))
-        })
+        !function.is_empty()
+            && frame.function.as_ref().is_some_and(|name| {
+                let name = name.demangled();
+                name.as_str()
+                    .strip_suffix(function)
+                    .is_some_and(|before| before.ends_with("::"))
+            })
     };
     let frame = (start..start.saturating_add(SEARCHED))
         .map_while(|index| code.instruction(index).map(|_| code.frames(index)))

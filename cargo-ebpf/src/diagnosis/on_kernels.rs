@@ -40,7 +40,7 @@ impl Cell {
             wrong.push(format!("is {}, not {expected:?}", diagnosis.code));
         }
         let line = line(program, diagnosis);
-        let marked = program.marked(diagnosis.code);
+        let marked = program.marks.lines(diagnosis.code);
         if !line.is_some_and(|line| marked.contains(&line)) {
             let frames = diagnosis.instruction.iter().flat_map(|step| &step.frames);
             let frames: Vec<_> = frames

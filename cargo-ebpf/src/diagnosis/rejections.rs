@@ -5,11 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Diagnosis, Refusal, Source};
+use super::{Diagnosis, Refusal, Source, marks::Marks};
 use crate::{object::elf::Elf, verifier::origin};
 
-/// The kernels whose logs are kept, oldest first. 6.18 was a machine's own.
-pub(crate) const KERNELS: [&str; 5] = ["5.10", "6.1", "6.12", "6.18", "7.3"];
+/// The kernels whose logs are kept, oldest first.
+pub(crate) const KERNELS: [&str; 5] = ["5.10", "6.1", "6.12", HOST, "7.3"];
+/// A machine's own: there, programs are loaded with fewer rights too.
+const HOST: &str = "6.18";
 
 /// A program that provokes a class.
 pub(crate) struct Program {
@@ -17,6 +19,8 @@ pub(crate) struct Program {
     pub(crate) code: String,
     /// Its source.
     pub(crate) text: String,
+    /// What the source says of itself.
+    pub(crate) marks: Marks,
     object: Vec<u8>,
     name: String,
     section: String,
@@ -53,15 +57,6 @@ pub(crate) fn write_docs() -> bool {
     env::var_os("REJECTIONS_DOCS").is_some_and(|value| value == "write")
 }
 
-/// Values behind `//@ name: ` in a source.
-fn directives<'a>(source: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
-    source.lines().filter_map(move |line| {
-        line.strip_prefix("//@ ")?
-            .strip_prefix(name)?
-            .strip_prefix(": ")
-    })
-}
-
 impl Program {
     fn read(source: &Path) -> Self {
         let code = source.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -73,8 +68,10 @@ impl Program {
         let section = Elf::parse(&object).unwrap().sections[program.section]
             .name
             .to_string();
+        let text = fs::read_to_string(source).unwrap();
         Self {
-            text: fs::read_to_string(source).unwrap(),
+            marks: Marks::of(&text),
+            text,
             name: program.name.clone(),
             section,
             object,
@@ -82,30 +79,10 @@ impl Program {
         }
     }
 
-    /// The lines that a diagnosis of this class may point at, in order.
-    pub(crate) fn marked(&self, code: &str) -> Vec<u32> {
-        let lines = self.text.lines().zip(1..);
-        let marks = lines.filter_map(|(line, number)| {
-            let (_, mark) = line.split_once("//~")?;
-            let (up, of) = mark.split_once(" ERROR ")?;
-            (of == code).then(|| number - u32::try_from(up.len()).unwrap())
-        });
-        marks.collect()
-    }
-
     /// What a kernel is to make of it; nothing where it is to be accepted.
     pub(crate) fn expected(&self, kernel: &str) -> Option<&str> {
-        let has = |kernels: &str| kernels.split(' ').any(|of| of == kernel);
-        for elsewhere in directives(&self.text, "elsewhere") {
-            let (code, kernels) = elsewhere.split_once(' ').unwrap();
-            if has(kernels) {
-                return Some(code);
-            }
-        }
         // Guests load with all rights.
-        let with_rights = directives(&self.text, "without").next().is_some() && kernel != "6.18";
-        let not_this = directives(&self.text, "kernels").any(|kernels| !has(kernels));
-        (!with_rights && !not_this).then_some(&self.code)
+        self.marks.expected(&self.code, kernel, kernel != HOST)
     }
 
     /// What a kernel said.

@@ -387,6 +387,10 @@ mod tests {
             ("/home/x/lock-1.0.0/src/main.rs", None),
             ("/home/x/trustc/a/b/c.rs", None),
             ("", None),
+            (
+                "programs/cargo/aya-ebpf-0.2.1/src/lib.rs",
+                Some("aya-ebpf-0.2.1/src/lib.rs"),
+            ),
         ] {
             assert_eq!(library_path(file), path, "{file}");
         }

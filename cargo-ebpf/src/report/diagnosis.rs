@@ -87,15 +87,14 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
         });
     }
     let pointed_at = labels.first().map(|label| label.frame);
-    if let Some(end) = &diagnosis.end
-        && let (Some(frame), Some(what)) = (end.place(), &end.what)
-        && pointed_at.is_none_or(|other| other.line != frame.line)
-    {
-        labels.push(Label {
-            frame,
-            kind: AnnotationKind::Context,
-            text: what.clone(),
-        });
+    for other in &diagnosis.others {
+        if let (Some(frame), Some(what)) = (other.place(), &other.what) {
+            labels.push(Label {
+                frame,
+                kind: AnnotationKind::Context,
+                text: what.clone(),
+            });
+        }
     }
     for register in &diagnosis.registers {
         for step in &register.story {

@@ -38,6 +38,11 @@ pub(crate) struct Origin {
 }
 
 impl Linked {
+    /// The slots at which its functions begin, the program's own first.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = u64> {
+        self.stretches.iter().map(|stretch| stretch.start)
+    }
+
     /// Where the instruction at slot `index` stands.
     pub(crate) fn origin(&self, index: u64) -> Option<Origin> {
         let at = self

@@ -16,6 +16,8 @@ use crate::provocation::{self, Provocation};
 pub(crate) struct Asked {
     /// Its version, as in `6.18`.
     pub(crate) version: String,
+    /// Whether none of the programs was loaded without a right.
+    pub(crate) all_rights: bool,
     /// By class.
     pub(crate) answers: BTreeMap<String, Answer>,
 }
@@ -26,38 +28,31 @@ pub(crate) struct Answer {
     pub(crate) header: String,
     /// What the verifier wrote; empty where it wrote nothing.
     pub(crate) log: String,
+    /// The class that it was told as, and the line that is shown.
+    pub(crate) told: Option<(String, Option<u64>)>,
 }
 
-/// Why this process cannot load programs, if it cannot.
-pub(crate) fn reason_not_to_load() -> Option<String> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0);
-    if effective >> SYS_ADMIN & 1 == 0 {
-        return Some("loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned());
-    }
-    let setpriv = Command::new("setpriv").arg("--version").output();
-    setpriv
-        .is_err()
-        .then(|| "setpriv (package util-linux) is not installed".to_owned())
+/// Whether processes with fewer rights can be made here.
+pub(crate) fn can_drop_rights() -> bool {
+    // Package util-linux.
+    Command::new("setpriv").arg("--version").output().is_ok()
 }
 
 impl Asked {
     /// Asks `kernel`: `host`, or a version that `verify --kernel` knows.
     pub(crate) fn ask(kernel: &str, provocations: &[Provocation]) -> Result<Self, Box<dyn Error>> {
         // Processes with fewer rights are only made on this machine.
-        let unlike = |provocation: &&Provocation| kernel == "host" && provocation.without.is_some();
+        let all_rights = kernel != "host" || !can_drop_rights();
+        let unlike =
+            |provocation: &&Provocation| !all_rights && provocation.marks.without.is_some();
         let (special, plain): (Vec<_>, Vec<_>) = provocations.iter().partition(unlike);
         let mut asked = verify(kernel, &plain, None)?;
         for provocation in special {
-            let without = provocation.without.as_deref();
+            let without = provocation.marks.without.as_deref();
             let answers = verify(kernel, &[provocation], without)?.answers;
             asked.answers.extend(answers);
         }
+        asked.all_rights = all_rights;
         Ok(asked)
     }
 }
@@ -105,6 +100,7 @@ fn verify(
         });
     Ok(Asked {
         version: version.join("."),
+        all_rights: true,
         answers: answers.collect::<Result<_, _>>()?,
     })
 }
@@ -121,7 +117,8 @@ impl Answer {
                 header += &format!("{name}: {value}\n");
             }
         };
-        note("error", why["error"].as_str().and_then(number_of));
+        let error = why["error"].as_i64().map(|number| number.to_string());
+        note("error", error.as_deref());
         if verdict != "refused" {
             note(
                 "why",
@@ -132,9 +129,16 @@ impl Answer {
             note("finding", finding["code"].as_str());
         }
         let log = why["log_file"].as_str().map(fs::read_to_string);
+        let instruction = &why["instruction"];
+        let own = instruction["own"]
+            .as_u64()
+            .and_then(|own| own.try_into().ok());
+        let line = own.and_then(|own: usize| instruction["frames"][own]["line"].as_u64());
+        let told = why["code"].as_str().filter(|_| verdict == "refused");
         Ok(Self {
             header,
             log: shortened(&log.transpose()?.unwrap_or_default()),
+            told: told.map(|code| (code.to_owned(), line)),
         })
     }
 
@@ -160,13 +164,9 @@ impl Answer {
         Ok(Some(Self {
             header: format!("{header}\n"),
             log: log.to_owned(),
+            told: None,
         }))
     }
-}
-
-/// `13` of `Permission denied (os error 13)`.
-fn number_of(error: &str) -> Option<&str> {
-    Some(error.split_once("(os error ")?.1.trim_end_matches(')'))
 }
 
 /// `Linux 6.18.44-cloud has no ..` is `Linux has no ..`: the folder has the version.

@@ -5,6 +5,9 @@
 //! testing; `REJECTIONS_ONLY=packet-bounds,stack-bounds` those of these programs only.
 
 mod collection;
+#[path = "../kernels_at_hand/mod.rs"]
+mod kernels_at_hand;
+mod marks;
 mod provocation;
 
 use std::error::Error;
@@ -13,6 +16,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 
 use crate::{
     collection::{Answer, Asked},
+    kernels_at_hand::Kernels,
     provocation::Provocation,
 };
 
@@ -31,10 +35,10 @@ fn main() {
             || every_program_is_marked().map_err(|error| error.to_string().into()),
         ));
         trials.push(Trial::ignorable_test(
-            "this_kernel_says_of_each_program_what_is_recorded",
-            || match collection::reason_not_to_load() {
-                Some(reason) => Ok(Completion::ignored_with(reason)),
-                None => this_kernel_agrees().map_err(|error| error.to_string().into()),
+            "kernels_say_of_each_program_what_is_recorded_at_its_line",
+            || match Kernels::at_hand() {
+                Err(reason) => Ok(Completion::ignored_with(reason)),
+                Ok(kernels) => they_agree(&kernels).map_err(|error| error.to_string().into()),
             },
         ));
     }
@@ -60,38 +64,66 @@ fn every_program_is_marked() -> Result<(), Box<dyn Error>> {
         if !provocation.object().exists() {
             return Err(format!("{}: run rebuild.sh", provocation.object().display()).into());
         }
-        if !provocation.marks.contains(&provocation.code) {
-            let found = &provocation.marks;
-            return Err(format!("{}: marks {found:?}", provocation.code).into());
+        if provocation.marks.lines(&provocation.code).is_empty() {
+            return Err(format!("{}: its source marks no line", provocation.code).into());
         }
     }
     Ok(())
 }
 
-/// The answers kept are those of a kernel like this one, or it is one that has none.
-fn this_kernel_agrees() -> Result<Completion, Box<dyn Error>> {
+/// The kernels at hand say what those whose logs are kept said, of the marked lines.
+fn they_agree(kernels: &Kernels) -> Result<Completion, Box<dyn Error>> {
     let provocations = provocation::all()?;
-    let asked = Asked::ask("host", &provocations)?;
     let mut different = Vec::new();
     let mut compared = 0;
-    for Provocation { code, .. } in &provocations {
-        let (Some(kept), Some(now)) =
-            (Answer::read(&asked.version, code)?, asked.answers.get(code))
-        else {
-            continue;
-        };
-        compared += 1;
-        if kept.header != now.header {
-            different.push(format!("{code}: {:?}, was {:?}", now.header, kept.header));
+    let mut unknown = Vec::new();
+    for kernel in kernels.list().split(',') {
+        let asked = Asked::ask(kernel, &provocations)?;
+        let before = compared;
+        for provocation in &provocations {
+            let Some(kept) = Answer::read(&asked.version, &provocation.code)? else {
+                continue;
+            };
+            compared += 1;
+            if let Err(difference) = agrees(provocation, &asked, &kept) {
+                let place = format!("{} on {}", provocation.code, asked.version);
+                different.push(format!("{place}: {difference}"));
+            }
+        }
+        if compared == before {
+            unknown.push(asked.version);
         }
     }
+    if !different.is_empty() {
+        return Err(different.join("\n").into());
+    }
     if compared == 0 {
-        let reason = format!("no logs of Linux {} are kept", asked.version);
+        let reason = format!("no logs of Linux {} are kept", unknown.join(", "));
         return Ok(Completion::ignored_with(reason));
     }
-    if different.is_empty() {
-        Ok(Completion::Completed)
+    Ok(Completion::Completed)
+}
+
+/// Whether a kernel says now what was kept, and the diagnosis is at a line that is marked.
+fn agrees(provocation: &Provocation, asked: &Asked, kept: &Answer) -> Result<(), String> {
+    let Provocation { code, marks } = provocation;
+    let now = asked.answers.get(code).ok_or("no answer")?;
+    let lacks_right = marks.without.is_some() && asked.all_rights;
+    if kept.header != now.header && !lacks_right {
+        return Err(format!("{:?}, was {:?}", now.header, kept.header));
+    }
+    let Some((told, line)) = &now.told else {
+        return Ok(());
+    };
+    let expected = marks.expected(code, &asked.version, asked.all_rights);
+    if expected != Some(told) {
+        return Err(format!("told as {told}, not {expected:?}"));
+    }
+    let lines = marks.lines(told);
+    let is_marked = line.is_some_and(|line| lines.iter().any(|marked| u64::from(*marked) == line));
+    if is_marked {
+        Ok(())
     } else {
-        Err(different.join("\n").into())
+        Err(format!("{told} at line {line:?}, not {lines:?}"))
     }
 }

@@ -5,15 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::marks::Marks;
+
 /// A program that is to be refused.
 #[derive(Debug)]
 pub(crate) struct Provocation {
     /// The class that it provokes.
     pub(crate) code: String,
-    /// What stands behind `//~ ERROR` and `//~^ ERROR`, in order.
-    pub(crate) marks: Vec<String>,
-    /// Behind `//@ without:`: the capability that the loader must not have.
-    pub(crate) without: Option<String>,
+    /// What its source says.
+    pub(crate) marks: Marks,
 }
 
 /// The folder of this test.
@@ -33,22 +33,12 @@ pub(crate) fn all() -> io::Result<Vec<Provocation>> {
 
 impl Provocation {
     fn read(source: &Path) -> io::Result<Self> {
-        let text = fs::read_to_string(source)?;
-        let marks = text
-            .lines()
-            .filter_map(|line| line.split_once("//~"))
-            .filter_map(|(_, mark)| mark.trim_start_matches('^').split_once(" ERROR "))
-            .map(|(_, code)| code.to_owned());
-        let without = text
-            .lines()
-            .find_map(|line| line.strip_prefix("//@ without: "));
         Ok(Self {
             code: source
                 .file_stem()
                 .map(|stem| stem.to_string_lossy().into_owned())
                 .unwrap_or_default(),
-            marks: marks.collect(),
-            without: without.map(str::to_owned),
+            marks: Marks::of(&fs::read_to_string(source)?),
         })
     }
 

@@ -7,16 +7,13 @@ use std::{
 };
 
 use super::*;
+use crate::diagnosis::rejections;
 
 /// Classes that no program can provoke by itself: they are the machine's state.
 const OF_THE_MACHINE: [&str; 3] = ["memlock-limit", "no-rights", "core-relocation"];
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
-fn rejections(path: &str) -> PathBuf {
-    repository("cargo-ebpf/tests/rejections").join(path)
 }
 
 /// The names of the files with this ending in a folder, without it.
@@ -108,28 +105,26 @@ fn a_page_says_what_its_class_says() {
 
 #[test]
 fn a_page_shows_the_line_that_is_refused() {
-    for class in classes().filter(|class| !OF_THE_MACHINE.contains(&class.code)) {
-        let source = rejections("programs/src/bin").join(format!("{}.rs", class.code));
-        let source = fs::read_to_string(source).unwrap();
-        let lines: Vec<_> = source.lines().collect();
-        // The last of its own marks; each `^` is a line further up.
-        let marked = lines.iter().enumerate().rev().find_map(|(number, line)| {
-            let (_, mark) = line.split_once("//~")?;
-            let (up, code) = mark.split_once(" ERROR ")?;
-            (code == class.code).then(|| lines[number - up.len()])
-        });
-        let (line, _) = marked
-            .unwrap()
-            .split_once(" //~")
-            .unwrap_or((marked.unwrap(), ""));
+    for program in rejections::all() {
+        let code = program.code.as_str();
+        // The last of its own marks.
+        let marked = *program.marks.lines(code).last().unwrap();
+        let line = program.text.lines().nth(marked as usize - 1).unwrap();
+        let (line, _) = line.split_once(" //~").unwrap_or((line, ""));
         let shown = format!("{} // refused\n", line.trim_start());
-        assert!(class.page.contains(&shown), "{}: {shown}", class.code);
+        assert!(
+            class(code).unwrap().page.contains(&shown),
+            "{code}: {shown}"
+        );
     }
 }
 
 #[test]
 fn every_class_has_a_program_and_every_program_a_class() {
-    let mut programs = stems(&rejections("programs/src/bin"), ".rs");
+    let mut programs: BTreeSet<_> = rejections::all()
+        .into_iter()
+        .map(|program| program.code)
+        .collect();
     programs.extend(OF_THE_MACHINE.map(str::to_owned));
     assert_eq!(programs, codes());
 }
