@@ -53,6 +53,8 @@ const TRACE: &[&str] = &[
     "parent ",
     "propagating ",
     "Live regs before insn:",
+    // What 5.10 and 6.1 remark on every program's context.
+    "Unrecognized arg#",
     "func#",
     "caller:",
     "callee:",
@@ -87,7 +89,9 @@ impl<'text> Line<'text> {
         if line.starts_with("Validating ") {
             return event(EventKind::Function, line);
         }
-        if TRACE.iter().any(|start| line.starts_with(start)) || is_registers(line) {
+        let is_remark = line.starts_with("arg#") && line.ends_with(" type is not a struct");
+        let is_trace = TRACE.iter().any(|start| line.starts_with(start));
+        if is_trace || is_remark || is_registers(line) {
             return Self::Trace;
         }
         Self::Message

@@ -55,14 +55,13 @@ const MEANINGS: &[(&str, Meaning)] = &[
     }),
     ("BPF program is too large. Processed ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
-        Some(format!(
-            "after {count} instructions the verifier gave up here"
-        ))
+        Some(format!("the verifier gave up after {count} instructions"))
     }),
     ("The sequence of ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
-        rest.contains("jumps is too complex")
-            .then(|| format!("{count} branches were still open when the verifier came here"))
+        rest.contains("jumps is too complex").then(|| {
+            format!("{count} branches were still to be followed when the verifier came here")
+        })
     }),
 ];
 

@@ -79,8 +79,8 @@ pub(crate) struct Diagnosis {
     pub meaning: Option<String>,
     /// The instruction that the verifier was at, or that it speaks of.
     pub instruction: Option<Step>,
-    /// Other places that matter: functions and the stack that they use, or where the way
-    /// led to the end when something was still held.
+    /// Other places that matter: functions and the stack that they use, where the way
+    /// led to the end when something was still held, or where the log ends.
     pub others: Vec<Step>,
     /// The registers that matter.
     pub registers: Vec<Register>,
@@ -180,6 +180,7 @@ impl<'data> Source<'data> {
         let others = match place {
             _ if log.message.iter().any(|line| is_of_stack(line)) => stacks(&code, refusal),
             Place::Named(_) => end(&log, &code).into_iter().collect(),
+            _ if is_cut_off(&log, refusal) => cut_off(&log, &code).into_iter().collect(),
             Place::Reached(_) | Place::Function(..) | Place::Unknown => Vec::new(),
         };
         let registers = match place {
@@ -231,6 +232,20 @@ fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) ->
         }
         _ => class,
     }
+}
+
+/// Whether the end of the way is missing.
+fn is_cut_off(log: &Log<'_>, refusal: &Refusal<'_>) -> bool {
+    refusal.truncated && log.has_start()
+}
+
+/// Where the log ends: in a loop, most likely, as it is long.
+fn cut_off(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
+    let index = log.last_instruction()?;
+    let text = code.text(index).unwrap_or_default();
+    let mut step = Step::new(index, text, code.frames(index));
+    step.what = Some("the log is full here; the verifier went on".to_owned());
+    Some(step)
 }
 
 /// Whether a message is about how much stack functions use together.
@@ -331,8 +346,8 @@ impl<'a> Place<'a> {
         if let Some(index) = told {
             return Self::Named(index);
         }
-        // Where the end of the way is missing, what it came to may be anywhere.
-        let ends_early = refusal.truncated && log.has_start();
+        // What it came to may be anywhere.
+        let ends_early = is_cut_off(log, refusal);
         let program = Self::Function(0, refusal.program);
         if ends_early || OF_THE_PROGRAM.iter().any(says) {
             return program;

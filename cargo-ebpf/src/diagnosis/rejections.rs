@@ -104,7 +104,7 @@ impl Program {
             kernel,
             error: answer.noted("error").unwrap().parse().unwrap(),
             log: &answer.log,
-            truncated: false,
+            truncated: answer.noted("log") == Some("truncated"),
         })
     }
 }

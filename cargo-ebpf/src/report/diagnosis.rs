@@ -366,11 +366,12 @@ mod tests {
     };
 
     /// Classes that are looked at as the oldest kernel shows them, too: it says least.
-    const OF_OLDEST: [&str; 5] = [
+    const OF_OLDEST: [&str; 6] = [
         "call-depth",
         "global-function",
         "map-bounds",
         "packet-bounds",
+        "too-many-instructions",
         "unchecked-map-value",
     ];
 

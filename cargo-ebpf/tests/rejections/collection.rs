@@ -106,6 +106,13 @@ fn verify(
 }
 
 impl Answer {
+    /// Lines of the header that stay the same in all releases of a version: not the
+    /// error's number, and how much of a log there is.
+    pub(crate) fn verdict(&self) -> impl Iterator<Item = &str> {
+        let of_release = |line: &&str| line.starts_with("error: ") || line.starts_with("log: ");
+        self.header.lines().filter(move |line| !of_release(line))
+    }
+
     /// Every object has one program.
     fn of(object: &Value) -> Result<Self, Box<dyn Error>> {
         let program = &object["programs"][0];
@@ -119,6 +126,8 @@ impl Answer {
         };
         let error = why["error"].as_i64().map(|number| number.to_string());
         note("error", error.as_deref());
+        let truncated = why["log_truncated"].as_bool().unwrap_or(false);
+        note("log", truncated.then_some("truncated"));
         if verdict != "refused" {
             note(
                 "why",

@@ -71,7 +71,7 @@ fn every_program_is_marked() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The kernels at hand say what those whose logs are kept said, of the marked lines.
+/// The kernels at hand do what those whose logs are kept did, and say so of marked lines.
 fn they_agree(kernels: &Kernels) -> Result<Completion, Box<dyn Error>> {
     let provocations = provocation::all()?;
     let mut different = Vec::new();
@@ -104,21 +104,24 @@ fn they_agree(kernels: &Kernels) -> Result<Completion, Box<dyn Error>> {
     Ok(Completion::Completed)
 }
 
-/// Whether a kernel says now what was kept, and the diagnosis is at a line that is marked.
+/// Whether a kernel does now what was kept, and the diagnosis is of a class and at a line
+/// that the source marks.
 fn agrees(provocation: &Provocation, asked: &Asked, kept: &Answer) -> Result<(), String> {
     let Provocation { code, marks } = provocation;
     let now = asked.answers.get(code).ok_or("no answer")?;
     let lacks_right = marks.without.is_some() && asked.all_rights;
-    if kept.header != now.header && !lacks_right {
+    if !kept.verdict().eq(now.verdict()) && !lacks_right {
         return Err(format!("{:?}, was {:?}", now.header, kept.header));
     }
     let Some((told, line)) = &now.told else {
         return Ok(());
     };
-    let expected = marks.expected(code, &asked.version, asked.all_rights);
-    if expected != Some(told) {
-        return Err(format!("told as {told}, not {expected:?}"));
+    let all_rights = asked.all_rights;
+    if marks.expected(code, &asked.version, all_rights).is_none() {
+        return Err(format!("told as {told}, but is to be accepted"));
     }
+    // Which of the classes that the source marks it is may change with a point release:
+    // Linux 6.1.176 does not know a helper by name that 6.1.192 finds to be sleeping.
     let lines = marks.lines(told);
     let is_marked = line.is_some_and(|line| lines.iter().any(|marked| u64::from(*marked) == line));
     if is_marked {

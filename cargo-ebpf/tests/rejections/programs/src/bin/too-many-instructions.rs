@@ -8,7 +8,7 @@ use rejections as _;
 rejections::license!();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
-pub fn sum(_: RawTracePointContext) -> i32 {
+pub fn sum(_: RawTracePointContext) -> i32 { //~ ERROR too-many-instructions
     let mut sum = 0;
     for number in 0..1_000_000 {
         sum += core::hint::black_box(number); //~ ERROR too-many-instructions
