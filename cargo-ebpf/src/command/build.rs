@@ -61,10 +61,10 @@ pub(crate) fn for_this_machine(project: &Project) -> Result<Built> {
 }
 
 impl Built {
-    /// Where the objects are.
+    /// Where the objects are, as they would be named here.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        let paths = self.objects.iter().map(|object| object.path.clone());
-        paths.collect()
+        let paths = self.objects.iter().map(|object| human::path(&object.path));
+        paths.map(PathBuf::from).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     outcome::Outcome,
     project::Project,
     report::{
-        self, human,
+        self,
         requirements::{ObjectNeeds, Requirements},
     },
     requirements,
@@ -38,7 +38,7 @@ pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcom
             let bytes = object_file::read(path)?;
             let needs = object_file::at(path, requirements::needs(&bytes, btf.as_deref()))?;
             Ok(ObjectNeeds::new(
-                Name::from(human::path(path).as_str()),
+                Name::from(path.to_string_lossy()),
                 needs,
                 &request.kernel,
             ))

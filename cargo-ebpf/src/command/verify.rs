@@ -180,7 +180,7 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]
     let release = asked.release.as_deref().unwrap_or_default();
     let mut events = asked.objects.into_iter();
     let objects = given.iter().zip(sources).map(|(given, source)| {
-        let name = human::path(&given.path);
+        let name = given.path.display().to_string();
         let events = match &given.data {
             Ok(_) => events.next().unwrap_or_default(),
             Err(error) => vec![Event::Found(error.finding().clone())],

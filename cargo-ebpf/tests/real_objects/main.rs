@@ -206,7 +206,10 @@ fn verified(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
     let mut surprises = Vec::new();
     let asked = Kernels::at_hand()?.list();
     if document["kernels"].as_array().map(Vec::len) != Some(asked.split(',').count()) {
-        surprises.push(format!("not all of {asked} answered"));
+        surprises.push(format!(
+            "not all of {asked} answered: {}",
+            document["error"]
+        ));
     }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     for kernel in list(&document["kernels"]) {

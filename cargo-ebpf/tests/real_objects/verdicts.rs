@@ -84,7 +84,7 @@ const EXCEPTIONS: &[Exception] = &[
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
     exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
-    exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &["7.3"], Refused, "Use a GPL-compatible license"),
+    exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &["7.3"], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
     exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &[], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
 
     // Its author loads it where V8 is profiled only: an index read anew is not checked.
@@ -154,7 +154,11 @@ pub(crate) fn surprise(object: &str, program: &Value, kernel: &str) -> Option<St
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, seen) = (text(&program["name"]), text(&program["verdict"]));
     let why = &program["why"];
-    let said = format!("{}: {}", text(&why["message"]), text(&why["cause"]));
+    // Of a refusal, the verifier's own lines.
+    let said = match why["message"].as_array() {
+        Some(lines) => lines.iter().map(text).collect::<Vec<_>>().join("\n"),
+        None => format!("{}: {}", text(&why["message"]), text(&why["cause"])),
+    };
     let expected = EXCEPTIONS
         .iter()
         .find(|exception| exception.is_for(object, &name, kernel));
