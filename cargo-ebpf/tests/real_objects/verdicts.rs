@@ -84,7 +84,6 @@ const EXCEPTIONS: &[Exception] = &[
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
     exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
-    exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &["7.3"], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
     exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &[], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
 
     // Its author loads it where V8 is profiled only: an index read anew is not checked.
