@@ -68,9 +68,30 @@ impl Breach {
     }
 }
 
-/// Compares `measured` with `locked`. Kernels that were not asked are left out.
-pub(crate) fn compare(locked: &Budget, measured: &Budget, tolerances: &Tolerances) -> Comparison {
+/// Compares `measured` with `locked`. Kernels that were not asked are left out, and so are
+/// objects, unless `measured` is of the `whole` project.
+pub(crate) fn compare(
+    locked: &Budget,
+    measured: &Budget,
+    whole: bool,
+    tolerances: &Tolerances,
+) -> Comparison {
     let mut comparison = Comparison::default();
+    let gone = locked
+        .objects
+        .iter()
+        .filter(|(name, _)| whole && !measured.objects.contains_key(*name));
+    comparison
+        .breaches
+        .extend(gone.map(|(name, object)| Breach {
+            object: name.clone(),
+            program: None,
+            kernel: None,
+            what: "size",
+            before: Some(object.size.to_string()),
+            after: None,
+            growth: None,
+        }));
     for (name, object) in &measured.objects {
         let before = locked.objects.get(name);
         let mut at = Place {
@@ -137,8 +158,14 @@ impl Place<'_> {
             return;
         }
         for ((what, before), (_, after)) in before.figures().into_iter().zip(after.figures()) {
-            if let (Some(before), Some(after)) = (before, after) {
-                self.figure(what, before, after);
+            match (before, after) {
+                (Some(before), Some(after)) => self.figure(what, before, after),
+                // Nobody holds what is not measured any more.
+                (Some(before), None) => {
+                    let breach = self.breach(what, Some(&before.to_string()), None, None);
+                    self.comparison.breaches.push(breach);
+                }
+                (None, _) => {}
             }
         }
     }
@@ -208,7 +235,7 @@ mod tests {
     }
 
     fn breaches(locked: &Budget, measured: &Budget) -> Vec<String> {
-        compare(locked, measured, &Tolerances::default())
+        compare(locked, measured, true, &Tolerances::default())
             .breaches
             .into_iter()
             .map(|breach| {
@@ -304,16 +331,27 @@ mod tests {
                 ("b", "6.1", "accepted", Some(11)),
             ],
         );
-        let comparison = compare(&locked, &measured, &tolerances);
+        let comparison = compare(&locked, &measured, true, &tolerances);
         assert_eq!(comparison.breaches.len(), 1);
         assert_eq!(comparison.breaches[0].program.as_deref(), Some("b"));
         assert_eq!(comparison.held, 2);
     }
 
     #[test]
+    fn an_object_or_a_figure_that_is_gone_is_said() {
+        let locked = budget(100, &[("a", "6.1", "accepted", Some(7))]);
+        let blind = budget(100, &[("a", "6.1", "accepted", None)]);
+        assert_eq!(breaches(&locked, &blind), ["a 6.1 insns: 7 -> -"]);
+        let nothing = Budget::default();
+        assert_eq!(breaches(&locked, &nothing), ["- - size: 100 -> -"]);
+        let part = compare(&locked, &nothing, false, &Tolerances::default());
+        assert_eq!(part.breaches, []);
+    }
+
+    #[test]
     fn less_is_an_improvement() {
         let locked = budget(100, &[]);
-        let comparison = compare(&locked, &budget(50, &[]), &Tolerances::default());
+        let comparison = compare(&locked, &budget(50, &[]), true, &Tolerances::default());
         assert_eq!(
             (comparison.breaches.len(), comparison.improvements.len()),
             (0, 1)

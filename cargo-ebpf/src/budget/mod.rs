@@ -32,6 +32,31 @@ pub(crate) struct Budget {
     pub objects: BTreeMap<String, Object>,
 }
 
+impl Budget {
+    /// It with what was measured anew. What was not asked stays: other kernels, and other
+    /// objects, unless `measured` is of the `whole` project.
+    pub(crate) fn updated(mut self, measured: Self, whole: bool) -> Self {
+        self.version = measured.version;
+        self.tools.extend(measured.tools);
+        self.kernels.extend(measured.kernels);
+        if whole {
+            self.objects
+                .retain(|name, _| measured.objects.contains_key(name));
+        }
+        for (name, new) in measured.objects {
+            let object = self.objects.entry(name).or_default();
+            object.size = new.size;
+            object
+                .programs
+                .retain(|name, _| new.programs.contains_key(name));
+            for (name, kernels) in new.programs {
+                object.programs.entry(name).or_default().extend(kernels);
+            }
+        }
+        self
+    }
+}
+
 /// Version of the format of `ebpf.lock`. Raised when a field changes its meaning.
 pub(crate) const VERSION: u32 = 1;
 
@@ -77,5 +102,38 @@ impl Measured {
             ("stack", self.stack),
             ("jit", self.jit),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_keeps_what_was_not_asked() {
+        let budget = |text: &str| toml::from_str::<Budget>(text).unwrap();
+        let old = budget(
+            "version = 1\n[kernels]\n\"6.1\" = \"6.1.1\"\n\"7.3\" = \"7.3.1\"\n\
+             [objects.a]\nsize = 1\n\
+             [objects.a.programs.p]\n\"6.1\" = { verdict = \"accepted\" }\n\"7.3\" = { verdict = \"accepted\" }\n\
+             [objects.a.programs.gone]\n\"6.1\" = { verdict = \"accepted\" }\n\
+             [objects.b]\nsize = 2\n",
+        );
+        let measured = budget(
+            "version = 1\n[kernels]\n\"6.1\" = \"6.1.2\"\n[objects.a]\nsize = 3\n\
+             [objects.a.programs.p]\n\"6.1\" = { verdict = \"refused\" }\n",
+        );
+        let updated = old.clone().updated(measured.clone(), false);
+        assert_eq!(
+            updated,
+            budget(
+                "version = 1\n[kernels]\n\"6.1\" = \"6.1.2\"\n\"7.3\" = \"7.3.1\"\n\
+                 [objects.a]\nsize = 3\n\
+                 [objects.a.programs.p]\n\"6.1\" = { verdict = \"refused\" }\n\"7.3\" = { verdict = \"accepted\" }\n\
+                 [objects.b]\nsize = 2\n"
+            )
+        );
+        let whole = old.updated(measured, true);
+        assert_eq!(whole.objects.keys().collect::<Vec<_>>(), ["a"]);
     }
 }

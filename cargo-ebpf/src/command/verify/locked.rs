@@ -26,6 +26,8 @@ pub(super) struct Lock {
     committed: Option<Budget>,
     tolerances: Tolerances,
     update: bool,
+    /// Whether it is held against all objects of the project.
+    whole: bool,
 }
 
 impl Lock {
@@ -43,6 +45,7 @@ impl Lock {
             committed,
             tolerances: project.tolerances()?,
             update: request.update,
+            whole: request.objects.is_empty(),
         })
     }
 
@@ -90,6 +93,7 @@ impl Lock {
         let comparison = budget::compare(
             self.committed.as_ref().unwrap_or(&nothing),
             &measured,
+            self.whole,
             &self.tolerances,
         );
         if self.update {
@@ -153,7 +157,8 @@ impl Lock {
             .because(cause)
             .fix("mend that, or leave the kernel out: cargo ebpf verify --update --kernel LIST"));
         }
-        budget::write(&self.path, &measured)
+        let committed = self.committed.clone().unwrap_or_default();
+        budget::write(&self.path, &committed.updated(measured, self.whole))
     }
 }
 
