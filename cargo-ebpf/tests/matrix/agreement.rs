@@ -214,6 +214,10 @@ impl Observation {
                 {
                     return Self::SwitchedOff;
                 }
+                // It stopped there, before all else that it may not know.
+                if lines.clone().any(|line| line.contains("(CO-RE)")) {
+                    return Self::NotAsked;
+                }
                 if lines.any(|line| LACKING.iter().any(|words| line.contains(words))) {
                     Self::Lacks
                 } else {

@@ -71,7 +71,7 @@ pub(crate) fn what_is_written_holds() -> Result<(), Failed> {
     check(output.status.success(), "written", &output)?;
     let shown = text(&output.stdout);
     check(
-        shown.contains("ebpf.lock is written: nothing has changed"),
+        shown.contains("ebpf.lock is written: no verdict has changed"),
         "a first one",
         &output,
     )?;
@@ -155,7 +155,7 @@ pub(crate) fn growth_fails_worst_first() -> Result<(), Failed> {
         )?;
     }
     check(
-        shown.contains("error[budget-exceeded]: 2 things of "),
+        shown.contains("error[budget-exceeded]: 2 things are not as in ebpf.lock"),
         "a sentence",
         &output,
     )?;
