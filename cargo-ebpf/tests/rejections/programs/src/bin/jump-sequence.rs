@@ -10,7 +10,7 @@ use rejections as _;
 rejections::license!();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
-pub fn toss(_: RawTracePointContext) -> i32 {
+pub fn toss(_: RawTracePointContext) -> i32 { //~ ERROR jump-sequence
     let mut heads = 0;
     for _ in 0..20_000 { //~ ERROR jump-sequence
         // SAFETY: the helper takes nothing and cannot fail.
