@@ -87,6 +87,7 @@ impl Lock {
         let names: Vec<_> = paths.iter().map(|path| name(path)).collect();
         let sizes = paths.iter().map(|path| size(path));
         let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
+        let made_with = tools.clone();
         let measured = budget::measure(&verification.kernels, &names, &sizes, tools);
         self.check_kernels(verification)?;
         let nothing = Budget::default();
@@ -101,6 +102,7 @@ impl Lock {
         }
         Ok(Held {
             updated: self.update,
+            other_tools: self.other_tools(&made_with),
             comparison: match &self.committed {
                 Some(_) => comparison,
                 // All of a first file is new.
@@ -136,6 +138,17 @@ impl Lock {
             }
         }
         Ok(())
+    }
+
+    /// The tools that are others than those which made what is committed: before, now.
+    fn other_tools(&self, now: &BTreeMap<String, String>) -> Vec<(String, String, String)> {
+        let committed = self.committed.iter().flat_map(|budget| &budget.tools);
+        committed
+            .filter_map(|(name, before)| {
+                let now = now.get(name).filter(|now| *now != before)?;
+                Some((name.clone(), before.clone(), now.clone()))
+            })
+            .collect()
     }
 
     fn write(&self, verification: &Verification, measured: Budget) -> Result<()> {

@@ -12,6 +12,9 @@ use crate::budget::{Breach, Comparison, FILE};
 pub(crate) struct Held {
     /// Whether the file was written anew.
     pub updated: bool,
+    /// Tools that are others than those that made what the file says: name, before, now.
+    /// Their code may cost more or less.
+    pub other_tools: Vec<(String, String, String)>,
     /// How it was before.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -68,6 +71,15 @@ impl Held {
         }
         let verdicts = human::counted(*held, "verdict");
         let mut parts = Vec::new();
+        if !self.other_tools.is_empty() {
+            let tools = self.other_tools.iter();
+            let tools = tools.map(|(name, before, now)| format!("{name} {now}, not {before}"));
+            let tools: Vec<_> = tools.collect();
+            parts.push(format!(
+                "note: the objects are made by {}, which may account for changes",
+                tools.join("; ")
+            ));
+        }
         if breaches.is_empty() {
             parts.push(format!(
                 "{FILE} holds: {verdicts} and their figures are as it says"
