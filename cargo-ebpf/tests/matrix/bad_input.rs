@@ -359,7 +359,7 @@ pub(crate) fn a_full_disk_is_said() -> Result<(), Failed> {
 /// A home that is not there is said only where it is needed.
 pub(crate) fn without_a_home_it_is_said() -> Result<(), Failed> {
     let sandbox = Sandbox::of_nobody();
-    let plain = object("verify/objects/plain.o");
+    let plain = sandbox.own(&object("verify/objects/plain.o"));
     let bare = |kernel: &str| {
         let mut command = sandbox.command(["verify", "--kernel", kernel, &plain]);
         // Debian says that nobody lives in /nonexistent.

@@ -82,6 +82,15 @@ impl Sandbox {
         sandbox
     }
 
+    /// A file where every user can read it: the repository may be in a folder that only
+    /// its owner may enter.
+    pub(crate) fn own(&self, file: &str) -> String {
+        let file = Path::new(file);
+        let copy = self.path("here").join(file.file_name().unwrap());
+        link(file, &copy);
+        copy.to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }

@@ -20,16 +20,22 @@ fn objects() -> Vec<String> {
     .to_vec()
 }
 
-fn arguments(kernels: &str) -> Vec<String> {
+fn arguments(kernels: &str, objects: Vec<String>) -> Vec<String> {
     let fixed = ["verify", "--kernel", kernels].map(str::to_owned);
-    [fixed.to_vec(), objects()].concat()
+    [fixed.to_vec(), objects].concat()
 }
 
 /// One run for all tests: it is the kernels' work that takes time.
 static AS_ROOT: LazyLock<(Output, Result<(), String>)> = LazyLock::new(|| {
     let sandbox = Sandbox::new();
     let list = [&KERNELS[..], &["host"]].concat().join(",");
-    let output = sandbox.run([arguments(&list), vec!["--format".into(), "json".into()]].concat());
+    let output = sandbox.run(
+        [
+            arguments(&list, objects()),
+            vec!["--format".into(), "json".into()],
+        ]
+        .concat(),
+    );
     let clean = sandbox.is_clean().map_err(|failed| format!("{failed:?}"));
     (output, clean)
 });
@@ -142,7 +148,8 @@ fn programs(kernel: &Value) -> impl Iterator<Item = &Value> {
 pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
     let sandbox = Sandbox::of_nobody();
     let list = KERNELS.join(",");
-    let output = sandbox.run(arguments(&list));
+    let objects: Vec<_> = objects().iter().map(|object| sandbox.own(object)).collect();
+    let output = sandbox.run(arguments(&list, objects.clone()));
     sandbox.is_clean()?;
     let shown = text(&output.stdout);
     check(output.status.code() == Some(1), "some are refused", &output)?;
@@ -152,7 +159,7 @@ pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
         .into_iter()
         .flatten()
         .collect();
-    for (number, object) in objects().iter().enumerate() {
+    for (number, object) in objects.iter().enumerate() {
         let mut lines = shown
             .lines()
             .skip_while(|line| *line != format!("{object}:"));
