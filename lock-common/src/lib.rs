@@ -89,6 +89,31 @@ pub const fn only_spins(flags: u32) -> bool {
     flags & (flag::SPIN | flag::MUTEX) == flag::SPIN
 }
 
+/// How many buckets of [`bucket`] there are.
+pub const BUCKETS: u32 = 256;
+
+/// The bucket of a duration in nanoseconds: four to each power of two.
+pub const fn bucket(ns: u64) -> u32 {
+    if ns < 4 {
+        return ns as u32;
+    }
+    let log = ns.ilog2();
+    log * 4 + ((ns >> (log - 2)) & 3) as u32
+}
+
+/// The shortest duration, in nanoseconds, that falls into a bucket (below [`BUCKETS`]).
+/// Buckets 4 to 7 are empty.
+pub const fn bucket_floor(bucket: u32) -> u64 {
+    match bucket {
+        0..4 => bucket as u64,
+        4..8 => 4,
+        _ => {
+            let log = bucket / 4;
+            (1 << log) + ((bucket as u64 % 4) << (log - 2))
+        }
+    }
+}
+
 /// Stands for a stack that could not be taken. Ids of the kernel are never negative.
 pub const NO_STACK: i32 = -1;
 

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &cli::Workload) -> Result<ExitCode> {
     let truth = shared_position::run(&plan)?;
     let text = match arguments.format {
         Format::Human => report::human(&truth),
-        Format::Json => view::json::document(&report::Document::from(&truth))?,
+        Format::Json => view::document::document(&report::Document::from(&truth))?,
     };
     Output::Stdout.write(&text)?;
     Ok(ExitCode::SUCCESS)

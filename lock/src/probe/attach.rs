@@ -79,7 +79,9 @@ impl Attached {
             .map(|name| {
                 Ok(Hook {
                     missed: recursion_misses(&mut ebpf, name)?,
+                    kind: "tp_btf".to_owned(),
                     name: name.to_owned(),
+                    ..Hook::default()
                 })
             })
             .collect::<Result<_>>()?;

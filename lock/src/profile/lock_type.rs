@@ -1,17 +1,78 @@
-//! Lock types by the names that users know.
+//! Types of locks by the names that users know.
 
 use std::fmt;
 
 use lock_common::flag::{MUTEX, PERCPU, READ, RT, SPIN, WRITE};
 use serde::{Deserialize, Serialize};
 
-/// A type of lock, and the way that it was waited for: as `lock_common::lock_type` tells
-/// it from a tracepoint's flags.
+/// What is waited for: a lock of the kernel, or one that a program built on a futex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct LockType(pub(crate) u32);
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LockType {
+    /// A kernel lock, and the way that it was waited for: the tracepoint's flags, as
+    /// `lock_common::lock_type` reduces them.
+    Kernel(u32),
+    /// A user lock.
+    User(Class),
+}
 
-const NAMES: &[(u32, &str)] = &[
+/// What a program built on a futex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Class {
+    /// Mutual exclusion. CPython's GIL is one, too.
+    Mutex,
+    /// A lock with shared and exclusive holders.
+    RwLock,
+    /// A mutex with priority inheritance.
+    PiMutex,
+    /// A counting semaphore.
+    Semaphore,
+    /// A meeting of threads.
+    Barrier,
+    /// A condition variable: waiting for something to do.
+    Condvar,
+    /// The end of a thread.
+    Join,
+    /// A thread that a runtime put to sleep until there is work.
+    Parked,
+    /// Not known.
+    Unknown,
+}
+
+impl Class {
+    /// Whether such a wait is mostly for work, not for a lock: it is kept out of the
+    /// ranking, and shown in a line of its own.
+    pub(crate) const fn is_idle(self) -> bool {
+        matches!(self, Self::Condvar | Self::Join | Self::Parked)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mutex => "user mutex",
+            Self::RwLock => "user rwlock",
+            Self::PiMutex => "pi mutex",
+            Self::Semaphore => "user semaphore",
+            Self::Barrier => "barrier",
+            Self::Condvar => "condvar",
+            Self::Join => "thread join",
+            Self::Parked => "parked thread",
+            Self::Unknown => "futex",
+        }
+    }
+}
+
+impl LockType {
+    /// Whether such a wait is mostly for work, not for a lock.
+    pub(crate) const fn is_idle(self) -> bool {
+        match self {
+            Self::Kernel(_) => false,
+            Self::User(class) => class.is_idle(),
+        }
+    }
+}
+
+const KERNEL_NAMES: &[(u32, &str)] = &[
     (0, "semaphore"),
     (SPIN, "spinlock"),
     (SPIN | READ, "rwlock:R"),
@@ -29,16 +90,19 @@ const NAMES: &[(u32, &str)] = &[
 
 impl fmt::Display for LockType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match NAMES.iter().find(|(flags, _)| *flags == self.0) {
-            Some((_, name)) => f.pad(name),
-            None => f.pad(&format!("unknown:{:#x}", self.0)),
+        match self {
+            Self::Kernel(flags) => match KERNEL_NAMES.iter().find(|(known, _)| known == flags) {
+                Some((_, name)) => f.pad(name),
+                None => f.pad(&format!("unknown:{flags:#x}")),
+            },
+            Self::User(class) => f.pad(class.name()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::LockType;
+    use super::{Class, LockType};
 
     #[test]
     fn every_combination_that_kernels_emit_has_its_name() {
@@ -60,8 +124,15 @@ mod tests {
             (48, "mutex"),
             (63 & !32, "unknown:0x1f"),
         ] {
-            let lock_type = LockType(lock_common::lock_type(flags));
+            let lock_type = LockType::Kernel(lock_common::lock_type(flags));
             assert_eq!(lock_type.to_string(), name, "flags {flags}");
         }
+    }
+
+    #[test]
+    fn waiting_for_work_is_idle() {
+        assert!(LockType::User(Class::Condvar).is_idle());
+        assert!(!LockType::User(Class::Mutex).is_idle());
+        assert!(!LockType::Kernel(1).is_idle());
     }
 }

@@ -1,8 +1,6 @@
-//! What was recorded, as plain data, and what follows from it. Nothing here knows of a
-//! kernel: all of it is tested from literals.
+//! What was recorded, added up and put in order. Plain data: nothing here asks a kernel.
 
-pub(crate) mod aggregate;
-pub(crate) mod blind_spots;
+pub(crate) mod histogram;
 pub(crate) mod lock_type;
-pub(crate) mod ranking;
 pub(crate) mod snapshot;
+pub(crate) mod tables;

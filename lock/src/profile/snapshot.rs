@@ -1,43 +1,115 @@
-//! What was recorded: plain data with everything that a report needs.
-
-use std::collections::BTreeMap;
+//! What was recorded in an interval: plain data with everything that a report needs, names
+//! included. A recording is a sequence of these, and what they come to together is one, too
+//! ([`Snapshot::merge`](super::tables)).
+//!
+//! Two kinds of figures are told apart everywhere. [`Waits`] were counted by the kernel's
+//! side, every wait: they are exact. [`Estimate`]s come from the waits that were sampled,
+//! whose stack was taken: their sums are unbiased and know their variance. Recorded with
+//! `--exact`, every wait is sampled and the variance is zero.
 
 use serde::{Deserialize, Serialize};
 
-use crate::profile::lock_type::LockType;
+use crate::profile::{histogram::Histogram, lock_type::LockType};
 
-/// One recording.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An index into a table of the snapshot that it stands in.
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident,)+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub(crate) struct $name(pub(crate) u32);
+
+        impl $name {
+            /// As an index.
+            pub(crate) const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// Into [`Snapshot::frames`].
+    FrameId,
+    /// Into [`Snapshot::stacks`].
+    StackId,
+    /// Into [`Snapshot::processes`].
+    ProcessId,
+    /// Into [`Snapshot::threads`].
+    ThreadId,
+    /// Into [`Snapshot::locks`].
+    LockId,
+}
+
+/// One interval, or several together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Snapshot {
+    /// When it began (CLOCK_REALTIME, milliseconds since 1970).
+    pub(crate) started_unix_ms: u64,
+    /// When it began (CLOCK_MONOTONIC, nanoseconds), on the clock of all `start_ns` here.
+    pub(crate) started_ns: u64,
+    /// How long it lasted, in nanoseconds.
+    pub(crate) duration_ns: u64,
+    /// What was recorded, where and how: the same in all intervals of a recording.
+    pub(crate) about: About,
+    /// The programs that recorded, and what they cost.
+    pub(crate) hooks: Vec<Hook>,
+    /// CPU time that `lock` itself took, user and system, in nanoseconds.
+    pub(crate) own_cpu_ns: u64,
+    /// Where the events went.
+    pub(crate) account: Account,
+    /// Sentences about this recording that every report shows: what could not be named or
+    /// seen, and what mends it.
+    pub(crate) notes: Vec<String>,
+    /// Places in code.
+    pub(crate) frames: Vec<Frame>,
+    /// Stacks.
+    pub(crate) stacks: Vec<Stack>,
+    /// Processes.
+    pub(crate) processes: Vec<Process>,
+    /// Threads.
+    pub(crate) threads: Vec<Thread>,
+    /// Locks, with exact figures of their waits.
+    pub(crate) locks: Vec<Lock>,
+    /// Sampled waits that ended with the lock, by lock, stack, thread and holder.
+    pub(crate) sites: Vec<Site>,
+    /// Sampled waits for a thread that waited itself, by the whole chain.
+    pub(crate) chains: Vec<Chain>,
+    /// The longest sampled waits, in the order of their begin.
+    pub(crate) longest: Vec<Interval>,
+    /// Waits that had not ended at the end.
+    pub(crate) open: Vec<Open>,
+}
+
+/// What was recorded, where and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct About {
+    /// Version of the `lock` that recorded.
+    pub(crate) lock_version: String,
     /// Release of the kernel.
     pub(crate) kernel: String,
+    /// How many CPUs the machine has.
+    pub(crate) cpus: u32,
     /// Whose waits were recorded.
     pub(crate) scope: Scope,
+    /// Further filters, in words: `type mutex`, `at least 1 ms`.
+    pub(crate) filters: Vec<String>,
     /// Whether `lock`'s own waits are among them.
     pub(crate) own_included: bool,
-    /// How long, in nanoseconds.
-    pub(crate) duration_ns: u64,
-    /// The tracepoints used.
-    pub(crate) hooks: Vec<Hook>,
-    /// The programs' counters.
-    pub(crate) counts: Counts,
-    /// Waits that ended, added up.
-    pub(crate) ended: Vec<Ended>,
-    /// Waits that had not ended.
-    pub(crate) open: Vec<Open>,
-    /// Stack id -> return addresses, innermost first.
-    pub(crate) stacks: BTreeMap<u32, Vec<u64>>,
-    /// Return address -> function. An address without a function is not here.
-    pub(crate) functions: BTreeMap<u64, String>,
-    /// Why there are no function names, where there are none.
-    pub(crate) nameless: Option<String>,
+    /// Whether every wait's stack was taken (`--exact`).
+    pub(crate) exact: bool,
+    /// What this kernel's hooks cannot see, one sentence each.
+    pub(crate) blind_spots: Vec<String>,
 }
 
 /// Whose waits are recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Scope {
     /// Everybody's, except those of `lock` itself where it can tell them.
+    #[default]
     System,
     /// Those of a process and its new children.
     Process {
@@ -51,113 +123,101 @@ pub(crate) enum Scope {
     },
 }
 
-/// A tracepoint that a program was attached to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A program in the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Hook {
-    /// Its name.
+    /// How it is attached: `tp_btf`.
+    pub(crate) kind: String,
+    /// What it is attached to.
     pub(crate) name: String,
-    /// How many of its events, of any process, the kernel kept from the program because
-    /// it was running on that CPU already (`recursion_misses`).
+    /// How many of its events, of any process, the kernel kept from it because it was
+    /// running on that CPU already (`recursion_misses`).
     pub(crate) missed: u64,
+    /// How often it ran while it was timed.
+    pub(crate) timed_runs: u64,
+    /// How long these runs took, in nanoseconds.
+    pub(crate) timed_ns: u64,
+    /// The time, in nanoseconds, that it took in all: what was timed, scaled to the whole
+    /// interval.
+    pub(crate) cost_ns: u64,
 }
 
-/// What the programs counted: events, each in one of the fields.
+/// Where the events went. Each begin of a wait is in exactly one place:
+/// begins = repeats + ended + lost + still open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counts {
-    /// Begins of waits.
-    pub(crate) begins: u64,
-    /// Of these, repeats within a wait.
-    pub(crate) repeats: u64,
-    /// Waits that were lost.
-    pub(crate) lost: Lost,
-    /// Waits that were recorded without their stack.
-    pub(crate) stack_lost: StackLost,
-    /// Ends of waits whose begin was not seen.
-    pub(crate) ends_without_begin: u64,
-    /// Children that could not be followed.
+#[serde(default)]
+pub(crate) struct Account {
+    /// Waits for kernel locks.
+    pub(crate) kernel: Events,
+    /// Waits for user locks.
+    pub(crate) user: Events,
+    /// What became of the samples. A wait whose sample was lost is still in [`Waits`].
+    pub(crate) samples: Samples,
+    /// Children of recorded processes that the filter had no room for.
     pub(crate) children_not_followed: u64,
 }
 
-/// Waits that were lost, by cause.
+/// Begins of waits, and where each is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Events {
+    /// Begins that the filter let through.
+    pub(crate) begins: u64,
+    /// Of these, repeats: a mutex's waiter says so when it turns from spinning to sleeping
+    /// and back. One wait.
+    pub(crate) repeats: u64,
+    /// Of these, waits that ended and were counted, with the lock or without it.
+    pub(crate) ended: u64,
+    /// Of these, waits that ended and were left out by a filter (`--min-wait`, ...).
+    pub(crate) filtered: u64,
+    /// Of these, lost, by cause.
+    pub(crate) lost: Lost,
+    /// Of these, not ended at the end.
+    pub(crate) open: u64,
+    /// Ends whose begin was not seen: from before recording, or missed.
+    pub(crate) ends_without_begin: u64,
+    /// Waits that began while the same thread already waited for something else.
+    pub(crate) nested: u64,
+    /// Waits in the row for "other": the table of locks had no row left.
+    pub(crate) other: u64,
+}
+
+/// Lost waits, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Lost {
-    /// The map of sleeping waits was full.
-    pub(crate) map_full: u64,
-    /// The map of sleeping waits could not be changed at that moment.
-    pub(crate) map_busy: u64,
-    /// Too many spinning waits within one another.
+    /// The table of open waits had no place left.
+    pub(crate) table_full: u64,
+    /// More nested waits than there is room for.
     pub(crate) nested: u64,
     /// The end was not seen.
     pub(crate) end_not_seen: u64,
 }
 
-/// Waits that were recorded without their stack, by cause.
+/// Samples, and where each is: taken = used + lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StackLost {
-    /// Another stack had its place.
-    pub(crate) collision: u64,
-    /// The kernel could not walk it.
-    pub(crate) unreadable: u64,
-    /// No memory to keep it.
-    pub(crate) no_memory: u64,
-    /// No row for it in the table of totals.
-    pub(crate) table_full: u64,
+#[serde(default)]
+pub(crate) struct Samples {
+    /// Waits chosen to be sampled.
+    pub(crate) taken: u64,
+    /// Of these, in the report.
+    pub(crate) used: u64,
+    /// Of these, lost: no room in the buffer between kernel and `lock`.
+    pub(crate) buffer_full: u64,
+    /// Of these, lost: beyond the bound of distinct stacks; in the report without a stack.
+    pub(crate) stacks_full: u64,
+    /// Of these, the kernel could not walk the stack; in the report without it.
+    pub(crate) stack_unreadable: u64,
+    /// User stacks taken.
+    pub(crate) user_stacks: u64,
+    /// Of these, cut short: not unwound to the thread's first function.
+    pub(crate) user_stacks_cut: u64,
 }
 
-impl Lost {
-    /// Causes in words, with their counts.
-    pub(crate) fn causes(&self) -> [(&'static str, u64); 4] {
-        let Self {
-            map_full,
-            map_busy,
-            nested,
-            end_not_seen,
-        } = *self;
-        [
-            ("too many threads waiting at once", map_full),
-            ("busy bucket of the map", map_busy),
-            ("nested too deep", nested),
-            ("end not seen", end_not_seen),
-        ]
-    }
-
-    /// All of them.
-    pub(crate) fn total(&self) -> u64 {
-        self.causes().iter().map(|(_, count)| count).sum()
-    }
-}
-
-impl StackLost {
-    /// Causes in words, with their counts.
-    pub(crate) fn causes(&self) -> [(&'static str, u64); 4] {
-        let Self {
-            collision,
-            unreadable,
-            no_memory,
-            table_full,
-        } = *self;
-        [
-            ("hash collision", collision),
-            ("not readable", unreadable),
-            ("too many different stacks", no_memory),
-            ("too many rows", table_full),
-        ]
-    }
-}
-
-/// Waits of one lock type with one stack that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Ended {
-    /// The type of the lock.
-    pub(crate) lock_type: LockType,
-    /// A stack id; none if the stack was lost.
-    pub(crate) stack: Option<u32>,
-    /// What they come to.
-    pub(crate) waits: Waits,
-}
-
-/// What waits come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Waits of which every one was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Waits {
     /// Waits that ended with the lock.
     pub(crate) count: u64,
@@ -167,9 +227,20 @@ pub(crate) struct Waits {
     pub(crate) min_ns: u64,
     /// The longest, in nanoseconds.
     pub(crate) max_ns: u64,
-    /// Waits that ended without the lock; in none of the fields above.
+    /// Of the total: a kernel mutex's waiters spinning rather than sleeping, in nanoseconds.
+    pub(crate) spin_ns: u64,
+    /// Of the total: user lock's waiters that had been woken, and waited for a CPU, in
+    /// nanoseconds.
+    pub(crate) runqueue_ns: u64,
+    /// How long they took, one by one.
+    pub(crate) histogram: Histogram,
+    /// Waits that timed out; in none of the fields above.
+    pub(crate) timed_out: u64,
+    /// Waits broken off by a signal; in none of the fields above.
+    pub(crate) interrupted: u64,
+    /// Waits that ended without the lock for a reason not known; in none of the above.
     pub(crate) not_acquired: u64,
-    /// Their time together, in nanoseconds.
+    /// The time of these three together, in nanoseconds.
     pub(crate) not_acquired_ns: u64,
 }
 
@@ -181,6 +252,11 @@ impl Waits {
             total_ns,
             min_ns,
             max_ns,
+            spin_ns,
+            runqueue_ns,
+            ref histogram,
+            timed_out,
+            interrupted,
             not_acquired,
             not_acquired_ns,
         } = *other;
@@ -192,72 +268,375 @@ impl Waits {
             };
             self.max_ns = self.max_ns.max(max_ns);
         }
-        self.count += count;
-        self.total_ns += total_ns;
-        self.not_acquired += not_acquired;
-        self.not_acquired_ns += not_acquired_ns;
+        // Saturating: a forged recording can hold any numbers.
+        for (sum, term) in [
+            (&mut self.count, count),
+            (&mut self.total_ns, total_ns),
+            (&mut self.spin_ns, spin_ns),
+            (&mut self.runqueue_ns, runqueue_ns),
+            (&mut self.timed_out, timed_out),
+            (&mut self.interrupted, interrupted),
+            (&mut self.not_acquired, not_acquired),
+            (&mut self.not_acquired_ns, not_acquired_ns),
+        ] {
+            *sum = sum.saturating_add(term);
+        }
+        self.histogram.add(histogram);
     }
 
     /// The mean wait for the lock, in nanoseconds; zero if there is none.
-    pub(crate) fn average_ns(&self) -> u64 {
+    pub(crate) fn mean_ns(&self) -> u64 {
         self.total_ns.checked_div(self.count).unwrap_or(0)
+    }
+
+    /// How many ended without the lock.
+    pub(crate) fn failed(&self) -> u64 {
+        self.timed_out
+            .saturating_add(self.interrupted)
+            .saturating_add(self.not_acquired)
     }
 }
 
-/// A wait that had not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Open {
-    /// The type of the lock.
-    pub(crate) lock_type: LockType,
-    /// A stack id; none if the stack was lost.
-    pub(crate) stack: Option<u32>,
-    /// The waiting thread.
+/// What waits come to, estimated from those that were sampled: each counts for as many as
+/// its chance was small (Horvitz and Thompson), so that sums are unbiased.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Estimate {
+    /// Sampled waits.
+    pub(crate) samples: u64,
+    /// How many waits these stand for.
+    pub(crate) count: u64,
+    /// The time of all these together, in nanoseconds.
+    pub(crate) wait_ns: u64,
+    /// The longest of the sampled, in nanoseconds.
+    pub(crate) max_ns: u64,
+    /// Estimated variance of `count`.
+    pub(crate) count_variance: f64,
+    /// Estimated variance of `wait_ns`, in square nanoseconds.
+    pub(crate) wait_variance: f64,
+}
+
+impl Estimate {
+    /// One sampled wait whose chance to be sampled was 2^-shift.
+    pub(crate) fn of(wait_ns: u64, shift: u32) -> Self {
+        let weight = 1_u64.checked_shl(shift).unwrap_or(u64::MAX);
+        let (w, n) = (wait_ns as f64, weight as f64);
+        // Var of x/p is estimated by (1-p)/p^2 x^2 for each sampled x.
+        let spread = n * (n - 1.0);
+        Self {
+            samples: 1,
+            count: weight,
+            wait_ns: wait_ns.saturating_mul(weight),
+            max_ns: wait_ns,
+            count_variance: spread,
+            wait_variance: spread * w * w,
+        }
+    }
+
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            samples,
+            count,
+            wait_ns,
+            max_ns,
+            count_variance,
+            wait_variance,
+        } = *other;
+        self.samples = self.samples.saturating_add(samples);
+        self.count = self.count.saturating_add(count);
+        self.wait_ns = self.wait_ns.saturating_add(wait_ns);
+        self.max_ns = self.max_ns.max(max_ns);
+        self.count_variance += count_variance;
+        self.wait_variance += wait_variance;
+    }
+
+    /// Half the width of the 95 % confidence interval of `wait_ns`, in nanoseconds.
+    pub(crate) fn wait_error_ns(&self) -> u64 {
+        (1.96 * self.wait_variance.max(0.0).sqrt()) as u64
+    }
+
+    /// The same of `count`.
+    pub(crate) fn count_error(&self) -> u64 {
+        (1.96 * self.count_variance.max(0.0).sqrt()) as u64
+    }
+}
+
+/// A place in code. Inlined functions have a frame each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Frame {
+    /// Return address; for the kernel and JIT code absolute, else within the module's file.
+    pub(crate) address: u64,
+    /// The function, demangled. None if it is not known.
+    pub(crate) function: Option<String>,
+    /// `[kernel]`, a kernel module's name in brackets, or the file's name; empty if unknown.
+    pub(crate) module: String,
+    /// Source file.
+    pub(crate) file: Option<String>,
+    /// Source line.
+    pub(crate) line: Option<u32>,
+    /// Whether the next outer frame's function has it inlined.
+    pub(crate) inlined: bool,
+}
+
+/// A stack, innermost frame first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Stack {
+    /// In the kernel. Tracing and locking code is left out: the first is the caller, the
+    /// function that waits. Empty for waits for user locks.
+    pub(crate) kernel: Vec<FrameId>,
+    /// In the program. The locking code of libraries is there.
+    pub(crate) user: Vec<FrameId>,
+    /// In `user`, how many innermost frames are locking code of libraries: the next one is
+    /// the caller.
+    pub(crate) user_locking: u32,
+    /// Whether the user stack goes on beyond its last frame.
+    pub(crate) cut: bool,
+    /// Whether the kernel's stack was wanted and could not be had.
+    pub(crate) lost: bool,
+}
+
+/// A process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) pid: u32,
+    /// Its name, as `ps` shows it.
+    pub(crate) comm: String,
+    /// Its cgroup's path, `/system.slice/...`; empty if not known.
+    pub(crate) cgroup: String,
+}
+
+/// A thread.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Thread {
+    /// Its number.
     pub(crate) tid: u32,
-    /// How long it had waited by then, in nanoseconds.
+    /// Its own name.
+    pub(crate) comm: String,
+    /// Its process.
+    pub(crate) process: ProcessId,
+}
+
+/// Which lock it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Identity {
+    /// A lock in the kernel's memory.
+    Kernel {
+        /// Where.
+        address: u64,
+    },
+    /// A futex in a process's memory.
+    Private {
+        /// Whose.
+        process: ProcessId,
+        /// Where.
+        address: u64,
+    },
+    /// A futex in memory that processes share.
+    Shared {
+        /// What memory, and where in it: `/dev/shm/PostgreSQL.123+0x40`.
+        object: String,
+    },
+    /// All that the table of locks had no row for.
+    Other,
+}
+
+/// A lock, waited for in one way: a rwsem's readers and writers are two of these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Lock {
+    /// Which.
+    pub(crate) identity: Identity,
+    /// What it is. Of a user lock this can change while recording, when stacks tell more.
+    pub(crate) lock_type: LockType,
+    /// The futex operation and value in words, as `FUTEX_WAIT_BITSET, 2`. Empty for kernel
+    /// locks.
+    pub(crate) operation: String,
+    /// Its name, if it has one: `mmap_lock`, `runqueue`, a global's symbol.
+    pub(crate) name: Option<String>,
+    /// Its waits.
+    pub(crate) waits: Waits,
+}
+
+/// Sampled waits with everything in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Site {
+    /// What was waited for.
+    pub(crate) lock: LockId,
+    /// Where.
+    pub(crate) stack: StackId,
+    /// Who waited.
+    pub(crate) thread: ThreadId,
+    /// Who had it, if that is known.
+    pub(crate) holder: Option<Holder>,
+    /// What they come to.
+    pub(crate) waits: Estimate,
+}
+
+/// Who had a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    /// The thread.
+    pub(crate) thread: ThreadId,
+    /// Where it released the lock, if that was seen.
+    pub(crate) stack: Option<StackId>,
+}
+
+/// A chain of waits: the first thread waits for a lock that the second one has, which waits
+/// itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chain {
+    /// Who waits for what, each held by the next one. At least two.
+    pub(crate) links: Vec<ChainLink>,
+    /// Who has the last lock, if that is known.
+    pub(crate) end: Option<ThreadId>,
+    /// The waits of the first.
+    pub(crate) waits: Estimate,
+}
+
+/// A member of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct ChainLink {
+    /// Who waits.
+    pub(crate) thread: ThreadId,
+    /// For what.
+    pub(crate) lock: LockId,
+}
+
+/// One sampled wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Interval {
+    /// What was waited for.
+    pub(crate) lock: LockId,
+    /// Where.
+    pub(crate) stack: StackId,
+    /// Who waited.
+    pub(crate) thread: ThreadId,
+    /// Who had it, if that is known.
+    pub(crate) holder: Option<Holder>,
+    /// When it began (CLOCK_MONOTONIC, nanoseconds).
+    pub(crate) start_ns: u64,
+    /// How long it lasted, in nanoseconds.
+    pub(crate) wait_ns: u64,
+}
+
+/// A wait that had not ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Open {
+    /// What is waited for.
+    pub(crate) lock: LockId,
+    /// Where, if the wait is sampled.
+    pub(crate) stack: Option<StackId>,
+    /// Who waits.
+    pub(crate) thread: ThreadId,
+    /// How long already, in nanoseconds.
     pub(crate) waited_ns: u64,
+}
+
+impl Lost {
+    /// All together.
+    pub(crate) fn total(&self) -> u64 {
+        let Self {
+            table_full,
+            nested,
+            end_not_seen,
+        } = *self;
+        table_full
+            .saturating_add(nested)
+            .saturating_add(end_not_seen)
+    }
+}
+
+impl Events {
+    /// What begins must come to.
+    pub(crate) fn explained(&self) -> u64 {
+        [self.repeats, self.ended, self.filtered, self.open]
+            .into_iter()
+            .fold(self.lost.total(), u64::saturating_add)
+    }
+
+    /// Whether each begin is in exactly one place.
+    pub(crate) fn holds(&self) -> bool {
+        self.begins == self.explained()
+    }
+}
+
+impl Account {
+    /// Whether each event is in exactly one place.
+    pub(crate) fn holds(&self) -> bool {
+        self.kernel.holds() && self.user.holds()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Waits;
+    use super::{Estimate, Waits};
 
     #[test]
     fn adding_keeps_the_extremes_and_ignores_those_of_nothing() {
-        let some = Waits {
-            count: 2,
-            total_ns: 30,
-            min_ns: 10,
-            max_ns: 20,
+        let waits = |count, total_ns, min_ns, max_ns| Waits {
+            count,
+            total_ns,
+            min_ns,
+            max_ns,
             ..Waits::default()
         };
         let failed = Waits {
-            not_acquired: 1,
+            timed_out: 1,
             not_acquired_ns: 99,
             ..Waits::default()
         };
         let mut sum = Waits::default();
-        sum.add(&failed);
-        sum.add(&some);
-        sum.add(&failed);
-        sum.add(&Waits {
-            count: 1,
-            total_ns: 5,
-            min_ns: 5,
-            max_ns: 5,
-            ..Waits::default()
-        });
+        for term in [&failed, &waits(2, 30, 10, 20), &failed, &waits(1, 5, 5, 5)] {
+            sum.add(term);
+        }
         assert_eq!(
             sum,
             Waits {
-                count: 3,
-                total_ns: 35,
-                min_ns: 5,
-                max_ns: 20,
-                not_acquired: 2,
+                timed_out: 2,
                 not_acquired_ns: 198,
+                ..waits(3, 35, 5, 20)
             }
         );
-        assert_eq!(sum.average_ns(), 11);
-        assert_eq!(Waits::default().average_ns(), 0);
+        assert_eq!(sum.mean_ns(), 11);
+        assert_eq!(Waits::default().mean_ns(), 0);
+    }
+
+    #[test]
+    fn a_wait_that_was_sure_to_be_sampled_has_no_error() {
+        let mut sum = Estimate::of(1000, 0);
+        sum.add(&Estimate::of(500, 0));
+        assert_eq!((sum.count, sum.wait_ns, sum.max_ns), (2, 1500, 1000));
+        assert_eq!((sum.count_error(), sum.wait_error_ns()), (0, 0));
+    }
+
+    #[test]
+    fn estimates_are_unbiased_and_know_their_error() {
+        // 200 times the same population: waits of 1 to 1000 us, longer ones likelier sampled.
+        let truth: u64 = (1..=1000).map(|us| us * 1000).sum();
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut sum, mut covered) = (0.0, 0);
+        for _ in 0..200 {
+            let mut estimate = Estimate::default();
+            for us in 1..=1000_u64 {
+                let shift = 10_u32.saturating_sub(us.ilog2());
+                if random.u64(..) & ((1 << shift) - 1) == 0 {
+                    estimate.add(&Estimate::of(us * 1000, shift));
+                }
+            }
+            sum += estimate.wait_ns as f64;
+            covered += usize::from(estimate.wait_ns.abs_diff(truth) <= estimate.wait_error_ns());
+        }
+        let mean = sum / 200.0;
+        assert!(
+            (mean / truth as f64 - 1.0).abs() < 0.01,
+            "{mean} of {truth}"
+        );
+        // 95 % of 200 are 190; fewer than 180 have a chance of less than 1 in 1000.
+        assert!(covered >= 180, "{covered} of 200");
     }
 }

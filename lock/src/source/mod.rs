@@ -1,3 +1,1 @@
 //! Where snapshots come from.
-
-pub(crate) mod live;

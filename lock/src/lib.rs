@@ -1,0 +1,36 @@
+//! `lock`: which locks did it wait for, where, who had them, and for how long?
+//!
+//! Data flows one way: maps in the kernel -> snapshot -> groups -> ranking -> view.
+//!
+//! The program is all there is to use; it is a library only so that the fuzz targets and
+//! benches can reach its parsers.
+
+mod cli;
+mod command;
+mod error;
+mod output;
+mod probe;
+mod profile;
+mod session;
+mod source;
+mod symbol;
+mod view;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+/// The program: reads its own arguments, and says how it ended.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Record(arguments) => command::record::run(arguments),
+        Command::Workload(arguments) => command::workload::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        error.tell();
+        error.exit_code()
+    })
+}
