@@ -1,0 +1,152 @@
+//! Folded stacks: a line for each stack, its frames from the outermost to the innermost
+//! with semicolons between them, then a space and its weight. The input of flamegraph
+//! tools.
+//!
+//! The first frame is the process, then come those of the program and those of the kernel
+//! (marked `_[k]`; functions that a program's compiler inlined are marked `_[i]`), and the
+//! last one is the lock. The weight is the estimated time of waiting in nanoseconds.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
+
+use crate::{
+    profile::snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
+    view::stack_text::{Place, lock_line, outermost_first},
+};
+
+/// Whose stacks are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Of those that waited: where they did.
+    Victims,
+    /// Of those that had the lock: where they released it. The weight is what others
+    /// waited for it.
+    Culprits,
+}
+
+/// Whose stack, which, and what was waited for. The stack is missing where a release was
+/// not seen, the thread where the holder is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Weighted {
+    process: Option<ProcessId>,
+    stack: Option<StackId>,
+    lock: LockId,
+}
+
+/// The folded stacks of one side, sorted, a line each.
+pub(crate) fn folded(snapshot: &Snapshot, side: Side, include_idle: bool) -> String {
+    let mut text = String::new();
+    for (stack, weight) in stacks(snapshot, side, include_idle) {
+        // A String takes everything.
+        let _ = writeln!(text, "{stack} {weight}");
+    }
+    text
+}
+
+/// The folded stacks of one side with their weights, in nanoseconds.
+pub(crate) fn stacks(
+    snapshot: &Snapshot,
+    side: Side,
+    include_idle: bool,
+) -> BTreeMap<String, u64> {
+    // First by id, so that each stack is put into words once.
+    let mut weights: HashMap<Option<Weighted>, u64> = HashMap::new();
+    for site in &snapshot.sites {
+        let lock = snapshot.locks.get(site.lock.index());
+        if !include_idle && lock.is_some_and(|lock| lock.lock_type.is_idle()) {
+            continue;
+        }
+        let key = match (side, site.holder) {
+            (Side::Victims, _) => Some((site.thread, Some(site.stack))),
+            (Side::Culprits, Some(holder)) => Some((holder.thread, holder.stack)),
+            (Side::Culprits, None) => None,
+        }
+        .map(|(thread, stack)| Weighted {
+            process: process_of(snapshot, thread),
+            stack,
+            lock: site.lock,
+        });
+        let weight = weights.entry(key).or_default();
+        *weight = weight.saturating_add(site.waits.wait_ns);
+    }
+    let mut stacks = BTreeMap::new();
+    for (key, weight) in weights {
+        if weight > 0 {
+            let total: &mut u64 = stacks.entry(in_words(snapshot, key)).or_default();
+            *total = total.saturating_add(weight);
+        }
+    }
+    stacks
+}
+
+fn process_of(snapshot: &Snapshot, thread: ThreadId) -> Option<ProcessId> {
+    let thread = snapshot.threads.get(thread.index());
+    thread.map(|thread| thread.process)
+}
+
+fn in_words(snapshot: &Snapshot, key: Option<Weighted>) -> String {
+    let Some(Weighted {
+        process,
+        stack,
+        lock,
+    }) = key
+    else {
+        return "(holder not known)".to_owned();
+    };
+    let process = process.and_then(|id| snapshot.processes.get(id.index()));
+    let mut text = match process.map(|process| escaped(&process.comm)) {
+        Some(comm) if !comm.is_empty() => comm,
+        Some(_) | None => "(process not known)".to_owned(),
+    };
+    match stack {
+        None => text.push_str(";(release not seen)"),
+        Some(stack) => {
+            for line in outermost_first(snapshot, stack) {
+                text.push(';');
+                text.push_str(&escaped(&line.text));
+                text.push_str(match line.place {
+                    Place::User | Place::Missing => "",
+                    Place::UserInlined => "_[i]",
+                    Place::Kernel => "_[k]",
+                });
+            }
+        }
+    }
+    text.push(';');
+    text.push_str(&not_a_number_last(escaped(&lock_line(snapshot, lock))));
+    text
+}
+
+/// A name that cannot be taken for more than a name: semicolons are colons, line breaks
+/// and tabs are spaces, what a terminal or XML would not take is `?`.
+fn escaped(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|character| match character {
+            ';' => ':',
+            '\n' | '\r' | '\t' => ' ',
+            // No characters, says Unicode, and not allowed in XML.
+            '\u{fffe}' | '\u{ffff}' => '?',
+            other if other.is_control() => '?',
+            other => other,
+        })
+        .collect();
+    // Readers take a line that begins so for a comment.
+    match name.trim() {
+        comment if comment.starts_with("# ") => comment.replacen("# ", "#_", 1),
+        name => name.to_owned(),
+    }
+}
+
+/// A last frame whose last word is not a number: readers would take two numbers at the end
+/// of a line for those of two profiles.
+fn not_a_number_last(frame: String) -> String {
+    match frame.rsplit_once(' ') {
+        Some((rest, last)) if last.chars().all(|c| c.is_ascii_digit() || c == '.') => {
+            format!("{rest}_{last}")
+        }
+        _ => frame,
+    }
+}
