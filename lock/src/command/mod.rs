@@ -1,4 +1,6 @@
 //! Glue: one file a command.
 
+pub(crate) mod completions;
+pub(crate) mod man;
 pub(crate) mod record;
 pub(crate) mod workload;

@@ -271,3 +271,57 @@ fn innermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<String> {
 fn microseconds(ns: u64) -> f64 {
     ns as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::trace;
+    use crate::{profile::snapshot::Snapshot, view::example};
+
+    fn events(snapshot: &Snapshot) -> Vec<Value> {
+        let json: Value = serde_json::from_slice(&trace(snapshot, true).unwrap()).unwrap();
+        json["traceEvents"].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn the_document() {
+        let json = trace(&example::snapshot(), false).unwrap();
+        let json: Value = serde_json::from_slice(&json).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+    }
+
+    #[test]
+    fn events_are_in_order_and_each_arrow_is_whole() {
+        let snapshot = example::snapshot();
+        let events = events(&snapshot);
+        let times: Vec<f64> = events.iter().filter_map(|e| e["ts"].as_f64()).collect();
+        assert!(times.is_sorted());
+        let of = |phase| events.iter().filter(move |event| event["ph"] == phase);
+        assert_eq!(
+            of("X").filter(|e| e["args"]["holder"].is_string()).count(),
+            snapshot.longest.len()
+        );
+        assert_eq!(of("s").count(), 3);
+        for (start, end) in of("s").zip(of("f")) {
+            assert_eq!(start["id"], end["id"]);
+            assert_eq!(end["bp"], "e");
+            // The end is within a wait of its thread, where viewers look for it.
+            let at = end["ts"].as_f64().unwrap();
+            assert!(of("X").any(|wait| {
+                let begin = wait["ts"].as_f64().unwrap();
+                wait["tid"] == end["tid"]
+                    && begin <= at
+                    && at < begin + wait["dur"].as_f64().unwrap()
+            }));
+        }
+    }
+
+    #[test]
+    fn forged_recordings_have_a_timeline_too() {
+        for event in events(&example::forged()) {
+            assert!(event["ph"] == "M" || event["ts"].is_number(), "{event}");
+            assert!(event["pid"].is_u64() && event["tid"].is_u64());
+        }
+    }
+}

@@ -113,3 +113,62 @@ fn shade(name: &str) -> f32 {
     });
     (hash >> 16) as f32 / f32::from(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::svg;
+    use crate::{
+        profile::snapshot::Snapshot,
+        view::{
+            example,
+            folded::{Side, stacks},
+        },
+    };
+
+    fn text(snapshot: &Snapshot, side: Side) -> String {
+        String::from_utf8(svg(snapshot, side, false).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn it_is_as_wide_as_all_that_was_waited() {
+        let snapshot = example::snapshot();
+        for side in [Side::Victims, Side::Culprits] {
+            let total: u64 = stacks(&snapshot, side, false).values().sum();
+            let svg = text(&snapshot, side);
+            assert!(svg.contains(&format!("total_samples=\"{total}\"")), "{side:?}");
+            assert!(svg.contains(" ns of waiting, "));
+            assert_eq!(svg, text(&snapshot, side), "not the same twice");
+        }
+    }
+
+    #[test]
+    fn each_side_has_its_title_and_its_frames() {
+        let snapshot = example::snapshot();
+        let victims = text(&snapshot, Side::Victims);
+        assert!(victims.contains("Waiting for locks: where<"));
+        assert!(victims.contains("do_user_addr_fault (320,000 ns of waiting"));
+        assert!(!victims.contains("(holder not known)"));
+        let culprits = text(&snapshot, Side::Culprits);
+        assert!(culprits.contains("where their holders released them<"));
+        assert!(culprits.contains("(holder not known) ("));
+    }
+
+    #[test]
+    fn names_cannot_break_out_of_the_drawing() {
+        let svg = text(&example::snapshot(), Side::Victims);
+        assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000 ns of waiting"));
+    }
+
+    #[test]
+    fn forged_weights_are_drawn_to_scale() {
+        let svg = text(&example::forged(), Side::Victims);
+        assert!(svg.contains("(lock not known)"));
+        assert!(svg.ends_with("</svg>"));
+    }
+
+    #[test]
+    fn nothing_is_a_drawing_that_says_so() {
+        let svg = text(&Snapshot::default(), Side::Victims);
+        assert!(svg.contains("No waits were sampled"));
+    }
+}

@@ -150,3 +150,57 @@ fn not_a_number_last(frame: String) -> String {
         _ => frame,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Side, folded, not_a_number_last, stacks};
+    use crate::view::example;
+
+    #[test]
+    fn both_sides() {
+        let snapshot = example::snapshot();
+        insta::assert_snapshot!("victims", folded(&snapshot, Side::Victims, false));
+        insta::assert_snapshot!("culprits", folded(&snapshot, Side::Culprits, false));
+    }
+
+    #[test]
+    fn each_side_comes_to_all_that_was_waited() {
+        let snapshot = example::snapshot();
+        let all: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
+        for side in [Side::Victims, Side::Culprits] {
+            let total = |include_idle| -> u64 {
+                stacks(&snapshot, side, include_idle).values().sum()
+            };
+            assert_eq!(total(true), all, "{side:?}");
+            assert_eq!(total(false), all - 9_000_000_000, "{side:?}");
+        }
+    }
+
+    #[test]
+    fn every_line_is_a_stack_and_one_number() {
+        for snapshot in [example::snapshot(), example::forged()] {
+            for side in [Side::Victims, Side::Culprits] {
+                for line in folded(&snapshot, side, true).lines() {
+                    let (stack, weight) = line.rsplit_once(' ').unwrap();
+                    weight.parse::<u64>().unwrap();
+                    assert!(!stack.starts_with("# ") && !stack.contains(char::is_control));
+                    let last = stack.rsplit(' ').next().unwrap();
+                    assert!(last.parse::<f64>().is_err(), "{line}");
+                    assert!(stack.split(';').all(|frame| !frame.is_empty()), "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_ends_with_a_number_is_not_taken_for_a_weight() {
+        for (name, text) in [
+            ("[mutex] pool 7", "[mutex] pool_7"),
+            ("[mutex] 1.5", "[mutex]_1.5"),
+            ("[mutex] 0x7", "[mutex] 0x7"),
+            ("[mutex] pool7", "[mutex] pool7"),
+        ] {
+            assert_eq!(not_a_number_last(name.to_owned()), text);
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 pub(crate) mod chrome;
 pub(crate) mod document;
+#[cfg(test)]
+pub(crate) mod example;
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
 pub(crate) mod pprof;

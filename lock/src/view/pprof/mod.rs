@@ -150,3 +150,129 @@ fn comments(snapshot: &Snapshot, side: Side) -> Vec<String> {
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt::Write as _, io::Read as _};
+
+    use flate2::read::GzDecoder;
+    use prost::Message as _;
+
+    use super::{message::Profile, profile};
+    use crate::{
+        profile::snapshot::Snapshot,
+        view::{example, folded::Side},
+    };
+
+    fn decoded(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
+        let bytes = profile(snapshot, side, include_idle).unwrap();
+        let mut message = Vec::new();
+        GzDecoder::new(&bytes[..]).read_to_end(&mut message).unwrap();
+        Profile::decode(&message[..]).unwrap()
+    }
+
+    /// A profile as a text. Fails where an id leads nowhere.
+    fn in_words(profile: &Profile) -> String {
+        let text = |id: i64| &profile.string_table[usize::try_from(id).unwrap()];
+        let mut words = format!(
+            "begin {} ns, {} ns long, shown: {}\n",
+            profile.time_nanos,
+            profile.duration_nanos,
+            text(profile.default_sample_type)
+        );
+        for comment in &profile.comment {
+            writeln!(words, "# {}", text(*comment)).unwrap();
+        }
+        for mapping in &profile.mapping {
+            let (start, limit) = (mapping.memory_start, mapping.memory_limit);
+            writeln!(words, "{start:#x}..{limit:#x} {:?}", text(mapping.filename)).unwrap();
+        }
+        for sample in &profile.sample {
+            assert_eq!(sample.value.len(), profile.sample_type.len());
+            words.push('\n');
+            for (value, value_type) in sample.value.iter().zip(&profile.sample_type) {
+                let (name, unit) = (text(value_type.r#type), text(value_type.unit));
+                writeln!(words, "{name} {value} {unit}").unwrap();
+            }
+            for label in &sample.label {
+                let (key, str) = (text(label.key), text(label.str));
+                writeln!(words, "  {key}: {str:?} {}", label.num).unwrap();
+            }
+            for id in &sample.location_id {
+                let location = profile.location.iter().find(|l| l.id == *id).unwrap();
+                let mapping = profile.mapping.iter().find(|m| m.id == location.mapping_id);
+                let module = mapping.map(|mapping| text(mapping.filename));
+                assert_eq!(mapping.is_none(), location.mapping_id == 0);
+                writeln!(words, "  {:#x} in {module:?}", location.address).unwrap();
+                for line in &location.line {
+                    let mut functions = profile.function.iter();
+                    let function = functions.find(|f| f.id == line.function_id).unwrap();
+                    let (name, file) = (text(function.name), text(function.filename));
+                    writeln!(words, "    {name:?} {file:?}:{}", line.line).unwrap();
+                }
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn both_sides() {
+        let snapshot = example::snapshot();
+        let victims = decoded(&snapshot, Side::Victims, false);
+        insta::assert_snapshot!("victims", in_words(&victims));
+        let culprits = decoded(&snapshot, Side::Culprits, false);
+        insta::assert_snapshot!("culprits", in_words(&culprits));
+    }
+
+    #[test]
+    fn values_come_to_those_of_the_recording() {
+        let snapshot = example::snapshot();
+        let count: u64 = snapshot.sites.iter().map(|site| site.waits.count).sum();
+        let wait_ns: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
+        for side in [Side::Victims, Side::Culprits] {
+            let profile = decoded(&snapshot, side, true);
+            let sum = |place: usize| -> i64 { profile.sample.iter().map(|s| s.value[place]).sum() };
+            assert_eq!(sum(0), count.cast_signed(), "{side:?}");
+            assert_eq!(sum(1), wait_ns.cast_signed(), "{side:?}");
+        }
+    }
+
+    #[test]
+    fn speedscope_shows_the_delay() {
+        let profile = decoded(&example::snapshot(), Side::Victims, false);
+        assert_eq!(profile.string_table[0], "");
+        // It has the index of a text for that of a type, and takes the last one for one
+        // that is too large.
+        let types = profile.sample_type.len();
+        let chosen = usize::try_from(profile.default_sample_type).unwrap().min(types - 1);
+        assert_eq!(profile.sample_type[chosen].r#type, profile.default_sample_type);
+        // It leaves out locations without a function.
+        for location in &profile.location {
+            assert!(location.line.iter().all(|line| line.function_id > 0));
+            assert!(!location.line.is_empty());
+        }
+    }
+
+    #[test]
+    fn addresses_are_within_their_mappings_and_forged_ids_lead_somewhere() {
+        for snapshot in [example::snapshot(), example::forged()] {
+            for side in [Side::Victims, Side::Culprits] {
+                let profile = decoded(&snapshot, side, true);
+                assert!(!in_words(&profile).is_empty());
+                for location in &profile.location {
+                    for mapping in profile.mapping.iter().filter(|m| m.id == location.mapping_id) {
+                        assert!(mapping.memory_start <= location.address);
+                        assert!(location.address <= mapping.memory_limit);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_the_same_twice() {
+        let snapshot = example::snapshot();
+        let bytes = || profile(&snapshot, Side::Victims, false).unwrap();
+        assert_eq!(bytes(), bytes());
+    }
+}
