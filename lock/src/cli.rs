@@ -147,7 +147,10 @@ mod tests {
         lock.build();
         insta::assert_snapshot!("help_lock", lock.render_long_help());
         // That of `help` is clap's own.
-        for command in lock.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+        for command in lock
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+        {
             let name = format!("help_{}", command.get_name());
             insta::assert_snapshot!(name, command.render_long_help());
         }

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 use crate::{
     error::{Error, Result},
-    profile::snapshot::{Holder, Interval, Snapshot, StackId, ThreadId},
+    profile::{
+        group::Filter,
+        snapshot::{Holder, Interval, Snapshot, StackId, ThreadId},
+    },
     view::stack_text::{lock_line, lock_name, outermost_first},
 };
 
@@ -93,12 +96,11 @@ enum Arguments {
 }
 
 /// The timeline as a JSON document.
-pub(crate) fn trace(snapshot: &Snapshot, include_idle: bool) -> Result<Vec<u8>> {
+pub(crate) fn trace(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<u8>> {
     let mut slices = Vec::new();
     let mut threads = BTreeSet::new();
     for (id, interval) in (1_u64..).zip(&snapshot.longest) {
-        let lock = snapshot.locks.get(interval.lock.index());
-        if !include_idle && lock.is_some_and(|lock| lock.lock_type.is_idle()) {
+        if !passes(filter, snapshot, interval) {
             continue;
         }
         threads.insert(interval.thread);
@@ -131,11 +133,21 @@ pub(crate) fn trace(snapshot: &Snapshot, include_idle: bool) -> Result<Vec<u8>> 
     Ok(json)
 }
 
+/// Whether a filter lets a wait through.
+fn passes(filter: &Filter, snapshot: &Snapshot, interval: &Interval) -> bool {
+    let lock = snapshot.locks.get(interval.lock.index());
+    lock.is_some_and(|lock| filter.passes_type(lock.lock_type))
+        && filter
+            .stack
+            .as_ref()
+            .is_none_or(|text| snapshot.stack_contains(interval.stack, text))
+}
+
 /// A wait, as a slice of its thread.
 fn wait(snapshot: &Snapshot, interval: &Interval) -> Event {
     let lock = snapshot.locks.get(interval.lock.index());
     let holder = match interval.holder {
-        Some(holder) => thread_in_words(snapshot, holder.thread),
+        Some(holder) => snapshot.thread_name(holder.thread),
         None => "not known".to_owned(),
     };
     Event {
@@ -252,13 +264,6 @@ fn numbers(snapshot: &Snapshot, thread: ThreadId) -> (u32, u32) {
     (process.map_or(0, |process| process.pid), thread.tid)
 }
 
-fn thread_in_words(snapshot: &Snapshot, thread: ThreadId) -> String {
-    match snapshot.threads.get(thread.index()) {
-        Some(thread) => format!("{} {}", thread.comm, thread.tid),
-        None => "not known".to_owned(),
-    }
-}
-
 fn innermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<String> {
     outermost_first(snapshot, stack)
         .into_iter()
@@ -277,16 +282,24 @@ mod tests {
     use serde_json::Value;
 
     use super::trace;
-    use crate::{profile::snapshot::Snapshot, view::example};
+    use crate::{
+        profile::{group::Filter, snapshot::Snapshot},
+        view::example,
+    };
 
     fn events(snapshot: &Snapshot) -> Vec<Value> {
-        let json: Value = serde_json::from_slice(&trace(snapshot, true).unwrap()).unwrap();
+        let everything = Filter {
+            include_idle: true,
+            ..Filter::default()
+        };
+        let json = trace(snapshot, &everything).unwrap();
+        let json: Value = serde_json::from_slice(&json).unwrap();
         json["traceEvents"].as_array().unwrap().clone()
     }
 
     #[test]
     fn the_document() {
-        let json = trace(&example::snapshot(), false).unwrap();
+        let json = trace(&example::snapshot(), &Filter::default()).unwrap();
         let json: Value = serde_json::from_slice(&json).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
     }

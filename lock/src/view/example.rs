@@ -76,7 +76,14 @@ pub(crate) fn snapshot() -> Snapshot {
     );
     let held = |thread, stack| Some(Holder { thread, stack });
     for (lock, stack, thread, holder, wait_ns, shift) in [
-        (mutex, write, worker, held(main, Some(release)), 1_000_000, 2),
+        (
+            mutex,
+            write,
+            worker,
+            held(main, Some(release)),
+            1_000_000,
+            2,
+        ),
         (mutex, write, worker, held(main, Some(release)), 500_000, 0),
         (mutex, write, main, held(worker, None), 250_000, 0),
         (mmap_lock, page_fault, worker, None, 40_000, 3),

@@ -7,7 +7,7 @@ use inferno::flamegraph::{
 
 use crate::{
     error::{Error, Result},
-    profile::snapshot::Snapshot,
+    profile::{group::Filter, snapshot::Snapshot},
     view::{
         folded::{self, Side},
         units,
@@ -19,8 +19,8 @@ use crate::{
 const MAX_TOTAL: u128 = 1 << 53;
 
 /// The flamegraph of one side, the same for the same snapshot.
-pub(crate) fn svg(snapshot: &Snapshot, side: Side, include_idle: bool) -> Result<Vec<u8>> {
-    let stacks = folded::stacks(snapshot, side, include_idle);
+pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Vec<u8>> {
+    let stacks = folded::stacks(snapshot, side, filter);
     let total: u128 = stacks.values().map(|&weight| u128::from(weight)).sum();
     if total == 0 {
         return Ok(EMPTY.as_bytes().to_vec());
@@ -118,7 +118,7 @@ fn shade(name: &str) -> f32 {
 mod tests {
     use super::svg;
     use crate::{
-        profile::snapshot::Snapshot,
+        profile::{group::Filter, snapshot::Snapshot},
         view::{
             example,
             folded::{Side, stacks},
@@ -126,16 +126,19 @@ mod tests {
     };
 
     fn text(snapshot: &Snapshot, side: Side) -> String {
-        String::from_utf8(svg(snapshot, side, false).unwrap()).unwrap()
+        String::from_utf8(svg(snapshot, side, &Filter::default()).unwrap()).unwrap()
     }
 
     #[test]
     fn it_is_as_wide_as_all_that_was_waited() {
         let snapshot = example::snapshot();
         for side in [Side::Victims, Side::Culprits] {
-            let total: u64 = stacks(&snapshot, side, false).values().sum();
+            let total: u64 = stacks(&snapshot, side, &Filter::default()).values().sum();
             let svg = text(&snapshot, side);
-            assert!(svg.contains(&format!("total_samples=\"{total}\"")), "{side:?}");
+            assert!(
+                svg.contains(&format!("total_samples=\"{total}\"")),
+                "{side:?}"
+            );
             assert!(svg.contains(" ns of waiting, "));
             assert_eq!(svg, text(&snapshot, side), "not the same twice");
         }
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn forged_weights_are_drawn_to_scale() {
         let svg = text(&example::forged(), Side::Victims);
-        assert!(svg.contains("(lock not known)"));
+        assert!(svg.contains("(stack not known)"));
         assert!(svg.ends_with("</svg>"));
     }
 

@@ -12,7 +12,10 @@ use std::{
 };
 
 use crate::{
-    profile::snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
+    profile::{
+        group::Filter,
+        snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
+    },
     view::stack_text::{Place, lock_line, outermost_first},
 };
 
@@ -36,9 +39,9 @@ struct Weighted {
 }
 
 /// The folded stacks of one side, sorted, a line each.
-pub(crate) fn folded(snapshot: &Snapshot, side: Side, include_idle: bool) -> String {
+pub(crate) fn folded(snapshot: &Snapshot, side: Side, filter: &Filter) -> String {
     let mut text = String::new();
-    for (stack, weight) in stacks(snapshot, side, include_idle) {
+    for (stack, weight) in stacks(snapshot, side, filter) {
         // A String takes everything.
         let _ = writeln!(text, "{stack} {weight}");
     }
@@ -46,16 +49,11 @@ pub(crate) fn folded(snapshot: &Snapshot, side: Side, include_idle: bool) -> Str
 }
 
 /// The folded stacks of one side with their weights, in nanoseconds.
-pub(crate) fn stacks(
-    snapshot: &Snapshot,
-    side: Side,
-    include_idle: bool,
-) -> BTreeMap<String, u64> {
+pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeMap<String, u64> {
     // First by id, so that each stack is put into words once.
     let mut weights: HashMap<Option<Weighted>, u64> = HashMap::new();
     for site in &snapshot.sites {
-        let lock = snapshot.locks.get(site.lock.index());
-        if !include_idle && lock.is_some_and(|lock| lock.lock_type.is_idle()) {
+        if !filter.passes(snapshot, site) {
             continue;
         }
         let key = match (side, site.holder) {
@@ -96,9 +94,9 @@ fn in_words(snapshot: &Snapshot, key: Option<Weighted>) -> String {
         return "(holder not known)".to_owned();
     };
     let process = process.and_then(|id| snapshot.processes.get(id.index()));
-    let mut text = match process.map(|process| escaped(&process.comm)) {
-        Some(comm) if !comm.is_empty() => comm,
-        Some(_) | None => "(process not known)".to_owned(),
+    let mut text = match process {
+        Some(process) => escaped(&process.comm),
+        None => "(process not known)".to_owned(),
     };
     match stack {
         None => text.push_str(";(release not seen)"),
@@ -133,8 +131,9 @@ fn escaped(name: &str) -> String {
             other => other,
         })
         .collect();
-    // Readers take a line that begins so for a comment.
     match name.trim() {
+        "" => "?".to_owned(),
+        // Readers take a line that begins so for a comment.
         comment if comment.starts_with("# ") => comment.replacen("# ", "#_", 1),
         name => name.to_owned(),
     }
@@ -154,13 +153,25 @@ fn not_a_number_last(frame: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Side, folded, not_a_number_last, stacks};
-    use crate::view::example;
+    use crate::{
+        profile::{
+            group::Filter,
+            lock_type::{Class, LockType},
+        },
+        view::example,
+    };
 
     #[test]
     fn both_sides() {
         let snapshot = example::snapshot();
-        insta::assert_snapshot!("victims", folded(&snapshot, Side::Victims, false));
-        insta::assert_snapshot!("culprits", folded(&snapshot, Side::Culprits, false));
+        insta::assert_snapshot!(
+            "victims",
+            folded(&snapshot, Side::Victims, &Filter::default())
+        );
+        insta::assert_snapshot!(
+            "culprits",
+            folded(&snapshot, Side::Culprits, &Filter::default())
+        );
     }
 
     #[test]
@@ -169,7 +180,11 @@ mod tests {
         let all: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
         for side in [Side::Victims, Side::Culprits] {
             let total = |include_idle| -> u64 {
-                stacks(&snapshot, side, include_idle).values().sum()
+                let filter = Filter {
+                    include_idle,
+                    ..Filter::default()
+                };
+                stacks(&snapshot, side, &filter).values().sum()
             };
             assert_eq!(total(true), all, "{side:?}");
             assert_eq!(total(false), all - 9_000_000_000, "{side:?}");
@@ -177,10 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_chooses_by_type_and_by_function() {
+        let snapshot = example::snapshot();
+        let filter = Filter {
+            stack: Some("do_user_addr".to_owned()),
+            ..Filter::default()
+        };
+        let text = folded(&snapshot, Side::Victims, &filter);
+        assert!(text.ends_with("[rwsem:R] mmap_lock 320000\n"), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        let filter = Filter {
+            types: vec![LockType::User(Class::Condvar)],
+            ..Filter::default()
+        };
+        let text = folded(&snapshot, Side::Culprits, &filter);
+        assert_eq!(text, "(holder not known) 9000000000\n");
+    }
+
+    #[test]
     fn every_line_is_a_stack_and_one_number() {
+        let everything = Filter {
+            include_idle: true,
+            ..Filter::default()
+        };
         for snapshot in [example::snapshot(), example::forged()] {
             for side in [Side::Victims, Side::Culprits] {
-                for line in folded(&snapshot, side, true).lines() {
+                for line in folded(&snapshot, side, &everything).lines() {
                     let (stack, weight) = line.rsplit_once(' ').unwrap();
                     weight.parse::<u64>().unwrap();
                     assert!(!stack.starts_with("# ") && !stack.contains(char::is_control));

@@ -82,18 +82,6 @@ pub(crate) fn frame(snapshot: &Snapshot, id: FrameId) -> Option<&Frame> {
     snapshot.frames.get(id.index())
 }
 
-/// The function of a frame, or where it is: `libc.so.6+0x9d3f`.
-pub(crate) fn function(frame: Option<&Frame>) -> Cow<'_, str> {
-    let Some(frame) = frame else {
-        return "(unknown)".into();
-    };
-    match &frame.function {
-        Some(function) if !function.trim().is_empty() => function.into(),
-        _ if !frame.module.is_empty() => format!("{}+{:#x}", frame.module, frame.address).into(),
-        _ => format!("{:#x}", frame.address).into(),
-    }
-}
-
 /// What a lock is called: its name, else where it is.
 pub(crate) fn lock_name(lock: &Lock) -> Cow<'_, str> {
     match (&lock.name, &lock.identity) {
@@ -116,7 +104,7 @@ pub(crate) fn lock_line(snapshot: &Snapshot, id: LockId) -> String {
 
 fn line(snapshot: &Snapshot, id: FrameId, place: Place) -> Line<'_> {
     Line {
-        text: function(frame(snapshot, id)),
+        text: snapshot.frame_name(id).into(),
         place,
     }
 }

@@ -17,17 +17,20 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    profile::snapshot::{LockId, Snapshot, StackId, ThreadId},
+    profile::{
+        group::Filter,
+        snapshot::{LockId, Snapshot, StackId, ThreadId},
+    },
     view::{folded::Side, stack_text::lock_name},
 };
 
 /// The profile of one side, the same for the same snapshot.
-pub(crate) fn profile(snapshot: &Snapshot, side: Side, include_idle: bool) -> Result<Vec<u8>> {
+pub(crate) fn profile(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
         Error::new("gzip", "the profile could not be compressed").because_of(&error)
     };
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(&message(snapshot, side, include_idle).encode_to_vec())
+    gzip.write_all(&message(snapshot, side, filter).encode_to_vec())
         .map_err(failed)?;
     gzip.finish().map_err(failed)
 }
@@ -35,7 +38,7 @@ pub(crate) fn profile(snapshot: &Snapshot, side: Side, include_idle: bool) -> Re
 /// Whose stack, which, and what was waited for.
 type Key = (Option<ThreadId>, Option<StackId>, LockId);
 
-fn message(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
+fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
     let mut tables = Tables::new(snapshot);
     // Readers give a type by its text's index. Speedscope takes that for the type's own,
     // and the last one for one beyond: the types must have the first texts.
@@ -51,8 +54,7 @@ fn message(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
     let mut places: HashMap<Key, usize> = HashMap::new();
     let mut samples: Vec<(Key, u64, u64)> = Vec::new();
     for site in &snapshot.sites {
-        let lock = snapshot.locks.get(site.lock.index());
-        if !include_idle && lock.is_some_and(|lock| lock.lock_type.is_idle()) {
+        if !filter.passes(snapshot, site) {
             continue;
         }
         let (thread, stack) = match (side, site.holder) {
@@ -160,14 +162,20 @@ mod tests {
 
     use super::{message::Profile, profile};
     use crate::{
-        profile::snapshot::Snapshot,
+        profile::{group::Filter, snapshot::Snapshot},
         view::{example, folded::Side},
     };
 
     fn decoded(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
-        let bytes = profile(snapshot, side, include_idle).unwrap();
+        let filter = Filter {
+            include_idle,
+            ..Filter::default()
+        };
+        let bytes = profile(snapshot, side, &filter).unwrap();
         let mut message = Vec::new();
-        GzDecoder::new(&bytes[..]).read_to_end(&mut message).unwrap();
+        GzDecoder::new(&bytes[..])
+            .read_to_end(&mut message)
+            .unwrap();
         Profile::decode(&message[..]).unwrap()
     }
 
@@ -244,8 +252,13 @@ mod tests {
         // It has the index of a text for that of a type, and takes the last one for one
         // that is too large.
         let types = profile.sample_type.len();
-        let chosen = usize::try_from(profile.default_sample_type).unwrap().min(types - 1);
-        assert_eq!(profile.sample_type[chosen].r#type, profile.default_sample_type);
+        let chosen = usize::try_from(profile.default_sample_type)
+            .unwrap()
+            .min(types - 1);
+        assert_eq!(
+            profile.sample_type[chosen].r#type,
+            profile.default_sample_type
+        );
         // It leaves out locations without a function.
         for location in &profile.location {
             assert!(location.line.iter().all(|line| line.function_id > 0));
@@ -260,7 +273,11 @@ mod tests {
                 let profile = decoded(&snapshot, side, true);
                 assert!(!in_words(&profile).is_empty());
                 for location in &profile.location {
-                    for mapping in profile.mapping.iter().filter(|m| m.id == location.mapping_id) {
+                    for mapping in profile
+                        .mapping
+                        .iter()
+                        .filter(|m| m.id == location.mapping_id)
+                    {
                         assert!(mapping.memory_start <= location.address);
                         assert!(location.address <= mapping.memory_limit);
                     }
@@ -272,7 +289,7 @@ mod tests {
     #[test]
     fn bytes_are_the_same_twice() {
         let snapshot = example::snapshot();
-        let bytes = || profile(&snapshot, Side::Victims, false).unwrap();
+        let bytes = || profile(&snapshot, Side::Victims, &Filter::default()).unwrap();
         assert_eq!(bytes(), bytes());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::message::{Function, Label, Line, Location, Mapping};
 use crate::{
     profile::snapshot::{Frame, FrameId, Snapshot, StackId},
-    view::stack_text::{frame, function, shown},
+    view::stack_text::{frame, shown},
 };
 
 /// The tables, being filled.
@@ -118,10 +118,14 @@ impl<'a> Tables<'a> {
             return id;
         }
         let function_id = self.function(text, "");
-        let id = self.push_location(0, 0, vec![Line {
-            function_id,
-            line: 0,
-        }]);
+        let id = self.push_location(
+            0,
+            0,
+            vec![Line {
+                function_id,
+                line: 0,
+            }],
+        );
         self.stand_in_ids.insert(text, id);
         id
     }
@@ -141,7 +145,7 @@ impl<'a> Tables<'a> {
                 let frame = frame(snapshot, id);
                 let file = frame.and_then(|frame| frame.file.as_deref());
                 Line {
-                    function_id: self.function(&function(frame), file.unwrap_or_default()),
+                    function_id: self.function(&snapshot.frame_name(id), file.unwrap_or_default()),
                     line: frame.and_then(|frame| frame.line).unwrap_or(0).into(),
                 }
             })
