@@ -6,6 +6,8 @@ pub(crate) mod document;
 pub(crate) mod example;
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
+#[cfg(test)]
+mod large;
 pub(crate) mod pprof;
 pub(crate) mod stack_text;
 pub(crate) mod units;

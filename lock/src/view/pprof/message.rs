@@ -10,7 +10,7 @@ pub(crate) struct Profile {
     /// The samples.
     #[prost(message, repeated, tag = "2")]
     pub(crate) sample: Vec<Sample>,
-    /// The files that code is in.
+    /// The files that code is in, the program itself first.
     #[prost(message, repeated, tag = "3")]
     pub(crate) mapping: Vec<Mapping>,
     /// The places in code.
@@ -145,12 +145,10 @@ pub(crate) struct Function {
     /// Not zero.
     #[prost(uint64, tag = "1")]
     pub(crate) id: u64,
-    /// Its name for people.
+    /// Its name for people. A name for the system (3) beside it, if it is the same, has
+    /// `go tool pprof` take the name for one that it should shorten.
     #[prost(int64, tag = "2")]
     pub(crate) name: i64,
-    /// Its name for the system.
-    #[prost(int64, tag = "3")]
-    pub(crate) system_name: i64,
     /// Its source file.
     #[prost(int64, tag = "4")]
     pub(crate) filename: i64,

@@ -49,8 +49,16 @@ impl<'a> Tables<'a> {
     }
 
     /// The tables.
-    pub(super) fn finish(self) -> (Vec<Mapping>, Vec<Location>, Vec<Function>, Vec<String>) {
-        (self.mappings, self.locations, self.functions, self.texts)
+    pub(super) fn finish(mut self) -> (Vec<Mapping>, Vec<Location>, Vec<Function>, Vec<String>) {
+        let texts = self.texts;
+        // Readers take the first one for the program.
+        self.mappings.sort_by_key(|mapping| {
+            let name = usize::try_from(mapping.filename)
+                .ok()
+                .and_then(|place| texts.get(place));
+            name.is_none_or(|name| name.starts_with('[') || name.contains(".so"))
+        });
+        (self.mappings, self.locations, self.functions, texts)
     }
 
     /// The index of a text.
@@ -173,12 +181,7 @@ impl<'a> Tables<'a> {
             .function_ids
             .entry((name, filename))
             .or_insert_with(|| {
-                self.functions.push(Function {
-                    id,
-                    name,
-                    system_name: name,
-                    filename,
-                });
+                self.functions.push(Function { id, name, filename });
                 id
             })
     }
