@@ -283,8 +283,8 @@ mod tests {
 
     use super::trace;
     use crate::{
-        profile::{group::Filter, snapshot::Snapshot},
-        view::example,
+        profile::{fixture, group::Filter, snapshot::Snapshot},
+        view::hostile,
     };
 
     fn events(snapshot: &Snapshot) -> Vec<Value> {
@@ -299,14 +299,14 @@ mod tests {
 
     #[test]
     fn the_document() {
-        let json = trace(&example::snapshot(), &Filter::default()).unwrap();
+        let json = trace(&fixture::snapshot(), &Filter::default()).unwrap();
         let json: Value = serde_json::from_slice(&json).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
     }
 
     #[test]
     fn events_are_in_order_and_each_arrow_is_whole() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         let events = events(&snapshot);
         let times: Vec<f64> = events.iter().filter_map(|e| e["ts"].as_f64()).collect();
         assert!(times.is_sorted());
@@ -315,7 +315,7 @@ mod tests {
             of("X").filter(|e| e["args"]["holder"].is_string()).count(),
             snapshot.longest.len()
         );
-        assert_eq!(of("s").count(), 3);
+        assert_eq!(of("s").count(), 2);
         for (start, end) in of("s").zip(of("f")) {
             assert_eq!(start["id"], end["id"]);
             assert_eq!(end["bp"], "e");
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn forged_recordings_have_a_timeline_too() {
-        for event in events(&example::forged()) {
+        for event in events(&hostile::forged()) {
             assert!(event["ph"] == "M" || event["ts"].is_number(), "{event}");
             assert!(event["pid"].is_u64() && event["tid"].is_u64());
         }

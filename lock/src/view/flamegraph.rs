@@ -118,10 +118,10 @@ fn shade(name: &str) -> f32 {
 mod tests {
     use super::svg;
     use crate::{
-        profile::{group::Filter, snapshot::Snapshot},
+        profile::{fixture, group::Filter, snapshot::Snapshot},
         view::{
-            example,
             folded::{Side, stacks},
+            hostile,
         },
     };
 
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn it_is_as_wide_as_all_that_was_waited() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         for side in [Side::Victims, Side::Culprits] {
             let total: u64 = stacks(&snapshot, side, &Filter::default()).values().sum();
             let svg = text(&snapshot, side);
@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn each_side_has_its_title_and_its_frames() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         let victims = text(&snapshot, Side::Victims);
         assert!(victims.contains("Waiting for locks: where<"));
-        assert!(victims.contains("do_user_addr_fault (320,000 ns of waiting"));
+        assert!(victims.contains("lock_mm_and_find_vma (10,800,000 ns of waiting"));
         assert!(!victims.contains("(holder not known)"));
         let culprits = text(&snapshot, Side::Culprits);
         assert!(culprits.contains("where their holders released them<"));
@@ -158,13 +158,13 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_the_drawing() {
-        let svg = text(&example::snapshot(), Side::Victims);
-        assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000 ns of waiting"));
+        let svg = text(&hostile::hostile(), Side::Victims);
+        assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000,000,000 ns of waiting"));
     }
 
     #[test]
     fn forged_weights_are_drawn_to_scale() {
-        let svg = text(&example::forged(), Side::Victims);
+        let svg = text(&hostile::forged(), Side::Victims);
         assert!(svg.contains("(stack not known)"));
         assert!(svg.ends_with("</svg>"));
     }

@@ -3,9 +3,10 @@
 pub(crate) mod chrome;
 pub(crate) mod document;
 #[cfg(test)]
-pub(crate) mod example;
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod large;
 pub(crate) mod pprof;

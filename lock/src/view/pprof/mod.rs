@@ -162,8 +162,8 @@ mod tests {
 
     use super::{message::Profile, profile};
     use crate::{
-        profile::{group::Filter, snapshot::Snapshot},
-        view::{example, folded::Side},
+        profile::{fixture, group::Filter, snapshot::Snapshot},
+        view::{folded::Side, hostile},
     };
 
     fn decoded(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn both_sides() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         let victims = decoded(&snapshot, Side::Victims, false);
         insta::assert_snapshot!("victims", in_words(&victims));
         let culprits = decoded(&snapshot, Side::Culprits, false);
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn values_come_to_those_of_the_recording() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         let count: u64 = snapshot.sites.iter().map(|site| site.waits.count).sum();
         let wait_ns: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
         for side in [Side::Victims, Side::Culprits] {
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn speedscope_shows_the_delay() {
-        let profile = decoded(&example::snapshot(), Side::Victims, false);
+        let profile = decoded(&fixture::snapshot(), Side::Victims, false);
         assert_eq!(profile.string_table[0], "");
         // It has the index of a text for that of a type, and takes the last one for one
         // that is too large.
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn addresses_are_within_their_mappings_and_forged_ids_lead_somewhere() {
-        for snapshot in [example::snapshot(), example::forged()] {
+        for snapshot in [hostile::hostile(), hostile::forged()] {
             for side in [Side::Victims, Side::Culprits] {
                 let profile = decoded(&snapshot, side, true);
                 assert!(!in_words(&profile).is_empty());
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn bytes_are_the_same_twice() {
-        let snapshot = example::snapshot();
+        let snapshot = fixture::snapshot();
         let bytes = || profile(&snapshot, Side::Victims, &Filter::default()).unwrap();
         assert_eq!(bytes(), bytes());
     }
