@@ -28,6 +28,8 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Record(arguments) => command::record::run(arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
+        Command::Completions(arguments) => command::completions::run(&arguments),
+        Command::Man(arguments) => command::man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         error.tell();
