@@ -2,5 +2,6 @@
 
 pub(crate) mod histogram;
 pub(crate) mod lock_type;
+pub(crate) mod merge;
 pub(crate) mod snapshot;
 pub(crate) mod tables;
