@@ -11,6 +11,7 @@ mod error;
 mod output;
 mod probe;
 mod profile;
+mod recording;
 mod session;
 mod source;
 mod symbol;
