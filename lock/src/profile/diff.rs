@@ -14,7 +14,7 @@ use crate::profile::{
     figures::Figures,
     group::{self, Filter, group},
     lock_type::LockType,
-    snapshot::Snapshot,
+    snapshot::{About, Snapshot},
 };
 
 mod statistics;
@@ -59,6 +59,8 @@ pub(crate) struct Series {
     seconds: Vec<f64>,
     rows: BTreeMap<Key, Sums>,
     total: Sums,
+    /// Of the first interval.
+    about: Option<About>,
 }
 
 /// What a row came to.
@@ -106,6 +108,7 @@ impl Series {
             seconds: Vec::new(),
             rows: BTreeMap::new(),
             total: Sums::default(),
+            about: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Series {
         if interval.duration_ns == 0 {
             return;
         }
+        self.about.get_or_insert_with(|| interval.about.clone());
         let number = self.seconds.len();
         self.seconds.push(interval.duration_ns as f64 / 1e9);
         let grouped = group(interval, self.by.into(), &self.filter);
@@ -253,6 +257,8 @@ pub(crate) struct Diff {
     pub(crate) total: Change,
     /// How many rows are too small to be compared.
     pub(crate) small: usize,
+    /// What else is different between the recordings, one sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Diff {
@@ -312,7 +318,44 @@ pub(crate) fn diff(before: &Series, after: &Series) -> Diff {
         rows,
         total,
         small,
+        notes: unlike(before.about.as_ref(), after.about.as_ref()),
     }
+}
+
+/// What makes two recordings hard to compare.
+fn unlike(before: Option<&About>, after: Option<&About>) -> Vec<String> {
+    let (Some(before), Some(after)) = (before, after) else {
+        return Vec::new();
+    };
+    let mode = |about: &About| if about.exact { "on" } else { "off" };
+    [
+        ("kernels", before.kernel.clone(), after.kernel.clone()),
+        (
+            "numbers of CPUs",
+            before.cpus.to_string(),
+            after.cpus.to_string(),
+        ),
+        (
+            "filters",
+            before.filters.join(", "),
+            after.filters.join(", "),
+        ),
+        ("--exact", mode(before).to_owned(), mode(after).to_owned()),
+    ]
+    .into_iter()
+    .filter(|(_, before, after)| before != after)
+    .map(|(what, before, after)| {
+        let named = |text: String| {
+            if text.is_empty() {
+                "none".to_owned()
+            } else {
+                text
+            }
+        };
+        let (before, after) = (named(before), named(after));
+        format!("recorded differently: {what}: {before}, then {after}")
+    })
+    .collect()
 }
 
 /// How a row changed, without a verdict yet.
