@@ -2,6 +2,8 @@
 
 pub(crate) mod diff;
 pub(crate) mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod group;
 pub(crate) mod histogram;
 pub(crate) mod label;
