@@ -1,10 +1,14 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
+mod completions;
+pub(crate) mod diff;
+mod man;
+
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) mod diff;
+pub(crate) use self::{completions::Completions, man::Man};
 
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
@@ -12,10 +16,15 @@ pub(crate) mod diff;
     version,
     about,
     propagate_version = true,
-    disable_help_subcommand = true,
-    after_help = "Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not \
-                  start; else that of the command, 128 + N when signal N ended it.\n\
-                  Example: sudo lock record -- make -j8"
+    after_help = "\
+Examples:\n  \
+sudo lock record -- make -j8                a command, from begin to end\n  \
+sudo lock record --pid 4711 --duration 10   a process that runs already\n  \
+sudo lock record --duration 10              everything on this machine\n  \
+lock help record                            all about one command\n\
+\n\
+Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not start; else \
+that of the command, 128 + N when signal N ended it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -59,6 +68,19 @@ lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
     /// measures its own waits.
     #[command(after_help = "Example: lock record -- lock workload --duration 2")]
     Workload(Workload),
+    /// Write a script that has a shell complete command lines of lock
+    #[command(after_help = "\
+Examples:\n  \
+lock completions bash > ~/.local/share/bash-completion/completions/lock\n  \
+lock completions zsh > ~/.zfunc/_lock\n  \
+lock completions fish > ~/.config/fish/completions/lock.fish")]
+    Completions(Completions),
+    /// Write the manual as a man page
+    #[command(after_help = "\
+Examples:\n  \
+lock man | man -l -\n  \
+lock man --dir /usr/local/share/man/man1")]
+    Man(Man),
 }
 
 /// Arguments of `record`.
@@ -136,7 +158,11 @@ mod tests {
         let mut lock = Cli::command().term_width(80);
         lock.build();
         insta::assert_snapshot!("help_lock", lock.render_long_help());
-        for command in lock.get_subcommands_mut() {
+        // That of `help` is clap's own.
+        for command in lock
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+        {
             let name = format!("help_{}", command.get_name());
             insta::assert_snapshot!(name, command.render_long_help());
         }

@@ -30,6 +30,8 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => command::record::run(arguments),
         Command::Diff(arguments) => command::diff::run(arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
+        Command::Completions(arguments) => command::completions::run(&arguments),
+        Command::Man(arguments) => command::man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         error.tell();
