@@ -8,6 +8,8 @@
 mod cli;
 mod command;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod output;
 mod probe;
 mod profile;

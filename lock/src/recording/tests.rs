@@ -5,8 +5,8 @@ use std::{
 };
 
 use super::{
-    End, Place, Recording, Writer,
-    format::{self, MAX_LINE},
+    Place, Recording, Writer,
+    format::{self, End, MAX_LINE},
     writer::Target,
 };
 use crate::{

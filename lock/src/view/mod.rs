@@ -3,7 +3,6 @@
 pub(crate) mod chrome;
 pub(crate) mod diff;
 pub(crate) mod document;
-#[cfg(test)]
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
 #[cfg(test)]
