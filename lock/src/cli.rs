@@ -1,6 +1,7 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
 mod completions;
+pub(crate) mod diff;
 mod man;
 pub(crate) mod record;
 
@@ -49,6 +50,17 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(record::Record),
+    /// Compare two recordings: what got worse, and what may be chance
+    ///
+    /// Compares the wait in each second, row by row. The noise of each recording is told by
+    /// the spread over its intervals, so that each should have 10 or more.
+    #[command(after_help = "\
+The exit code is 0 whatever is found, unless --fail-on-worse is given.\n\
+\n\
+Examples:\n  \
+lock diff before.lock after.lock\n  \
+lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
+    Diff(diff::Diff),
     /// Make lock contention whose truth is known, and print it
     ///
     /// Threads on one CPU share one file descriptor. In each round one of them writes for

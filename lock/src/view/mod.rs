@@ -1,8 +1,8 @@
 //! Reports for readers. No view knows where its data came from.
 
 pub(crate) mod chrome;
+pub(crate) mod diff;
 pub(crate) mod document;
-#[cfg(test)]
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
 #[cfg(test)]
