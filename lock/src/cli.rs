@@ -1,6 +1,8 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+pub(crate) mod record;
+
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -37,7 +39,7 @@ Examples:\n  \
 lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
-    Record(Record),
+    Record(record::Record),
     /// Make lock contention whose truth is known, and print it
     ///
     /// Threads on one CPU share one file descriptor. In each round one of them writes for
@@ -46,27 +48,6 @@ lock record --format json --output locks.json -- make -j8")]
     /// measures its own waits.
     #[command(after_help = "Example: lock record -- lock workload --duration 2")]
     Workload(Workload),
-}
-
-/// Arguments of `record`.
-#[derive(Debug, Args)]
-pub(crate) struct Record {
-    /// End after this many seconds, such as 5 or 0.5
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) duration: Option<Duration>,
-    /// Record only this process and its new children
-    #[arg(short, long, value_name = "PID", conflicts_with = "command",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) pid: Option<u32>,
-    /// Write the report to a file, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// How the report is written: for people, or as one JSON document
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
-    /// Start this command and record it and its children
-    #[arg(last = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
 }
 
 /// Arguments of `workload`.
@@ -103,6 +84,26 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("must be more than 0".to_owned());
     }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A time with its unit: `500us`, `10ms`, `1.5s`; without one, milliseconds.
+fn time(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 5] = [
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+    ];
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))
+        .unwrap_or((text, 1e-3));
+    let number: f64 = number
+        .trim_end()
+        .parse()
+        .map_err(|_| "not a time, such as 500us, 10ms or 1s")?;
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
