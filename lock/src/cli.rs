@@ -48,6 +48,7 @@ lock record --format json --output locks.json -- make -j8")]
     #[command(after_help = "\
 Examples:\n  \
 lock record -- lock workload --duration 2\n  \
+lock workload --list\n  \
 lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     Workload(Workload),
 }
@@ -76,7 +77,7 @@ pub(crate) struct Record {
 /// Arguments of `workload`.
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
-    /// Which contention
+    /// Which contention: one of those that --list shows
     #[arg(value_enum, value_name = "SCENARIO", default_value_t = Scenario::FilePosition,
           hide_possible_values = true)]
     pub(crate) scenario: Scenario,

@@ -5,7 +5,7 @@
 //! How long it was off the CPU is known, too: it is what the clock says less what the thread's
 //! own CPU clock says.
 
-use std::{io, mem::MaybeUninit, time::Instant};
+use std::{fs::File, io, mem::MaybeUninit, os::unix::fs::FileExt as _, time::Instant};
 
 use crate::workload::truth::Figures;
 
@@ -33,6 +33,8 @@ pub(crate) enum Counting {
 /// The account of one thread.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    /// The thread's own, opened at its first call. None if the kernel has none.
+    delays: Option<Option<File>>,
     counting: Counting,
     /// By lock.
     figures: Vec<Figures>,
@@ -42,6 +44,7 @@ impl Meter {
     /// For this many locks.
     pub(crate) fn new(counting: Counting, locks: usize) -> Self {
         Self {
+            delays: None,
             counting,
             figures: vec![Figures::default(); locks],
         }
@@ -70,11 +73,15 @@ impl Meter {
         lock: usize,
         wait: impl FnOnce() -> io::Result<Ended>,
     ) -> io::Result<Ended> {
-        let before = Counters::read()?;
+        let delays = self.delays.get_or_insert_with(|| {
+            // A kernel without CONFIG_SCHED_INFO has none.
+            File::open("/proc/thread-self/schedstat").ok()
+        });
+        let before = Counters::read(delays.as_ref())?;
         let begin = Instant::now();
         let ended = wait()?;
         let took = begin.elapsed();
-        let after = Counters::read()?;
+        let after = Counters::read(delays.as_ref())?;
         if let Some(figures) = self.figures.get_mut(lock) {
             let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
             figures.enter(self.counting, ended, took_ns, &after.since(&before));
@@ -101,7 +108,7 @@ impl Figures {
             Counting::EachSwitch => spent.voluntary,
             Counting::EachCall => 1,
         };
-        let mut loose = spent.preempted > 0;
+        let mut loose = false;
         match ended {
             Ended::Acquired => {
                 self.min_ns = match self.total_ns {
@@ -125,6 +132,10 @@ impl Figures {
                 }
             }
         }
+        if spent.preempted > 0 && !loose {
+            // The way to the CPU after the wait is in it as well: it is the most.
+            self.loose_ns += spent.delay_ns.unwrap_or(took_ns).min(took_ns);
+        }
         if loose {
             self.loose_ns += took_ns;
         }
@@ -140,10 +151,12 @@ struct Counters {
     preempted: u64,
     /// Its time on a CPU, in nanoseconds.
     cpu_ns: u64,
+    /// How long it could have gone on and had no CPU, in nanoseconds.
+    delay_ns: Option<u64>,
 }
 
 impl Counters {
-    fn read() -> io::Result<Self> {
+    fn read(delays: Option<&File>) -> io::Result<Self> {
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         // SAFETY: writes one rusage to the pointer that it is given.
         if unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) } < 0 {
@@ -163,6 +176,7 @@ impl Counters {
             voluntary: usage.ru_nvcsw.unsigned_abs(),
             preempted: usage.ru_nivcsw.unsigned_abs(),
             cpu_ns: cpu.tv_sec.unsigned_abs() * 1_000_000_000 + cpu.tv_nsec.unsigned_abs(),
+            delay_ns: delays.and_then(delay),
         })
     }
 
@@ -171,8 +185,20 @@ impl Counters {
             voluntary: self.voluntary.saturating_sub(before.voluntary),
             preempted: self.preempted.saturating_sub(before.preempted),
             cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            delay_ns: self
+                .delay_ns
+                .zip(before.delay_ns)
+                .map(|(after, before)| after.saturating_sub(before)),
         }
     }
+}
+
+/// The second number of `/proc/PID/schedstat`: the time on the run queue, in nanoseconds.
+fn delay(schedstat: &File) -> Option<u64> {
+    let mut text = [0; 64];
+    let length = schedstat.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

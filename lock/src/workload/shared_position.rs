@@ -18,7 +18,10 @@ use std::{
     fs::File,
     io::{self, Seek as _, Write as _},
     os::fd::{AsRawFd as _, FromRawFd as _, RawFd},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Instant,
 };
@@ -31,14 +34,16 @@ use crate::workload::{
 };
 
 /// What one write may copy at least and at most, in bytes.
-const SMALLEST_WRITE: u64 = 64 << 10;
-const LARGEST_WRITE: u64 = 1 << 30;
+const SMALLEST_WRITE: usize = 64 << 10;
+const LARGEST_WRITE: usize = 1 << 30;
 
 /// A file that threads share.
 #[derive(Debug)]
 pub(crate) struct SharedPosition {
     file: File,
-    /// How much the write of this round copies, in bytes.
+    /// What the write of this round copies. Only the holder's.
+    content: Mutex<Vec<u8>>,
+    /// Its size, in bytes.
     full_size: AtomicU64,
 }
 
@@ -46,7 +51,8 @@ impl SharedPosition {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             file: memory_file()?,
-            full_size: AtomicU64::new(4 << 20),
+            content: Mutex::new(vec![0; 4 << 20]),
+            full_size: AtomicU64::new(0),
         })
     }
 }
@@ -69,17 +75,18 @@ impl Contended for SharedPosition {
         // Nobody else touches the file now: nothing of this waits.
         self.file.set_len(0)?;
         (&self.file).rewind()?;
-        let size = self.full_size.load(Ordering::Acquire);
-        let content = vec![0_u8; usize::try_from(size).unwrap_or(0)];
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        self.full_size
+            .store(content.len() as u64, Ordering::Release);
         holder.begin();
         let before = Instant::now();
         (&self.file).write_all(&content)?;
         let took = before.elapsed();
         holder.until_passed(holder.waiters());
-        let fitting = size as f64 * holder.time_to_hold().as_secs_f64() / took.as_secs_f64();
+        let hold = holder.time_to_hold().as_secs_f64();
+        let fitting = content.len() as f64 * hold / took.as_secs_f64();
         // The clock may not have moved: the cast saturates.
-        let fitting = (fitting as u64).clamp(SMALLEST_WRITE, LARGEST_WRITE);
-        self.full_size.store(fitting, Ordering::Release);
+        content.resize((fitting as usize).clamp(SMALLEST_WRITE, LARGEST_WRITE), 0);
         Ok(())
     }
 

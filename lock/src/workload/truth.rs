@@ -42,8 +42,8 @@ pub(crate) struct Figures {
     pub(crate) total_ns: u64,
     /// Of these, the time on the CPU, before and after the thread slept.
     pub(crate) on_cpu_ns: u64,
-    /// Of `total_ns` and `not_acquired_ns`, calls of which less is known: the thread was
-    /// preempted on its way, or waited more than once and did not get the lock.
+    /// Of `total_ns` and `not_acquired_ns`, the most that may not have been waiting either:
+    /// the thread was preempted on its way, or waited more than once for nothing.
     pub(crate) loose_ns: u64,
     /// The shortest call that waited and got the lock.
     pub(crate) min_ns: u64,
@@ -157,8 +157,7 @@ pub(crate) struct Document<'a> {
     /// Whether the number of waits is known: `waits` to `waits + unsure`. Otherwise `waits`
     /// is the least and `calls` the most.
     exact: bool,
-    /// The part of `total_ns` that a report may show less: the time on the CPU in the calls
-    /// that waited, and what is known less of.
+    /// The part of `total_ns` by which a report may show less: `on_cpu_ns` and `loose_ns`.
     tolerance: f64,
     waits: u64,
     unsure: u64,
