@@ -30,7 +30,8 @@ const REGION: usize = 1 << 30;
 /// How much is changed at least, in bytes.
 const SMALLEST_CHANGE: usize = 1 << 20;
 
-/// A memory map with a large region, and a page for each waiter.
+/// A memory map with a large region, and a page for each waiter. They stay until the process
+/// ends: to unmap them holds the rwsem while ending threads want it for their stacks.
 #[derive(Debug)]
 pub(crate) struct MemoryMap {
     /// Where the region is.
@@ -66,13 +67,6 @@ impl MemoryMap {
             change: AtomicUsize::new(64 << 20),
             changing: AtomicBool::new(false),
         })
-    }
-}
-
-impl Drop for MemoryMap {
-    fn drop(&mut self) {
-        // SAFETY: nobody reads it any more.
-        unsafe { libc::munmap(self.region as *mut _, REGION) };
     }
 }
 

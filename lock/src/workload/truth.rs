@@ -192,18 +192,20 @@ impl<'a> Document<'a> {
 pub(crate) fn human(scenario: &str, exact: bool, truth: &Truth) -> String {
     let mut text = String::new();
     for lock in &truth.locks {
-        let figures = &lock.figures;
-        let (least, times) = match exact {
-            true => ("", "times"),
-            false => ("at least ", "times that it knows of"),
-        };
+        let Lock { subject, figures } = lock;
+        let (role, r#type, caller) = (subject.name, subject.r#type, subject.caller);
+        if !exact {
+            text.push_str(&format!(
+                "The workload {scenario} made {} calls for its {role} ({type}, in {caller}). How \
+                 many of them waited, no thread can tell.\n",
+                figures.calls
+            ));
+            continue;
+        }
         text.push_str(&format!(
-            "The workload {scenario} waited {least}{} {times} for its {} ({}, in {}): {} in all, \
-             {} on average, {} at most.\n",
+            "The workload {scenario} waited {} times for its {role} ({type}, in {caller}): {} in \
+             all, {} on average, {} at most.\n",
             figures.waits,
-            lock.subject.name,
-            lock.subject.r#type,
-            lock.subject.caller,
             time(figures.total_ns),
             time(figures.total_ns.checked_div(figures.waits).unwrap_or(0)),
             time(figures.max_ns),
@@ -217,15 +219,87 @@ pub(crate) fn human(scenario: &str, exact: bool, truth: &Truth) -> String {
             ));
         }
     }
-    let sum = truth.sum();
-    text.push_str(&format!(
-        "In {}, {} did not wait or came too late to, and {} more may or may not have waited.\n",
-        plural(truth.rounds, "round"),
-        plural(sum.without_wait.saturating_add(truth.too_late), "call"),
-        sum.unsure
-    ));
+    if exact {
+        let sum = truth.sum();
+        text.push_str(&format!(
+            "In {}, {} did not wait or came too late to, and {} more may or may not have \
+             waited.\n",
+            plural(truth.rounds, "round"),
+            plural(sum.without_wait.saturating_add(truth.too_late), "call"),
+            sum.unsure
+        ));
+    }
     for pair in &truth.pairs {
         text.push_str(&format!("{} waited for {}.\n", pair.victim, pair.culprit));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Figures, Lock, Pair, Subject, Truth, human};
+    use crate::view::document::document;
+
+    fn truth() -> Truth {
+        let figures = Figures {
+            calls: 12,
+            waits: 10,
+            without_wait: 1,
+            unsure: 1,
+            total_ns: 100_000_000,
+            on_cpu_ns: 50_000,
+            loose_ns: 150_000,
+            min_ns: 9_000_000,
+            max_ns: 11_000_000,
+            timed_out: 2,
+            not_acquired_ns: 10_000_000,
+            ..Figures::default()
+        };
+        let subject = Subject {
+            name: "mutex",
+            r#type: "user mutex",
+            address: Some(0x1000),
+            bytes: 40,
+            object: None,
+            caller: "wait_for_pthread_mutex",
+        };
+        Truth {
+            rounds: 4,
+            too_late: 1,
+            locks: vec![Lock { subject, figures }],
+            threads: vec!["culprit".to_owned(), "victim-0".to_owned()],
+            pairs: vec![Pair {
+                victim: "victim-0".to_owned(),
+                culprit: "culprit".to_owned(),
+                lock: 0,
+            }],
+        }
+    }
+
+    #[test]
+    fn in_words() {
+        insta::assert_snapshot!("words", human("holder", true, &truth()));
+        insta::assert_snapshot!("words_without_a_count", human("spinlock", false, &truth()));
+    }
+
+    #[test]
+    fn as_a_document() {
+        let truth = truth();
+        let content = document(&Document::new("holder", true, &truth)).unwrap();
+        insta::assert_snapshot!("document", content);
+    }
+
+    #[test]
+    fn the_shortest_is_not_that_of_a_thread_that_did_not_wait() {
+        let mut sum = Figures::default();
+        for (total_ns, min_ns, max_ns) in [(0, 0, 0), (7, 3, 4), (0, 0, 0), (2, 2, 2)] {
+            sum.add(&Figures {
+                total_ns,
+                min_ns,
+                max_ns,
+                ..Figures::default()
+            });
+        }
+        assert_eq!((sum.total_ns, sum.min_ns, sum.max_ns), (9, 2, 4));
+    }
 }
