@@ -182,6 +182,9 @@ pub const SLEEPS_PER_THREAD: usize = 3;
 /// How many frames of a kernel stack are kept at the most, tracing and locking included.
 pub const KERNEL_FRAMES: usize = 48;
 
+/// How many words of a kernel stack are looked at at the most, to recognise it.
+pub const STACK_WORDS: usize = 256;
+
 /// How many bytes of a user stack are copied at the most, and in which portions.
 pub const USER_STACK: usize = 16 << 10;
 /// Size of a portion, in bytes.
@@ -351,6 +354,16 @@ shared! {
     pub struct KernelStack {
         /// Return addresses, innermost first; zeros behind the last.
         pub frames: [u64; KERNEL_FRAMES],
+    }
+
+    /// A kernel stack as it is in memory.
+    pub struct RawStack {
+        /// Where it begins: its innermost end.
+        pub begin: u64,
+        /// Where it ends.
+        pub end: u64,
+        /// A copy of what is between.
+        pub words: [u64; STACK_WORDS],
     }
 
     /// Who released a lock last.

@@ -118,6 +118,11 @@ impl Registers {
         Self::of(current())
     }
 
+    /// Where they are: at the outer end of the task's kernel stack.
+    pub fn address(self) -> *const u64 {
+        self.0
+    }
+
     #[inline(always)] // One instruction, or one helper call.
     pub fn get(self, register: Register) -> u64 {
         let place = self.0.wrapping_add(register as usize);
