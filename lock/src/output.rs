@@ -63,13 +63,12 @@ impl Output {
     }
 
     /// Writes the report.
-    pub(crate) fn write(&self, report: &str) -> Result<()> {
+    pub(crate) fn write(&self, report: impl AsRef<[u8]>) -> Result<()> {
+        let report = report.as_ref();
         match self {
             Self::Stdout => {
                 let mut stdout = anstream::stdout().lock();
-                let written = stdout
-                    .write_all(report.as_bytes())
-                    .and_then(|()| stdout.flush());
+                let written = stdout.write_all(report).and_then(|()| stdout.flush());
                 match written {
                     // The reader has what it wanted: `lock record | head`.
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -80,16 +79,16 @@ impl Output {
             Self::File(path) => replace(path, report).map_err(|cause| Error::write(path, &cause)),
             Self::Special(path, file) => {
                 let mut file = file;
-                file.write_all(report.as_bytes())
+                file.write_all(report)
                     .map_err(|cause| Error::write(path, &cause))
             }
         }
     }
 }
 
-fn replace(path: &Path, content: &str) -> io::Result<()> {
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = temporary_beside(path)?;
-    file.write_all(content.as_bytes())?;
+    file.write_all(content)?;
     // A disk can be found full as late as here.
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
