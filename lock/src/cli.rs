@@ -1,8 +1,10 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) mod report;
 
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
@@ -38,6 +40,18 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(Record),
+    /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
+    ///
+    /// Rows by lock, address and type are exact: every wait was counted. All others are
+    /// estimated from the waits that were sampled, and come with their error.
+    #[command(after_help = "\
+Examples:\n  \
+lock report run.lock\n  \
+lock report run.lock --sort p99 --top 10\n  \
+lock report run.lock --by holder --type mutex\n  \
+lock report run.lock --by stack --stack ext4_\n  \
+lock report run.lock --format json --output locks.json")]
+    Report(report::Report),
     /// Make lock contention whose truth is known, and print it
     ///
     /// Threads on one CPU share one file descriptor. In each round one of them writes for
@@ -58,12 +72,9 @@ pub(crate) struct Record {
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
-    /// Write the report to a file, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// How the report is written: for people, or as one JSON document
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub(crate) report: report::ReportOptions,
     /// Start this command and record it and its children
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
