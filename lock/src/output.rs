@@ -97,7 +97,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// A temporary file in the same folder, so that renaming it is atomic. It is removed when
 /// dropped.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -46,7 +46,7 @@ pub(crate) struct ReportOptions {
     /// Rank waits for work, too: condition variables, joins, parked threads
     #[arg(long)]
     pub(crate) idle: bool,
-    /// With --format folded or svg: the stacks of those that had the lock
+    /// With --format folded, svg or pprof: the stacks of those that had the lock
     #[arg(long)]
     pub(crate) culprits: bool,
     /// Write the report to a file, whole or not at all
@@ -76,6 +76,13 @@ pub(crate) enum Format {
     Pprof,
     /// A timeline of the longest waits, for Chrome and Perfetto
     Chrome,
+}
+
+impl Format {
+    /// Whether it is no text.
+    pub(crate) const fn is_binary(self) -> bool {
+        matches!(self, Self::Pprof)
+    }
 }
 
 impl ReportOptions {

@@ -1,8 +1,18 @@
 //! Reports for readers. No view knows where its data came from.
 
+pub(crate) mod chrome;
 mod csv;
+pub(crate) mod diff;
 pub(crate) mod document;
+pub(crate) mod flamegraph;
+pub(crate) mod folded;
+#[cfg(test)]
+mod hostile;
 mod json;
+#[cfg(test)]
+mod large;
+pub(crate) mod pprof;
+pub(crate) mod stack_text;
 mod table;
 pub(crate) mod units;
 pub(crate) mod untrusted;
@@ -11,8 +21,9 @@ use clap::ValueEnum;
 
 use crate::{
     cli::report::{Format, ReportOptions},
-    error::{Error, Result},
+    error::Result,
     profile::{figures::Sort, group::By, snapshot::Snapshot},
+    view::folded::Side,
 };
 
 /// Writes the report of what was recorded. `columns` is the width of the terminal that it
@@ -22,15 +33,20 @@ pub(crate) fn render(
     options: &ReportOptions,
     columns: Option<u16>,
 ) -> Result<Vec<u8>> {
+    let filter = &options.filter();
+    let side = if options.culprits {
+        Side::Culprits
+    } else {
+        Side::Victims
+    };
     match options.format {
         Format::Table => Ok(table::report(snapshot, options, columns).into_bytes()),
         Format::Json => Ok(json::report(snapshot, options)?.into_bytes()),
         Format::Csv => csv::report(snapshot, options),
-        Format::Folded | Format::Svg | Format::Pprof | Format::Chrome => Err(Error::new(
-            "in-the-works",
-            format!("the format {:?} is not there yet", options.format),
-        )
-        .fix("choose --format table, json or csv")),
+        Format::Folded => Ok(folded::folded(snapshot, side, filter).into_bytes()),
+        Format::Svg => flamegraph::svg(snapshot, side, filter),
+        Format::Pprof => pprof::profile(snapshot, side, filter),
+        Format::Chrome => chrome::trace(snapshot, filter),
     }
 }
 
