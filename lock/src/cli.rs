@@ -179,6 +179,13 @@ mod tests {
     }
 
     #[test]
+    fn help_tells_all_about_a_command() {
+        let error = Cli::try_parse_from(["lock", "help", "record"]).expect_err("help");
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+        assert!(error.to_string().contains("--duration"));
+    }
+
+    #[test]
     fn seconds_are_positive_and_finite() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {

@@ -21,5 +21,10 @@ pub(crate) fn run(arguments: &Report) -> Result<ExitCode> {
 
 /// Writes the report of what was recorded.
 pub(crate) fn write(snapshot: &Snapshot, options: &ReportOptions, output: &Output) -> Result<()> {
-    output.write(&view::render(snapshot, options, output.columns())?)
+    let report = view::render(snapshot, options, output.columns())?;
+    if options.format.is_binary() {
+        output.write_binary(&report)
+    } else {
+        output.write(&report)
+    }
 }
