@@ -1,13 +1,15 @@
 //! The rows as comma-separated values: one header, the same columns whatever a row is.
-//! Times in nanoseconds; what a row does not have is empty.
+//! Times in nanoseconds; what a row does not have is empty. Names that would steer a
+//! terminal are made fit for it, as the rows may be shown on one.
 
 use crate::{
     cli::report::ReportOptions,
     error::{Error, Result},
     profile::{
         group::{Row, group, rank},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, Waits},
     },
+    view::untrusted,
 };
 
 const HEADER: [&str; 18] = [
@@ -56,7 +58,7 @@ fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
     let maybe = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     [
         by.to_owned(),
-        row.label.clone(),
+        untrusted::line(&row.label).into_owned(),
         row.lock_type.map(|it| it.to_string()).unwrap_or_default(),
         figures.is_exact().to_string(),
         figures.count().to_string(),
@@ -71,7 +73,7 @@ fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
         figures.max_ns().to_string(),
         maybe(figures.waits().map(|waits| waits.spin_ns)),
         maybe(figures.waits().map(|waits| waits.runqueue_ns)),
-        maybe(figures.waits().map(crate::profile::snapshot::Waits::failed)),
+        maybe(figures.waits().map(Waits::failed)),
         row.locks.len().to_string(),
     ]
 }
@@ -105,7 +107,7 @@ mod tests {
     fn a_name_with_a_comma_stays_in_its_column() {
         let mut snapshot = fixture::snapshot();
         for thread in &mut snapshot.threads {
-            thread.comm = "a,\"b\"\nc".to_owned();
+            thread.comm = "a,\"b\"\u{1b}c".to_owned();
         }
         let options = ReportOptions {
             by: By::Thread,
@@ -117,6 +119,6 @@ mod tests {
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
         assert!(rows.iter().all(|row| row.len() == HEADER.len()));
-        assert!(rows[0][1].starts_with("a,\"b\"\nc["));
+        assert!(rows[0][1].starts_with("a,\"b\"\\u{1b}c["));
     }
 }
