@@ -4,6 +4,7 @@ mod completions;
 pub(crate) mod diff;
 mod man;
 pub(crate) mod record;
+pub(crate) mod report;
 
 use std::time::Duration;
 
@@ -51,6 +52,18 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(record::Record),
+    /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
+    ///
+    /// Rows by lock, address and type are exact: every wait was counted. All others are
+    /// estimated from the waits that were sampled, and come with their error.
+    #[command(after_help = "\
+Examples:\n  \
+lock report run.lock\n  \
+lock report run.lock --sort p99 --top 10\n  \
+lock report run.lock --by holder --type mutex\n  \
+lock report run.lock --by stack --stack ext4_\n  \
+lock report run.lock --format json --output locks.json")]
+    Report(report::Report),
     /// Compare two recordings: what got worse, and what may be chance
     ///
     /// Compares the wait in each second, row by row. The noise of each recording is told by

@@ -63,8 +63,8 @@ impl Output {
     }
 
     /// Writes the report, a text, with colours where they fit.
-    pub(crate) fn write(&self, report: &str) -> Result<()> {
-        self.write_through(anstream::stdout().lock(), report.as_bytes())
+    pub(crate) fn write(&self, report: impl AsRef<[u8]>) -> Result<()> {
+        self.write_through(anstream::stdout().lock(), report.as_ref())
     }
 
     /// Writes a report that is no text, which no terminal can show.
@@ -112,7 +112,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// A temporary file in the same folder, so that renaming it is atomic. It is removed when
 /// dropped.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -48,6 +48,18 @@ pub(crate) enum End {
     Process,
 }
 
+impl End {
+    /// The same in one word, for a recording.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Duration => "duration",
+            Self::Signal(_) => "signal",
+            Self::Command(_) => "command",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// What can end a recording.
 #[derive(Debug)]
 pub(crate) struct Session {

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use crate::probe::plan::UserStacks;
+use crate::{cli::report::ReportOptions, probe::plan::UserStacks};
 
 /// Arguments of `record`.
 #[derive(Debug, Args)]
@@ -17,6 +17,12 @@ pub(crate) struct Record {
     /// Write a recording to this file instead of a report; `lock report FILE` shows it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write the report to this file, whole or not at all
+    #[arg(long = "report", value_name = "FILE", conflicts_with = "output")]
+    pub(crate) report_file: Option<PathBuf>,
+    /// What the report shows, and how. --type filters in the kernel, too.
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
 }
 
 /// Whose waits, which of them, and how.
@@ -48,14 +54,6 @@ pub(crate) struct What {
     /// Only waits that begin on these CPUs: 0,2-3
     #[arg(long, value_name = "LIST", help_heading = "Filters")]
     pub(crate) cpu: Option<String>,
-    /// Only locks of these types: spinlock, mutex, rwsem, user, ...
-    #[arg(
-        long = "lock-type",
-        value_name = "TYPE",
-        value_delimiter = ',',
-        help_heading = "Filters"
-    )]
-    pub(crate) lock_type: Vec<String>,
     /// Only the locks at these addresses: 0xffff8881000
     #[arg(
         long,

@@ -5,4 +5,5 @@ pub(crate) mod diff;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod workload;

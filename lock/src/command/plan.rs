@@ -16,8 +16,8 @@ use crate::{
 /// Where cgroups of version 2 are mounted, on machines that have only those and on others.
 const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// Validates what is to be recorded.
-pub(crate) fn plan(arguments: &What) -> Result<Plan> {
+/// Validates what is to be recorded: of these types only, if there are any.
+pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
     let What {
         pid,
         exact,
@@ -25,7 +25,6 @@ pub(crate) fn plan(arguments: &What) -> Result<Plan> {
         comm,
         cgroup,
         cpu,
-        lock_type,
         address,
         min_wait,
         user_stacks,
@@ -46,10 +45,6 @@ pub(crate) fn plan(arguments: &What) -> Result<Plan> {
                 .collect(),
         },
     };
-    let mut types = Vec::new();
-    for name in lock_type {
-        types.extend(types_named(name)?);
-    }
     Ok(Plan {
         scope,
         filters: Filters {
@@ -81,31 +76,6 @@ pub(crate) fn plan(arguments: &What) -> Result<Plan> {
             buffer: (buffer << 20).next_power_of_two(),
         },
     })
-}
-
-/// The types of a name: that of one, or what several have in common (`rwsem` is `rwsem:R` and
-/// `rwsem:W`; `user` are all user locks).
-fn types_named(name: &str) -> Result<Vec<LockType>> {
-    let all = LockType::all();
-    let found: Vec<LockType> = all
-        .iter()
-        .copied()
-        .filter(|lock_type| {
-            let known = lock_type.to_string();
-            known == name
-                || known.split(':').next() == Some(name)
-                || name == "user" && matches!(lock_type, LockType::User(_))
-        })
-        .collect();
-    if found.is_empty() {
-        let names: Vec<String> = all.iter().map(LockType::to_string).collect();
-        return Err(
-            Error::new("unknown-type", format!("there is no lock type {name}"))
-                .because(format!("types are: {}", names.join(", ")))
-                .fix("lock record --lock-type mutex,rwsem,user"),
-        );
-    }
-    Ok(found)
 }
 
 /// A cgroup by its path, below the mount or whole.
@@ -161,7 +131,7 @@ fn hex(text: &str) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_list, hex, types_named};
+    use super::{cpu_list, hex};
 
     #[test]
     fn lists_of_cpus() {
@@ -169,17 +139,6 @@ mod tests {
         for wrong in ["", "a", "3-1", "1-", "0-100000"] {
             assert!(cpu_list(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn types_by_their_name_and_by_what_they_have_in_common() {
-        assert_eq!(types_named("mutex").expect("one").len(), 1);
-        assert_eq!(types_named("rwsem").expect("two").len(), 2);
-        assert!(types_named("user").expect("all").len() > 5);
-        assert_eq!(
-            types_named("nothing").expect_err("none").code(),
-            "unknown-type"
-        );
     }
 
     #[test]

@@ -2,18 +2,24 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use crate::{
-    cli,
-    command::plan,
+    cli::{self, record::Record, report::ReportOptions},
+    command::{plan, report},
     error::{Error, Result},
-    probe::plan::Plan,
-    profile::snapshot::{Scope, Snapshot},
+    output::Output,
+    profile::{
+        merge::Merger,
+        snapshot::{Scope, Snapshot},
+    },
+    recording::{Place, Writer},
     session::{self, End, Running, Session},
     source::live::{self, Live, TICK},
+    view::units::{plural, time},
 };
 
 /// How much time an interval of a recording covers.
@@ -21,73 +27,118 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Records, then reports.
 pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
-    let plan = plan::plan(&arguments.what)?;
+    let Record {
+        what,
+        duration,
+        output,
+        report_file,
+        report,
+    } = arguments;
+    let plan = plan::plan(&what, report.filter().types)?;
     let (object, kernel) = live::prepare(&plan)?;
+    let mut sink = match &output {
+        Some(path) => Sink::File {
+            place: Place::prepare(path)?,
+            writer: None,
+        },
+        None => Sink::Report,
+    };
+    let output = Output::prepare(report_file)?;
     let session = Session::begin()?;
     if let Scope::Process { pid } = plan.scope {
         session.watch(pid)?;
     }
     let live = Live::start(object, &kernel, &plan)?;
-    let mut command = start(&arguments.what.command)?;
-    let mut intervals = Vec::new();
-    let (end, recorded) = record(
-        live,
-        &session,
-        arguments.duration,
-        command.as_mut(),
-        |interval| {
-            intervals.push(interval);
-            Ok(())
-        },
-    );
-    // Whatever became of the recording, the command is not left behind.
+    sink.begin()?;
+    let mut command = start(&what.command)?;
+    let mut merger = Merger::default();
+    let (end, recorded) = record(live, &session, duration, command.as_mut(), |interval| {
+        sink.take(&interval);
+        merger.add(&interval);
+        Ok(())
+    });
+    let reported = recorded.and_then(|()| sink.end(end, &merger.finish(), &report, &output));
+    // Whatever became of the report, the command is not left behind.
     let code = finish(&session, command, end);
-    recorded?;
-    for snapshot in &intervals {
-        let snapshot: &Snapshot = snapshot;
-        eprintln!(
-            "{:?}\n{:?} own {}",
-            snapshot.account, snapshot.hooks, snapshot.own_cpu_ns
-        );
-        let mut locks: Vec<_> = snapshot.locks.iter().collect();
-        locks.sort_by_key(|l| std::cmp::Reverse(l.waits.total_ns));
-        for l in locks.iter().take(8) {
-            eprintln!(
-                "{} {:?} {} {:?} n={} tot={} max={} rq={} spin={} to={} int={}",
-                l.lock_type,
-                l.identity,
-                l.operation,
-                l.name,
-                l.waits.count,
-                l.waits.total_ns,
-                l.waits.max_ns,
-                l.waits.runqueue_ns,
-                l.waits.spin_ns,
-                l.waits.timed_out,
-                l.waits.interrupted
-            );
+    reported.map(|()| code)
+}
+
+/// Where intervals go.
+enum Sink {
+    /// Into a report at the end.
+    Report,
+    /// Into a file, while it can be written.
+    File {
+        place: Place,
+        writer: Option<Writer<File>>,
+    },
+}
+
+impl Sink {
+    /// Creates the file.
+    fn begin(&mut self) -> Result<()> {
+        if let Self::File { place, writer } = self {
+            *writer = Some(place.create()?);
         }
-        let mut sites: Vec<_> = snapshot.sites.iter().collect();
-        sites.sort_by_key(|l| std::cmp::Reverse(l.waits.wait_ns));
-        for s in sites.iter().take(8) {
-            eprintln!(
-                "  {:?} {} {:?} {:?} {:?}",
-                s.waits,
-                snapshot.locks[s.lock.index()].lock_type,
-                snapshot.stacks[s.stack.index()]
-                    .kernel
-                    .first()
-                    .map(|f| snapshot.frames[f.index()].function.clone()),
-                snapshot.threads[s.thread.index()],
-                s.holder.map(|h| &snapshot.threads[h.thread.index()])
-            );
-        }
-        eprintln!(
-            "chains {:?}",
-            snapshot.chains.iter().take(3).collect::<Vec<_>>()
-        );
+        Ok(())
     }
-    Ok(code)
+
+    /// Writes an interval. When that fails, recording goes on, for a report at the end.
+    fn take(&mut self, interval: &Snapshot) {
+        if let Self::File {
+            writer: Some(writer),
+            ..
+        } = self
+            && let Err(error) = writer.interval(interval)
+        {
+            error.tell();
+            *self = Self::Report;
+        }
+    }
+
+    /// Ends the file, or else reports.
+    fn end(
+        self,
+        end: End,
+        whole: &Snapshot,
+        options: &ReportOptions,
+        output: &Output,
+    ) -> Result<()> {
+        if let Self::File {
+            place,
+            writer: Some(writer),
+        } = self
+        {
+            let length = writer.length();
+            match writer.end(end.reason()) {
+                Ok(()) => {
+                    tell(&place, length, whole);
+                    return Ok(());
+                }
+                Err(error) => error.tell(),
+            }
+        }
+        report::write(whole, options, output)
+    }
+}
+
+/// Says what was recorded.
+#[expect(
+    clippy::print_stderr,
+    reason = "stdout is for the command that is recorded"
+)]
+fn tell(place: &Place, length: u64, whole: &Snapshot) {
+    let waits = whole
+        .locks
+        .iter()
+        .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.count));
+    let path = place.path().display();
+    eprintln!(
+        "{} in {}: {path} ({} KiB); `lock report {path}` shows them",
+        plural(waits, "wait"),
+        time(whole.duration_ns),
+        length.div_ceil(1024),
+    );
 }
 
 /// Starts the command, if there is one.

@@ -41,8 +41,8 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// Every class.
-    pub(crate) const ALL: [Self; 9] = [
+    /// All.
+    const ALL: [Self; 9] = [
         Self::Mutex,
         Self::RwLock,
         Self::PiMutex,
@@ -76,12 +76,6 @@ impl Class {
 }
 
 impl LockType {
-    /// Every type that has a name.
-    pub(crate) fn all() -> Vec<Self> {
-        let kernel = KERNEL_NAMES.iter().map(|(flags, _)| Self::Kernel(*flags));
-        kernel.chain(Class::ALL.map(Self::User)).collect()
-    }
-
     /// Whether such a wait is mostly for work, not for a lock.
     pub(crate) const fn is_idle(self) -> bool {
         match self {
@@ -106,6 +100,38 @@ const KERNEL_NAMES: &[(u32, &str)] = &[
     (PERCPU | WRITE, "percpu-rwsem:W"),
     (MUTEX, "mutex"),
 ];
+
+/// All names of types.
+pub(crate) fn names() -> Vec<String> {
+    all().map(|lock_type| lock_type.to_string()).collect()
+}
+
+/// The types of a name: `rwsem:R`, or both of its kind with `rwsem`. Dashes may stand for
+/// the spaces in a name; `user` are all user locks, `kernel` all of the kernel's. Empty if
+/// there are none.
+pub(crate) fn named(name: &str) -> Vec<LockType> {
+    all()
+        .filter(|lock_type| {
+            let side = match lock_type {
+                LockType::Kernel(_) => "kernel",
+                LockType::User(_) => "user",
+            };
+            if name == side {
+                return true;
+            }
+            let full = lock_type.to_string();
+            let kind = full.split_once(':').map_or(&*full, |(kind, _)| kind);
+            [&*full, kind].contains(&name) || full.replace(' ', "-") == name
+        })
+        .collect()
+}
+
+fn all() -> impl Iterator<Item = LockType> {
+    let kernel = KERNEL_NAMES
+        .iter()
+        .map(|&(flags, _)| LockType::Kernel(flags));
+    kernel.chain(Class::ALL.map(LockType::User))
+}
 
 impl fmt::Display for LockType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
