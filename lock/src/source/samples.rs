@@ -26,7 +26,7 @@ use crate::{
     },
     symbol::{
         Registers, Symbols, UserStack,
-        class::{self, Operation},
+        class::{self, Call, Operation},
         process_info,
     },
 };
@@ -82,7 +82,6 @@ struct Wait<'a> {
 }
 
 /// All that is known of samples.
-#[derive(Debug)]
 pub(crate) struct Samples {
     pub(crate) symbols: Symbols,
     kernel_stacks: KernelStacks,
@@ -374,7 +373,7 @@ impl Samples {
         let object = if shared {
             learnt
                 .shared
-                .get_or_insert_with(|| process_info::shared_object(key.tgid, key.address))
+                .get_or_insert_with(|| process_info::shared_memory(key.tgid, key.address))
                 .clone()
         } else {
             None
@@ -469,8 +468,14 @@ fn operation_of_kind(what: u32) -> Operation {
         value::OTHER => Operation::OTHER_VALUE,
         small => small,
     };
+    let (call, op) = match what & w::COMMAND {
+        w::WAITV => (Call::Waitv, 0),
+        w::FUTEX2_WAIT => (Call::Futex2, 0),
+        op => (Call::Futex, op),
+    };
     Operation {
-        command: what & w::COMMAND,
+        call,
+        op,
         private: what & w::PRIVATE != 0,
         realtime: what & w::REALTIME != 0,
         value,

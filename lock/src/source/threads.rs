@@ -1,6 +1,6 @@
 //! Who the threads are that events tell of.
 
-use std::{collections::HashMap, fs};
+use std::collections::HashMap;
 
 use crate::{
     profile::{
@@ -47,7 +47,7 @@ impl Threads {
         }
         self.processes.entry(pid).or_insert_with(|| Process {
             pid,
-            comm: process_info::comm(pid).unwrap_or_default(),
+            comm: process_info::comm(pid, pid).unwrap_or_default(),
             cgroup: process_info::cgroup(pid).unwrap_or_default(),
         })
     }
@@ -64,11 +64,10 @@ impl Threads {
         if self.names.len() >= REMEMBERED {
             self.names.clear();
         }
-        let name = self.names.entry(tid).or_insert_with(|| {
-            fs::read_to_string(format!("/proc/{tgid}/task/{tid}/comm"))
-                .map(|name| name.trim_end_matches('\n').to_owned())
-                .unwrap_or_default()
-        });
+        let name = self
+            .names
+            .entry(tid)
+            .or_insert_with(|| process_info::comm(tgid, tid).unwrap_or_default());
         tables.thread(tid, name, process)
     }
 }
