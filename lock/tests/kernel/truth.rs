@@ -119,18 +119,52 @@ fn hold(scenario: &str, mode: Mode) -> Result<Completion, Failed> {
         Ok(both) => both,
         Err(reason) => return Ok(Completion::ignored_with(reason)),
     };
-    for lock in locks(&truth)? {
-        let found = rows(&report, lock)?;
-        let row = Row::sum(&found);
-        let context = || format!("{scenario}: {row:?}\nof {found:?}\nagainst {lock:#}");
-        if truth["exact"] == true {
-            expect_figures(&row, lock).map_err(|what| format!("{what}\n{}", context()))?;
-            expect_estimate(&row, mode).map_err(|what| format!("{what}\n{}", context()))?;
-        } else {
-            expect_bounds(&row, &truth, lock).map_err(|what| format!("{what}\n{}", context()))?;
-        }
-    }
+    expect_truth(&report, &truth)?;
     Ok(Completion::Completed)
+}
+
+/// Holds a report against what the workload says of itself.
+pub(crate) fn expect_truth(report: &Value, truth: &Value) -> Result<(), Failed> {
+    expect_account(report)?;
+    let is_exact = report.pointer("/about/exact") == Some(&Value::Bool(true));
+    for lock in locks(truth)? {
+        let found = rows(report, lock)?;
+        let row = Row::sum(&found);
+        let held = if truth["exact"] == true {
+            expect_figures(&row, lock).and_then(|()| expect_estimate(&row, is_exact))
+        } else {
+            expect_bounds(&row, truth, lock)
+        };
+        held.map_err(|what| {
+            let scenario = &truth["scenario"];
+            format!("{what}\n{scenario}: {row:#?}\nof {found:#?}\nagainst {lock:#}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The begin of every wait is in one place, and none was lost.
+pub(crate) fn expect_account(report: &Value) -> Result<(), Failed> {
+    for kind in ["kernel", "user"] {
+        let of = |name: &str| number(report, &format!("/account/{kind}/{name}"));
+        let mut explained = 0;
+        for place in ["repeats", "ended", "filtered", "open"] {
+            explained += of(place)?;
+        }
+        for cause in ["table_full", "nested", "end_not_seen"] {
+            explained += of(&format!("lost/{cause}"))?;
+        }
+        expect(of("begins")? == explained, || {
+            format!(
+                "the account of {kind} does not hold: {:#}",
+                report["account"]
+            )
+        })?;
+    }
+    expect(
+        report.pointer("/account/holds") == Some(&Value::Bool(true)),
+        || format!("the account does not hold: {:#}", report["account"]),
+    )
 }
 
 fn locks(truth: &Value) -> Result<&Vec<Value>, Failed> {
@@ -199,10 +233,10 @@ fn expect_figures(row: &Row, lock: &Value) -> Result<(), String> {
 }
 
 /// What is estimated from samples, against what the same report knows of every wait.
-fn expect_estimate(row: &Row, mode: Mode) -> Result<(), String> {
-    let bound = match mode {
-        Mode::Exact => 0,
-        Mode::Default => row.estimated_error_ns.saturating_mul(BOUNDS),
+fn expect_estimate(row: &Row, is_exact: bool) -> Result<(), String> {
+    let bound = match is_exact {
+        true => 0,
+        false => row.estimated_error_ns.saturating_mul(BOUNDS),
     };
     // Each row of the estimate is rounded.
     let rounded = row.total_ns / 1000;
