@@ -41,6 +41,19 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// Every class.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Mutex,
+        Self::RwLock,
+        Self::PiMutex,
+        Self::Semaphore,
+        Self::Barrier,
+        Self::Condvar,
+        Self::Join,
+        Self::Parked,
+        Self::Unknown,
+    ];
+
     /// Whether such a wait is mostly for work, not for a lock: it is kept out of the
     /// ranking, and shown in a line of its own.
     pub(crate) const fn is_idle(self) -> bool {
@@ -63,6 +76,12 @@ impl Class {
 }
 
 impl LockType {
+    /// Every type that has a name.
+    pub(crate) fn all() -> Vec<Self> {
+        let kernel = KERNEL_NAMES.iter().map(|(flags, _)| Self::Kernel(*flags));
+        kernel.chain(Class::ALL.map(Self::User)).collect()
+    }
+
     /// Whether such a wait is mostly for work, not for a lock.
     pub(crate) const fn is_idle(self) -> bool {
         match self {
