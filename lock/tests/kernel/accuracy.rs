@@ -6,12 +6,11 @@ use std::{
 };
 
 use libtest_mimic::{Completion, Failed};
-use serde_json::Value;
 
 use crate::{
     Test,
-    expect::{expect, expect_code, number, read_json},
-    process::{FILTERED, LOCK, Process, SYSTEM_WIDE, lock},
+    expect::{expect, expect_code, number},
+    process::{FILTERED, LOCK, Process, SYSTEM_WIDE, lock, report},
     truth::{expect_account, expect_truth},
 };
 
@@ -38,14 +37,17 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
 
 fn record_workload(command: &[&str]) -> Result<Completion, Failed> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
-    let output = lock(&["record", "--format", "json", "--output"])
-        .arg(&file)
+    let recording = folder.path().join("recording");
+    let output = lock(&["record", "--output"])
+        .arg(&recording)
         .arg("--")
         .args(command)
         .output()?;
     expect_code(&output, 0)?;
-    expect_truth(&read_json(&file)?, &serde_json::from_slice(&output.stdout)?)?;
+    expect_truth(
+        &report(&recording)?,
+        &serde_json::from_slice(&output.stdout)?,
+    )?;
     Ok(Completion::Completed)
 }
 
@@ -69,9 +71,13 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
             .stdout(Stdio::piped()),
     )?;
     let _other = Process::start(lock(&["workload", "--duration", "60"]).stdout(Stdio::null()))?;
+    let folder = tempfile::tempdir()?;
+    let recording = folder.path().join("recording");
     let record = Process::start(
-        lock(&["record", "--format", "json", "--pid"])
+        lock(&["record", "--pid"])
             .arg(recorded.pid().to_string())
+            .arg("--output")
+            .arg(&recording)
             .stdout(Stdio::piped()),
     )?;
     record.until_attached(FILTERED)?;
@@ -79,10 +85,9 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
     go.write_all(b"\n")?;
     let truth = recorded.output()?;
     // It ends because the process did.
-    let report = record.output()?;
-    expect_code(&report, 0)?;
+    expect_code(&record.output()?, 0)?;
     expect_truth(
-        &serde_json::from_slice(&report.stdout)?,
+        &report(&recording)?,
         &serde_json::from_slice(&truth.stdout)?,
     )?;
     Ok(Completion::Completed)
@@ -103,10 +108,14 @@ fn the_system_wide_account_holds() -> Result<Completion, Failed> {
         ])
         .stdout(Stdio::null()),
     )?;
-    for _ in 0..5 {
-        let output = lock(&["record", "--format", "json", "--duration", "0.3"]).output()?;
+    let folder = tempfile::tempdir()?;
+    for part in 0..5 {
+        let recording = folder.path().join(part.to_string());
+        let output = lock(&["record", "--duration", "0.3", "--output"])
+            .arg(&recording)
+            .output()?;
         expect_code(&output, 0)?;
-        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let report = report(&recording)?;
         expect_account(&report)?;
         expect(number(&report, "/account/kernel/ended")? > 10, || {
             format!("too few waits to tell: {report:#}")

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::{
     Test,
-    expect::{expect, expect_code, number, read_json},
-    process::{LOCK, lock},
+    expect::{expect, expect_code, number},
+    process::{LOCK, lock, report},
     rows::{Row, chains, pair_share, rows},
 };
 
@@ -89,15 +89,15 @@ fn every_scenario_is_recorded() -> Result<Completion, Failed> {
 /// Records a scenario: the report and the truth, or why this kernel cannot run it.
 fn record(scenario: &str, mode: Mode) -> Result<Result<(Value, Value), String>, Failed> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
+    let recording = folder.path().join("recording");
     let exact: &[&str] = match mode {
         Mode::Exact => &["--exact"],
         Mode::Default => &[],
     };
-    let output = lock(&["record", "--format", "json"])
+    let output = lock(&["record"])
         .args(exact)
         .arg("--output")
-        .arg(&file)
+        .arg(&recording)
         .args(["--", LOCK, "workload", scenario, "--duration", "1"])
         .args(["--format", "json"])
         .output()?;
@@ -106,7 +106,7 @@ fn record(scenario: &str, mode: Mode) -> Result<Result<(Value, Value), String>, 
     }
     expect_code(&output, 0)?;
     let truth = serde_json::from_slice(&output.stdout)?;
-    Ok(Ok((read_json(&file)?, truth)))
+    Ok(Ok((report(&recording)?, truth)))
 }
 
 fn is_unknown_to_the_kernel(scenario: &str, output: &Output) -> bool {
