@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::workload::scenario::Scenario;
+
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
 #[command(
@@ -42,17 +44,27 @@ lock record --format json --output locks.json -- make -j8")]
     Record(record::Record),
     /// Make lock contention whose truth is known, and print it
     ///
-    /// Threads on one CPU share one file descriptor. In each round one of them writes for
-    /// some milliseconds, which holds the mutex of the file position, and every other
-    /// asks for the position meanwhile, which waits for that mutex exactly once. Each
-    /// measures its own waits.
-    #[command(after_help = "Example: lock record -- lock workload --duration 2")]
+    /// In most scenarios one thread holds a lock for some milliseconds in each round, and
+    /// every other waits for it once. Each measures its own waits: the kernel's count of a
+    /// thread's switches says whether a call waited.
+    #[command(after_help = "\
+Examples:\n  \
+lock record -- lock workload --duration 2\n  \
+lock workload --list\n  \
+lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     Workload(Workload),
 }
 
 /// Arguments of `workload`.
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
+    /// Which contention: one of those that --list shows
+    #[arg(value_enum, value_name = "SCENARIO", default_value_t = Scenario::FilePosition,
+          hide_possible_values = true)]
+    pub(crate) scenario: Scenario,
+    /// List the scenarios and end
+    #[arg(long)]
+    pub(crate) list: bool,
     /// End after this many seconds
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
     pub(crate) duration: Duration,
@@ -60,10 +72,11 @@ pub(crate) struct Workload {
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) waiters: u32,
-    /// About how long the lock is held in each round, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 10,
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) hold: u32,
+    /// About how long the lock is held in each round: 10 (milliseconds), 50us, 2ms or 1s
+    ///
+    /// By default that which suits the scenario, mostly 10 ms.
+    #[arg(long, value_name = "TIME", value_parser = hold)]
+    pub(crate) hold: Option<Duration>,
     /// How the truth is written: for people, or as one JSON document
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -106,13 +119,32 @@ fn time(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
+/// A time to hold a lock: milliseconds, or with its unit, from 1 us to 1 s.
+fn hold(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(unit) => text.split_at(unit),
+        None => (text, "ms"),
+    };
+    let number: f64 = number.parse().map_err(|_| "not a number")?;
+    let seconds = match unit {
+        "us" => number / 1e6,
+        "ms" => number / 1e3,
+        "s" => number,
+        _ => return Err("the unit must be us, ms or s".to_owned()),
+    };
+    if !(1e-6..=1.0).contains(&seconds) {
+        return Err("must be from 1us to 1s".to_owned());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Cli, seconds};
+    use super::{Cli, hold, seconds};
 
     #[test]
     fn the_definition_holds() {
@@ -135,6 +167,21 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {
             seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_lock_is_held_for_milliseconds_or_the_unit_given() {
+        for (text, micros) in [
+            ("10", 10_000),
+            ("50us", 50),
+            ("1.5ms", 1500),
+            ("1s", 1_000_000),
+        ] {
+            assert_eq!(hold(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for wrong in ["0", "-1", "nan", "2s", "", "5m", "ms", "0.1us"] {
+            hold(wrong).expect_err(wrong);
         }
     }
 
