@@ -4,9 +4,10 @@
 //! A guest has nothing but this program and its libraries, so it is `lock` as well: started
 //! with a word in its environment, it does what `lock` does with its arguments.
 
-mod kernel_locks;
 mod kernel;
+mod kernel_locks;
 mod record;
+mod report;
 mod user_locks;
 
 use std::process::ExitCode;
