@@ -1,11 +1,15 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
+mod completions;
+pub(crate) mod diff;
+mod man;
 pub(crate) mod record;
 
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::{completions::Completions, man::Man};
 use crate::workload::scenario::Scenario;
 
 /// Show which kernel locks a program waited for, where, and for how long.
@@ -14,10 +18,15 @@ use crate::workload::scenario::Scenario;
     version,
     about,
     propagate_version = true,
-    disable_help_subcommand = true,
-    after_help = "Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not \
-                  start; else that of the command, 128 + N when signal N ended it.\n\
-                  Example: sudo lock record -- make -j8"
+    after_help = "\
+Examples:\n  \
+sudo lock record -- make -j8                a command, from begin to end\n  \
+sudo lock record --pid 4711 --duration 10   a process that runs already\n  \
+sudo lock record --duration 10              everything on this machine\n  \
+lock help record                            all about one command\n\
+\n\
+Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not start; else \
+that of the command, 128 + N when signal N ended it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -42,6 +51,17 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(record::Record),
+    /// Compare two recordings: what got worse, and what may be chance
+    ///
+    /// Compares the wait in each second, row by row. The noise of each recording is told by
+    /// the spread over its intervals, so that each should have 10 or more.
+    #[command(after_help = "\
+The exit code is 0 whatever is found, unless --fail-on-worse is given.\n\
+\n\
+Examples:\n  \
+lock diff before.lock after.lock\n  \
+lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
+    Diff(diff::Diff),
     /// Make lock contention whose truth is known, and print it
     ///
     /// In most scenarios one thread holds a lock for some milliseconds in each round, and
@@ -53,6 +73,19 @@ lock record -- lock workload --duration 2\n  \
 lock workload --list\n  \
 lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     Workload(Workload),
+    /// Write a script that has a shell complete command lines of lock
+    #[command(after_help = "\
+Examples:\n  \
+lock completions bash > ~/.local/share/bash-completion/completions/lock\n  \
+lock completions zsh > ~/.zfunc/_lock\n  \
+lock completions fish > ~/.config/fish/completions/lock.fish")]
+    Completions(Completions),
+    /// Write the manual as a man page
+    #[command(after_help = "\
+Examples:\n  \
+lock man | man -l -\n  \
+lock man --dir /usr/local/share/man/man1")]
+    Man(Man),
 }
 
 /// Arguments of `workload`.
@@ -119,23 +152,13 @@ fn time(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
-/// A time to hold a lock: milliseconds, or with its unit, from 1 us to 1 s.
+/// A time to hold a lock: from 1 us to 1 s.
 fn hold(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
-        Some(unit) => text.split_at(unit),
-        None => (text, "ms"),
-    };
-    let number: f64 = number.parse().map_err(|_| "not a number")?;
-    let seconds = match unit {
-        "us" => number / 1e6,
-        "ms" => number / 1e3,
-        "s" => number,
-        _ => return Err("the unit must be us, ms or s".to_owned()),
-    };
-    if !(1e-6..=1.0).contains(&seconds) {
+    let hold = time(text)?;
+    if !(Duration::from_micros(1)..=Duration::from_secs(1)).contains(&hold) {
         return Err("must be from 1us to 1s".to_owned());
     }
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    Ok(hold)
 }
 
 #[cfg(test)]
@@ -156,10 +179,21 @@ mod tests {
         let mut lock = Cli::command().term_width(80);
         lock.build();
         insta::assert_snapshot!("help_lock", lock.render_long_help());
-        for command in lock.get_subcommands_mut() {
+        // That of `help` is clap's own.
+        for command in lock
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+        {
             let name = format!("help_{}", command.get_name());
             insta::assert_snapshot!(name, command.render_long_help());
         }
+    }
+
+    #[test]
+    fn help_tells_all_about_a_command() {
+        let error = Cli::try_parse_from(["lock", "help", "record"]).expect_err("help");
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+        assert!(error.to_string().contains("--duration"));
     }
 
     #[test]

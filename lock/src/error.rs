@@ -95,6 +95,11 @@ impl Error {
         self.exit_code.into()
     }
 
+    /// Whether it is the error with this stable code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     /// The stable code.
     #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {

@@ -8,9 +8,12 @@
 mod cli;
 mod command;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod output;
 mod probe;
 mod profile;
+mod recording;
 mod session;
 mod source;
 mod symbol;
@@ -27,7 +30,10 @@ use crate::cli::{Cli, Command};
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Record(arguments) => command::record::run(arguments),
+        Command::Diff(arguments) => command::diff::run(arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
+        Command::Completions(arguments) => command::completions::run(&arguments),
+        Command::Man(arguments) => command::man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         error.tell();

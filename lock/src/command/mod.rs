@@ -1,5 +1,8 @@
 //! Glue: one file a command.
 
+pub(crate) mod completions;
+pub(crate) mod diff;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod record;
 pub(crate) mod workload;

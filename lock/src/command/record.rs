@@ -45,14 +45,47 @@ pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
     recorded?;
     for snapshot in &intervals {
         let snapshot: &Snapshot = snapshot;
-        eprintln!("{:?}\n{:?} own {}", snapshot.account, snapshot.hooks, snapshot.own_cpu_ns);
+        eprintln!(
+            "{:?}\n{:?} own {}",
+            snapshot.account, snapshot.hooks, snapshot.own_cpu_ns
+        );
         let mut locks: Vec<_> = snapshot.locks.iter().collect();
         locks.sort_by_key(|l| std::cmp::Reverse(l.waits.total_ns));
-        for l in locks.iter().take(8) { eprintln!("{} {:?} {} {:?} n={} tot={} max={} rq={} spin={} to={} int={}", l.lock_type, l.identity, l.operation, l.name, l.waits.count, l.waits.total_ns, l.waits.max_ns, l.waits.runqueue_ns, l.waits.spin_ns, l.waits.timed_out, l.waits.interrupted); }
+        for l in locks.iter().take(8) {
+            eprintln!(
+                "{} {:?} {} {:?} n={} tot={} max={} rq={} spin={} to={} int={}",
+                l.lock_type,
+                l.identity,
+                l.operation,
+                l.name,
+                l.waits.count,
+                l.waits.total_ns,
+                l.waits.max_ns,
+                l.waits.runqueue_ns,
+                l.waits.spin_ns,
+                l.waits.timed_out,
+                l.waits.interrupted
+            );
+        }
         let mut sites: Vec<_> = snapshot.sites.iter().collect();
         sites.sort_by_key(|l| std::cmp::Reverse(l.waits.wait_ns));
-        for s in sites.iter().take(8) { eprintln!("  {:?} {} {:?} {:?} {:?}", s.waits, snapshot.locks[s.lock.index()].lock_type, snapshot.stacks[s.stack.index()].kernel.first().map(|f| snapshot.frames[f.index()].function.clone()), snapshot.threads[s.thread.index()], s.holder.map(|h| &snapshot.threads[h.thread.index()])); }
-        eprintln!("chains {:?}", snapshot.chains.iter().take(3).collect::<Vec<_>>());
+        for s in sites.iter().take(8) {
+            eprintln!(
+                "  {:?} {} {:?} {:?} {:?}",
+                s.waits,
+                snapshot.locks[s.lock.index()].lock_type,
+                snapshot.stacks[s.stack.index()]
+                    .kernel
+                    .first()
+                    .map(|f| snapshot.frames[f.index()].function.clone()),
+                snapshot.threads[s.thread.index()],
+                s.holder.map(|h| &snapshot.threads[h.thread.index()])
+            );
+        }
+        eprintln!(
+            "chains {:?}",
+            snapshot.chains.iter().take(3).collect::<Vec<_>>()
+        );
     }
     Ok(code)
 }

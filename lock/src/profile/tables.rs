@@ -3,7 +3,7 @@
 use std::{collections::HashMap, hash::Hash};
 
 use crate::profile::{
-    lock_type::LockType,
+    lock_type::{Class, LockType},
     snapshot::{
         Chain, ChainLink, Estimate, Frame, FrameId, Holder, Identity, Interval, Lock, LockId,
         Process, ProcessId, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
@@ -121,7 +121,10 @@ impl Tables {
             waits: Waits::default(),
         });
         if let Some(known) = table.get_mut(id as usize) {
-            known.lock_type = lock_type;
+            // An interval without a stack tells less than those before.
+            if lock_type != LockType::User(Class::Unknown) {
+                known.lock_type = lock_type;
+            }
             if let Some(name) = name {
                 known.name = Some(name.to_owned());
             }

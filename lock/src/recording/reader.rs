@@ -1,0 +1,217 @@
+//! Reading a recording interval by interval, so that a long one needs no more memory than
+//! what it comes to.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use crate::{
+    error::{Error, Result},
+    profile::{merge::Merger, snapshot::Snapshot},
+    recording::format::{self, AnyLine, End, Header, VERSION},
+};
+
+/// How large a file may be: a year of an idle machine, or a day of a very busy one.
+const MAX_FILE: u64 = 16 << 30;
+
+/// A recording that is being read: the iterator gives its intervals.
+///
+/// What is damaged or cut off ends it like the end of the file; [`Recording::notes`] says
+/// so afterwards.
+#[derive(Debug)]
+pub(crate) struct Recording<R> {
+    header: Header,
+    file: R,
+    duration_ns: u64,
+    end: Option<End>,
+    /// Where it breaks off, and why.
+    break_off: Option<String>,
+    /// Whether the end was reached, whole or not.
+    over: bool,
+}
+
+impl Recording<BufReader<File>> {
+    /// Opens a recording.
+    ///
+    /// # Errors
+    ///
+    /// `not-a-recording`, `recording-newer`, `recording-too-large`, `is-a-folder`,
+    /// `not-found`, `access-denied`, or `io` if the file cannot be read.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let refused = |cause: io::Error| read_error(path, &cause);
+        let metadata = fs::metadata(path).map_err(refused)?;
+        if metadata.is_dir() {
+            return Err(Error::new(
+                "is-a-folder",
+                format!("could not read {name}: it is a folder"),
+            )
+            .fix("name a file in it that lock record wrote"));
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(Error::new(
+                "recording-too-large",
+                format!("{name} is larger than {} GiB", MAX_FILE >> 30),
+            )
+            .fix("record for a shorter time with lock record --duration"));
+        }
+        let file = File::open(path).map_err(refused)?;
+        // Intervals are some ten KiB.
+        Self::read(BufReader::with_capacity(64 << 10, file), path)
+    }
+}
+
+impl<R: BufRead> Recording<R> {
+    /// Reads a recording from anywhere; `path` is for errors.
+    pub(crate) fn read(mut file: R, path: &Path) -> Result<Self> {
+        let content = match format::next(&mut file) {
+            Ok(Some(content)) => content,
+            Ok(None) => return Err(not_a_recording(path, "it is empty")),
+            Err(cause) if is_damage(&cause) => {
+                return Err(not_a_recording(path, &format!("it is not gzip: {cause}")));
+            }
+            Err(cause) => return Err(read_error(path, &cause)),
+        };
+        let header: Header = serde_json::from_slice(&content).map_err(|_| {
+            not_a_recording(
+                path,
+                "its first line is not {\"lock-recording\": VERSION, ...}",
+            )
+        })?;
+        if header.version > VERSION {
+            return Err(newer(path, &header));
+        }
+        Ok(Self {
+            header,
+            file,
+            duration_ns: 0,
+            end: None,
+            break_off: None,
+            over: false,
+        })
+    }
+
+    /// The first line.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The last line, when it was reached.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// What is to be said of what was read: nothing if the recording is whole.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+        self.break_off.iter().cloned()
+    }
+
+    /// All intervals that can be read, put together, with the notes.
+    pub(crate) fn merge(mut self) -> Snapshot {
+        let mut merger = Merger::default();
+        for interval in &mut self {
+            merger.add(&interval);
+        }
+        let mut whole = merger.finish();
+        whole.notes.extend(self.notes());
+        whole
+    }
+
+    /// The next interval; none when the recording is over, for whatever reason.
+    fn next_interval(&mut self) -> Result<Option<Box<Snapshot>>, String> {
+        loop {
+            let Some(content) =
+                format::next(&mut self.file).map_err(|cause| match cause.kind() {
+                    io::ErrorKind::UnexpectedEof => "its last part is cut off".to_owned(),
+                    _ => format!("what follows is damaged: {cause}"),
+                })?
+            else {
+                return Err("it has no end, as when the recorder is killed".to_owned());
+            };
+            let line: AnyLine = serde_json::from_slice(&content)
+                .map_err(|cause| format!("what follows is damaged: {cause}"))?;
+            self.end = line.end;
+            match line.interval {
+                Some(interval) => return Ok(Some(interval)),
+                None if self.end.is_some() => return Ok(None),
+                // What a newer version added.
+                None => {}
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Recording<R> {
+    type Item = Snapshot;
+
+    fn next(&mut self) -> Option<Snapshot> {
+        if self.over {
+            return None;
+        }
+        match self.next_interval() {
+            Ok(Some(interval)) => {
+                self.duration_ns = self.duration_ns.saturating_add(interval.duration_ns);
+                return Some(*interval);
+            }
+            Ok(None) => {}
+            Err(why) => {
+                let seconds = self.duration_ns as f64 / 1e9;
+                self.break_off = Some(format!(
+                    "the recording breaks off after {seconds:.1} s: {why}"
+                ));
+            }
+        }
+        self.over = true;
+        None
+    }
+}
+
+/// Whether the bytes are at fault, not the way to them.
+fn is_damage(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn read_error(path: &Path, cause: &io::Error) -> Error {
+    let (code, fix) = match cause.kind() {
+        io::ErrorKind::NotFound => ("not-found", "write it with lock record -o FILE"),
+        io::ErrorKind::PermissionDenied => (
+            "access-denied",
+            "read it as the user who recorded, or let others read it with chmod",
+        ),
+        _ => ("io", "copy it to another place and try again"),
+    };
+    Error::new(code, format!("could not read {}", path.display()))
+        .because(cause.to_string())
+        .fix(fix)
+}
+
+fn not_a_recording(path: &Path, cause: &str) -> Error {
+    Error::new(
+        "not-a-recording",
+        format!("{} is not a recording of lock", path.display()),
+    )
+    .because(cause)
+    .fix("write one with lock record -o FILE")
+}
+
+fn newer(path: &Path, header: &Header) -> Error {
+    // A forged one could steer the terminal.
+    let writer: String = header.lock.chars().filter(|c| !c.is_control()).collect();
+    Error::new(
+        "recording-newer",
+        format!(
+            "{} has version {} of the format, this lock ({}) reads up to {VERSION}",
+            path.display(),
+            header.version,
+            env!("CARGO_PKG_VERSION"),
+        ),
+    )
+    .fix(format!(
+        "read it with the lock that wrote it, {writer}, or a newer one"
+    ))
+}

@@ -1,0 +1,367 @@
+use std::{
+    fs,
+    io::{self, Cursor, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Place, Recording, Writer,
+    format::{self, End, MAX_LINE},
+    writer::Target,
+};
+use crate::{
+    error::{Error, Result},
+    profile::{
+        lock_type::LockType,
+        merge::tests::busy_interval,
+        snapshot::{Estimate, Frame, Identity, Process, Snapshot, Stack, Waits},
+        tables::Tables,
+    },
+};
+
+/// An interval of a second with one wait.
+fn interval(ns: u64) -> Snapshot {
+    let mut tables = Tables::default();
+    let frame = tables.frame(&Frame {
+        function: Some("pipe_write".to_owned()),
+        ..Frame::default()
+    });
+    let stack = tables.stack(Stack {
+        kernel: vec![frame],
+        ..Stack::default()
+    });
+    let process = tables.process(&Process {
+        pid: 7,
+        ..Process::default()
+    });
+    let thread = tables.thread(7, "worker", process);
+    let lock = tables.lock(
+        Identity::Kernel { address: u64::MAX },
+        LockType::Kernel(32),
+        "",
+        None,
+    );
+    let mut waits = Waits {
+        count: 1,
+        total_ns: ns,
+        ..Waits::default()
+    };
+    waits.histogram.record(ns, 1);
+    tables.add_waits(lock, &waits);
+    tables.add_site(lock, stack, thread, None, &Estimate::of(ns, 3));
+    tables.snapshot_mut().duration_ns = 1_000_000_000;
+    tables.finish()
+}
+
+/// A target in memory with a limit, in bytes.
+#[derive(Debug)]
+struct Disk<'a> {
+    content: &'a mut Vec<u8>,
+    size: usize,
+}
+
+impl Write for Disk<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.size - self.content.len();
+        if room == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let length = bytes.len().min(room);
+        self.content.extend_from_slice(&bytes[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Target for Disk<'_> {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.content.truncate(length as usize);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A whole recording of three intervals.
+fn three() -> Vec<u8> {
+    let mut content = Vec::new();
+    let disk = Disk {
+        content: &mut content,
+        size: usize::MAX,
+    };
+    let mut writer = Writer::begin(disk, PathBuf::new()).unwrap();
+    for ns in 1..=3 {
+        writer.interval(&interval(ns)).unwrap();
+    }
+    writer.end("the duration is over").unwrap();
+    content
+}
+
+fn open(content: &[u8]) -> Result<Recording<Cursor<&[u8]>>> {
+    Recording::read(Cursor::new(content), Path::new("FILE"))
+}
+
+/// What can be read of a recording: its intervals and notes.
+fn read(content: &[u8]) -> Result<(Vec<Snapshot>, Vec<String>)> {
+    let mut recording = open(content)?;
+    let intervals = recording.by_ref().collect();
+    Ok((intervals, recording.notes().collect()))
+}
+
+fn refused(content: &[u8]) -> Error {
+    open(content).map(|_| ()).unwrap_err()
+}
+
+/// A member with this line.
+fn line(text: &str) -> Vec<u8> {
+    format::compressed(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let content = three();
+    let (intervals, notes) = read(&content).unwrap();
+    assert_eq!(intervals, [interval(1), interval(2), interval(3)]);
+    assert_eq!(notes, [""; 0]);
+    let mut recording = open(&content).unwrap();
+    assert_eq!(recording.header().lock, env!("CARGO_PKG_VERSION"));
+    assert_eq!(recording.end(), None);
+    assert_eq!(recording.by_ref().count(), 3);
+    assert_eq!(
+        recording.end(),
+        Some(&End {
+            reason: "the duration is over".to_owned(),
+            intervals: 3,
+            duration_ns: 3_000_000_000,
+        })
+    );
+    let whole = open(&content).unwrap().merge();
+    assert_eq!(
+        whole,
+        Snapshot::merge([interval(1), interval(2), interval(3)])
+    );
+}
+
+#[test]
+fn any_gunzip_reads_lines_of_json() {
+    let content = three();
+    let mut text = String::new();
+    io::Read::read_to_string(
+        &mut flate2::read::MultiGzDecoder::new(content.as_slice()),
+        &mut text,
+    )
+    .unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[0]["lock-recording"], 1);
+    assert_eq!(lines[2]["interval"]["locks"][0]["waits"]["total_ns"], 2);
+    assert_eq!(lines[4]["end"]["intervals"], 3);
+}
+
+#[test]
+fn cut_off_anywhere_all_before_is_read_and_it_is_said() {
+    let content = three();
+    let whole = [interval(1), interval(2), interval(3)];
+    let mut counts = [0; 4];
+    for length in 0..content.len() {
+        let Ok((intervals, notes)) = read(&content[..length]) else {
+            counts[0] += 1;
+            assert_eq!(refused(&content[..length]).code(), "not-a-recording");
+            continue;
+        };
+        counts[intervals.len()] += 1;
+        assert_eq!(intervals, whole[..intervals.len()], "{length} bytes");
+        let beginning = format!("the recording breaks off after {}.0 s: ", intervals.len());
+        assert_eq!(notes.len(), 1, "{length} bytes");
+        assert!(notes[0].starts_with(&beginning), "{notes:?}");
+    }
+    assert!(counts.iter().all(|&count| count > 20), "{counts:?}");
+    let (_, notes) = read(&content[..content.len() - 1]).unwrap();
+    let said = "the recording breaks off after 3.0 s: its last part is cut off";
+    assert_eq!(notes, [said]);
+}
+
+#[test]
+fn a_flipped_bit_is_found() {
+    let content = three();
+    let whole = [interval(1), interval(2), interval(3)];
+    for bit in (0..content.len() * 8).step_by(5) {
+        let mut damaged = content.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let Ok((intervals, notes)) = read(&damaged) else {
+            assert_eq!(refused(&damaged).code(), "not-a-recording");
+            continue;
+        };
+        assert_eq!(intervals, whole[..intervals.len()], "bit {bit}");
+        // Some bits of gzip's own header mean nothing.
+        assert!(notes.len() == 1 || intervals.len() == 3, "bit {bit}");
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    for (content, cause) in [
+        (&b""[..], "it is empty"),
+        (b"hello", "it is not gzip: "),
+        (&line("hello\n"), "its first line is not "),
+        (&line("{\"interval\": {}}\n"), "its first line is not "),
+        (
+            &line("{\"lock-recording\": \"1\"}\n"),
+            "its first line is not ",
+        ),
+        (&line(""), "its first line is not "),
+    ] {
+        let error = refused(content);
+        assert_eq!(error.code(), "not-a-recording");
+        assert!(format!("{error:?}").contains(cause), "{error:?}");
+    }
+}
+
+#[test]
+fn a_newer_version_is_refused_and_newer_lines_are_passed_over() {
+    let error = refused(&line("{\"lock-recording\": 2, \"lock\": \"9.0\\u001b\"}\n"));
+    assert_eq!(error.code(), "recording-newer");
+    assert_eq!(
+        error.to_string(),
+        "FILE has version 2 of the format, this lock (0.1.0) reads up to 1"
+    );
+    assert!(!format!("{error:?}").contains("u{1b}"), "{error:?}");
+    let content = [
+        line("{\"lock-recording\": 1, \"new\": 1}\n"),
+        line("{\"mark\": \"begin of the test\"}\n"),
+        line("{\"interval\": {\"duration_ns\": 1, \"new\": 1}}\n"),
+        line("{\"end\": {}}\n"),
+    ];
+    let (intervals, notes) = read(&content.concat()).unwrap();
+    assert_eq!((intervals.len(), notes.len()), (1, 0));
+}
+
+#[test]
+fn a_bomb_is_not_unpacked() {
+    let zeros = vec![b' '; MAX_LINE as usize + 1];
+    let bomb = format::compressed(&zeros).unwrap();
+    assert!(bomb.len() < 1 << 20);
+    let content = [line("{\"lock-recording\": 1}\n"), bomb].concat();
+    let (_, notes) = read(&content).unwrap();
+    let said = "the recording breaks off after 0.0 s: what follows is damaged: a line is \
+                longer than 64 MiB";
+    assert_eq!(notes, [said]);
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_written() {
+    let whole = three();
+    for size in 0..whole.len() {
+        let mut content = Vec::new();
+        let disk = Disk {
+            content: &mut content,
+            size,
+        };
+        let written = Writer::begin(disk, PathBuf::new()).and_then(|mut writer| {
+            for ns in 1..=3 {
+                writer.interval(&interval(ns))?;
+            }
+            writer.end("the duration is over")
+        });
+        assert_eq!(written.unwrap_err().code(), "disk-full");
+        assert!(whole.starts_with(&content));
+        if let Ok((_, notes)) = read(&content) {
+            assert!(notes[0].contains("it has no end"), "{notes:?}");
+        } else {
+            assert!(content.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_is_there_is_kept_and_other_files_are_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lock.rec");
+    let old = folder.path().join("lock.rec.old");
+    for (number, kept) in [(1, None), (2, Some(1)), (3, Some(2))] {
+        let mut writer = Place::prepare(&path).unwrap().create().unwrap();
+        writer.interval(&interval(number)).unwrap();
+        let length = writer.length();
+        assert_eq!(length, fs::metadata(&path).unwrap().len());
+        writer.end("").unwrap();
+        let first = |path| Recording::open(path).unwrap().next().unwrap();
+        assert_eq!(first(&path), interval(number));
+        match kept {
+            Some(kept) => assert_eq!(first(&old), interval(kept)),
+            None => assert!(!old.exists()),
+        }
+    }
+    // So is one of a newer version.
+    fs::write(&path, line("{\"lock-recording\": 2}\n")).unwrap();
+    Place::prepare(&path).unwrap();
+    fs::write(&path, "notes of mine").unwrap();
+    assert_eq!(Place::prepare(&path).unwrap_err().code(), "would-overwrite");
+    assert_eq!(fs::read(&path).unwrap(), b"notes of mine");
+    // An empty file is as good as none.
+    fs::write(&path, "").unwrap();
+    Place::prepare(&path).unwrap().create().unwrap();
+    assert_eq!(Recording::open(&path).unwrap().count(), 0);
+}
+
+#[test]
+fn folders_missing_files_and_full_devices_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no");
+    let code = |path: &Path| Recording::open(path).map(|_| ()).unwrap_err().code();
+    assert_eq!(code(folder.path()), "is-a-folder");
+    assert_eq!(code(&missing), "not-found");
+    assert_eq!(
+        Place::prepare(folder.path()).unwrap_err().code(),
+        "is-a-folder"
+    );
+    let within = missing.join("lock.rec");
+    assert_eq!(Place::prepare(&within).unwrap_err().code(), "not-found");
+    let full = Place::prepare(Path::new("/dev/full")).unwrap();
+    assert_eq!(full.create().unwrap_err().code(), "disk-full");
+}
+
+#[test]
+fn a_pipe_is_written_through() {
+    use std::os::fd::AsRawFd as _;
+
+    let (mut reader, pipe) = io::pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let mut writer = Place::prepare(Path::new(&path)).unwrap().create().unwrap();
+    drop(pipe);
+    writer.interval(&interval(1)).unwrap();
+    writer.end("").unwrap();
+    let mut content = Vec::new();
+    io::Read::read_to_end(&mut reader, &mut content).unwrap();
+    let (intervals, notes) = read(&content).unwrap();
+    assert_eq!((intervals.len(), notes.len()), (1, 0));
+}
+
+#[test]
+fn a_long_recording_is_read_in_time_in_proportion() {
+    let mut content = Vec::new();
+    let disk = Disk {
+        content: &mut content,
+        size: usize::MAX,
+    };
+    let mut writer = Writer::begin(disk, PathBuf::new()).unwrap();
+    let intervals: Vec<_> = (0..4).map(busy_interval).collect();
+    for number in 0..60 {
+        writer.interval(&intervals[number % 4]).unwrap();
+    }
+    writer.end("the duration is over").unwrap();
+    let start = Instant::now();
+    let whole = open(&content).unwrap().merge();
+    let elapsed = start.elapsed();
+    assert_eq!((whole.sites.len(), whole.notes.len()), (350, 0));
+    // An hour's 3600 take seconds when optimised; see docs/recording-format.md.
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+}
