@@ -2,6 +2,7 @@
 
 mod completions;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 mod man;
 pub(crate) mod record;
 pub(crate) mod report;
@@ -75,6 +76,18 @@ Examples:\n  \
 lock diff before.lock after.lock\n  \
 lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
     Diff(diff::Diff),
+    /// Tell what this machine and its kernel offer for recording
+    ///
+    /// Looks at rights, hooks, names and namespaces, item by item, and loads all programs
+    /// without attaching any. What is amiss comes with what mends it.
+    #[command(after_help = "\
+The exit code is 0 if lock can record here, else 1.\n\
+\n\
+Examples:\n  \
+sudo lock doctor\n  \
+lock doctor                                 what works without root\n  \
+sudo lock doctor --max-locks 100000         how much memory that takes")]
+    Doctor(doctor::Doctor),
     /// Make lock contention whose truth is known, and print it
     ///
     /// In most scenarios one thread holds a lock for some milliseconds in each round, and

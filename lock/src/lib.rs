@@ -7,6 +7,7 @@
 
 mod cli;
 mod command;
+mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Record(arguments) => command::record::run(arguments),
         Command::Report(arguments) => command::report::run(&arguments),
         Command::Diff(arguments) => command::diff::run(arguments),
+        Command::Doctor(arguments) => command::doctor::run(&arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
         Command::Completions(arguments) => command::completions::run(&arguments),
         Command::Man(arguments) => command::man::run(&arguments),

@@ -3,6 +3,8 @@
 //! The sizes are those of Linux 6.4 and later, which tells them in `/proc/PID/fdinfo`
 //! (`map_mem_usage` in its `kernel/bpf/{hashtab,arraymap,ringbuf}.c`), x86-64.
 
+use std::fs;
+
 use lock_common::{
     EventWithStack, FilterKey, KernelStack, RawStack, Release, Sampler, Spins, ThreadSet, Totals,
     TotalsKey, WAYS,
@@ -77,10 +79,11 @@ impl Table {
             Kind::LruHash => all(HASH_ENTRY + key + value)
                 .saturating_add(buckets)
                 .saturating_add(HASH),
-            Kind::PerCpuHash => all((HASH_ENTRY + key + POINTER)
-                .saturating_add(value.saturating_mul(cpus)))
-            .saturating_add(buckets)
-            .saturating_add(HASH),
+            Kind::PerCpuHash => {
+                all((HASH_ENTRY + key + POINTER).saturating_add(value.saturating_mul(cpus)))
+                    .saturating_add(buckets)
+                    .saturating_add(HASH)
+            }
             Kind::Ring => {
                 let pages = self.entries / PAGE;
                 self.entries
@@ -141,6 +144,19 @@ impl Limits {
             .iter()
             .fold(0, |sum, table| sum.saturating_add(table.bytes(cpus)))
     }
+}
+
+/// How much memory the kernel says that the maps of this process take, in bytes. None where
+/// it does not say.
+pub(crate) fn told_by_kernel() -> Option<u64> {
+    let descriptors = fs::read_dir("/proc/self/fdinfo").ok()?;
+    let told = descriptors.flatten().filter_map(|entry| {
+        let info = fs::read_to_string(entry.path()).ok()?;
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
+        field("map_type:")?;
+        field("memlock:")?.trim().parse::<u64>().ok()
+    });
+    Some(told.fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]

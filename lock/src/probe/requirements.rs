@@ -42,6 +42,11 @@ impl Kernel {
         })
     }
 
+    /// Whether it has a tracepoint that programs can be attached to by its BTF.
+    pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
+        self.types.has_typedef(&format!("btf_trace_{name}"))
+    }
+
     /// What this kernel's hooks cannot see, one sentence each.
     pub(crate) fn blind_spots(&self) -> Vec<String> {
         let mut spots = Vec::new();

@@ -11,6 +11,7 @@ mod output;
 mod perf;
 mod process;
 mod refusal;
+mod rights;
 mod rows;
 mod truth;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         perf::TRIALS,
         ending::TRIALS,
         output::TRIALS,
+        rights::TRIALS,
         truth::TRIALS,
     ];
     let refusal = refusal::refusal();
