@@ -12,8 +12,6 @@ pub(crate) enum Right {
     SysPtrace = 19,
     /// All but everything.
     SysAdmin = 21,
-    /// To see addresses in the kernel.
-    Syslog = 34,
     /// To trace the kernel.
     Perfmon = 38,
     /// To load BPF programs.
@@ -80,6 +78,6 @@ mod tests {
     fn only_some_rights_are_part_of_sys_admin() {
         let admin = Rights(1 << Right::SysAdmin as u32);
         assert!(admin.has(Right::Bpf) && admin.has(Right::CheckpointRestore));
-        assert!(!admin.has(Right::SysPtrace) && !admin.has(Right::Syslog));
+        assert!(!admin.has(Right::SysPtrace));
     }
 }
