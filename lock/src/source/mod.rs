@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod cost;
 pub(crate) mod counts;
+pub(crate) mod frame_steps;
 pub(crate) mod live;
 pub(crate) mod samples;
 pub(crate) mod stacks;
