@@ -1,6 +1,9 @@
 //! What was recorded, added up and put in order. Plain data: nothing here asks a kernel.
 
+pub(crate) mod figures;
+pub(crate) mod group;
 pub(crate) mod histogram;
+pub(crate) mod label;
 pub(crate) mod lock_type;
 pub(crate) mod merge;
 pub(crate) mod snapshot;

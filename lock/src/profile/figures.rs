@@ -1,0 +1,156 @@
+//! Figures of a row, exact or estimated, and the order that rows are ranked in.
+
+use std::cmp::Ordering;
+
+use clap::ValueEnum;
+
+use crate::profile::snapshot::{Estimate, Waits};
+
+/// What the waits of a row come to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Figures {
+    /// Every wait was counted.
+    Exact(Waits),
+    /// From the waits that were sampled.
+    Estimated(Estimate),
+}
+
+impl Figures {
+    /// How many waits.
+    pub(crate) fn count(&self) -> u64 {
+        match self {
+            Self::Exact(waits) => waits.count,
+            Self::Estimated(estimate) => estimate.count,
+        }
+    }
+
+    /// Their time together, in nanoseconds.
+    pub(crate) fn total_ns(&self) -> u64 {
+        match self {
+            Self::Exact(waits) => waits.total_ns,
+            Self::Estimated(estimate) => estimate.wait_ns,
+        }
+    }
+
+    /// The mean wait, in nanoseconds; zero if there is none.
+    pub(crate) fn mean_ns(&self) -> u64 {
+        self.total_ns().checked_div(self.count()).unwrap_or(0)
+    }
+
+    /// The longest wait, in nanoseconds: of an estimate, the longest that was sampled.
+    pub(crate) fn max_ns(&self) -> u64 {
+        match self {
+            Self::Exact(waits) => waits.max_ns,
+            Self::Estimated(estimate) => estimate.max_ns,
+        }
+    }
+
+    /// The shortest wait, in nanoseconds. Samples do not tell it.
+    pub(crate) fn min_ns(&self) -> Option<u64> {
+        match self {
+            Self::Exact(waits) => (waits.count > 0).then_some(waits.min_ns),
+            Self::Estimated(_) => None,
+        }
+    }
+
+    /// The wait, in nanoseconds, that a share (0 to 1) of all do not exceed: at most an
+    /// eighth off, and never outside of the shortest and the longest. Samples do not tell it.
+    pub(crate) fn percentile(&self, share: f64) -> Option<u64> {
+        match self {
+            Self::Exact(waits) => {
+                let ns = waits.histogram.percentile(share)?;
+                Some(ns.max(waits.min_ns).min(waits.max_ns))
+            }
+            Self::Estimated(_) => None,
+        }
+    }
+
+    /// Half the width of the total's 95 % confidence interval, in nanoseconds; zero if it
+    /// is exact.
+    pub(crate) fn error_ns(&self) -> u64 {
+        match self {
+            Self::Exact(_) => 0,
+            Self::Estimated(estimate) => estimate.wait_error_ns(),
+        }
+    }
+
+    /// The same of the count.
+    pub(crate) fn count_error(&self) -> u64 {
+        match self {
+            Self::Exact(_) => 0,
+            Self::Estimated(estimate) => estimate.count_error(),
+        }
+    }
+
+    /// Whether nothing was estimated: every wait was counted, or every one was sampled.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.error_ns() == 0 && self.count_error() == 0
+    }
+
+    /// What was counted, if every wait was.
+    pub(crate) fn waits(&self) -> Option<&Waits> {
+        match self {
+            Self::Exact(waits) => Some(waits),
+            Self::Estimated(_) => None,
+        }
+    }
+
+    /// Adds others, as far as they are of the same kind.
+    pub(crate) fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Exact(sum), Self::Exact(term)) => sum.add(term),
+            (Self::Estimated(sum), Self::Estimated(term)) => sum.add(term),
+            (Self::Exact(_), Self::Estimated(_)) | (Self::Estimated(_), Self::Exact(_)) => {}
+        }
+    }
+}
+
+/// What rows are ranked by, the greatest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// Time waited in all
+    #[default]
+    Total,
+    /// Number of waits
+    Count,
+    /// Mean wait
+    Mean,
+    /// Longest wait
+    Max,
+    /// Shortest wait
+    Min,
+    /// Median wait
+    P50,
+    /// The wait that 90 % do not exceed
+    P90,
+    /// The wait that 99 % do not exceed
+    P99,
+}
+
+impl Sort {
+    /// The figure.
+    pub(crate) fn of(self, figures: &Figures) -> u64 {
+        match self {
+            Self::Total => figures.total_ns(),
+            Self::Count => figures.count(),
+            Self::Mean => figures.mean_ns(),
+            Self::Max => figures.max_ns(),
+            Self::Min => figures.min_ns().unwrap_or(0),
+            Self::P50 => figures.percentile(0.5).unwrap_or(0),
+            Self::P90 => figures.percentile(0.9).unwrap_or(0),
+            Self::P99 => figures.percentile(0.99).unwrap_or(0),
+        }
+    }
+
+    /// Whether estimates have this figure, too.
+    pub(crate) const fn is_estimated(self) -> bool {
+        matches!(self, Self::Total | Self::Count | Self::Mean | Self::Max)
+    }
+
+    /// Which of two comes first. What is equal is put in the order of the total and the
+    /// count.
+    pub(crate) fn order(self, a: &Figures, b: &Figures) -> Ordering {
+        let figures = |of| (self.of(of), of.total_ns(), of.count());
+        figures(b).cmp(&figures(a))
+    }
+}

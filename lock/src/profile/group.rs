@@ -1,0 +1,334 @@
+//! The waits of a snapshot, put into rows: by lock, by caller, by thread, and so on.
+//!
+//! Rows by lock are exact: sums of [`Waits`](super::snapshot::Waits). What only sampled
+//! waits tell, as callers and threads, is estimated from [`Site`]s.
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+
+use crate::profile::{
+    figures::{Figures, Sort},
+    group::key::{Key, Keys},
+    lock_type::LockType,
+    snapshot::{Estimate, LockId, Site, Snapshot, StackId, Waits},
+};
+
+mod key;
+
+/// What a row is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// A lock; nameless kernel locks by the function that waits for them
+    #[default]
+    Lock,
+    /// A lock, each by itself
+    Address,
+    /// A function that waits for locks of a type
+    Caller,
+    /// A stack that waits for locks of a type
+    Stack,
+    /// A thread that waits
+    Thread,
+    /// A process that waits
+    Process,
+    /// A type of locks
+    Type,
+    /// A cgroup that waits
+    Cgroup,
+    /// Who waits, and who had the lock
+    Holder,
+}
+
+impl By {
+    /// Whether every wait tells its row, not only those that were sampled.
+    pub(crate) const fn is_exact(self) -> bool {
+        matches!(self, Self::Lock | Self::Address | Self::Type)
+    }
+}
+
+/// Which waits are put into rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Of locks of these types only. All if empty.
+    pub(crate) types: Vec<LockType>,
+    /// With a function that has this in its name in their stack, kernel or user. Case
+    /// matters. Only samples tell it.
+    pub(crate) stack: Option<String>,
+    /// Rows that come to at least this time, in nanoseconds.
+    pub(crate) min_total_ns: u64,
+    /// Waits for work, too: condition variables, joins, parked threads.
+    pub(crate) include_idle: bool,
+}
+
+impl Filter {
+    /// Whether locks of this type are among the asked for, idle or not.
+    fn has_type(&self, lock_type: LockType) -> bool {
+        self.types.is_empty() || self.types.contains(&lock_type)
+    }
+
+    /// Whether waits for locks of this type are left out as idle. Who asks for a type by
+    /// name gets it.
+    fn hides(&self, lock_type: LockType) -> bool {
+        lock_type.is_idle() && !self.include_idle && self.types.is_empty()
+    }
+
+    /// Whether it lets waits for locks of this type through.
+    pub(crate) fn passes_type(&self, lock_type: LockType) -> bool {
+        self.has_type(lock_type) && !self.hides(lock_type)
+    }
+
+    /// Whether it lets sampled waits through.
+    pub(crate) fn passes(&self, snapshot: &Snapshot, site: &Site) -> bool {
+        let lock = snapshot.locks.get(site.lock.index());
+        lock.is_some_and(|lock| self.passes_type(lock.lock_type))
+            && self
+                .stack
+                .as_ref()
+                .is_none_or(|text| snapshot.stack_contains(site.stack, text))
+    }
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    /// What it is, in words. Has texts of programs in it as they are.
+    pub(crate) label: String,
+    /// The type of its locks, if it is one.
+    pub(crate) lock_type: Option<LockType>,
+    /// What its waits come to.
+    pub(crate) figures: Figures,
+    /// Its locks, in order.
+    pub(crate) locks: Vec<LockId>,
+    /// Its sampled waits: indices into [`Snapshot::sites`], in order.
+    pub(crate) sites: Vec<usize>,
+    /// Its stack, where rows are stacks.
+    pub(crate) stack: Option<StackId>,
+}
+
+/// Waits of one type that are summed up outside of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Aside {
+    /// The type.
+    pub(crate) lock_type: LockType,
+    /// How many waits.
+    pub(crate) count: u64,
+    /// Their time together, in nanoseconds.
+    pub(crate) total_ns: u64,
+}
+
+/// Waits for locks of one type that ended without the lock. Exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// The type.
+    pub(crate) lock_type: LockType,
+    /// Waits that timed out.
+    pub(crate) timed_out: u64,
+    /// Waits broken off by a signal.
+    pub(crate) interrupted: u64,
+    /// Waits that ended without the lock for a reason not known.
+    pub(crate) unknown: u64,
+    /// The time of all, in nanoseconds.
+    pub(crate) total_ns: u64,
+}
+
+/// A snapshot's waits in rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Grouped {
+    /// What a row is.
+    pub(crate) by: By,
+    /// The rows, in the order of what they are; [`rank`] puts them into that of their
+    /// figures.
+    pub(crate) rows: Vec<Row>,
+    /// All rows together, with those below the filter's minimum.
+    pub(crate) total: Figures,
+    /// Idle waits that were left out, by type. Exact.
+    pub(crate) idle: Vec<Aside>,
+    /// Waits that ended without the lock, by type. Exact; a stack filter does not touch them.
+    pub(crate) failed: Vec<Failed>,
+}
+
+impl Grouped {
+    /// Whether rows that every wait would tell are estimated all the same, because the
+    /// filter asks for what only samples tell.
+    pub(crate) fn estimated_by_filter(&self) -> bool {
+        self.by.is_exact() && matches!(self.total, Figures::Estimated(_))
+    }
+}
+
+/// Puts waits into rows.
+pub(crate) fn group(snapshot: &Snapshot, by: By, filter: &Filter) -> Grouped {
+    let sites = (0..snapshot.sites.len()).collect::<Vec<_>>();
+    let exact = by.is_exact() && filter.stack.is_none();
+    let mut rows = Rows::new(snapshot, by, exact);
+    if exact {
+        rows.add_locks(filter);
+    }
+    rows.add_sites(&sites, filter);
+    let mut total = nothing(exact);
+    let mut rows = rows.finish();
+    for row in &rows {
+        total.add(&row.figures);
+    }
+    rows.retain(|row| row.figures.total_ns() >= filter.min_total_ns);
+    Grouped {
+        by,
+        rows,
+        total,
+        idle: idle(snapshot, filter),
+        failed: failed(snapshot, filter),
+    }
+}
+
+/// Puts some of the sampled waits, by their indices into [`Snapshot::sites`], into rows: a
+/// row's own waits by something else. Always estimated.
+pub(crate) fn group_sites(
+    snapshot: &Snapshot,
+    by: By,
+    filter: &Filter,
+    sites: &[usize],
+) -> Vec<Row> {
+    let mut rows = Rows::new(snapshot, by, false);
+    rows.add_sites(sites, filter);
+    rows.finish()
+}
+
+/// Puts rows into order, the greatest first.
+pub(crate) fn rank(rows: &mut [Row], sort: Sort) {
+    rows.sort_by(|a, b| {
+        sort.order(&a.figures, &b.figures)
+            .then_with(|| a.label.cmp(&b.label))
+            .then_with(|| a.lock_type.cmp(&b.lock_type))
+            .then_with(|| a.stack.cmp(&b.stack))
+    });
+}
+
+fn nothing(exact: bool) -> Figures {
+    if exact {
+        Figures::Exact(Waits::default())
+    } else {
+        Figures::Estimated(Estimate::default())
+    }
+}
+
+struct Rows<'a> {
+    snapshot: &'a Snapshot,
+    keys: Keys<'a>,
+    exact: bool,
+    rows: BTreeMap<Key, Row>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(snapshot: &'a Snapshot, by: By, exact: bool) -> Self {
+        Self {
+            snapshot,
+            keys: Keys::new(snapshot, by),
+            exact,
+            rows: BTreeMap::new(),
+        }
+    }
+
+    fn row(&mut self, key: Key) -> &mut Row {
+        let exact = self.exact;
+        self.rows.entry(key).or_insert_with_key(|key| Row {
+            label: String::new(),
+            lock_type: key.lock_type(),
+            figures: nothing(exact),
+            locks: Vec::new(),
+            sites: Vec::new(),
+            stack: key.stack(),
+        })
+    }
+
+    fn add_locks(&mut self, filter: &Filter) {
+        for (index, lock) in self.snapshot.locks.iter().enumerate() {
+            if lock.waits.count == 0 || !filter.passes_type(lock.lock_type) {
+                continue;
+            }
+            let id = LockId(index as u32);
+            let Some(key) = self.keys.of_lock(id) else {
+                continue;
+            };
+            let row = self.row(key);
+            row.locks.push(id);
+            row.figures.add(&Figures::Exact(lock.waits.clone()));
+        }
+    }
+
+    fn add_sites(&mut self, sites: &[usize], filter: &Filter) {
+        for &index in sites {
+            let Some(site) = self.snapshot.sites.get(index) else {
+                continue;
+            };
+            if !filter.passes(self.snapshot, site) {
+                continue;
+            }
+            let Some(key) = self.keys.of_site(site) else {
+                continue;
+            };
+            // A lock whose waits are all in the snapshot's next interval has no row here.
+            if self.exact && !self.rows.contains_key(&key) {
+                continue;
+            }
+            let exact = self.exact;
+            let row = self.row(key);
+            row.sites.push(index);
+            if !exact {
+                row.locks.push(site.lock);
+                row.figures.add(&Figures::Estimated(site.waits));
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<Row> {
+        let Self {
+            snapshot,
+            keys,
+            rows,
+            ..
+        } = self;
+        rows.into_iter()
+            .map(|(key, mut row)| {
+                row.locks.sort_unstable();
+                row.locks.dedup();
+                row.label = keys.label(&key, snapshot, &row);
+                row
+            })
+            .collect()
+    }
+}
+
+fn idle(snapshot: &Snapshot, filter: &Filter) -> Vec<Aside> {
+    let mut sums = BTreeMap::<LockType, Aside>::new();
+    for lock in &snapshot.locks {
+        if lock.waits.count > 0 && filter.hides(lock.lock_type) {
+            let sum = sums.entry(lock.lock_type).or_insert(Aside {
+                lock_type: lock.lock_type,
+                count: 0,
+                total_ns: 0,
+            });
+            sum.count = sum.count.saturating_add(lock.waits.count);
+            sum.total_ns = sum.total_ns.saturating_add(lock.waits.total_ns);
+        }
+    }
+    sums.into_values().collect()
+}
+
+fn failed(snapshot: &Snapshot, filter: &Filter) -> Vec<Failed> {
+    let mut sums = BTreeMap::<LockType, Waits>::new();
+    for lock in &snapshot.locks {
+        // A condition variable's time limit is no lock that was not had.
+        if lock.waits.failed() > 0 && filter.passes_type(lock.lock_type) {
+            sums.entry(lock.lock_type).or_default().add(&lock.waits);
+        }
+    }
+    sums.into_iter()
+        .map(|(lock_type, waits)| Failed {
+            lock_type,
+            timed_out: waits.timed_out,
+            interrupted: waits.interrupted,
+            unknown: waits.not_acquired,
+            total_ns: waits.not_acquired_ns,
+        })
+        .collect()
+}

@@ -1,0 +1,243 @@
+//! Which row a wait belongs to, and what that row is called.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::profile::{
+    group::{By, Row},
+    lock_type::LockType,
+    snapshot::{Identity, Lock, LockId, ProcessId, Site, Snapshot, StackId, ThreadId},
+};
+
+/// What the waits of a row have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// A type.
+    Type(LockType),
+    /// Kernel locks of one name: `mmap_lock` is in every process.
+    Named(LockType, String),
+    /// Nameless kernel locks that one function mostly waits for.
+    In(LockType, String),
+    /// Nameless kernel locks with no wait sampled.
+    NotSampled(LockType),
+    /// One lock.
+    Lock(LockType, Identity),
+    /// A function that waits.
+    Caller(LockType, String),
+    /// A stack that waits.
+    Stack(LockType, StackId),
+    /// A thread.
+    Thread(ThreadId),
+    /// A process.
+    Process(Option<ProcessId>),
+    /// A cgroup.
+    Cgroup(String),
+    /// Who waits, and who had the lock if that is known.
+    Pair(LockType, Party, Option<Party>),
+}
+
+/// Threads of one name in one function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Party {
+    comm: String,
+    caller: Option<String>,
+}
+
+impl Key {
+    pub(super) const fn lock_type(&self) -> Option<LockType> {
+        match self {
+            Self::Type(lock_type)
+            | Self::Named(lock_type, _)
+            | Self::In(lock_type, _)
+            | Self::NotSampled(lock_type)
+            | Self::Lock(lock_type, _)
+            | Self::Caller(lock_type, _)
+            | Self::Stack(lock_type, _)
+            | Self::Pair(lock_type, ..) => Some(*lock_type),
+            Self::Thread(_) | Self::Process(_) | Self::Cgroup(_) => None,
+        }
+    }
+
+    pub(super) const fn stack(&self) -> Option<StackId> {
+        match self {
+            Self::Stack(_, stack) => Some(*stack),
+            _ => None,
+        }
+    }
+}
+
+/// Knows the row of every wait.
+pub(super) struct Keys<'a> {
+    snapshot: &'a Snapshot,
+    by: By,
+    /// Lock -> the function that waited longest for it.
+    callers: HashMap<LockId, String>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, by: By) -> Self {
+        let callers = match by {
+            By::Lock | By::Address => dominant_callers(snapshot),
+            _ => HashMap::new(),
+        };
+        Self {
+            snapshot,
+            by,
+            callers,
+        }
+    }
+
+    /// The row of all waits for a lock. None where waits for one lock can be in many.
+    pub(super) fn of_lock(&self, id: LockId) -> Option<Key> {
+        let lock = self.snapshot.locks.get(id.index())?;
+        match self.by {
+            By::Lock => Some(self.by_lock(id, lock)),
+            By::Address => Some(Key::Lock(lock.lock_type, lock.identity.clone())),
+            By::Type => Some(Key::Type(lock.lock_type)),
+            _ => None,
+        }
+    }
+
+    fn by_lock(&self, id: LockId, lock: &Lock) -> Key {
+        let lock_type = lock.lock_type;
+        match (&lock.identity, &lock.name, self.callers.get(&id)) {
+            (Identity::Kernel { .. }, Some(name), _) => Key::Named(lock_type, name.clone()),
+            (Identity::Kernel { .. }, None, Some(caller)) => Key::In(lock_type, caller.clone()),
+            (Identity::Kernel { .. }, None, None) => Key::NotSampled(lock_type),
+            (identity, ..) => Key::Lock(lock_type, identity.clone()),
+        }
+    }
+
+    /// The row of sampled waits. None if their lock is not in the snapshot.
+    pub(super) fn of_site(&self, site: &Site) -> Option<Key> {
+        let snapshot = self.snapshot;
+        let lock_type = snapshot.locks.get(site.lock.index())?.lock_type;
+        let process = || Some(snapshot.threads.get(site.thread.index())?.process);
+        Some(match self.by {
+            By::Lock | By::Address | By::Type => return self.of_lock(site.lock),
+            By::Caller => Key::Caller(lock_type, snapshot.caller(site.stack, lock_type)),
+            By::Stack => Key::Stack(lock_type, site.stack),
+            By::Thread => Key::Thread(site.thread),
+            By::Process => Key::Process(process()),
+            By::Cgroup => Key::Cgroup(
+                process()
+                    .and_then(|process| snapshot.processes.get(process.index()))
+                    .map(|process| process.cgroup.clone())
+                    .unwrap_or_default(),
+            ),
+            By::Holder => Key::Pair(
+                lock_type,
+                self.party(site.thread, Some(site.stack), lock_type),
+                site.holder
+                    .map(|holder| self.party(holder.thread, holder.stack, lock_type)),
+            ),
+        })
+    }
+
+    fn party(&self, thread: ThreadId, stack: Option<StackId>, lock_type: LockType) -> Party {
+        let thread = self.snapshot.threads.get(thread.index());
+        Party {
+            comm: thread.map(|thread| thread.comm.clone()).unwrap_or_default(),
+            caller: stack.map(|stack| self.snapshot.caller(stack, lock_type)),
+        }
+    }
+
+    /// What a row is called.
+    pub(super) fn label(&self, key: &Key, snapshot: &Snapshot, row: &Row) -> String {
+        match key {
+            Key::Type(lock_type) => lock_type.to_string(),
+            Key::Named(_, name) => name.clone(),
+            Key::In(_, caller) => format!("in {caller}"),
+            Key::NotSampled(_) => "(not sampled)".to_owned(),
+            Key::Lock(_, identity) => self.one_lock(identity, row),
+            Key::Caller(_, caller) => caller.clone(),
+            Key::Stack(lock_type, stack) => snapshot.caller(*stack, *lock_type),
+            Key::Thread(thread) => thread_of_process(snapshot, *thread),
+            Key::Process(Some(process)) => snapshot.process_name(*process),
+            Key::Process(None) => "(process not known)".to_owned(),
+            Key::Cgroup(path) if path.is_empty() => "(cgroup not known)".to_owned(),
+            Key::Cgroup(path) => path.clone(),
+            Key::Pair(_, victim, culprit) => {
+                let sites = || row.sites.iter().filter_map(|&i| snapshot.sites.get(i));
+                let victims = sites().map(|site| site.thread).collect();
+                let culprits = sites().filter_map(|site| Some(site.holder?.thread));
+                let culprit = match culprit {
+                    Some(culprit) => party_name(snapshot, culprit, &culprits.collect()),
+                    None => "holder not known".to_owned(),
+                };
+                format!("{} ← {culprit}", party_name(snapshot, victim, &victims))
+            }
+        }
+    }
+
+    /// A lock's name, or the function that waits for it and where it is.
+    fn one_lock(&self, identity: &Identity, row: &Row) -> String {
+        let locks = || {
+            row.locks
+                .iter()
+                .filter_map(|id| Some((id, self.snapshot.locks.get(id.index())?)))
+        };
+        let place = self.snapshot.place(identity);
+        // The row's locks are one lock, waited for by several operations.
+        let name = locks().find_map(|(_, lock)| lock.name.as_deref());
+        let caller = locks()
+            .filter(|(id, _)| self.callers.contains_key(id))
+            .max_by_key(|(_, lock)| lock.waits.total_ns)
+            .and_then(|(id, _)| self.callers.get(id));
+        match (name, caller, identity) {
+            (_, _, Identity::Other) => place,
+            (Some(name), _, _) => format!("{name} ({place})"),
+            (None, Some(caller), _) => format!("in {caller} ({place})"),
+            (None, None, _) => place,
+        }
+    }
+}
+
+/// `worker[12]`, with its process where that is called otherwise: `worker[12] of server[10]`.
+fn thread_of_process(snapshot: &Snapshot, id: ThreadId) -> String {
+    let name = snapshot.thread_name(id);
+    let of = snapshot.threads.get(id.index()).and_then(|thread| {
+        let process = snapshot.processes.get(thread.process.index())?;
+        (process.pid != thread.tid).then(|| snapshot.process_name(thread.process))
+    });
+    match of {
+        Some(process) => format!("{name} of {process}"),
+        None => name,
+    }
+}
+
+/// `worker[12] in push`, or `3 × worker in push`.
+fn party_name(snapshot: &Snapshot, party: &Party, threads: &BTreeSet<ThreadId>) -> String {
+    let who = match (threads.len(), threads.first()) {
+        (1, Some(&thread)) => snapshot.thread_name(thread),
+        (count, _) => format!("{count} × {}", party.comm),
+    };
+    match &party.caller {
+        Some(caller) => format!("{who} in {caller}"),
+        None => who,
+    }
+}
+
+fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, String> {
+    // Lock -> caller -> estimated wait and count.
+    let mut waits = HashMap::<LockId, BTreeMap<String, (u64, u64)>>::new();
+    for site in &snapshot.sites {
+        let Some(lock) = snapshot.locks.get(site.lock.index()) else {
+            continue;
+        };
+        let caller = snapshot.caller(site.stack, lock.lock_type);
+        let sum = waits
+            .entry(site.lock)
+            .or_default()
+            .entry(caller)
+            .or_default();
+        sum.0 = sum.0.saturating_add(site.waits.wait_ns);
+        sum.1 = sum.1.saturating_add(site.waits.count);
+    }
+    waits
+        .into_iter()
+        .filter_map(|(lock, callers)| {
+            let (caller, _) = callers.into_iter().max_by_key(|(_, sum)| *sum)?;
+            Some((lock, caller))
+        })
+        .collect()
+}
