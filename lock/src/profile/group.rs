@@ -332,3 +332,6 @@ fn failed(snapshot: &Snapshot, filter: &Filter) -> Vec<Failed> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

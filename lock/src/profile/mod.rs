@@ -1,6 +1,8 @@
 //! What was recorded, added up and put in order. Plain data: nothing here asks a kernel.
 
 pub(crate) mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod group;
 pub(crate) mod histogram;
 pub(crate) mod label;
