@@ -4,6 +4,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod top;
+
+pub(crate) use top::Top;
+
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
 #[command(
@@ -38,6 +42,17 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(Record),
+    /// Show the waits for locks as they happen, on a terminal
+    ///
+    /// Ranks locks by the time that was waited for them, in the last interval or since the
+    /// start, and goes from a lock to those who wait, those who have it, and their stacks.
+    /// The key ? tells the keys.
+    #[command(after_help = "\
+Examples:\n  \
+lock top\n  \
+lock top --pid 4711 --by caller\n  \
+lock top --replay recording.lock")]
+    Top(Top),
     /// Make lock contention whose truth is known, and print it
     ///
     /// Threads on one CPU share one file descriptor. In each round one of them writes for

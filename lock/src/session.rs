@@ -162,7 +162,7 @@ impl Session {
 }
 
 /// Whether whoever started this process had it ignore a signal.
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: sigaction is plain data, for which zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: without a new action, only the current one is written to the pointer.

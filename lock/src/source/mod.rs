@@ -1,1 +1,4 @@
 //! Where snapshots come from.
+
+pub(crate) mod feed;
+pub(crate) mod replay;
