@@ -19,7 +19,7 @@ pub(crate) fn play(path: &Path, pause: Duration) -> Result<Receiver<Feed>> {
     // The reader is not ahead of what is shown.
     let (sender, feed) = mpsc::sync_channel(0);
     thread::spawn(move || {
-        while let Some(interval) = recording.next() {
+        for interval in recording.by_ref() {
             if sender.send(Feed::Interval(Box::new(interval))).is_err() {
                 return;
             }

@@ -99,27 +99,30 @@ impl Page<'_> {
     }
 
     fn figures(&mut self, figures: &Figures) {
-        let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
-            .into_iter()
-            .filter_map(|(name, share)| {
-                Some(format!(
-                    "  {name} {}",
-                    units::time(figures.percentile(share)?)
-                ))
-            })
-            .collect::<String>();
+        let error = match cells::error(figures) {
+            error if error.is_empty() => error,
+            error => format!(" ({error})"),
+        };
         self.push(
             Kind::Plain,
             format!(
-                "{} waits  total {} {}  mean {}{percentiles}  max {}",
+                "{} waits  total {}{error}  mean {}  max {}",
                 cells::count(figures.count()),
                 units::time(figures.total_ns()),
-                cells::error(figures),
                 units::time(figures.mean_ns()),
                 units::time(figures.max_ns()),
-            )
-            .replace("   ", "  "),
+            ),
         );
+        let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
+            .into_iter()
+            .filter_map(|(name, share)| {
+                let time = units::time(figures.percentile(share)?);
+                Some(format!("{name} {time}"))
+            })
+            .collect::<Vec<_>>();
+        if !percentiles.is_empty() {
+            self.push(Kind::Plain, percentiles.join("  "));
+        }
         let Some(waits) = figures.waits() else {
             return;
         };

@@ -2,15 +2,12 @@
 //! nothing is done while nothing happens.
 
 use std::{
-    fs::File,
-    io::{self, IsTerminal as _},
-    os::fd::{AsRawFd as _, RawFd},
+    io,
     sync::mpsc::{Receiver, Sender},
     thread,
-    time::Duration,
 };
 
-use ratatui::crossterm::event::{self, Event, KeyEvent};
+use ratatui::crossterm::event::KeyEvent;
 use signal_hook::{
     consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH},
     iterator::Signals,
@@ -20,6 +17,7 @@ use crate::{
     error::{Error, Result},
     session::is_ignored,
     source::feed::Feed,
+    view::tui::keyboard::Keyboard,
 };
 
 /// Something that happened.
@@ -80,58 +78,21 @@ pub(super) fn watch_source(from: Receiver<Feed>, to: Sender<Message>) {
     });
 }
 
-/// Passes on keys, from where they are typed: standard input, or if that is something else
-/// the terminal of the session.
-pub(super) fn watch_keyboard(to: Sender<Message>) {
+/// Passes on keys.
+pub(super) fn watch_keyboard(mut keyboard: Keyboard, to: Sender<Message>) {
     thread::spawn(move || {
-        if read_keys(&to).is_err() {
+        if read_keys(&mut keyboard, &to).is_err() {
             let _ = to.send(Message::TerminalGone);
         }
     });
 }
 
-fn read_keys(to: &Sender<Message>) -> io::Result<()> {
-    let stdin = io::stdin();
-    let tty;
-    let keyboard = if stdin.is_terminal() {
-        stdin.as_raw_fd()
-    } else {
-        tty = File::open("/dev/tty")?;
-        tty.as_raw_fd()
-    };
+fn read_keys(keyboard: &mut Keyboard, to: &Sender<Message>) -> io::Result<()> {
     loop {
-        // crossterm reads a terminal that is gone again and again, without an end: it is
-        // asked only when there is something to read.
-        await_key(keyboard)?;
-        while event::poll(Duration::ZERO)? {
-            // Changes of the size come as signals.
-            if let Event::Key(key) = event::read()?
-                && to.send(Message::Key(key)).is_err()
-            {
+        for key in keyboard.read()? {
+            if to.send(Message::Key(key)).is_err() {
                 return Ok(());
             }
-        }
-    }
-}
-
-/// Waits until there is something to read.
-fn await_key(keyboard: RawFd) -> io::Result<()> {
-    loop {
-        let mut poll = libc::pollfd {
-            fd: keyboard,
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one pollfd is passed, as is said.
-        if unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        } else if poll.revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0 {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        } else if poll.revents & libc::POLLIN != 0 {
-            return Ok(());
         }
     }
 }

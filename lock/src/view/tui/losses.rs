@@ -32,7 +32,10 @@ impl Losses {
                     "their end was not seen",
                     both(kernel.end_not_seen, user.end_not_seen),
                 ),
-                ("the kernel kept the event from lock", missed),
+                (
+                    "the kernel kept the event from lock (of any process)",
+                    missed,
+                ),
             ],
             samples: [
                 (

@@ -8,6 +8,7 @@ mod cells;
 mod detail;
 mod draw;
 mod input;
+mod keyboard;
 mod keys;
 mod losses;
 mod screen;
@@ -25,6 +26,7 @@ use crate::{
     source::feed::Feed,
     view::tui::{
         input::Message,
+        keyboard::Keyboard,
         keys::{Action, action},
         screen::Screen,
         state::State,
@@ -51,10 +53,10 @@ pub(crate) enum End {
 /// `no-terminal` without a terminal, `source-gone` when the source's thread died, and what
 /// the source says that failed.
 pub(crate) fn run(source: Receiver<Feed>, start: Start) -> Result<End> {
-    let mut screen = Screen::open()?;
+    let (mut screen, keyboard) = (Screen::open()?, open_keyboard()?);
     let (sender, messages) = mpsc::channel();
     input::watch_signals(sender.clone())?;
-    input::watch_keyboard(sender.clone());
+    input::watch_keyboard(keyboard, sender.clone());
     input::watch_source(source, sender);
     let mut state = State::new(start);
     state.resize(screen.height());
@@ -98,11 +100,17 @@ fn take(message: Message, state: &mut State, screen: &mut Screen) -> Result<Opti
             state.resize(screen.height());
             Ok(())
         }
-        Message::Resumed => screen.reopen(),
+        Message::Resumed => screen.resume(),
         Message::Signal(signal) => return Ok(Some(End::Signal(signal))),
         Message::TerminalGone => return Ok(Some(End::TerminalGone)),
     };
     Ok(drawn.is_err().then_some(End::TerminalGone))
+}
+
+fn open_keyboard() -> Result<Keyboard> {
+    Keyboard::open().map_err(|error| {
+        screen::no_terminal("lock top needs a terminal to read keys from").because_of(&error)
+    })
 }
 
 fn source_gone() -> Error {

@@ -7,7 +7,7 @@ use std::{
 
 use ratatui::{
     DefaultTerminal,
-    crossterm::{ExecutableCommand as _, cursor},
+    crossterm::{ExecutableCommand as _, cursor, terminal},
 };
 use signal_hook::{consts::SIGTSTP, low_level::raise};
 
@@ -50,18 +50,23 @@ impl Screen {
         }
     }
 
-    /// Takes the terminal over again, after somebody else may have written to it.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
-        self.close();
-        self.terminal = Some(ratatui::try_init()?);
-        Ok(())
+    /// Takes the terminal over again, after somebody else may have had it.
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        terminal::enable_raw_mode()?;
+        io::stdout().execute(terminal::EnterAlternateScreen)?;
+        match &mut self.terminal {
+            // All of it is drawn anew.
+            Some(terminal) => terminal.clear(),
+            None => Ok(()),
+        }
     }
 
     /// Gives the terminal to the shell until this process is told to go on.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        self.close();
+        io::stdout().execute(cursor::Show)?;
+        ratatui::try_restore()?;
         raise(SIGTSTP)?;
-        self.reopen()
+        self.resume()
     }
 
     /// Lines that the terminal has.
@@ -105,7 +110,8 @@ fn check(is_terminal: bool, term: Option<String>) -> Result<()> {
     }
 }
 
-fn no_terminal(fact: &str) -> Error {
+/// The error that there is no fitting terminal.
+pub(super) fn no_terminal(fact: &str) -> Error {
     Error::new("no-terminal", fact)
         .fix("`lock record` writes a report anywhere; over ssh, `ssh -t` gives a terminal")
 }

@@ -237,7 +237,10 @@ impl State {
                 self.regroup();
             }
             Action::Sort => {
-                self.sort = after(&SORTS, self.sort);
+                // Samples do not tell every figure.
+                let exact = self.grouped.total.waits().is_some();
+                let told = SORTS.iter().filter(|sort| exact || sort.is_estimated());
+                self.sort = after(&told.copied().collect::<Vec<_>>(), self.sort);
                 self.arrange();
             }
             Action::Reverse => {

@@ -23,11 +23,19 @@ fn picture(state: &mut State, width: u16, height: u16) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The interval after the fixture: what was open has not begun in it.
+fn next() -> Snapshot {
+    let mut next = fixture::snapshot();
+    next.account.kernel.begins -= next.account.kernel.open;
+    next.account.user.begins -= next.account.user.open;
+    next
+}
+
 /// After two intervals.
 fn state() -> State {
     let mut state = State::new(Start::default());
     state.add(fixture::snapshot());
-    state.add(fixture::snapshot());
+    state.add(next());
     state
 }
 

@@ -96,8 +96,8 @@ fn figures(state: &State, width: usize) -> Line<'static> {
         ),
         (
             format!(
-                "waiting {} s/s",
-                cells::rate(cells::per_second(total.total_ns(), duration) / 1e9)
+                "waiting {}/s",
+                units::time(cells::per_second(total.total_ns(), duration) as u64)
             ),
             normal.add_modifier(Modifier::BOLD),
         ),

@@ -23,10 +23,16 @@ use crate::{
 
 /// Columns that an overlay has at most.
 const WIDTH: u16 = 78;
+/// From so many columns on an overlay leaves some free.
+const WIDE: u16 = 90;
 
 /// Draws it in the middle of the screen.
 pub(super) fn draw(state: &State, shown: Overlay, frame: &mut Frame<'_>, area: Rect) {
-    let width = area.width.min(WIDTH);
+    let width = match area.width {
+        // What would be seen beside it says nothing.
+        ..WIDE => area.width,
+        WIDE.. => WIDTH,
+    };
     let columns = usize::from(width.saturating_sub(2));
     let (title, lines) = match shown {
         Overlay::Help => (" Keys ", help(columns)),

@@ -8,7 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::text::fit;
+use super::text::{fit, plain};
 use crate::{
     profile::{
         figures::Sort,
@@ -69,7 +69,7 @@ impl Column {
             Self::Waits => 6,
             Self::Error => 5,
             Self::Total | Self::Mean | Self::P99 | Self::Max => 7,
-            Self::Type => 13,
+            Self::Type => 14,
         }
     }
 
@@ -248,11 +248,11 @@ fn line(
         // Where most of it is stands in the right half.
         Some(most) => {
             let half = room / 2;
-            let name = fit(&row.label, half.saturating_sub(1));
+            let name = name(&row.label, half.saturating_sub(1));
             let gap = half.saturating_sub(Span::raw(&name).width());
             format!("{name}{:gap$}{}", "", fit(&most, room - half))
         }
-        None => fit(&row.label, room),
+        None => name(&row.label, room),
     };
     let gap = room.saturating_sub(Span::raw(&name).width());
     spans.push(Span::raw(name));
@@ -280,6 +280,29 @@ fn style(column: Column, part: u64, whole: u64) -> Style {
     }
 }
 
+/// As much of a row's name as fits. What tells rows apart is kept: where a lock is goes
+/// first, then where a function is.
+fn name(label: &str, columns: usize) -> String {
+    let whole = plain(label);
+    let width_of = |text: &str| Span::raw(text).width();
+    if width_of(&whole) <= columns {
+        return whole;
+    }
+    let Some(function) = whole.strip_prefix("in ") else {
+        return fit(label, columns);
+    };
+    let function = function
+        .rsplit_once(" (")
+        .map_or(function, |(function, _)| function);
+    let room = columns.saturating_sub(3);
+    if width_of(function) <= room {
+        return format!("in {function}");
+    }
+    let mut end = function.chars();
+    while width_of(end.as_str()) >= room && end.next().is_some() {}
+    fit(&format!("in …{}", end.as_str()), columns)
+}
+
 /// A share as a bar, in eighths of columns.
 fn bar(part: u64, whole: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -302,4 +325,26 @@ fn most(snapshot: &Snapshot, row: &Row) -> Option<String> {
         snapshot.thread_name(site.thread),
         snapshot.caller(site.stack, lock_type)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bar, name};
+
+    #[test]
+    fn a_short_name_still_tells_the_function() {
+        let label = "in server::queue::Queue<T>::push (server[4711] 0x55d0)";
+        assert_eq!(name(label, 80), label);
+        assert_eq!(name(label, 32), "in server::queue::Queue<T>::push");
+        assert_eq!(name(label, 20), "in …::Queue<T>::push");
+        assert_eq!(name("mmap_lock", 5), "mmap…");
+        assert_eq!(name(label, 2), "i…");
+    }
+
+    #[test]
+    fn bars_are_as_long_as_the_share() {
+        assert_eq!(bar(1, 2), "█████");
+        assert_eq!(bar(1, 80), "▏");
+        assert_eq!(bar(5, 0), "██████████");
+    }
 }
