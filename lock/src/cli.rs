@@ -1,12 +1,16 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+mod completions;
+pub(crate) mod diff;
+mod man;
+pub(crate) mod report;
+pub(crate) mod top;
+
+use std::{ffi::OsString, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-mod top;
-
-pub(crate) use top::Top;
+pub(crate) use self::{completions::Completions, man::Man};
 
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
@@ -14,10 +18,15 @@ pub(crate) use top::Top;
     version,
     about,
     propagate_version = true,
-    disable_help_subcommand = true,
-    after_help = "Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not \
-                  start; else that of the command, 128 + N when signal N ended it.\n\
-                  Example: sudo lock record -- make -j8"
+    after_help = "\
+Examples:\n  \
+sudo lock record -- make -j8                a command, from begin to end\n  \
+sudo lock record --pid 4711 --duration 10   a process that runs already\n  \
+sudo lock record --duration 10              everything on this machine\n  \
+lock help record                            all about one command\n\
+\n\
+Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not start; else \
+that of the command, 128 + N when signal N ended it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -52,7 +61,30 @@ Examples:\n  \
 lock top\n  \
 lock top --pid 4711 --by caller\n  \
 lock top --replay recording.lock")]
-    Top(Top),
+    Top(top::Top),
+    /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
+    ///
+    /// Rows by lock, address and type are exact: every wait was counted. All others are
+    /// estimated from the waits that were sampled, and come with their error.
+    #[command(after_help = "\
+Examples:\n  \
+lock report run.lock\n  \
+lock report run.lock --sort p99 --top 10\n  \
+lock report run.lock --by holder --type mutex\n  \
+lock report run.lock --by stack --stack ext4_\n  \
+lock report run.lock --format json --output locks.json")]
+    Report(report::Report),
+    /// Compare two recordings: what got worse, and what may be chance
+    ///
+    /// Compares the wait in each second, row by row. The noise of each recording is told by
+    /// the spread over its intervals, so that each should have 10 or more.
+    #[command(after_help = "\
+The exit code is 0 whatever is found, unless --fail-on-worse is given.\n\
+\n\
+Examples:\n  \
+lock diff before.lock after.lock\n  \
+lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
+    Diff(diff::Diff),
     /// Make lock contention whose truth is known, and print it
     ///
     /// Threads on one CPU share one file descriptor. In each round one of them writes for
@@ -61,6 +93,19 @@ lock top --replay recording.lock")]
     /// measures its own waits.
     #[command(after_help = "Example: lock record -- lock workload --duration 2")]
     Workload(Workload),
+    /// Write a script that has a shell complete command lines of lock
+    #[command(after_help = "\
+Examples:\n  \
+lock completions bash > ~/.local/share/bash-completion/completions/lock\n  \
+lock completions zsh > ~/.zfunc/_lock\n  \
+lock completions fish > ~/.config/fish/completions/lock.fish")]
+    Completions(Completions),
+    /// Write the manual as a man page
+    #[command(after_help = "\
+Examples:\n  \
+lock man | man -l -\n  \
+lock man --dir /usr/local/share/man/man1")]
+    Man(Man),
 }
 
 /// Arguments of `record`.
@@ -73,12 +118,9 @@ pub(crate) struct Record {
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
-    /// Write the report to a file, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// How the report is written: for people, or as one JSON document
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub(crate) report: report::ReportOptions,
     /// Start this command and record it and its children
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -138,10 +180,21 @@ mod tests {
         let mut lock = Cli::command().term_width(80);
         lock.build();
         insta::assert_snapshot!("help_lock", lock.render_long_help());
-        for command in lock.get_subcommands_mut() {
+        // That of `help` is clap's own.
+        for command in lock
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+        {
             let name = format!("help_{}", command.get_name());
             insta::assert_snapshot!(name, command.render_long_help());
         }
+    }
+
+    #[test]
+    fn help_tells_all_about_a_command() {
+        let error = Cli::try_parse_from(["lock", "help", "record"]).expect_err("help");
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+        assert!(error.to_string().contains("--duration"));
     }
 
     #[test]

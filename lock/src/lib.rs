@@ -8,6 +8,8 @@
 mod cli;
 mod command;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod output;
 mod probe;
 mod profile;
@@ -29,7 +31,11 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Record(arguments) => command::record::run(arguments),
         Command::Top(arguments) => command::top::run(&arguments),
+        Command::Report(arguments) => command::report::run(&arguments),
+        Command::Diff(arguments) => command::diff::run(arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
+        Command::Completions(arguments) => command::completions::run(&arguments),
+        Command::Man(arguments) => command::man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         error.tell();

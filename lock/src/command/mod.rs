@@ -1,5 +1,9 @@
 //! Glue: one file a command.
 
+pub(crate) mod completions;
+pub(crate) mod diff;
+pub(crate) mod man;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod top;
 pub(crate) mod workload;

@@ -3,17 +3,18 @@
 use std::{process::ExitCode, sync::mpsc::Receiver};
 
 use crate::{
-    cli,
+    cli::top::Top,
     error::{Error, Result},
     source::{feed::Feed, replay},
     view::tui::{self, Start},
 };
 
 /// Shows a recording, or what happens now.
-pub(crate) fn run(arguments: &cli::Top) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Top) -> Result<ExitCode> {
     let start = Start {
         by: arguments.by,
         sort: arguments.sort,
+        idle: arguments.idle,
         replay: arguments.replay.is_some(),
     };
     match &arguments.replay {

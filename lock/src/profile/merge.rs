@@ -295,4 +295,4 @@ fn add_samples(sum: &mut Samples, term: Samples) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! What was recorded in an interval: plain data with everything that a report needs, names
 //! included. A recording is a sequence of these, and what they come to together is one, too
-//! ([`Snapshot::merge`](super::tables)).
+//! ([`Snapshot::merge`]).
 //!
 //! Two kinds of figures are told apart everywhere. [`Waits`] were counted by the kernel's
 //! side, every wait: they are exact. [`Estimate`]s come from the waits that were sampled,
@@ -144,7 +144,8 @@ pub(crate) struct Hook {
 }
 
 /// Where the events went. Each begin of a wait is in exactly one place:
-/// begins = repeats + ended + lost + still open.
+/// begins = repeats + ended + filtered + lost + still open. An interval alone need not add
+/// up, only all from the start of a recording on: see [`merge`](super::merge).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Account {

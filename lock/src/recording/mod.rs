@@ -5,7 +5,6 @@ mod format;
 mod reader;
 mod writer;
 
-pub(crate) use format::{End, Header};
 pub(crate) use reader::Recording;
 pub(crate) use writer::{Place, Writer};
 

@@ -2,17 +2,19 @@ use std::{
     fs,
     io::{self, Cursor, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use super::{
-    End, Place, Recording, Writer,
-    format::{self, MAX_LINE},
+    Place, Recording, Writer,
+    format::{self, End, MAX_LINE},
     writer::Target,
 };
 use crate::{
     error::{Error, Result},
     profile::{
         lock_type::LockType,
+        merge::tests::busy_interval,
         snapshot::{Estimate, Frame, Identity, Process, Snapshot, Stack, Waits},
         tables::Tables,
     },
@@ -341,4 +343,25 @@ fn a_pipe_is_written_through() {
     io::Read::read_to_end(&mut reader, &mut content).unwrap();
     let (intervals, notes) = read(&content).unwrap();
     assert_eq!((intervals.len(), notes.len()), (1, 0));
+}
+
+#[test]
+fn a_long_recording_is_read_in_time_in_proportion() {
+    let mut content = Vec::new();
+    let disk = Disk {
+        content: &mut content,
+        size: usize::MAX,
+    };
+    let mut writer = Writer::begin(disk, PathBuf::new()).unwrap();
+    let intervals: Vec<_> = (0..4).map(busy_interval).collect();
+    for number in 0..60 {
+        writer.interval(&intervals[number % 4]).unwrap();
+    }
+    writer.end("the duration is over").unwrap();
+    let start = Instant::now();
+    let whole = open(&content).unwrap().merge();
+    let elapsed = start.elapsed();
+    assert_eq!((whole.sites.len(), whole.notes.len()), (350, 0));
+    // An hour's 3600 take seconds when optimised; see docs/recording-format.md.
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
 }

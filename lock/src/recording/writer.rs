@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, Result},
+    output::temporary_beside,
     profile::snapshot::Snapshot,
     recording::{
         format::{self, End, Header, Line},
@@ -29,39 +30,31 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// `is-a-folder`, `not-found` if there is no such folder, `would-overwrite` if a file is
-    /// there that is not a recording.
+    /// `is-a-folder`, `would-overwrite` if a file is there that is not a recording, and
+    /// those of [`Error::write`] if no file can be made there.
     pub(crate) fn prepare(path: &Path) -> Result<Self> {
         // What a link leads to is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = path.display();
-        let metadata = match fs::metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(_) => {
-                let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-                if let Some(folder) = folder {
-                    fs::metadata(folder).map_err(|cause| Error::write(&path, &cause))?;
-                }
-                return Ok(Self {
-                    path,
-                    special: false,
-                });
-            }
-        };
-        if metadata.is_dir() {
+        let metadata = fs::metadata(&path).ok();
+        if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::new(
                 "is-a-folder",
                 format!("could not write {name}: it is a folder"),
             )
             .fix("name a file in it with --output"));
         }
-        let special = !metadata.is_file();
-        if !special && metadata.len() > 0 && !is_recording(&path)? {
+        let special = metadata.as_ref().is_some_and(|it| !it.is_file());
+        let content = metadata.map_or(0, |metadata| metadata.len());
+        if !special && content > 0 && !is_recording(&path)? {
             return Err(Error::new(
                 "would-overwrite",
                 format!("could not write {name}: it is there, and is not a recording"),
             )
             .fix("choose another place with --output, or remove it"));
+        }
+        if !special {
+            temporary_beside(&path).map_err(|cause| Error::write(&path, &cause))?;
         }
         Ok(Self { path, special })
     }

@@ -253,7 +253,7 @@ fn a_long_recording_takes_time_in_proportion() {
 }
 
 /// An interval with 200 sites.
-fn busy_interval(number: usize) -> Snapshot {
+pub(crate) fn busy_interval(number: usize) -> Snapshot {
     let mut tables = Tables::default();
     for site in 0..200 {
         let name = if site < 150 { site } else { site + number * 50 };

@@ -59,6 +59,8 @@ pub(crate) struct Start {
     pub(crate) by: By,
     /// What rows are ranked by.
     pub(crate) sort: Sort,
+    /// Whether idle waits are ranked.
+    pub(crate) idle: bool,
     /// Whether a recording is shown, not what happens now.
     pub(crate) replay: bool,
 }
@@ -131,7 +133,7 @@ impl State {
             by: start.by,
             sort: start.sort,
             reversed: false,
-            idle: false,
+            idle: start.idle,
             filter: String::new(),
             typing: false,
             overlay: None,

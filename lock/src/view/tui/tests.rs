@@ -225,6 +225,7 @@ fn no_keys_on_no_size_panic() {
         let mut state = State::new(Start {
             by: By::Stack,
             sort: Sort::Min,
+            idle: true,
             replay: true,
         });
         for _ in 0..60 {

@@ -5,8 +5,11 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::text::{fit, plain};
-use crate::view::tui::state::{self, State};
+use super::text::fit;
+use crate::view::{
+    tui::state::{self, State},
+    untrusted,
+};
 
 /// As many keys as fit, the most needed first.
 pub(super) fn line(state: &State, width: usize) -> Line<'static> {
@@ -30,7 +33,7 @@ pub(super) fn line(state: &State, width: usize) -> Line<'static> {
     let mut used = 0_usize;
     for (key, meaning) in keys {
         let gap = if spans.is_empty() { 0 } else { 2 };
-        let meaning = plain(&meaning);
+        let meaning = untrusted::line(&meaning);
         let width_of = |text: &str| Span::raw(text).width();
         let needed = width_of(key) + 1 + width_of(&meaning) + gap;
         if used.saturating_add(needed) > width {
@@ -79,7 +82,7 @@ fn other_span(state: &State) -> &'static str {
 
 fn typing(state: &State, width: usize) -> Line<'static> {
     let hint = "  ⏎ keeps it, Esc drops it";
-    let text = plain(&state.filter);
+    let text = untrusted::line(&state.filter);
     let mut shown = format!("/{text}");
     // Of a long one the end is seen, where it is typed.
     while Span::raw(&shown).width() >= width && shown.len() > 1 {

@@ -5,7 +5,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::text::{fit, plain};
+use super::text::fit;
 use crate::{
     profile::snapshot::{Scope, Snapshot},
     view::{
@@ -189,7 +189,7 @@ fn warning(state: &State, width: usize) -> Option<Line<'static>> {
         count => format!(" (n: {count} more)"),
     };
     let room = width.saturating_sub(more.len() + 2);
-    let text = format!("! {}{more}", fit(&plain(first), room));
+    let text = format!("! {}{more}", fit(first, room));
     Some(Line::styled(
         text,
         Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD),

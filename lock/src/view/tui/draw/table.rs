@@ -8,7 +8,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::text::{fit, plain};
+use super::text::fit;
 use crate::{
     profile::{
         figures::Sort,
@@ -17,7 +17,7 @@ use crate::{
     },
     view::{
         tui::{cells, state::State},
-        units,
+        units, untrusted,
     },
 };
 
@@ -283,10 +283,10 @@ fn style(column: Column, part: u64, whole: u64) -> Style {
 /// As much of a row's name as fits. What tells rows apart is kept: where a lock is goes
 /// first, then where a function is.
 fn name(label: &str, columns: usize) -> String {
-    let whole = plain(label);
+    let whole = untrusted::line(label);
     let width_of = |text: &str| Span::raw(text).width();
     if width_of(&whole) <= columns {
-        return whole;
+        return whole.into_owned();
     }
     let Some(function) = whole.strip_prefix("in ") else {
         return fit(label, columns);

@@ -1,0 +1,12 @@
+//! Arguments of `completions`.
+
+use clap::Args;
+use clap_complete::Shell;
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell that is to read it
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}

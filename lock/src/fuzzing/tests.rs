@@ -1,0 +1,84 @@
+//! A short run of the target: every input that is kept in `fuzz/`, and a fixed number of
+//! mutations of them, the same in each run.
+
+use std::{fs, path::Path};
+
+use fastrand::Rng;
+
+use super::{EVERYTHING, changed, count_leaves, recording};
+use crate::profile::snapshot::Snapshot;
+
+/// The kept inputs, in the order of their names.
+fn kept() -> Vec<Vec<u8>> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let mut paths: Vec<_> = ["corpus", "regressions"]
+        .iter()
+        .filter_map(|folder| fs::read_dir(fuzz.join(folder).join("recording")).ok())
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn every_kept_input_and_mutations_of_them() {
+    let kept = kept();
+    let kinds = [0x1f, b'{', 0].map(|first| kept.iter().any(|it| it.first() == Some(&first)));
+    assert_eq!(kinds, [true; 3], "of each kind there is one in the corpus");
+    for input in &kept {
+        recording(input);
+    }
+    let mut random = Rng::with_seed(7);
+    for _ in 0..300 {
+        let mut input = random.choice(&kept).unwrap().clone();
+        for _ in 0..random.usize(1..=4) {
+            mutate(&mut input, &mut random);
+        }
+        recording(&input);
+    }
+}
+
+/// One small change.
+fn mutate(input: &mut Vec<u8>, random: &mut Rng) {
+    if input.is_empty() {
+        input.push(random.u8(..));
+        return;
+    }
+    let at = random.usize(..input.len());
+    match random.u8(..4) {
+        0 => input[at] ^= 1 << random.u8(..8),
+        1 => input[at] = random.u8(..),
+        2 => input.truncate(at),
+        _ => {
+            let end = random.usize(at..=input.len().min(at + 64));
+            let part = input[at..end].to_vec();
+            input.splice(at..at, part);
+        }
+    }
+}
+
+#[test]
+fn any_number_and_any_text_at_any_place() {
+    let mut random = Rng::with_seed(8);
+    let mut read = 0;
+    for _ in 0..100 {
+        let mut input = vec![0; 3];
+        input.extend((0..random.usize(1..8) * 3).map(|_| random.u8(..)));
+        read += usize::from(changed(&input).is_some());
+        recording(&input);
+    }
+    assert!(read > 20, "{read} of 100 are intervals");
+}
+
+#[test]
+fn the_interval_with_everything_has_everything() {
+    let everything: Snapshot = serde_json::from_str(EVERYTHING).unwrap();
+    assert!(!everything.sites.is_empty() && !everything.chains.is_empty());
+    assert!(!everything.longest.is_empty() && !everything.open.is_empty());
+    assert!(everything.sites.iter().any(|site| site.holder.is_some()));
+    assert_eq!(changed(&[]), Some(everything));
+    // Two bytes are enough to choose one.
+    let leaves = count_leaves(&serde_json::from_str(EVERYTHING).unwrap());
+    assert!(leaves < 1 << 16, "{leaves}");
+}

@@ -1,0 +1,126 @@
+//! Every exporter on a recording as large as the recorder's tables make it: nothing may
+//! grow faster than what is written.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    profile::{
+        group::Filter,
+        lock_type::{Class, LockType},
+        snapshot::{Estimate, Frame, Holder, Identity, Interval, Process, Snapshot, Stack},
+        tables::{Tables, keep_longest},
+    },
+    view::{chrome, flamegraph, folded, folded::Side, pprof},
+};
+
+const SITES: usize = 20_000;
+const STACKS: usize = 5_000;
+const DEPTH: usize = 40;
+
+/// Stacks that share their outer halves, as real ones do, and a thousand locks.
+fn snapshot() -> Snapshot {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut tables = Tables::default();
+    let process = tables.process(&Process {
+        pid: 1,
+        comm: "large".to_owned(),
+        ..Process::default()
+    });
+    let stacks: Vec<_> = (0..STACKS)
+        .map(|stack| {
+            let user = (0..DEPTH)
+                .map(|depth| {
+                    let variant = stack >> (depth / 2);
+                    let address = (variant * DEPTH + depth) as u64;
+                    tables.frame(&Frame {
+                        address,
+                        function: Some(format!("module::function_{address}")),
+                        module: format!("lib{}.so", address % 20),
+                        inlined: address.is_multiple_of(5),
+                        ..Frame::default()
+                    })
+                })
+                .collect();
+            tables.stack(Stack {
+                user,
+                ..Stack::default()
+            })
+        })
+        .collect();
+    let locks: Vec<_> = (0..1000_u64)
+        .map(|address| {
+            let identity = Identity::Private { process, address };
+            tables.lock(identity, LockType::User(Class::Mutex), "", None)
+        })
+        .collect();
+    let threads: Vec<_> = (0..200)
+        .map(|tid| tables.thread(tid, "worker", process))
+        .collect();
+    let mut longest = Vec::new();
+    while tables.snapshot().sites.len() < SITES {
+        let lock = locks[random.usize(..locks.len())];
+        let stack = stacks[random.usize(..stacks.len())];
+        let thread = threads[random.usize(..threads.len())];
+        let holder = Some(Holder {
+            thread: threads[random.usize(..threads.len())],
+            stack: Some(stacks[random.usize(..stacks.len())]),
+        });
+        let wait_ns = random.u64(1_000..1_000_000);
+        tables.add_site(lock, stack, thread, holder, &Estimate::of(wait_ns, 3));
+        longest.push(Interval {
+            lock,
+            stack,
+            thread,
+            holder,
+            start_ns: random.u64(..1_000_000_000),
+            wait_ns,
+        });
+    }
+    keep_longest(&mut longest);
+    Snapshot {
+        longest,
+        ..tables.finish()
+    }
+}
+
+#[test]
+fn every_exporter_is_done_in_seconds() {
+    let snapshot = snapshot();
+    assert_eq!(
+        (snapshot.sites.len(), snapshot.stacks.len()),
+        (SITES, STACKS)
+    );
+    let filter = Filter::default();
+    for side in [Side::Victims, Side::Culprits] {
+        for (name, most, export) in [
+            (
+                "folded",
+                30 << 20,
+                &(|| folded::folded(&snapshot, side, &filter).into_bytes()) as &dyn Fn() -> Vec<u8>,
+            ),
+            ("svg", 60 << 20, &|| {
+                flamegraph::svg(&snapshot, side, &filter).unwrap()
+            }),
+            ("pprof", 4 << 20, &|| {
+                pprof::profile(&snapshot, side, &filter).unwrap()
+            }),
+            ("chrome", 6 << 20, &|| {
+                chrome::trace(&snapshot, &filter).unwrap()
+            }),
+        ] {
+            let start = Instant::now();
+            let bytes = export();
+            let took = start.elapsed();
+            assert!(
+                bytes.len() < most,
+                "{name} of {side:?}: {} bytes",
+                bytes.len()
+            );
+            // An unoptimised build on a busy machine; the square of this would be hours.
+            assert!(
+                took < Duration::from_secs(30),
+                "{name} of {side:?}: {took:?}"
+            );
+        }
+    }
+}
