@@ -48,6 +48,8 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for i32 {}
 // SAFETY: as above.
 unsafe impl Plain for u64 {}
+// SAFETY: as above.
+unsafe impl Plain for u8 {}
 // SAFETY: an array has no padding between elements that have none.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
@@ -114,93 +116,341 @@ pub const fn bucket_floor(bucket: u32) -> u64 {
     }
 }
 
-/// Stands for a stack that could not be taken. Ids of the kernel are never negative.
-pub const NO_STACK: i32 = -1;
+/// What is waited for, as 16 bits: for a kernel lock what [`lock_type`] makes of the flags,
+/// for a user lock [`USER`](self::what::USER) and the futex operation.
+pub mod what {
+    /// A user lock.
+    pub const USER: u32 = 1 << 15;
+    /// For user locks: the futex command (`FUTEX_*` in `include/uapi/linux/futex.h`), or one
+    /// of the two below.
+    pub const COMMAND: u32 = 0x7f;
+    /// The system call `futex_waitv`.
+    pub const WAITV: u32 = 0x40;
+    /// The system call `futex_wait` (futex2).
+    pub const FUTEX2_WAIT: u32 = 0x41;
+    /// The futex belongs to one process (`FUTEX_PRIVATE_FLAG`).
+    pub const PRIVATE: u32 = 1 << 7;
+    /// The timeout is on the real-time clock (`FUTEX_CLOCK_REALTIME`).
+    pub const REALTIME: u32 = 1 << 8;
+    /// Where the class of the value that is waited on begins: [`value_class`](super::value_class).
+    pub const VALUE_SHIFT: u32 = 9;
+    /// Its mask, shifted down.
+    pub const VALUE: u32 = 7;
+}
+
+/// Classes of values that are waited on: 0 to 3 are themselves.
+pub mod value {
+    /// `u32::MAX`, with which Rust's parker marks a parked thread.
+    pub const MAX: u32 = 4;
+    /// Any other.
+    pub const OTHER: u32 = 5;
+}
+
+/// The class of a value that is waited on.
+pub const fn value_class(value: u32) -> u32 {
+    match value {
+        0..=3 => value,
+        u32::MAX => value::MAX,
+        _ => value::OTHER,
+    }
+}
+
+/// How a wait ended.
+pub mod outcome {
+    /// With the lock.
+    pub const ACQUIRED: u32 = 0;
+    /// Its time was over.
+    pub const TIMED_OUT: u32 = 1;
+    /// A signal broke it off.
+    pub const INTERRUPTED: u32 = 2;
+    /// Without the lock, for a reason that is not known.
+    pub const FAILED: u32 = 3;
+}
 
 /// How many spinning waits may be open at once on one CPU. Task, softirq, hardirq and
 /// NMI can each wait while the one before is interrupted, and a queued rwlock waits for
 /// its inner spinlock within its own wait: twice four.
 pub const SPINS_PER_CPU: usize = 8;
 
+/// How many threads whose numbers are equal in their lower bits have a place.
+pub const WAYS: usize = 4;
+
+/// How many sleeping waits for kernel locks may be open at once in one thread: a
+/// percpu-rwsem's writer, for one, takes mutexes while it waits.
+pub const SLEEPS_PER_THREAD: usize = 3;
+
+/// How many frames of a kernel stack are kept at the most, tracing and locking included.
+pub const KERNEL_FRAMES: usize = 48;
+
+/// How many words of a kernel stack are looked at at the most, to recognise it.
+pub const STACK_WORDS: usize = 256;
+
+/// How many bytes of a user stack are copied at the most, and in which portions.
+pub const USER_STACK: usize = 16 << 10;
+/// Size of a portion, in bytes.
+pub const USER_STACK_PORTION: usize = 1 << 10;
+
 shared! {
-    /// Key of a sleeping wait. A thread can have several open at once: a percpu-rwsem's
-    /// writer, for one, takes mutexes while it waits.
-    pub struct WaitKey {
-        /// Address of the lock.
-        pub lock: u64,
-        /// Thread (the kernel's pid, as seen from the initial pid namespace).
-        pub tid: u32,
-        /// Zero: keys are compared byte by byte.
-        pub zero: u32,
-    }
-
-    /// An open wait.
-    pub struct Wait {
-        /// When it began (CLOCK_MONOTONIC, nanoseconds). Zero: it has ended.
-        pub start_ns: u64,
-        /// Flags of the latest begin.
-        pub flags: u32,
-        /// Where it waits: an id in the map of stacks, or [`NO_STACK`].
-        pub stack: i32,
-    }
-
-    /// The spinning waits that are open on one CPU.
+    /// The spinning waits that are open on one CPU. Apart by use: the search for a free
+    /// place reads two cache lines.
     pub struct Spins {
-        /// The lock that each place waits for; zero is a free place. Apart from the
-        /// rest, so that the search at a wait's end reads one cache line.
+        /// The lock that each place waits for; zero is a free place.
         pub locks: [u64; SPINS_PER_CPU],
         /// The thread of each place. A spinner keeps its CPU, so that another current
         /// thread means that the wait is over and its end was not seen.
         pub tids: [u32; SPINS_PER_CPU],
-        /// The wait of each place.
-        pub waits: [Wait; SPINS_PER_CPU],
+        /// The flags of each wait.
+        pub flags: [u32; SPINS_PER_CPU],
+        /// When each began (CLOCK_MONOTONIC, nanoseconds).
+        pub starts_ns: [u64; SPINS_PER_CPU],
+        /// The stack of each, by its hash. Zero without `--exact`: then it is taken at the
+        /// end, of sampled waits.
+        pub stacks: [u64; SPINS_PER_CPU],
+    }
+
+    /// A sleeping wait for a kernel lock.
+    pub struct Sleep {
+        /// The lock; zero is a free place.
+        pub lock: u64,
+        /// When it began (CLOCK_MONOTONIC, nanoseconds).
+        pub start_ns: u64,
+        /// When the waiter last turned from spinning to sleeping or back.
+        pub phase_ns: u64,
+        /// How long it has spun, in nanoseconds.
+        pub spin_ns: u64,
+        /// Who had the lock when the wait began: process << 32 | thread. Zero if unknown.
+        pub owner: u64,
+        /// The stack, by its hash; zero without `--exact`.
+        pub stack: u64,
+        /// Flags of the latest begin.
+        pub flags: u32,
+        /// Zero.
+        pub zero: u32,
+    }
+
+    /// A wait for a user lock.
+    pub struct Block {
+        /// When the thread left its CPU (CLOCK_MONOTONIC, nanoseconds). Zero: it does not wait.
+        pub start_ns: u64,
+        /// The futex.
+        pub address: u64,
+        /// When the thread was woken; zero if it was not.
+        pub wake_ns: u64,
+        /// Who woke it: process << 32 | thread.
+        pub waker: u64,
+        /// The number of its sample; zero if it is not sampled.
+        pub sample: u64,
+        /// How long the thread's wait before took, in nanoseconds: a guess for this one.
+        pub before_ns: u64,
+        /// One of [`what`].
+        pub what: u32,
+        /// One of [`outcome`].
+        pub outcome: u32,
+        /// The process.
+        pub tgid: u32,
+        /// Whether a timeout was given.
+        pub has_timeout: u32,
+    }
+
+    /// The open waits of one thread.
+    pub struct ThreadWaits {
+        /// In user space.
+        pub block: Block,
+        /// In the kernel.
+        pub sleeps: [Sleep; SLEEPS_PER_THREAD],
+    }
+
+    /// The threads whose numbers are equal in their lower bits.
+    pub struct ThreadSet {
+        /// The thread that has each place; zero is a free one. On a cache line of their own.
+        pub tids: [u32; WAYS],
+        /// Zero.
+        pub zero: [u32; 12],
+        /// Their waits.
+        pub waits: [ThreadWaits; WAYS],
     }
 
     /// Key of [`Totals`].
     pub struct TotalsKey {
-        /// What [`lock_type`] makes of the flags.
-        pub lock_type: u32,
-        /// An id in the map of stacks.
-        pub stack: i32,
+        /// The lock's address. Zero: one of those beyond the bound of the table.
+        pub lock: u64,
+        /// The process, for a user lock; else zero.
+        pub tgid: u32,
+        /// One of [`what`] | [`outcome`] << 16 | [`bucket`] << 24.
+        pub kind: u32,
     }
 
-    /// What the waits of one kind come to.
+    /// What waits come to that have everything in [`TotalsKey`] in common, on one CPU.
     pub struct Totals {
-        /// Waits that ended with the lock.
-        pub acquired: u64,
+        /// How many.
+        pub count: u64,
         /// Their time together, in nanoseconds.
         pub total_ns: u64,
-        /// The shortest of them, in nanoseconds. Meaningless while `acquired` is zero.
+        /// Of this, spinning for a kernel mutex, or waiting for a CPU after having been
+        /// woken, in nanoseconds.
+        pub part_ns: u64,
+        /// The shortest, in nanoseconds.
         pub min_ns: u64,
-        /// The longest of them, in nanoseconds.
+        /// The longest, in nanoseconds.
         pub max_ns: u64,
-        /// Waits that ended without the lock: killed, interrupted, timed out, or given
-        /// up to break a deadlock. They are in none of the fields above.
-        pub not_acquired: u64,
-        /// Their time together, in nanoseconds.
-        pub not_acquired_ns: u64,
+    }
+
+    /// A sampled event. Of a wait that began in user space there are two: its begin, with the
+    /// stack, and its end; and if it was woken by a release, a third one with the releaser's.
+    pub struct Event {
+        /// One of [`event`].
+        pub event: u32,
+        /// The wait's chance to be sampled was 2^-shift.
+        pub shift: u32,
+        /// Number of the sample, for events that belong together; else zero.
+        pub sample: u64,
+        /// The lock's address.
+        pub lock: u64,
+        /// When the wait began (CLOCK_MONOTONIC, nanoseconds).
+        pub start_ns: u64,
+        /// How long it lasted, in nanoseconds.
+        pub wait_ns: u64,
+        /// The thread that waits or releases.
+        pub tid: u32,
+        /// Its process.
+        pub tgid: u32,
+        /// Its cgroup: the number of its folder in the cgroup file system.
+        pub cgroup: u64,
+        /// Who had the lock: process << 32 | thread. Zero if unknown.
+        pub holder: u64,
+        /// The kernel stack by its hash; zero if there is none.
+        pub stack: u64,
+        /// One of [`what`].
+        pub what: u32,
+        /// One of [`outcome`].
+        pub outcome: u32,
+        /// The value that is waited on.
+        pub value: u32,
+        /// The word eight bytes behind the futex, where glibc's mutexes keep their owner.
+        pub word: u32,
+        /// Instruction pointer in user space; zero without a user stack.
+        pub ip: u64,
+        /// Stack pointer.
+        pub sp: u64,
+        /// Frame pointer register.
+        pub bp: u64,
+        /// The thread's name.
+        pub comm: [u8; 16],
+        /// How many bytes of the user stack follow.
+        pub user_bytes: u32,
+        /// One of [`hint`].
+        pub hint: u32,
+    }
+
+    /// An event with its copy of the user stack, from the stack pointer upwards.
+    pub struct EventWithStack {
+        /// The event.
+        pub event: Event,
+        /// The copy.
+        pub stack: [u8; USER_STACK],
+    }
+
+    /// A kernel stack.
+    pub struct KernelStack {
+        /// Return addresses, innermost first; zeros behind the last.
+        pub frames: [u64; KERNEL_FRAMES],
+    }
+
+    /// A kernel stack as it is in memory.
+    pub struct RawStack {
+        /// Where it begins: its innermost end.
+        pub begin: u64,
+        /// Where it ends.
+        pub end: u64,
+        /// A copy of what is between.
+        pub words: [u64; STACK_WORDS],
+    }
+
+    /// Who released a lock last.
+    pub struct Release {
+        /// Process << 32 | thread.
+        pub holder: u64,
+        /// When (CLOCK_MONOTONIC, nanoseconds).
+        pub at_ns: u64,
+    }
+
+    /// How likely a CPU samples waits, and how many it did. See `sampler.rs` of `lock-ebpf`.
+    pub struct Sampler {
+        /// Waits of 2^exponent nanoseconds and more are always sampled.
+        pub exponent: u64,
+        /// When the window began (CLOCK_MONOTONIC, nanoseconds).
+        pub window_ns: u64,
+        /// Samples since.
+        pub taken: u64,
+    }
+
+    /// A key of the filter.
+    pub struct FilterKey {
+        /// What is filtered by: one bit of [`filter`].
+        pub by: u64,
+        /// The value that is let through; names are as many bytes as fit, then zeros.
+        pub value: [u64; 2],
     }
 }
 
-impl Totals {
-    /// The totals of nothing.
-    pub const ZERO: Self = Self {
-        acquired: 0,
-        total_ns: 0,
-        min_ns: 0,
-        max_ns: 0,
-        not_acquired: 0,
-        not_acquired_ns: 0,
-    };
+/// Kinds of [`Event`].
+pub mod event {
+    /// A wait for a kernel lock ended.
+    pub const KERNEL: u32 = 1;
+    /// A wait for a user lock began.
+    pub const BLOCK: u32 = 2;
+    /// It ended.
+    pub const RESUME: u32 = 3;
+    /// Its lock was released.
+    pub const WAKE: u32 = 4;
+    /// A contended kernel lock was released.
+    pub const RELEASE: u32 = 5;
 }
 
-/// What is done with the waits of a process, in the filter's map.
+/// What a kernel lock is to the waiting thread.
+pub mod hint {
+    /// Nothing known.
+    pub const NONE: u32 = 0;
+    /// The lock of its own address space.
+    pub const MMAP_LOCK: u32 = 1;
+}
+
+/// What waits are filtered by, as bits.
+pub mod filter {
+    /// The process, by a table of its own that follows children.
+    pub const PROCESS: u32 = 1 << 0;
+    /// The thread.
+    pub const TID: u32 = 1 << 1;
+    /// The thread's name.
+    pub const COMM: u32 = 1 << 2;
+    /// The cgroup.
+    pub const CGROUP: u32 = 1 << 3;
+    /// The CPU.
+    pub const CPU: u32 = 1 << 4;
+    /// The lock's type: what [`super::lock_type`] makes of the flags, or [`super::what::USER`].
+    pub const TYPE: u32 = 1 << 5;
+    /// The lock's address.
+    pub const ADDRESS: u32 = 1 << 6;
+}
+
+/// What is done with the waits of a process, in the filter's table.
 pub mod mode {
     /// Its waits are recorded, and those of its children.
     pub const RECORD: u32 = 1;
     /// Its waits are not recorded, those of its children are: for `lock` itself, so
     /// that a command is recorded from its first instruction.
     pub const FOLLOW_CHILDREN: u32 = 2;
+}
+
+impl Totals {
+    /// The totals of nothing.
+    pub const ZERO: Self = Self {
+        count: 0,
+        total_ns: 0,
+        part_ns: 0,
+        min_ns: 0,
+        max_ns: 0,
+    };
 }
 
 /// Declares [`Counter`] and the list of all, so that neither can miss one.
@@ -225,31 +475,60 @@ macro_rules! counters {
 
 counters! {
     // contention_begin
-    /// Begins of waits that the filter let through.
-    Begins,
+    /// Begins of waits for kernel locks that the filter let through.
+    KernelBegins,
     /// Of these, repeats: a mutex's waiter says so each time that it turns from
     /// spinning to sleeping and back. One wait.
-    Repeats,
-    /// Lost: the map of sleeping waits was full.
-    LostMapFull,
-    /// Lost: the map of sleeping waits could not be changed (its bucket was locked by
-    /// the very context that was interrupted, or the kernel had no memory).
-    LostMapBusy,
-    /// Lost: more than [`SPINS_PER_CPU`] spinning waits open on one CPU.
-    LostNested,
+    KernelRepeats,
+    /// Lost: no place for the thread in the table of threads.
+    KernelLostTableFull,
+    /// Lost: more waits open at once, on one CPU or in one thread, than there is room for.
+    KernelLostNested,
     /// Lost: the wait's end was not seen.
-    LostEnd,
-    /// The stack's place in the map was taken by another stack with the same hash.
-    StackCollision,
-    /// The kernel could not walk the stack.
-    StackUnreadable,
-    /// No memory to keep the stack.
-    StackNoMemory,
-    /// The table of totals had no row left for another stack.
-    TotalsFull,
+    KernelLostEnd,
+    /// Waits that began while the thread had another one open.
+    KernelNested,
     // contention_end
+    /// Waits that ended and were too short for the filter.
+    KernelFiltered,
+    /// Lost: no row in the totals, not even for other locks.
+    KernelLostTotals,
     /// Ends of waits whose begin was not seen: from before tracing, or missed.
-    EndsWithoutBegin,
+    KernelEndsWithoutBegin,
+    /// Samples taken.
+    KernelSamples,
+    /// Samples lost: the buffer was full.
+    KernelSamplesLost,
+    /// Samples without a stack, as there was no room for another one (at the begin).
+    BeginStacksFull,
+    /// Samples without a stack, as it could not be walked (at the begin).
+    BeginStacksUnreadable,
+    /// As above, at the end.
+    EndStacksFull,
+    /// As above, at the end.
+    EndStacksUnreadable,
+    // sched_switch
+    /// Begins of waits for user locks that the filter let through.
+    UserBegins,
+    /// Lost: no place for the thread in the table of threads.
+    UserLostTableFull,
+    /// Lost: the wait's end was not seen.
+    UserLostEnd,
+    /// Waits that ended and were too short for the filter.
+    UserFiltered,
+    /// Lost: no row in the totals, not even for other locks.
+    UserLostTotals,
+    /// Samples taken.
+    UserSamples,
+    /// Samples lost: the buffer was full, at the begin.
+    UserSamplesLost,
+    /// Samples whose end was lost: the buffer was full.
+    UserSampleEndsLost,
+    // sched_process_free
+    /// Lost: waits for kernel locks of threads that are gone, their end not seen.
+    LostKernelThreadGone,
+    /// Lost: waits for user locks of threads that are gone, their end not seen.
+    LostUserThreadGone,
     // sched_process_fork
     /// Children of recorded processes that the filter had no room for.
     ChildrenNotFollowed,
@@ -257,3 +536,12 @@ counters! {
 
 /// How many counters there are.
 pub const COUNTERS: usize = Counter::ALL.len();
+
+const _: () = {
+    let mut bucket = 8;
+    while bucket < BUCKETS {
+        assert!(self::bucket(bucket_floor(bucket)) == bucket);
+        bucket += 1;
+    }
+    assert!(BUCKETS - 1 == self::bucket(u64::MAX));
+};

@@ -1,105 +1,324 @@
-//! Waits for kernel locks: what happens at their begin and at their end.
+//! Waits for kernel locks: what happens at their begin, at their end, and when a holder
+//! releases.
 
-use aya_ebpf::{helpers::bpf_ktime_get_ns, programs::BtfTracePointContext};
-use lock_common::{Counter, NO_STACK, TotalsKey, Wait, WaitKey, lock_type, only_spins};
-
-use crate::{
-    filter::{self, Thread},
-    lost,
-    pending::{self, SpinPlace},
-    stacks, totals,
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm},
+    programs::BtfTracePointContext,
+};
+use lock_common::{
+    Counter, Event, Release, Sleep, event, flag, hint, lock_type, only_spins, outcome,
 };
 
-/// A wait begins. All that is dear is done here, where the thread waits anyway.
+use crate::{
+    clock::now_ns,
+    events::{self, Sender},
+    filter, lost, owner,
+    sampler::{self, Who},
+    spins::{self, Spin, SpinPlace},
+    stacks::{self, Taker},
+    task::{self, Registers, Thread},
+    threads::{self, Begin},
+    totals::{self, Ended},
+    user_stack,
+};
+
+/// Waits shorter than this, in nanoseconds, are left out. Set by the loader.
+#[unsafe(no_mangle)]
+static MIN_WAIT_NS: Global<u64> = Global::new(0);
+/// Not zero: user stacks of waits for kernel locks are taken.
+#[unsafe(no_mangle)]
+static USER_STACKS: Global<u32> = Global::new(1);
+/// Not zero: the kernel tells of releases.
+#[unsafe(no_mangle)]
+static HAS_RELEASES: Global<u32> = Global::new(0);
+/// Offset of `mmap_lock` in the running kernel's `struct mm_struct`, in bytes.
+#[unsafe(no_mangle)]
+static MM_LOCK_OFFSET: Global<u32> = Global::new(0);
+
+/// Errors with which a lock is not acquired: `include/uapi/asm-generic/errno*.h` and
+/// `include/linux/errno.h` of the kernel.
+const EINTR: i32 = -4;
+const ETIMEDOUT: i32 = -110;
+const ERESTARTSYS: i32 = -512;
+
+/// A wait begins. With `--exact` the stack is taken here, where the thread waits anyway.
 #[inline(always)] // Its one caller is the program itself.
 pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
     let thread = Thread::current();
-    if !filter::records(thread.tgid) {
+    if !filter::lets_through(thread, lock, lock_type(flags)) {
         return;
     }
     let start_ns = now_ns();
-    lost::count(Counter::Begins);
+    lost::count(Counter::KernelBegins);
 
     if only_spins(flags) {
         let Some(place) = SpinPlace::find(lock, thread.tid) else {
-            lost::count(Counter::LostNested);
+            lost::count(Counter::KernelLostNested);
             return;
         };
-        let stack = attribute(ctx, flags);
+        if place.nested || threads::find(thread.tid).is_some_and(threads::Waits::sleeps) {
+            lost::count(Counter::KernelNested);
+        }
+        let stack = exact_stack(ctx);
         place.open(
             lock,
             thread.tid,
-            Wait {
+            Spin {
                 start_ns,
-                flags,
                 stack,
+                flags,
             },
         );
-    } else {
-        let key = wait_key(lock, thread.tid);
-        if pending::repeats(key, flags) {
-            lost::count(Counter::Repeats);
-            return;
-        }
-        let stack = attribute(ctx, flags);
-        pending::open(
-            key,
-            Wait {
-                start_ns,
-                flags,
-                stack,
-            },
-        );
+        return;
     }
+    let Some(waits) = threads::claim(thread.tid) else {
+        lost::count(Counter::KernelLostTableFull);
+        return;
+    };
+    match waits.begin(lock, flags, start_ns) {
+        Begin::Repeat => lost::count(Counter::KernelRepeats),
+        Begin::Full => lost::count(Counter::KernelLostNested),
+        Begin::New { place, nested } => {
+            if nested {
+                lost::count(Counter::KernelNested);
+            }
+            place.open(Sleep {
+                lock,
+                start_ns,
+                phase_ns: start_ns,
+                spin_ns: 0,
+                owner: owner::of(lock, flags),
+                stack: exact_stack(ctx),
+                flags,
+                zero: 0,
+            });
+        }
+    }
+}
+
+/// The stack, where every wait's is taken; else zero.
+#[inline(always)] // Once for each way of waiting.
+fn exact_stack(ctx: &BtfTracePointContext) -> u64 {
+    if !sampler::exact() {
+        return 0;
+    }
+    match stacks::current(ctx, Taker::Begin) {
+        Ok(stack) => stack,
+        Err(stacks::Lost::Full) => {
+            lost::count(Counter::BeginStacksFull);
+            0
+        }
+        Err(stacks::Lost::Unreadable) => {
+            lost::count(Counter::BeginStacksUnreadable);
+            0
+        }
+    }
+}
+
+/// A wait that has ended.
+#[derive(Clone, Copy)]
+struct Wait {
+    start_ns: u64,
+    part_ns: u64,
+    owner: u64,
+    stack: u64,
+    flags: u32,
 }
 
 /// A wait is over, and the lock most likely held: only what must be done now.
 #[inline(always)] // Its one caller is the program itself.
-pub fn end(lock: u64, ret: i32) {
+pub fn end(ctx: &BtfTracePointContext, lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
-    // Before the search, which the others, holding their locks, need not pay for.
-    if !filter::records(thread.tgid) {
+    let Some(wait) = ended(lock, thread, now_ns) else {
+        if filter::lets_through(thread, lock, 0) {
+            lost::count(Counter::KernelEndsWithoutBegin);
+        }
+        return;
+    };
+    let wait_ns = now_ns.saturating_sub(wait.start_ns);
+    if wait_ns < MIN_WAIT_NS.load() {
+        lost::count(Counter::KernelFiltered);
         return;
     }
-    let wait =
-        pending::end_spin(lock, thread.tid).or_else(|| pending::end(wait_key(lock, thread.tid)));
-    let Some(wait) = wait else {
-        lost::count(Counter::EndsWithoutBegin);
+    let outcome = match ret {
+        0.. => outcome::ACQUIRED,
+        ETIMEDOUT => outcome::TIMED_OUT,
+        EINTR | ERESTARTSYS => outcome::INTERRUPTED,
+        _ => outcome::FAILED,
+    };
+    let what = lock_type(wait.flags);
+    if !totals::add(Ended {
+        lock,
+        tgid: 0,
+        what,
+        outcome,
+        wait_ns,
+        part_ns: wait.part_ns,
+    }) {
+        lost::count(Counter::KernelLostTotals);
+    }
+    if outcome != outcome::ACQUIRED {
         return;
-    };
-    let key = TotalsKey {
-        lock_type: lock_type(wait.flags),
-        stack: wait.stack,
-    };
-    totals::add(key, now_ns.saturating_sub(wait.start_ns), ret >= 0);
+    }
+    if let Some(shift) = sampler::draw(Who::KernelEnd, wait_ns, now_ns) {
+        lost::count(Counter::KernelSamples);
+        if !sample(ctx, lock, thread, wait, wait_ns, shift) {
+            lost::count(Counter::KernelSamplesLost);
+        }
+    }
 }
 
-/// The stack id under which the wait will be added up, or `NO_STACK`, counted by cause.
-#[inline(always)] // Called once for each way of waiting.
-fn attribute(ctx: &BtfTracePointContext, flags: u32) -> i32 {
-    let prepared = stacks::current(ctx).and_then(|stack| {
-        let key = TotalsKey {
-            lock_type: lock_type(flags),
-            stack,
-        };
-        totals::prepare(key)
-            .then_some(stack)
-            .ok_or(Counter::TotalsFull)
-    });
-    prepared.unwrap_or_else(|cause| {
-        lost::count(cause);
-        NO_STACK
+#[inline(always)] // Its one caller is the program itself.
+fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
+    if let Some(spin) = spins::end(lock, thread.tid) {
+        return Some(Wait {
+            start_ns: spin.start_ns,
+            part_ns: 0,
+            owner: 0,
+            stack: spin.stack,
+            flags: spin.flags,
+        });
+    }
+    let sleep = threads::find(thread.tid)?.end(lock, now_ns)?;
+    Some(Wait {
+        start_ns: sleep.start_ns,
+        part_ns: sleep.spin_ns,
+        owner: sleep.owner,
+        stack: sleep.stack,
+        flags: sleep.flags,
     })
 }
 
-#[inline(always)] // Three moves.
-fn wait_key(lock: u64, tid: u32) -> WaitKey {
-    WaitKey { lock, tid, zero: 0 }
+/// Sends a wait with its stacks. False if it was lost.
+#[inline(always)] // Its one caller is the program itself.
+fn sample(
+    ctx: &BtfTracePointContext,
+    lock: u64,
+    thread: Thread,
+    wait: Wait,
+    wait_ns: u64,
+    shift: u32,
+) -> bool {
+    let stack = if sampler::exact() {
+        wait.stack
+    } else {
+        match stacks::current(ctx, Taker::End) {
+            Ok(stack) => stack,
+            Err(stacks::Lost::Full) => {
+                lost::count(Counter::EndStacksFull);
+                0
+            }
+            Err(stacks::Lost::Unreadable) => {
+                lost::count(Counter::EndStacksUnreadable);
+                0
+            }
+        }
+    };
+    let mut holder = wait.owner;
+    if holder == 0 && HAS_RELEASES.load() != 0 {
+        holder = owner::released_since(lock, wait.start_ns);
+    }
+    let Some(to) = events::scratch(Sender::End) else {
+        return false;
+    };
+    let task = task::current();
+    let is_mmap_lock = matches!(wait.flags, flag::READ | flag::WRITE)
+        && task::memory(task)
+            .is_some_and(|mm| mm != 0 && mm.wrapping_add(MM_LOCK_OFFSET.load().into()) == lock);
+    to.event = Event {
+        event: event::KERNEL,
+        shift,
+        sample: 0,
+        lock,
+        start_ns: wait.start_ns,
+        wait_ns,
+        tid: thread.tid,
+        tgid: thread.tgid,
+        // SAFETY: the helper has no preconditions.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        holder,
+        stack,
+        what: lock_type(wait.flags),
+        outcome: outcome::ACQUIRED,
+        value: 0,
+        word: 0,
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+        user_bytes: 0,
+        hint: if is_mmap_lock {
+            hint::MMAP_LOCK
+        } else {
+            hint::NONE
+        },
+    };
+    if USER_STACKS.load() != 0
+        && !task::is_kernel_thread(task)
+        && let Some(registers) = Registers::of(task)
+    {
+        user_stack::copy(registers, to);
+    }
+    events::send(to)
 }
 
-#[inline(always)] // One helper call.
-fn now_ns() -> u64 {
-    // SAFETY: the helper has no preconditions.
-    unsafe { bpf_ktime_get_ns() }
+/// The holder of a contended lock is about to release it: note who it is, and now and then
+/// where.
+#[inline(always)] // Its one caller is the program itself.
+pub fn release(ctx: &BtfTracePointContext, lock: u64) {
+    /// A length that stands for all: releases have none.
+    const LENGTH_NS: u64 = 1 << 10;
+    let thread = Thread::current();
+    let at_ns = now_ns();
+    owner::released(
+        lock,
+        Release {
+            holder: thread.packed(),
+            at_ns,
+        },
+    );
+    if sampler::draw(Who::Release, LENGTH_NS, at_ns).is_none() {
+        return;
+    }
+    let Ok(stack) = stacks::current(ctx, Taker::Release) else {
+        return;
+    };
+    let Some(to) = events::scratch(Sender::Release) else {
+        return;
+    };
+    let task = task::current();
+    to.event = Event {
+        event: event::RELEASE,
+        shift: 0,
+        sample: 0,
+        lock,
+        start_ns: at_ns,
+        wait_ns: 0,
+        tid: thread.tid,
+        tgid: thread.tgid,
+        // SAFETY: the helper has no preconditions.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        holder: 0,
+        stack,
+        what: 0,
+        outcome: outcome::ACQUIRED,
+        value: 0,
+        word: 0,
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+        user_bytes: 0,
+        hint: hint::NONE,
+    };
+    if USER_STACKS.load() != 0
+        && !task::is_kernel_thread(task)
+        && let Some(registers) = Registers::of(task)
+    {
+        user_stack::copy(registers, to);
+    }
+    // Without it only the place of the release is not known.
+    let _ = events::send(to);
 }

@@ -2,12 +2,20 @@
 #![no_std]
 #![no_main]
 
+mod clock;
+mod events;
 mod filter;
+mod futex_wait;
 mod kernel_wait;
 mod lost;
-mod pending;
+mod owner;
+mod sampler;
+mod spins;
 mod stacks;
+mod task;
+mod threads;
 mod totals;
+mod user_stack;
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 
@@ -23,7 +31,36 @@ pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
 /// now, unless `ret` is negative.
 #[btf_tracepoint(function = "contention_end")]
 pub fn contention_end(ctx: BtfTracePointContext) -> i32 {
-    kernel_wait::end(ctx.arg(0), ctx.arg(1));
+    kernel_wait::end(&ctx, ctx.arg(0), ctx.arg(1));
+    0
+}
+
+/// `contended_release(void *lock)`: the holder of a lock that others wait for is about to
+/// release it. From Linux 7.2 on.
+#[btf_tracepoint(function = "contended_release")]
+pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
+    kernel_wait::release(&ctx, ctx.arg(0));
+    0
+}
+
+/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
+/// unsigned int prev_state)`: `prev`, the current task, leaves the CPU to `next`.
+#[btf_tracepoint(function = "sched_switch")]
+pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    let preempted: u64 = ctx.arg(0);
+    // bool: only its lowest byte is defined.
+    if preempted & 0xff == 0 && task::interruptible(&ctx, ctx.arg(1)) {
+        futex_wait::block(ctx.arg(1));
+    }
+    futex_wait::resume(ctx.arg(2));
+    0
+}
+
+/// `sched_waking(struct task_struct *p)`: the current task, or an interrupt on its CPU, is
+/// about to wake `p`.
+#[btf_tracepoint(function = "sched_waking")]
+pub fn sched_waking(ctx: BtfTracePointContext) -> i32 {
+    futex_wait::wake(ctx.arg(0));
     0
 }
 
@@ -39,6 +76,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
 /// its exit, in which it still waits for locks.
 #[btf_tracepoint(function = "sched_process_free")]
 pub fn sched_process_free(ctx: BtfTracePointContext) -> i32 {
+    threads::forget(ctx.arg(0));
     filter::forget(ctx.arg(0));
     0
 }

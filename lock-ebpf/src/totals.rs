@@ -1,57 +1,106 @@
-//! What ended waits come to. Exact also for waits whose stack was lost: these have
-//! rows of their own, one a lock type, which always exist.
+//! What ended waits come to: a row for each lock, way of ending, and bucket of durations,
+//! on each CPU. So one look into one table adds to the count, the total, the extremes and
+//! the histogram of a lock.
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    btf_maps::{PerCpuArray, PerCpuHashMap},
-    macros::btf_map,
-};
-use lock_common::{LOCK_TYPES, NO_STACK, Totals, TotalsKey};
+use aya_ebpf::{bindings::BPF_NOEXIST, btf_maps::PerCpuHashMap, macros::btf_map};
+use lock_common::{Totals, TotalsKey, bucket};
 
-/// (lock type, stack id) -> totals, on this CPU.
+/// What the waits were for -> totals, on this CPU.
 #[btf_map]
-static STACK_TOTALS: PerCpuHashMap<TotalsKey, Totals, 8192> = PerCpuHashMap::new();
+static LOCK_TOTALS: PerCpuHashMap<TotalsKey, Totals, 32768> = PerCpuHashMap::new();
 
-/// Lock type -> totals of the waits without a stack, on this CPU.
+/// The same for locks that have no row above. Their address is zero.
 #[btf_map]
-static TYPE_TOTALS: PerCpuArray<Totals, { LOCK_TYPES as usize }> = PerCpuArray::new();
+static OTHER_TOTALS: PerCpuHashMap<TotalsKey, Totals, 4096> = PerCpuHashMap::new();
 
-/// Makes sure that there is a row, so that a wait's end, which runs while the lock is
-/// held, has only to add to it. False if the table is full.
-#[inline(always)] // Its one caller is the program itself.
-pub fn prepare(key: TotalsKey) -> bool {
-    STACK_TOTALS.get_ptr(key).is_some()
-        || STACK_TOTALS
-            .insert(key, Totals::ZERO, BPF_NOEXIST.into())
-            .is_ok()
-        // Another CPU may have been first.
-        || STACK_TOTALS.get_ptr(key).is_some()
+/// A wait that ended.
+#[derive(Clone, Copy)]
+pub struct Ended {
+    pub lock: u64,
+    /// For user locks; else zero.
+    pub tgid: u32,
+    /// One of `lock_common::what`.
+    pub what: u32,
+    /// One of `lock_common::outcome`.
+    pub outcome: u32,
+    pub wait_ns: u64,
+    /// Of this, spinning for a mutex, or waiting for a CPU.
+    pub part_ns: u64,
 }
 
-/// Adds a wait that ended.
-#[inline(always)] // Its one caller is the program itself.
-pub fn add(key: TotalsKey, wait_ns: u64, acquired: bool) {
-    let row = match key.stack {
-        NO_STACK => None,
-        _ => STACK_TOTALS.get_ptr_mut(key),
+/// Adds a wait. False if there is no row for it, not even one for other locks.
+#[inline(always)] // Once in each program that ends waits.
+pub fn add(ended: Ended) -> bool {
+    let Ended {
+        lock,
+        tgid,
+        what,
+        outcome,
+        wait_ns,
+        ..
+    } = ended;
+    let own = TotalsKey {
+        lock,
+        tgid,
+        kind: what | outcome << 16 | bucket(wait_ns) << 24,
     };
-    let Some(row) = row.or_else(|| TYPE_TOTALS.get_ptr_mut(key.lock_type)) else {
-        return;
-    };
-    // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
-    // program, which the kernel does not enter again on the same CPU, writes to them.
-    let row = unsafe { &mut *row };
-    if acquired {
-        if row.acquired == 0 || wait_ns < row.min_ns {
-            row.min_ns = wait_ns;
-        }
-        if wait_ns > row.max_ns {
-            row.max_ns = wait_ns;
-        }
-        row.acquired += 1;
-        row.total_ns += wait_ns;
-    } else {
-        row.not_acquired += 1;
-        row.not_acquired_ns += wait_ns;
+    if let Some(row) = LOCK_TOTALS.get_ptr_mut(own) {
+        add_to(row, ended);
+        return true;
     }
+    if LOCK_TOTALS
+        .insert(own, first(ended), BPF_NOEXIST.into())
+        .is_ok()
+    {
+        return true;
+    }
+    // Another CPU may have been first.
+    if let Some(row) = LOCK_TOTALS.get_ptr_mut(own) {
+        add_to(row, ended);
+        return true;
+    }
+    let other = TotalsKey {
+        lock: 0,
+        tgid: 0,
+        kind: own.kind,
+    };
+    if OTHER_TOTALS.get_ptr(other).is_none() {
+        let _ = OTHER_TOTALS.insert(other, Totals::ZERO, BPF_NOEXIST.into());
+    }
+    match OTHER_TOTALS.get_ptr_mut(other) {
+        Some(row) => {
+            add_to(row, ended);
+            true
+        }
+        None => false,
+    }
+}
+
+/// The row of one wait.
+#[inline(always)] // Its one caller is inlined.
+fn first(ended: Ended) -> Totals {
+    Totals {
+        count: 1,
+        total_ns: ended.wait_ns,
+        part_ns: ended.part_ns,
+        min_ns: ended.wait_ns,
+        max_ns: ended.wait_ns,
+    }
+}
+
+#[inline(always)] // Its callers are inlined.
+fn add_to(row: *mut Totals, ended: Ended) {
+    // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
+    // program, which the kernel does not enter again on the same CPU, writes to those of
+    // kernel locks, and one to those of user locks.
+    let row = unsafe { &mut *row };
+    if row.count == 0 || ended.wait_ns < row.min_ns {
+        row.min_ns = ended.wait_ns;
+    }
+    if ended.wait_ns > row.max_ns {
+        row.max_ns = ended.wait_ns;
+    }
+    row.count += 1;
+    row.total_ns += ended.wait_ns;
+    row.part_ns += ended.part_ns;
 }

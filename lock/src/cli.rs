@@ -3,14 +3,16 @@
 mod completions;
 pub(crate) mod diff;
 mod man;
+pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod top;
 
-use std::{ffi::OsString, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{completions::Completions, man::Man};
+use crate::workload::scenario::Scenario;
 
 /// Show which kernel locks a program waited for, where, and for how long.
 #[derive(Debug, Parser)]
@@ -50,7 +52,7 @@ Examples:\n  \
 lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
-    Record(Record),
+    Record(record::Record),
     /// Show the waits for locks as they happen, on a terminal
     ///
     /// Ranks locks by the time that was waited for them, in the last interval or since the
@@ -87,11 +89,14 @@ lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
     Diff(diff::Diff),
     /// Make lock contention whose truth is known, and print it
     ///
-    /// Threads on one CPU share one file descriptor. In each round one of them writes for
-    /// some milliseconds, which holds the mutex of the file position, and every other
-    /// asks for the position meanwhile, which waits for that mutex exactly once. Each
-    /// measures its own waits.
-    #[command(after_help = "Example: lock record -- lock workload --duration 2")]
+    /// In most scenarios one thread holds a lock for some milliseconds in each round, and
+    /// every other waits for it once. Each measures its own waits: the kernel's count of a
+    /// thread's switches says whether a call waited.
+    #[command(after_help = "\
+Examples:\n  \
+lock record -- lock workload --duration 2\n  \
+lock workload --list\n  \
+lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     Workload(Workload),
     /// Write a script that has a shell complete command lines of lock
     #[command(after_help = "\
@@ -108,27 +113,16 @@ lock man --dir /usr/local/share/man/man1")]
     Man(Man),
 }
 
-/// Arguments of `record`.
-#[derive(Debug, Args)]
-pub(crate) struct Record {
-    /// End after this many seconds, such as 5 or 0.5
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) duration: Option<Duration>,
-    /// Record only this process and its new children
-    #[arg(short, long, value_name = "PID", conflicts_with = "command",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) pid: Option<u32>,
-    /// What is shown, and how.
-    #[command(flatten)]
-    pub(crate) report: report::ReportOptions,
-    /// Start this command and record it and its children
-    #[arg(last = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
-}
-
 /// Arguments of `workload`.
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
+    /// Which contention: one of those that --list shows
+    #[arg(value_enum, value_name = "SCENARIO", default_value_t = Scenario::FilePosition,
+          hide_possible_values = true)]
+    pub(crate) scenario: Scenario,
+    /// List the scenarios and end
+    #[arg(long)]
+    pub(crate) list: bool,
     /// End after this many seconds
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
     pub(crate) duration: Duration,
@@ -136,10 +130,11 @@ pub(crate) struct Workload {
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) waiters: u32,
-    /// About how long the lock is held in each round, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 10,
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) hold: u32,
+    /// About how long the lock is held in each round: 10 (milliseconds), 50us, 2ms or 1s
+    ///
+    /// By default that which suits the scenario, mostly 10 ms.
+    #[arg(long, value_name = "TIME", value_parser = hold)]
+    pub(crate) hold: Option<Duration>,
     /// How the truth is written: for people, or as one JSON document
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -162,13 +157,42 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// A time with its unit: `500us`, `10ms`, `1.5s`; without one, milliseconds.
+fn time(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 5] = [
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+    ];
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))
+        .unwrap_or((text, 1e-3));
+    let number: f64 = number
+        .trim_end()
+        .parse()
+        .map_err(|_| "not a time, such as 500us, 10ms or 1s")?;
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
+}
+
+/// A time to hold a lock: from 1 us to 1 s.
+fn hold(text: &str) -> Result<Duration, String> {
+    let hold = time(text)?;
+    if !(Duration::from_micros(1)..=Duration::from_secs(1)).contains(&hold) {
+        return Err("must be from 1us to 1s".to_owned());
+    }
+    Ok(hold)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Cli, seconds};
+    use super::{Cli, hold, seconds};
 
     #[test]
     fn the_definition_holds() {
@@ -202,6 +226,21 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {
             seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_lock_is_held_for_milliseconds_or_the_unit_given() {
+        for (text, micros) in [
+            ("10", 10_000),
+            ("50us", 50),
+            ("1.5ms", 1500),
+            ("1s", 1_000_000),
+        ] {
+            assert_eq!(hold(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+        for wrong in ["0", "-1", "nan", "2s", "", "5m", "ms", "0.1us"] {
+            hold(wrong).expect_err(wrong);
         }
     }
 

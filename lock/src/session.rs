@@ -48,6 +48,18 @@ pub(crate) enum End {
     Process,
 }
 
+impl End {
+    /// The same in one word, for a recording.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Duration => "duration",
+            Self::Signal(_) => "signal",
+            Self::Command(_) => "command",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// What can end a recording.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -102,21 +114,16 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for the end.
-    pub(crate) fn wait(
-        &self,
-        duration: Option<Duration>,
-        mut command: Option<&mut Running>,
-    ) -> End {
-        let deadline = duration.and_then(|duration| Instant::now().checked_add(duration));
+    /// Waits for the end, for `timeout` at most. None if there is none yet.
+    pub(crate) fn wait(&self, timeout: Duration, mut command: Option<&mut Running>) -> Option<End> {
+        let deadline = Instant::now().checked_add(timeout);
         loop {
-            match self.next(deadline) {
-                None => return End::Duration,
-                Some(Event::Signal(signal)) => return End::Signal(signal),
-                Some(Event::ProcessEnded) => return End::Process,
-                Some(Event::Child) => {
+            match self.next(deadline)? {
+                Event::Signal(signal) => return Some(End::Signal(signal)),
+                Event::ProcessEnded => return Some(End::Process),
+                Event::Child => {
                     if let Some(status) = command.as_mut().and_then(|command| command.status()) {
-                        return End::Command(status);
+                        return Some(End::Command(status));
                     }
                 }
             }

@@ -19,6 +19,9 @@ pub(crate) struct Report {
     /// What is shown, and how.
     #[command(flatten)]
     pub(crate) options: ReportOptions,
+    /// Write the report to a file, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What a report shows, and how.
@@ -40,7 +43,7 @@ pub(crate) struct ReportOptions {
     /// Only waits with this in the name of a function on their stack
     #[arg(long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
-    /// Only locks of this type, such as mutex, rwsem, rwsem:R, "user mutex"; can be repeated
+    /// Only locks of this type, such as mutex, rwsem, rwsem:R, user-mutex, user; can be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = types)]
     pub(crate) types: Vec<Types>,
     /// Rank waits for work, too: condition variables, joins, parked threads
@@ -49,9 +52,6 @@ pub(crate) struct ReportOptions {
     /// With --format folded, svg or pprof: the stacks of those that had the lock
     #[arg(long)]
     pub(crate) culprits: bool,
-    /// Write the report to a file, whole or not at all
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
 }
 
 /// Locks of one name: `rwsem` stands for its readers and writers.

@@ -1,13 +1,203 @@
-//! `lock record`: the pipeline from programs to report.
+//! `lock record`: the pipeline from programs to a report, or to a recording.
 
-use std::process::ExitCode;
-
-use crate::{
-    cli,
-    error::{Error, Result},
+use std::{
+    ffi::OsString,
+    fs::File,
+    process::ExitCode,
+    time::{Duration, Instant},
 };
 
+use crate::{
+    cli::{self, record::Record, report::ReportOptions},
+    command::{plan, report},
+    error::{Error, Result},
+    output::Output,
+    profile::{
+        merge::Merger,
+        snapshot::{Scope, Snapshot},
+    },
+    recording::{Place, Writer},
+    session::{self, End, Running, Session},
+    source::live::{self, Live, TICK},
+    view::units::{plural, time},
+};
+
+/// How much time an interval of a recording covers.
+const INTERVAL: Duration = Duration::from_secs(1);
+
 /// Records, then reports.
-pub(crate) fn run(_arguments: cli::Record) -> Result<ExitCode> {
-    Err(Error::new("in-the-works", "recording is being rebuilt"))
+pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
+    let Record {
+        what,
+        duration,
+        output,
+        report_file,
+        report,
+    } = arguments;
+    let plan = plan::plan(&what, report.filter().types)?;
+    let (object, kernel) = live::prepare(&plan)?;
+    let mut sink = match &output {
+        Some(path) => Sink::File {
+            place: Place::prepare(path)?,
+            writer: None,
+        },
+        None => Sink::Report,
+    };
+    let output = Output::prepare(report_file)?;
+    let session = Session::begin()?;
+    if let Scope::Process { pid } = plan.scope {
+        session.watch(pid)?;
+    }
+    let live = Live::start(object, &kernel, &plan)?;
+    sink.begin()?;
+    let mut command = start(&what.command)?;
+    let mut merger = Merger::default();
+    let (end, recorded) = record(live, &session, duration, command.as_mut(), |interval| {
+        sink.take(&interval);
+        merger.add(&interval);
+        Ok(())
+    });
+    let reported = recorded.and_then(|()| sink.end(end, &merger.finish(), &report, &output));
+    // Whatever became of the report, the command is not left behind.
+    let code = finish(&session, command, end);
+    reported.map(|()| code)
+}
+
+/// Where intervals go.
+enum Sink {
+    /// Into a report at the end.
+    Report,
+    /// Into a file, while it can be written.
+    File {
+        place: Place,
+        writer: Option<Writer<File>>,
+    },
+}
+
+impl Sink {
+    /// Creates the file.
+    fn begin(&mut self) -> Result<()> {
+        if let Self::File { place, writer } = self {
+            *writer = Some(place.create()?);
+        }
+        Ok(())
+    }
+
+    /// Writes an interval. When that fails, recording goes on, for a report at the end.
+    fn take(&mut self, interval: &Snapshot) {
+        if let Self::File {
+            writer: Some(writer),
+            ..
+        } = self
+            && let Err(error) = writer.interval(interval)
+        {
+            error.tell();
+            *self = Self::Report;
+        }
+    }
+
+    /// Ends the file, or else reports.
+    fn end(
+        self,
+        end: End,
+        whole: &Snapshot,
+        options: &ReportOptions,
+        output: &Output,
+    ) -> Result<()> {
+        if let Self::File {
+            place,
+            writer: Some(writer),
+        } = self
+        {
+            let length = writer.length();
+            match writer.end(end.reason()) {
+                Ok(()) => {
+                    tell(&place, length, whole);
+                    return Ok(());
+                }
+                Err(error) => error.tell(),
+            }
+        }
+        report::write(whole, options, output)
+    }
+}
+
+/// Says what was recorded.
+#[expect(
+    clippy::print_stderr,
+    reason = "stdout is for the command that is recorded"
+)]
+fn tell(place: &Place, length: u64, whole: &Snapshot) {
+    let waits = whole
+        .locks
+        .iter()
+        .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.count));
+    let path = place.path().display();
+    eprintln!(
+        "{} in {}: {path} ({} KiB); `lock report {path}` shows them",
+        plural(waits, "wait"),
+        time(whole.duration_ns),
+        length.div_ceil(1024),
+    );
+}
+
+/// Starts the command, if there is one.
+pub(crate) fn start(words: &[OsString]) -> Result<Option<Running>> {
+    words
+        .split_first()
+        .map(|(program, arguments)| Running::start(program, arguments))
+        .transpose()
+}
+
+/// Records until the end, an interval after the other.
+pub(crate) fn record(
+    mut live: Live,
+    session: &Session,
+    duration: Option<Duration>,
+    mut command: Option<&mut Running>,
+    mut take: impl FnMut(Snapshot) -> Result<()>,
+) -> (End, Result<()>) {
+    let deadline = duration.and_then(|duration| Instant::now().checked_add(duration));
+    let mut next = Instant::now() + INTERVAL;
+    let end = loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            break End::Duration;
+        }
+        let timeout = left.unwrap_or(TICK).min(TICK);
+        if let Some(end) = session.wait(timeout, command.as_deref_mut()) {
+            break end;
+        }
+        live.tick();
+        if Instant::now() >= next {
+            next += INTERVAL;
+            if let Err(error) = live.interval().and_then(&mut take) {
+                return (End::Duration, Err(error));
+            }
+        }
+    };
+    (end, live.finish().and_then(take))
+}
+
+/// Ends the command, if there is one, and tells how it ended.
+pub(crate) fn finish(session: &Session, command: Option<Running>, end: End) -> ExitCode {
+    if let End::Command(status) = end {
+        if !status.success() {
+            Error::new("command-failed", format!("the command ended with {status}")).tell();
+        }
+        return session::exit_code(status).into();
+    }
+    if let Some(mut command) = command
+        && !session.end_command(&mut command, end)
+    {
+        let pid = command.pid();
+        Error::new(
+            "command-left",
+            format!("the command is still running as process {pid}"),
+        )
+        .because("it did not end when it was asked to")
+        .fix(format!("kill -KILL {pid}"))
+        .tell();
+    }
+    ExitCode::SUCCESS
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Reads a recording and reports it.
 pub(crate) fn run(arguments: &Report) -> Result<ExitCode> {
-    let output = Output::prepare(arguments.options.output.clone())?;
+    let output = Output::prepare(arguments.output.clone())?;
     let snapshot = Recording::open(&arguments.recording)?.merge();
     write(&snapshot, &arguments.options, &output)?;
     Ok(ExitCode::SUCCESS)

@@ -6,49 +6,60 @@
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::{Ebpf, programs::tp_btf::BtfTracePointLink};
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
 
 use crate::{
     error::Result,
-    probe::load::{Loaded, denied, program, refused},
-    profile::snapshot::Hook,
+    probe::{
+        load::{Loaded, denied, program, refused},
+        statistics::Run,
+        syscall,
+    },
+    source::clock::monotonic_ns,
 };
 
-/// Programs that are recording.
+/// Programs that are recording, or have been.
 #[derive(Debug)]
 pub(crate) struct Attached {
-    ebpf: Ebpf,
-    programs: Vec<&'static str>,
-    links: Vec<BtfTracePointLink>,
-    since_ns: u64,
-}
-
-/// Programs that have stopped, with all that they recorded in their maps.
-#[derive(Debug)]
-pub(crate) struct Detached {
     /// The maps.
     pub(crate) ebpf: Ebpf,
-    /// The programs that recorded: the beginning of waits, their end, then what follows
-    /// processes.
-    pub(crate) hooks: Vec<Hook>,
-    /// How long they recorded, in nanoseconds.
-    pub(crate) duration_ns: u64,
-    /// When they stopped (CLOCK_MONOTONIC, nanoseconds).
-    pub(crate) until_ns: u64,
+    /// In the order in which they were attached.
+    programs: Vec<Program>,
+    links: Vec<BtfTracePointLink>,
+    /// When recording began (CLOCK_MONOTONIC, nanoseconds).
+    pub(crate) since_ns: u64,
+}
+
+/// A program.
+#[derive(Debug)]
+struct Program {
+    /// Its name, which is that of its tracepoint.
+    name: &'static str,
+    fd: i32,
 }
 
 impl Loaded {
     /// Begins recording.
     pub(crate) fn attach(self) -> Result<Attached> {
-        let Self { mut ebpf, programs } = self;
-        let mut links = Vec::with_capacity(programs.len());
-        for &name in &programs {
+        let Self {
+            mut ebpf,
+            programs: names,
+        } = self;
+        let mut links = Vec::with_capacity(names.len());
+        let mut programs = Vec::with_capacity(names.len());
+        for &name in &names {
             let program = program(&mut ebpf, name)?;
             let link = program
                 .attach()
                 .and_then(|id| program.take_link(id))
                 .map_err(|error| refused(&format!("to attach {name}"), &error, denied(&error)))?;
             links.push(link);
+            let fd = program
+                .fd()
+                .map_err(|error| refused(&format!("to tell about {name}"), &error, false))?;
+            programs.push(Program {
+                name,
+                fd: fd.as_fd().as_raw_fd(),
+            });
         }
         Ok(Attached {
             ebpf,
@@ -60,37 +71,38 @@ impl Loaded {
 }
 
 impl Attached {
-    /// Ends recording.
-    pub(crate) fn detach(self) -> Result<Detached> {
-        let Self {
-            mut ebpf,
-            programs,
-            mut links,
-            since_ns,
-        } = self;
+    /// Ends recording. What was recorded stays in the maps.
+    pub(crate) fn detach(&mut self) {
         // In the reverse order of attaching, for the same reason.
-        while links.pop().is_some() {}
-        let until_ns = monotonic_ns();
+        while self.links.pop().is_some() {}
         wait_for_running_programs();
-        // As people think of them: the reverse of the order in which they are attached.
-        let hooks = programs
-            .into_iter()
-            .rev()
-            .map(|name| {
-                Ok(Hook {
-                    missed: recursion_misses(&mut ebpf, name)?,
-                    kind: "tp_btf".to_owned(),
-                    name: name.to_owned(),
-                    ..Hook::default()
-                })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Detached {
-            ebpf,
-            hooks,
-            duration_ns: until_ns.saturating_sub(since_ns),
-            until_ns,
+    }
+
+    /// The names of the programs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.programs.iter().map(|program| program.name)
+    }
+
+    /// What each program has run for while it was timed. Zero where the kernel does not tell.
+    pub(super) fn runs(&self) -> Vec<Run> {
+        self.infos(|info| Run {
+            count: info.run_cnt,
+            ns: info.run_time_ns,
         })
+    }
+
+    /// How often the kernel skipped each program because it was running on that CPU already.
+    pub(crate) fn recursion_misses(&self) -> Vec<u64> {
+        self.infos(|info| info.recursion_misses)
+    }
+
+    fn infos<T: Default>(&self, read: impl Fn(&aya_obj::generated::bpf_prog_info) -> T) -> Vec<T> {
+        self.programs
+            .iter()
+            .map(|program| {
+                syscall::program_info(program.fd).map_or_else(|_| T::default(), |info| read(&info))
+            })
+            .collect()
     }
 }
 
@@ -104,43 +116,4 @@ fn wait_for_running_programs() {
         // Refused with nohz_full or by a container: programs run for microseconds.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-}
-
-/// How often the kernel skipped a program because it was running on that CPU already.
-/// aya 0.14 reads this field and does not hand it on.
-fn recursion_misses(ebpf: &mut Ebpf, name: &str) -> Result<u64> {
-    let program = program(ebpf, name)?;
-    let fd = program
-        .fd()
-        .map_err(|error| refused(&format!("to tell about {name}"), &error, false))?;
-    // SAFETY: plain data, for which zero is a value.
-    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
-    // SAFETY: as above.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
-    attr.info.bpf_fd = fd.as_fd().as_raw_fd().cast_unsigned();
-    attr.info.info_len = size_of::<bpf_prog_info>() as u32;
-    attr.info.info = (&raw mut info).expose_provenance() as u64;
-    // SAFETY: the kernel reads `attr`, of the size that it is told, and writes at most
-    // `info_len` bytes to `info`. Both outlive the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            bpf_cmd::BPF_OBJ_GET_INFO_BY_FD as libc::c_long,
-            &raw mut attr,
-            size_of::<bpf_attr>(),
-        )
-    };
-    if result < 0 {
-        let error = std::io::Error::last_os_error();
-        return Err(refused(&format!("to tell about {name}"), &error, false));
-    }
-    Ok(info.recursion_misses)
-}
-
-fn monotonic_ns() -> u64 {
-    // SAFETY: timespec is plain data, for which zero is a value.
-    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: writes one timespec. This clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }

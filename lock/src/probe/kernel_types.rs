@@ -29,6 +29,8 @@ mod kind {
 /// The size of `struct btf_type` and of `struct btf_member`, in bytes.
 const ENTRY: usize = 12;
 const MEMBER: usize = 12;
+/// The size of `struct btf_enum`, in bytes.
+const ENUMERATOR: usize = 8;
 
 /// All types of a kernel.
 #[derive(Debug)]
@@ -97,6 +99,28 @@ impl KernelTypes {
         self.find(kind::TYPEDEF, name).is_some()
     }
 
+    /// How many parameters a function has that a typedef points to.
+    pub(crate) fn parameters_of(&self, typedef: &str) -> Option<usize> {
+        let pointer = self.target(self.find(kind::TYPEDEF, typedef)?)?;
+        let function = self.target(pointer)?;
+        (function.kind == kind::FUNC_PROTO).then_some(function.length)
+    }
+
+    /// Whether an enumeration has a member of this name.
+    pub(crate) fn has_enumerator(&self, name: &str) -> bool {
+        self.types
+            .iter()
+            .filter_map(|&at| self.entry(at))
+            .filter(|found| found.kind == kind::ENUM)
+            .any(|found| {
+                (0..found.length).any(|index| {
+                    word(&self.data, found.rest + index * ENUMERATOR)
+                        .and_then(|offset| self.string(offset))
+                        == Some(name.as_bytes())
+                })
+            })
+    }
+
     /// The offset of a field in a structure, in bytes, also where the field is in an
     /// anonymous structure or union within it.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Option<u32> {
@@ -136,6 +160,11 @@ impl KernelTypes {
             .iter()
             .filter_map(|&at| self.entry(at))
             .find(|found| found.kind == kind && self.string(found.name) == Some(name.as_bytes()))
+    }
+
+    /// What a pointer or a typedef leads to.
+    fn target(&self, from: Type) -> Option<Type> {
+        self.by_id(word(&self.data, from.rest.checked_sub(4)?)?)
     }
 
     fn by_id(&self, id: u32) -> Option<Type> {

@@ -1,4 +1,4 @@
-//! Programs into the kernel.
+//! Programs into the kernel, set up to record just what is asked for.
 
 use std::io;
 
@@ -7,12 +7,15 @@ use aya::{
     maps::{HashMap, MapError},
     programs::{BtfTracePoint, ProgramError},
 };
-use lock_common::{Plain, mode};
+use lock_common::{FilterKey, Plain, USER_STACK, USER_STACK_PORTION, WAYS, filter, mode, what};
 
 use crate::{
     error::{Error, Result},
-    probe::{kernel_types::KernelTypes, requirements},
-    profile::snapshot::Scope,
+    probe::{
+        plan::{Filters, Plan, UserStacks},
+        requirements::{self, Kernel},
+    },
+    profile::{lock_type::LockType, snapshot::Scope},
 };
 
 /// A type of `lock-common` as aya takes it: it allows no implementation of its trait for
@@ -28,24 +31,26 @@ unsafe impl<T: Plain> Pod for Shared<T> {}
 pub(crate) mod map {
     pub(crate) const COUNTS: &str = "COUNTS";
     pub(crate) const CPU_SPINS: &str = "CPU_SPINS";
+    pub(crate) const EVENTS: &str = "EVENTS";
+    pub(crate) const FILTER_VALUES: &str = "FILTER_VALUES";
+    pub(crate) const LOCK_TOTALS: &str = "LOCK_TOTALS";
+    pub(crate) const OTHER_TOTALS: &str = "OTHER_TOTALS";
+    pub(crate) const PLACES: &str = "PLACES";
     pub(crate) const PROCESS_MODES: &str = "PROCESS_MODES";
     pub(crate) const STACKS: &str = "STACKS";
-    pub(crate) const STACK_TOTALS: &str = "STACK_TOTALS";
-    pub(crate) const THREAD_WAITS: &str = "THREAD_WAITS";
-    pub(crate) const TYPE_TOTALS: &str = "TYPE_TOTALS";
+    pub(crate) const THREADS: &str = "THREADS";
 }
-
-/// The programs that keep the filter up to date with new and gone processes. Those gone
-/// come first: attached the other way round, one could be taken in and never out.
-const FOLLOW: [&str; 2] = ["sched_process_free", "sched_process_fork"];
-/// The programs that record. The end comes first: attached the other way round, a wait
-/// could begin seen and end unseen.
-const RECORD: [&str; 2] = ["contention_end", "contention_begin"];
 
 /// The process to leave out where there is none: within a pid namespace, lock's own number
 /// is that of some other process in the kernel. Above the largest there is (PID_MAX_LIMIT,
 /// 2^22).
 const NOBODY: u32 = u32::MAX;
+
+/// How many samples each CPU takes at the most in a window of 17 ms: about 240 a second.
+const SAMPLES_PER_WINDOW: u32 = 4;
+
+/// Stands for a field that a kernel does not have.
+const NO_FIELD: u32 = u32::MAX;
 
 /// Programs that are in the kernel, verified, and not attached.
 #[derive(Debug)]
@@ -55,39 +60,134 @@ pub(crate) struct Loaded {
     pub(super) programs: Vec<&'static str>,
 }
 
-/// Loads the programs that a scope needs, set up to record just that.
-pub(crate) fn load(object: &[u8], types: &KernelTypes, scope: &Scope) -> Result<Loaded> {
+/// The programs that a recording needs on a kernel, in the order in which they are attached.
+///
+/// What forgets comes before what remembers, and the end of a wait before its begin: attached
+/// the other way round, a process could be taken in and never out, and a wait begin seen and
+/// end unseen.
+fn programs(kernel: &Kernel, plan: &Plan) -> Vec<&'static str> {
+    let types = &plan.filters.types;
+    let wants =
+        |user| types.is_empty() || types.iter().any(|t| matches!(t, LockType::User(_)) == user);
+    let wants_kernel = kernel.has_lock_tracepoints && wants(false);
+    let follows = plan.scope != Scope::System;
+    [
+        ("sched_process_free", true),
+        ("sched_process_fork", follows),
+        ("contended_release", wants_kernel && kernel.has_releases),
+        ("contention_end", wants_kernel),
+        ("contention_begin", wants_kernel),
+        ("sched_waking", wants(true)),
+        ("sched_switch", wants(true)),
+    ]
+    .into_iter()
+    .filter_map(|(name, needed)| needed.then_some(name))
+    .collect()
+}
+
+/// The variables of the programs, which the verifier takes for constants.
+fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, u32)>> {
+    let task = |field| kernel.offset("task_struct", field);
+    let state = task("__state").or_else(|_| task("state"))?;
+    let optional = |structure, field| kernel.offset(structure, field).unwrap_or(NO_FIELD);
+    let user_stacks = match plan.user_stacks {
+        UserStacks::Auto => !plan.exact,
+        UserStacks::All => true,
+        UserStacks::User => false,
+    };
+    let portions =
+        (plan.stack_bytes as usize).clamp(USER_STACK_PORTION, USER_STACK) / USER_STACK_PORTION;
+    Ok(vec![
+        ("EXACT", plan.exact.into()),
+        ("FILTER_BY", filter_bits(plan)),
+        ("HAS_PREV_STATE", kernel.has_prev_state.into()),
+        ("HAS_RELEASES", kernel.has_releases.into()),
+        ("HAS_TASK_REGISTERS", kernel.has_task_registers.into()),
+        ("MM_LOCK_OFFSET", optional("mm_struct", "mmap_lock")),
+        ("MUTEX_OWNER_OFFSET", optional("mutex", "owner")),
+        ("OWN_TGID", own),
+        ("RWSEM_OWNER_OFFSET", optional("rw_semaphore", "owner")),
+        ("SAMPLES_PER_WINDOW", SAMPLES_PER_WINDOW),
+        ("TASK_FLAGS_OFFSET", task("flags")?),
+        ("TASK_MM_OFFSET", task("mm")?),
+        ("TASK_PID_OFFSET", task("pid")?),
+        ("TASK_STACK_OFFSET", task("stack")?),
+        ("TASK_STATE_OFFSET", state),
+        ("TASK_TGID_OFFSET", task("tgid")?),
+        ("THREAD_SET_MASK", sets(plan) - 1),
+        ("USER_STACKS", user_stacks.into()),
+        ("USER_STACK_PORTIONS", portions as u32),
+    ])
+}
+
+/// How many sets of threads there are.
+fn sets(plan: &Plan) -> u32 {
+    (plan.limits.threads.next_power_of_two() / WAYS as u32).max(1)
+}
+
+/// What a plan filters by, in bits.
+fn filter_bits(plan: &Plan) -> u32 {
+    let Filters {
+        tids,
+        comms,
+        cgroups,
+        cpus,
+        types,
+        addresses,
+        min_wait: _,
+    } = &plan.filters;
+    [
+        (filter::PROCESS, plan.scope != Scope::System),
+        (filter::TID, !tids.is_empty()),
+        (filter::COMM, !comms.is_empty()),
+        (filter::CGROUP, !cgroups.is_empty()),
+        (filter::CPU, !cpus.is_empty()),
+        (filter::TYPE, !types.is_empty()),
+        (filter::ADDRESS, !addresses.is_empty()),
+    ]
+    .into_iter()
+    .filter(|(_, used)| *used)
+    .fold(0, |bits, (bit, _)| bits | bit)
+}
+
+/// Loads the programs.
+pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded> {
     let own = if requirements::in_initial_pid_namespace() {
         std::process::id()
     } else {
         NOBODY
     };
-    let filtered = u32::from(*scope != Scope::System);
-    let pid_offset = field_offset(types, "pid")?;
-    let tgid_offset = field_offset(types, "tgid")?;
+    let globals = globals(kernel, plan, own)?;
+    let min_wait_ns = u64::try_from(plan.filters.min_wait.as_nanos()).unwrap_or(u64::MAX);
+    let limits = &plan.limits;
     let btf = Btf::from_sys_fs().map_err(|error| {
         Error::new("no-kernel-btf", "the kernel's BTF could not be read").because_of(&error)
     })?;
-    let mut ebpf = EbpfLoader::new()
+    raise_memory_limit();
+    let mut loader = EbpfLoader::new();
+    loader
         .btf(Some(&btf))
-        .override_global("FILTER_BY_PROCESS", &filtered, true)
-        .override_global("OWN_TGID", &own, true)
-        .override_global("TASK_PID_OFFSET", &pid_offset, true)
-        .override_global("TASK_TGID_OFFSET", &tgid_offset, true)
+        .override_global("MIN_WAIT_NS", &min_wait_ns, true)
+        .override_global("MIN_USER_WAIT_NS", &min_wait_ns, true)
+        .map_max_entries(map::EVENTS, limits.buffer)
+        .map_max_entries(map::LOCK_TOTALS, limits.locks)
+        .map_max_entries(map::PLACES, sets(plan) * WAYS as u32)
+        .map_max_entries(map::STACKS, limits.stacks)
+        .map_max_entries(map::THREADS, sets(plan));
+    for (name, value) in &globals {
+        loader.override_global(name, value, true);
+    }
+    let mut ebpf = loader
         .load(object)
         .map_err(|error| refused("its maps", &error, maps_denied(&error)))?;
 
-    let programs = match scope {
-        Scope::System => RECORD.to_vec(),
-        Scope::Process { pid } => {
-            set_mode(&mut ebpf, *pid, mode::RECORD)?;
-            [FOLLOW, RECORD].concat()
-        }
-        Scope::Command { .. } => {
-            set_mode(&mut ebpf, own, mode::FOLLOW_CHILDREN)?;
-            [FOLLOW, RECORD].concat()
-        }
-    };
+    match plan.scope {
+        Scope::System => {}
+        Scope::Process { pid } => set_mode(&mut ebpf, pid, mode::RECORD)?,
+        Scope::Command { .. } => set_mode(&mut ebpf, own, mode::FOLLOW_CHILDREN)?,
+    }
+    set_filters(&mut ebpf, &plan.filters)?;
+    let programs = programs(kernel, plan);
     for &name in &programs {
         program(&mut ebpf, name)?
             .load(name, &btf)
@@ -122,14 +222,78 @@ fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u32) -> Result<()> {
         .map_err(|error| refused("the filter", &error, false))
 }
 
-fn field_offset(types: &KernelTypes, field: &str) -> Result<u32> {
-    types.offset("task_struct", field).ok_or_else(|| {
-        Error::new(
-            "unknown-kernel-type",
-            format!("this kernel's BTF has no field {field} in struct task_struct"),
-        )
-        .fix("report it with the output of `uname -a`")
-    })
+/// What is let through, as the programs look it up.
+fn filter_keys(filters: &Filters) -> Vec<FilterKey> {
+    let one = |by: u32, value: u64| FilterKey {
+        by: by.into(),
+        value: [value, 0],
+    };
+    let tids = filters.tids.iter().map(|&tid| one(filter::TID, tid.into()));
+    let comms = filters.comms.iter().map(|comm| FilterKey {
+        by: filter::COMM.into(),
+        value: name_words(comm),
+    });
+    let cgroups = filters
+        .cgroups
+        .iter()
+        .map(|&(_, id)| one(filter::CGROUP, id));
+    let cpus = filters.cpus.iter().map(|&cpu| one(filter::CPU, cpu.into()));
+    let types = filters.types.iter().map(|lock_type| {
+        let what = match lock_type {
+            LockType::Kernel(flags) => *flags,
+            LockType::User(_) => what::USER,
+        };
+        one(filter::TYPE, what.into())
+    });
+    let addresses = filters
+        .addresses
+        .iter()
+        .map(|&address| one(filter::ADDRESS, address));
+    tids.chain(comms)
+        .chain(cgroups)
+        .chain(cpus)
+        .chain(types)
+        .chain(addresses)
+        .collect()
+}
+
+/// A thread's name as the kernel keeps it: 15 bytes (`TASK_COMM_LEN` is 16), then zeros.
+fn name_words(name: &str) -> [u64; 2] {
+    let mut bytes = [0_u8; 16];
+    for (to, from) in bytes.iter_mut().take(15).zip(name.bytes()) {
+        *to = from;
+    }
+    let [first, second] = [0, 8].map(|at| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_ne_bytes(word)
+    });
+    [first, second]
+}
+
+fn set_filters(ebpf: &mut Ebpf, filters: &Filters) -> Result<()> {
+    let map = ebpf
+        .map_mut(map::FILTER_VALUES)
+        .ok_or_else(|| strange_object("it has no map FILTER_VALUES"))?;
+    let mut values = HashMap::<_, Shared<FilterKey>, u32>::try_from(map)
+        .map_err(|error| strange_object(&format!("its map FILTER_VALUES: {error}")))?;
+    for key in filter_keys(filters) {
+        values
+            .insert(Shared(key), 1, 0)
+            .map_err(|error| refused("the filter", &error, false))?;
+    }
+    Ok(())
+}
+
+/// Before Linux 5.11, the memory of maps counts as locked memory. Where that cannot be
+/// raised, the kernel says so when it is too little.
+fn raise_memory_limit() {
+    let unlimited = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: reads one rlimit.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
 }
 
 /// The kernel refused something: for want of rights, or for a reason of its own.
@@ -167,4 +331,19 @@ fn maps_denied(error: &EbpfError) -> bool {
 
 fn is_denial(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_words;
+
+    #[test]
+    fn names_are_cut_as_the_kernel_cuts_them() {
+        assert_eq!(
+            name_words("ab"),
+            [u64::from_ne_bytes(*b"ab\0\0\0\0\0\0"), 0]
+        );
+        let [_, second] = name_words("a name that is too long");
+        assert_eq!(second.to_ne_bytes(), *b"hat is \0");
+    }
 }

@@ -17,21 +17,103 @@ const CAP_BPF: u32 = 39;
 /// `include/linux/proc_ns.h`.
 const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-/// The tracepoints that waits are recorded with.
-const LOCK_TRACEPOINTS: [&str; 2] = ["contention_begin", "contention_end"];
+/// What the running kernel has of what recording can use. Told by its own types: its version
+/// says less, as distributions bring new things to old kernels.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    /// Its types.
+    types: KernelTypes,
+    /// Its release, as `uname -r` says it.
+    pub(crate) release: String,
+    /// It tells of waits for its own locks, from Linux 5.19 on.
+    pub(crate) has_lock_tracepoints: bool,
+    /// It tells of releases of contended locks, from Linux 7.2 on.
+    pub(crate) has_releases: bool,
+    /// `sched_switch` tells the state of the task that leaves, from Linux 5.18 on.
+    pub(crate) has_prev_state: bool,
+    /// It has `bpf_task_pt_regs`, from Linux 5.15 on.
+    pub(crate) has_task_registers: bool,
+}
+
+impl Kernel {
+    /// The offset of a field, in bytes.
+    pub(crate) fn offset(&self, structure: &str, field: &str) -> Result<u32> {
+        self.types.offset(structure, field).ok_or_else(|| {
+            Error::new(
+                "unknown-kernel-type",
+                format!("this kernel's BTF has no field {field} in struct {structure}"),
+            )
+            .fix("report it with the output of `uname -a`")
+        })
+    }
+
+    /// What this kernel's hooks cannot see, one sentence each.
+    pub(crate) fn blind_spots(&self) -> Vec<String> {
+        let mut spots = Vec::new();
+        if self.has_lock_tracepoints {
+            spots.extend([
+                "the first waiter of a spinlock (the qspinlock's pending bit), except in guests \
+                 with paravirtual spinlocks",
+                "a writer that gets an rwsem by spinning for it (optimistic spinning)",
+            ]);
+            if !self.has_releases {
+                spots.push(
+                    "who had a spinlock, a rwlock or a read-locked rwsem (contended_release is \
+                     from Linux 7.2 on)",
+                );
+            }
+        }
+        spots.extend([
+            "a user lock that is got by spinning, without a system call that blocks",
+            "user locks of 32-bit programs",
+            "waits that were under way when recording began (some are seen in part)",
+        ]);
+        spots.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What this kernel lacks, in sentences for the report.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        if self.has_lock_tracepoints {
+            return Vec::new();
+        }
+        vec![format!(
+            "Only user locks are recorded: this kernel ({}) does not tell of waits for its own \
+             (tracepoint lock:contention_begin, from Linux 5.19 on)",
+            self.release
+        )]
+    }
+}
 
 /// Checks rights, BTF and tracepoints.
-pub(crate) fn check() -> Result<KernelTypes> {
+pub(crate) fn check() -> Result<Kernel> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     check_rights(&status)?;
+    kernel()
+}
+
+/// What the running kernel has.
+pub(crate) fn kernel() -> Result<Kernel> {
+    let release = kernel_release();
     let types = KernelTypes::of_running_kernel().map_err(|error| {
-        let what = format!("this kernel ({}) shows no BTF", kernel_release());
+        let what = format!("this kernel ({release}) shows no BTF");
         Error::new("no-kernel-btf", what)
             .because(format!("{}: {error}", KernelTypes::PATH))
             .fix("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' kernels are")
     })?;
-    check_tracepoints(&types, &kernel_release())?;
-    Ok(types)
+    let has = |name: &str| types.has_typedef(&format!("btf_trace_{name}"));
+    let has_lock_tracepoints = has("contention_begin") && has("contention_end");
+    let has_releases = has_lock_tracepoints && has("contended_release");
+    // Programs get the tracepoint's arguments behind one of the kernel's own.
+    let has_prev_state = types.parameters_of("btf_trace_sched_switch") == Some(5);
+    let has_task_registers = types.has_enumerator("BPF_FUNC_task_pt_regs");
+    Ok(Kernel {
+        types,
+        release,
+        has_lock_tracepoints,
+        has_releases,
+        has_prev_state,
+        has_task_registers,
+    })
 }
 
 /// The release of the running kernel, as `uname -r` says it.
@@ -104,21 +186,6 @@ pub(crate) fn no_rights(cause: &str) -> Error {
     )
     .because(cause)
     .fix("run it as `sudo lock ...`")
-}
-
-fn check_tracepoints(types: &KernelTypes, release: &str) -> Result<()> {
-    let missing = LOCK_TRACEPOINTS
-        .iter()
-        .find(|name| !types.has_typedef(&format!("btf_trace_{name}")));
-    match missing {
-        None => Ok(()),
-        Some(name) => Err(Error::new(
-            "no-lock-tracepoints",
-            format!("this kernel ({release}) does not tell of waits for locks"),
-        )
-        .because(format!("it has no tracepoint lock:{name}"))
-        .fix("boot Linux 5.19 or newer")),
-    }
 }
 
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {

@@ -107,10 +107,18 @@ pub(crate) fn names() -> Vec<String> {
 }
 
 /// The types of a name: `rwsem:R`, or both of its kind with `rwsem`. Dashes may stand for
-/// the spaces in a name. Empty if there are none.
+/// the spaces in a name; `user` are all user locks, `kernel` all of the kernel's. Empty if
+/// there are none.
 pub(crate) fn named(name: &str) -> Vec<LockType> {
     all()
         .filter(|lock_type| {
+            let side = match lock_type {
+                LockType::Kernel(_) => "kernel",
+                LockType::User(_) => "user",
+            };
+            if name == side {
+                return true;
+            }
             let full = lock_type.to_string();
             let kind = full.split_once(':').map_or(&*full, |(kind, _)| kind);
             [&*full, kind].contains(&name) || full.replace(' ', "-") == name

@@ -59,6 +59,11 @@ impl Place {
         Ok(Self { path, special })
     }
 
+    /// The path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Begins the recording. One that is there is kept as `FILE.old`, as `perf record` does.
     ///
     /// # Errors

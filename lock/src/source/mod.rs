@@ -1,4 +1,12 @@
 //! Where snapshots come from.
 
+pub(crate) mod clock;
+pub(crate) mod cost;
+pub(crate) mod counts;
 pub(crate) mod feed;
+pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod samples;
+pub(crate) mod stacks;
+pub(crate) mod threads;
+pub(crate) mod totals;

@@ -1,4 +1,168 @@
-//! Addresses to names, and which names belong to the locking code.
+//! Addresses to names: of the kernel's functions, of those of programs while they run, and
+//! what kind of lock these are about.
 
-pub(crate) mod kernel;
-pub(crate) mod locking;
+pub(crate) mod class;
+mod class_table;
+mod kernel;
+mod kernel_names;
+mod locking;
+mod mapping;
+mod module;
+mod modules;
+mod perf_map;
+mod process;
+pub(crate) mod process_info;
+mod root;
+mod unwind;
+
+use std::collections::HashMap;
+
+use crate::{
+    profile::{lock_type::Class, snapshot::Frame},
+    symbol::{class::Operation, kernel::KernelNames, modules::Modules, process::Process},
+};
+
+pub(crate) use self::unwind::Registers;
+
+/// How many processes are remembered.
+const MOST_PROCESSES: usize = 256;
+
+/// Everything that is known of addresses, for a whole recording. Bound to the thread that
+/// made it.
+pub(crate) struct Symbols {
+    kernel: KernelNames,
+    modules: Modules,
+    unwinding: unwind::Cache,
+    /// Process -> when it was last used, and what is known of it.
+    processes: HashMap<u32, (u64, Process)>,
+    clock: u64,
+}
+
+/// A stack of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserStack {
+    /// Innermost first, with inlined functions.
+    pub(crate) frames: Vec<Frame>,
+    /// Whether it goes on beyond its last frame.
+    pub(crate) cut: bool,
+    /// How many innermost frames are locking code of libraries: the next one is the caller.
+    pub(crate) locking_frames: u32,
+    /// What it waits for.
+    pub(crate) class: Class,
+    /// The lock's name, where it is one that users know: `GIL`.
+    pub(crate) name: Option<&'static str>,
+}
+
+impl Symbols {
+    /// Knows nothing of any process yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            kernel: KernelNames::new(),
+            modules: Modules::default(),
+            unwinding: unwind::Cache::default(),
+            processes: HashMap::new(),
+            clock: 0,
+        }
+    }
+
+    /// The frames of a kernel stack, from the caller on: tracing and locking code is left
+    /// out. And the lock's name, where its functions tell.
+    pub(crate) fn kernel_stack(
+        &mut self,
+        return_addresses: &[u64],
+    ) -> (Vec<Frame>, Option<&'static str>) {
+        let mut frames = self.kernel.frames(return_addresses);
+        let names: Vec<_> = frames
+            .iter()
+            .map(|frame| frame.function.as_deref())
+            .collect();
+        let Some(caller) = locking::caller(&names) else {
+            return (frames, None);
+        };
+        let (locking, callers) = names.split_at(caller.min(names.len()));
+        let name = kernel_names::name(locking, callers);
+        frames.drain(..caller.min(frames.len()));
+        (frames, name)
+    }
+
+    /// Learns what is mapped into a process, so that its stacks have names even if it ends
+    /// before the first of them is handed in.
+    pub(crate) fn prepare(&mut self, pid: u32) {
+        let Self { modules, .. } = self;
+        let mut process = Process::default();
+        if !self.processes.contains_key(&pid) {
+            process.learn(pid, modules);
+            self.keep(pid, process);
+        }
+    }
+
+    /// The stack of a process's thread that waits: from its registers, and the bytes of its
+    /// stack from `registers.sp` upwards.
+    pub(crate) fn user_stack(
+        &mut self,
+        pid: u32,
+        registers: Registers,
+        stack: &[u8],
+        operation: Option<Operation>,
+    ) -> UserStack {
+        if self.unwinding.outworn() {
+            for (_, process) in self.processes.values_mut() {
+                process.drop_unwinder();
+            }
+        }
+        let (_, mut process) = self.processes.remove(&pid).unwrap_or_default();
+        let unwound = process.unwind(
+            pid,
+            registers,
+            stack,
+            &mut self.modules,
+            &mut self.unwinding,
+        );
+        let frames = process.frames(pid, &unwound.addresses);
+        self.keep(pid, process);
+        let classified = class::classify(operation, &frames);
+        UserStack {
+            frames,
+            cut: unwound.cut,
+            locking_frames: classified.locking_frames,
+            class: classified.class,
+            name: classified.name,
+        }
+    }
+
+    /// Forgets a process: one that ended, whose stacks are all handed in.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.processes.remove(&pid);
+    }
+
+    /// What could not be named, and what mends it: one sentence each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        notes.extend(self.kernel.nameless().map(str::to_owned));
+        if self.modules.unreadable > 0 {
+            notes.push(format!(
+                "{} mapped files could not be opened, and functions in them have no names: run \
+                 lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE",
+                self.modules.unreadable
+            ));
+        }
+        notes
+    }
+
+    fn keep(&mut self, pid: u32, process: Process) {
+        self.clock = self.clock.saturating_add(1);
+        self.processes.insert(pid, (self.clock, process));
+        while self.processes.len() > MOST_PROCESSES
+            || (self.processes.len() > 1 && self.modules.too_many())
+        {
+            let oldest = self
+                .processes
+                .iter()
+                .min_by_key(|(_, (used, _))| *used)
+                .map(|(&pid, _)| pid);
+            if let Some(oldest) = oldest {
+                self.processes.remove(&oldest);
+            }
+        }
+    }
+}

@@ -1,8 +1,4 @@
-//! Open waits, from their begin to their end.
-//!
-//! A spinning wait is on a place of its CPU: the spinner cannot leave it. A wait that
-//! may sleep has an entry by thread and lock, as waits for several locks can be open in
-//! one thread.
+//! Open spinning waits. The spinner cannot leave its CPU, so that each is on a place there.
 //!
 //! Begin and end can interrupt each other on one CPU, never themselves. So only `begin`
 //! turns a free place into a taken one, with the lock's address as the last write, and
@@ -10,29 +6,30 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_ebpf::{
-    btf_maps::{HashMap, PerCpuArray},
-    macros::btf_map,
-};
-use lock_common::{Counter, SPINS_PER_CPU, Spins, Wait, WaitKey, flag};
+use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
+use lock_common::{Counter, SPINS_PER_CPU, Spins};
 
 use crate::lost;
-
-/// (lock, thread) -> the wait, for locks whose waiters may sleep.
-#[btf_map]
-static THREAD_WAITS: HashMap<WaitKey, Wait, 16384> = HashMap::new();
 
 /// 0 -> the spinning waits of this CPU.
 #[btf_map]
 static CPU_SPINS: PerCpuArray<Spins, 1> = PerCpuArray::new();
 
-/// `E2BIG` of the kernel's `uapi/asm-generic/errno-base.h`: the map is full.
-const E2BIG: i32 = 7;
+/// A spinning wait.
+#[derive(Clone, Copy)]
+pub struct Spin {
+    pub start_ns: u64,
+    /// The stack's hash, or zero.
+    pub stack: u64,
+    pub flags: u32,
+}
 
 /// A free place for a spinning wait.
 pub struct SpinPlace {
     spins: *mut Spins,
     index: usize,
+    /// Whether the thread spins for another lock already.
+    pub nested: bool,
 }
 
 impl SpinPlace {
@@ -43,6 +40,7 @@ impl SpinPlace {
     pub fn find(lock: u64, tid: u32) -> Option<Self> {
         let spins = CPU_SPINS.get_ptr_mut(0)?;
         let mut free = SPINS_PER_CPU;
+        let mut nested = false;
         for index in 0..SPINS_PER_CPU {
             // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
             let (place, owner) = unsafe {
@@ -55,9 +53,10 @@ impl SpinPlace {
             let taken = unsafe { read_volatile(place) };
             if taken != 0 {
                 if owner == tid && taken != lock {
+                    nested = true;
                     continue;
                 }
-                lost::count(Counter::LostEnd);
+                lost::count(Counter::KernelLostEnd);
                 // SAFETY: as above.
                 unsafe { write_volatile(place, 0) };
             }
@@ -65,13 +64,17 @@ impl SpinPlace {
                 free = index;
             }
         }
-        (free < SPINS_PER_CPU).then_some(Self { spins, index: free })
+        (free < SPINS_PER_CPU).then_some(Self {
+            spins,
+            index: free,
+            nested,
+        })
     }
 
     /// Opens the wait.
     #[inline(always)] // Its one caller is the program itself.
-    pub fn open(self, lock: u64, tid: u32, wait: Wait) {
-        let Self { spins, index } = self;
+    pub fn open(self, lock: u64, tid: u32, spin: Spin) {
+        let Self { spins, index, .. } = self;
         if index >= SPINS_PER_CPU {
             return; // Never: said again where the verifier looks for it.
         }
@@ -79,7 +82,9 @@ impl SpinPlace {
         // order: the place is taken once the rest is there.
         unsafe {
             write_volatile(&raw mut (*spins).tids[index], tid);
-            write_volatile(&raw mut (*spins).waits[index], wait);
+            write_volatile(&raw mut (*spins).flags[index], spin.flags);
+            write_volatile(&raw mut (*spins).starts_ns[index], spin.start_ns);
+            write_volatile(&raw mut (*spins).stacks[index], spin.stack);
             write_volatile(&raw mut (*spins).locks[index], lock);
         }
     }
@@ -87,7 +92,7 @@ impl SpinPlace {
 
 /// Ends the spinning wait of this thread for this lock, if one is open on this CPU.
 #[inline(always)] // Its one caller is the program itself.
-pub fn end_spin(lock: u64, tid: u32) -> Option<Wait> {
+pub fn end(lock: u64, tid: u32) -> Option<Spin> {
     let spins = CPU_SPINS.get_ptr_mut(0)?;
     for index in 0..SPINS_PER_CPU {
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
@@ -95,60 +100,15 @@ pub fn end_spin(lock: u64, tid: u32) -> Option<Wait> {
             let place = &raw mut (*spins).locks[index];
             if read_volatile(place) == lock && read_volatile(&raw const (*spins).tids[index]) == tid
             {
-                let wait = read_volatile(&raw const (*spins).waits[index]);
+                let spin = Spin {
+                    start_ns: read_volatile(&raw const (*spins).starts_ns[index]),
+                    stack: read_volatile(&raw const (*spins).stacks[index]),
+                    flags: read_volatile(&raw const (*spins).flags[index]),
+                };
                 write_volatile(place, 0);
-                return Some(wait);
+                return Some(spin);
             }
         }
     }
     None
-}
-
-/// Whether this begin repeats that of an open wait. A mutex's waiter alternates between
-/// spinning and sleeping; any other begin for an open wait means that the wait is over
-/// and its end was not seen, which is counted.
-#[inline(always)] // Its one caller is the program itself.
-pub fn repeats(key: WaitKey, flags: u32) -> bool {
-    let Some(wait) = THREAD_WAITS.get_ptr_mut(key) else {
-        return false;
-    };
-    // SAFETY: a live entry, which only its own thread touches.
-    let wait = unsafe { &mut *wait };
-    if wait.start_ns == 0 {
-        return false;
-    }
-    if wait.flags ^ flags == flag::SPIN && flags & flag::MUTEX != 0 {
-        wait.flags = flags;
-        return true;
-    }
-    wait.start_ns = 0;
-    lost::count(Counter::LostEnd);
-    false
-}
-
-/// Opens a wait that may sleep, or counts why it could not be kept.
-#[inline(always)] // Its one caller is the program itself.
-pub fn open(key: WaitKey, wait: Wait) {
-    if let Err(error) = THREAD_WAITS.insert(key, wait, 0) {
-        lost::count(match -error {
-            E2BIG => Counter::LostMapFull,
-            _ => Counter::LostMapBusy,
-        });
-    }
-}
-
-/// Ends the wait of a thread for a lock, if one is open.
-#[inline(always)] // Its one caller is the program itself.
-pub fn end(key: WaitKey) -> Option<Wait> {
-    let entry = THREAD_WAITS.get_ptr_mut(key)?;
-    // SAFETY: a live entry, which only its own thread touches.
-    let wait = unsafe { *entry };
-    if wait.start_ns == 0 {
-        return None;
-    }
-    // An entry that cannot be removed just now still says that its wait is over.
-    // SAFETY: as above.
-    unsafe { (*entry).start_ns = 0 };
-    let _ = THREAD_WAITS.remove(key);
-    Some(wait)
 }

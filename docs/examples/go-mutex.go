@@ -1,0 +1,51 @@
+// Goroutines that wait for one sync.Mutex.
+//
+//	go run docs/examples/go-mutex.go [SECONDS]
+//
+// Go puts goroutines to sleep, not threads: who waits for a sync.Mutex waits inside of the
+// Go runtime, and the kernel sees threads that have nothing to run. So do profilers of
+// futexes, lock included: it files them under parked threads. The program prints how
+// long its goroutines waited, as Go itself knows it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+func main() {
+	seconds := 5
+	if len(os.Args) > 1 {
+		seconds, _ = strconv.Atoi(os.Args[1])
+	}
+	until := time.Now().Add(time.Duration(seconds) * time.Second)
+	var table sync.Mutex
+	var waited, waits int64
+	sum := 0
+	var all sync.WaitGroup
+	for worker := 0; worker < 8; worker++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for time.Now().Before(until) {
+				if !table.TryLock() {
+					before := time.Now()
+					table.Lock()
+					atomic.AddInt64(&waited, int64(time.Since(before)))
+					atomic.AddInt64(&waits, 1)
+				}
+				for round := 0; round < 100000; round++ {
+					sum += round
+				}
+				table.Unlock()
+				time.Sleep(10 * time.Microsecond)
+			}
+		}()
+	}
+	all.Wait()
+	fmt.Printf("%d waits of goroutines for the table, %v in all\n", waits, time.Duration(waited))
+}

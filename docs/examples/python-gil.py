@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""A service with one thread that must answer fast, and some that compute: all wait for the GIL.
+
+    docs/examples/python-gil.py [SECONDS] [COMPUTING_THREADS]
+
+It prints how late the fast thread was: what it measured itself, to hold a profile against.
+"""
+
+import sys
+import threading
+import time
+
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+COMPUTING = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+
+
+def compute_price(rounds):
+    """Pure Python: it gives the GIL away only when it is asked to, after 5 ms."""
+    total = 0
+    for number in range(rounds):
+        total = (total * 31 + number) % 1_000_003
+    return total
+
+
+def computing(until):
+    while time.monotonic() < until:
+        compute_price(20_000)
+
+
+def answer_requests(until, late):
+    """Every millisecond a request. To sleep it gives the GIL away, then has to get it back."""
+    while time.monotonic() < until:
+        due = time.monotonic() + 0.001
+        time.sleep(0.001)
+        late.append(time.monotonic() - due)
+
+
+def main():
+    until = time.monotonic() + SECONDS
+    late = []
+    threads = [threading.Thread(target=computing, args=(until,)) for _ in range(COMPUTING)]
+    threads.append(threading.Thread(target=answer_requests, args=(until, late)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    late.sort()
+    print(
+        f"{len(late)} requests answered in {SECONDS:g} s, "
+        f"{sum(late) / len(late) * 1e3:.1f} ms late on average, "
+        f"{late[len(late) * 99 // 100] * 1e3:.1f} ms in the worst hundredth"
+    )
+
+
+main()

@@ -1,0 +1,437 @@
+//! Waits for user locks: threads that the scheduler switches out within a futex system call,
+//! what wakes them, and when they run again.
+//!
+//! A futex call that does not block costs nothing here, unlike with tracepoints of system
+//! calls, which slow down every system call of every process.
+
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user},
+};
+use lock_common::{Block, Counter, Event, event, hint, outcome, value_class, what};
+
+use crate::{
+    clock::now_ns,
+    events::{self, Sender},
+    filter, lost,
+    sampler::{self, Who},
+    task::{self, Register, Registers, Task, Thread},
+    threads,
+    totals::{self, Ended},
+    user_stack,
+};
+
+/// Waits shorter than this, in nanoseconds, are left out. Set by the loader.
+#[unsafe(no_mangle)]
+static MIN_USER_WAIT_NS: Global<u64> = Global::new(0);
+
+/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
+mod call {
+    pub(super) const EXIT: u64 = 60;
+    pub(super) const KILL: u64 = 62;
+    pub(super) const RT_SIGQUEUEINFO: u64 = 129;
+    pub(super) const TKILL: u64 = 200;
+    pub(super) const FUTEX: u64 = 202;
+    pub(super) const EXIT_GROUP: u64 = 231;
+    pub(super) const TGKILL: u64 = 234;
+    pub(super) const RT_TGSIGQUEUEINFO: u64 = 297;
+    pub(super) const FUTEX_WAITV: u64 = 449;
+    pub(super) const FUTEX_WAKE: u64 = 454;
+    pub(super) const FUTEX_WAIT: u64 = 455;
+    pub(super) const FUTEX_REQUEUE: u64 = 456;
+}
+
+/// Futex commands and flags: the kernel's `include/uapi/linux/futex.h`.
+mod futex {
+    pub(super) const WAIT: u64 = 0;
+    pub(super) const WAKE: u64 = 1;
+    pub(super) const REQUEUE: u64 = 3;
+    pub(super) const CMP_REQUEUE: u64 = 4;
+    pub(super) const WAKE_OP: u64 = 5;
+    pub(super) const LOCK_PI: u64 = 6;
+    pub(super) const UNLOCK_PI: u64 = 7;
+    pub(super) const WAIT_BITSET: u64 = 9;
+    pub(super) const WAKE_BITSET: u64 = 10;
+    pub(super) const WAIT_REQUEUE_PI: u64 = 11;
+    pub(super) const CMP_REQUEUE_PI: u64 = 12;
+    pub(super) const LOCK_PI2: u64 = 13;
+    pub(super) const COMMAND: u64 = 0x7f;
+    pub(super) const PRIVATE: u64 = 128;
+    pub(super) const REALTIME: u64 = 256;
+    /// `FUTEX2_PRIVATE`, the same bit in the calls from Linux 5.16 and 6.7.
+    pub(super) const PRIVATE2: u64 = 128;
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy)]
+struct Futex {
+    address: u64,
+    /// One of `lock_common::what`.
+    what: u32,
+    value: u32,
+    has_timeout: bool,
+}
+
+/// The futex that a thread waits for, if that is what its registers say.
+#[inline(always)] // On the path of each switch of tasks.
+fn waited_for(registers: Registers) -> Option<Futex> {
+    match registers.get(Register::OrigAx) {
+        call::FUTEX => {
+            let operation = registers.get(Register::Si);
+            let command = operation & futex::COMMAND;
+            if !matches!(
+                command,
+                futex::WAIT
+                    | futex::WAIT_BITSET
+                    | futex::LOCK_PI
+                    | futex::LOCK_PI2
+                    | futex::WAIT_REQUEUE_PI
+            ) {
+                return None;
+            }
+            let value = registers.get(Register::Dx) as u32;
+            let mut what = what::USER | command as u32 | value_class(value) << what::VALUE_SHIFT;
+            if operation & futex::PRIVATE != 0 {
+                what |= what::PRIVATE;
+            }
+            if operation & futex::REALTIME != 0 {
+                what |= what::REALTIME;
+            }
+            Some(Futex {
+                address: registers.get(Register::Di),
+                what,
+                value,
+                has_timeout: registers.get(Register::R10) != 0,
+            })
+        }
+        call::FUTEX_WAITV => waited_for_first(registers),
+        call::FUTEX_WAIT => {
+            let value = registers.get(Register::Si) as u32;
+            let mut what = what::USER | what::FUTEX2_WAIT | value_class(value) << what::VALUE_SHIFT;
+            if registers.get(Register::R10) & futex::PRIVATE2 != 0 {
+                what |= what::PRIVATE;
+            }
+            Some(Futex {
+                address: registers.get(Register::Di),
+                what,
+                value,
+                // The timeout is the fifth argument, which has no other use.
+                has_timeout: registers.get(Register::R8) != 0,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The first of the futexes that `futex_waitv` waits for.
+#[inline(always)] // Its one caller is inlined.
+fn waited_for_first(registers: Registers) -> Option<Futex> {
+    /// `struct futex_waitv`: value, address, flags and reserved.
+    type Waiter = [u64; 3];
+    let waiters = registers.get(Register::Di) as *const Waiter;
+    // SAFETY: the helper checks the address.
+    let [value, address, flags] = unsafe { bpf_probe_read_user(waiters) }.ok()?;
+    let value = value as u32;
+    let mut what = what::USER | what::WAITV | value_class(value) << what::VALUE_SHIFT;
+    if flags & futex::PRIVATE2 != 0 {
+        what |= what::PRIVATE;
+    }
+    Some(Futex {
+        address,
+        what,
+        value,
+        has_timeout: registers.get(Register::R10) != 0,
+    })
+}
+
+/// The current thread leaves its CPU and sleeps.
+#[inline(always)] // Its one caller is the program itself.
+pub fn block(task: Task) {
+    let Some(registers) = Registers::of(task) else {
+        return;
+    };
+    let Some(futex) = waited_for(registers) else {
+        return;
+    };
+    if task::is_kernel_thread(task) {
+        return; // It has no registers of a system call.
+    }
+    let thread = Thread::current();
+    if !filter::lets_through(thread, futex.address, futex.what) {
+        return;
+    }
+    let now_ns = now_ns();
+    lost::count(Counter::UserBegins);
+    let Some(waits) = threads::claim(thread.tid) else {
+        lost::count(Counter::UserLostTableFull);
+        return;
+    };
+    // SAFETY: the place of this thread, in a live map.
+    let block = unsafe { &mut *waits.block() };
+    if block.start_ns != 0 {
+        lost::count(Counter::UserLostEnd);
+    }
+    let before_ns = block.before_ns;
+    // Without a guess the wait is sampled: it is the thread's first.
+    let guess_ns = if before_ns == 0 { u64::MAX } else { before_ns };
+    let sampled = match sampler::draw(Who::UserBegin, guess_ns, now_ns) {
+        Some(shift) => {
+            lost::count(Counter::UserSamples);
+            let sent = send_block(registers, thread, futex, now_ns, shift);
+            if !sent {
+                lost::count(Counter::UserSamplesLost);
+            }
+            sent
+        }
+        None => false,
+    };
+    *block = Block {
+        start_ns: now_ns,
+        address: futex.address,
+        wake_ns: 0,
+        waker: 0,
+        sample: if sampled { now_ns } else { 0 },
+        before_ns,
+        what: futex.what,
+        // Also where the wake-up came before this, and was not seen.
+        outcome: outcome::ACQUIRED,
+        tgid: thread.tgid,
+        has_timeout: futex.has_timeout.into(),
+    };
+}
+
+#[inline(always)] // Its one caller is the program itself.
+fn send_block(registers: Registers, thread: Thread, futex: Futex, now_ns: u64, shift: u32) -> bool {
+    let Some(to) = events::scratch(Sender::Switch) else {
+        return false;
+    };
+    // Bytes 8 to 11 of glibc's pthread_mutex_t are its owner's number; in a mutex with
+    // priority inheritance it is the futex's word itself.
+    // SAFETY: the helper checks the address.
+    let [word, _, owner] =
+        unsafe { bpf_probe_read_user(futex.address as *const [u32; 3]) }.unwrap_or_default();
+    let command = futex.what & what::COMMAND;
+    let is_pi = command == futex::LOCK_PI as u32 || command == futex::LOCK_PI2 as u32;
+    to.event = Event {
+        event: event::BLOCK,
+        shift,
+        sample: now_ns,
+        lock: futex.address,
+        start_ns: now_ns,
+        wait_ns: 0,
+        tid: thread.tid,
+        tgid: thread.tgid,
+        // SAFETY: the helper has no preconditions.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        holder: 0,
+        stack: 0,
+        what: futex.what,
+        outcome: outcome::ACQUIRED,
+        value: futex.value,
+        word: if is_pi { word } else { owner },
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+        user_bytes: 0,
+        hint: hint::NONE,
+    };
+    user_stack::copy(registers, to);
+    events::send(to)
+}
+
+/// A thread gets a CPU. If it waited for a user lock, that is over.
+#[inline(always)] // Its one caller is the program itself.
+pub fn resume(task: Task) {
+    let tid = task::tid(task);
+    if tid == 0 {
+        return; // The idle task, of which each CPU has one with this number.
+    }
+    let Some(waits) = threads::find(tid) else {
+        return;
+    };
+    // SAFETY: the place of this thread, in a live map.
+    let block = unsafe { &mut *waits.block() };
+    if block.start_ns == 0 {
+        return;
+    }
+    let now_ns = now_ns();
+    let wait_ns = now_ns.saturating_sub(block.start_ns);
+    let part_ns = match block.wake_ns {
+        0 => 0,
+        wake_ns => now_ns.saturating_sub(wake_ns),
+    };
+    let ended = *block;
+    block.start_ns = 0;
+    block.before_ns = wait_ns;
+    if wait_ns < MIN_USER_WAIT_NS.load() {
+        lost::count(Counter::UserFiltered);
+    } else if !totals::add(Ended {
+        lock: ended.address,
+        tgid: ended.tgid,
+        what: ended.what,
+        outcome: ended.outcome,
+        wait_ns,
+        part_ns,
+    }) {
+        lost::count(Counter::UserLostTotals);
+    }
+    if ended.sample != 0 && !send_resume(tid, &ended, wait_ns) {
+        lost::count(Counter::UserSampleEndsLost);
+    }
+}
+
+#[inline(always)] // Its one caller is the program itself.
+fn send_resume(tid: u32, ended: &Block, wait_ns: u64) -> bool {
+    let Some(to) = events::scratch(Sender::Switch) else {
+        return false;
+    };
+    to.event = Event {
+        event: event::RESUME,
+        shift: 0,
+        sample: ended.sample,
+        lock: ended.address,
+        start_ns: ended.start_ns,
+        wait_ns,
+        tid,
+        tgid: ended.tgid,
+        cgroup: 0,
+        holder: ended.waker,
+        stack: 0,
+        what: ended.what,
+        outcome: ended.outcome,
+        value: 0,
+        word: 0,
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: [0; 16],
+        user_bytes: 0,
+        hint: hint::NONE,
+    };
+    events::send(to)
+}
+
+/// How a thread is woken.
+enum Waking {
+    /// By a thread that released what it waits for.
+    Release,
+    /// By the end of a thread.
+    Exit,
+    /// By its timeout.
+    Timeout,
+    /// By a signal.
+    Signal,
+}
+
+/// The current thread, or an interrupt on its CPU, wakes a thread.
+#[inline(always)] // Its one caller is the program itself.
+pub fn wake(task: Task) {
+    let Some(waits) = threads::find(task::tid(task)) else {
+        return;
+    };
+    // SAFETY: the place of the woken thread, in a live map. It sleeps, and the kernel lets
+    // one at a time wake it.
+    let block = unsafe { &mut *waits.block() };
+    if block.start_ns == 0 || block.wake_ns != 0 {
+        return;
+    }
+    let now_ns = now_ns();
+    let thread = Thread::current();
+    let registers = Registers::current();
+    let waking = registers.map_or(Waking::Timeout, |registers| {
+        waking(registers, thread, block)
+    });
+    block.wake_ns = now_ns;
+    match waking {
+        Waking::Timeout => block.outcome = outcome::TIMED_OUT,
+        Waking::Signal => block.outcome = outcome::INTERRUPTED,
+        Waking::Exit => block.waker = thread.packed(),
+        Waking::Release => {
+            block.waker = thread.packed();
+            if block.sample != 0
+                && let Some(registers) = registers
+            {
+                send_wake(registers, thread, block, now_ns);
+            }
+        }
+    }
+}
+
+/// What the current thread is doing, as it wakes one that waits.
+#[inline(always)] // Its one caller is the program itself.
+fn waking(registers: Registers, waker: Thread, block: &Block) -> Waking {
+    match registers.get(Register::OrigAx) {
+        call::FUTEX => {
+            let command = registers.get(Register::Si) & futex::COMMAND;
+            let wakes_this = match command {
+                // An interrupt can hit a thread that wakes another one.
+                futex::WAKE | futex::WAKE_BITSET => {
+                    block.what & what::PRIVATE == 0
+                        || waker.tgid == block.tgid && registers.get(Register::Di) == block.address
+                }
+                futex::REQUEUE
+                | futex::CMP_REQUEUE
+                | futex::WAKE_OP
+                | futex::UNLOCK_PI
+                | futex::CMP_REQUEUE_PI => {
+                    block.what & what::PRIVATE == 0 || waker.tgid == block.tgid
+                }
+                _ => false,
+            };
+            if wakes_this {
+                return Waking::Release;
+            }
+        }
+        call::FUTEX_WAKE | call::FUTEX_REQUEUE => return Waking::Release,
+        call::EXIT => return Waking::Exit,
+        call::KILL
+        | call::TKILL
+        | call::TGKILL
+        | call::RT_SIGQUEUEINFO
+        | call::RT_TGSIGQUEUEINFO
+        | call::EXIT_GROUP => return Waking::Signal,
+        _ => {}
+    }
+    if task::is_exiting(task::current()) {
+        Waking::Exit
+    } else if block.has_timeout != 0 {
+        Waking::Timeout
+    } else {
+        Waking::Signal
+    }
+}
+
+#[inline(always)] // Its one caller is the program itself.
+fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
+    let Some(to) = events::scratch(Sender::Waking) else {
+        return;
+    };
+    to.event = Event {
+        event: event::WAKE,
+        shift: 0,
+        sample: block.sample,
+        lock: block.address,
+        start_ns: now_ns,
+        wait_ns: 0,
+        tid: thread.tid,
+        tgid: thread.tgid,
+        // SAFETY: the helper has no preconditions.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        holder: 0,
+        stack: 0,
+        what: block.what,
+        outcome: outcome::ACQUIRED,
+        value: 0,
+        word: 0,
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+        user_bytes: 0,
+        hint: hint::NONE,
+    };
+    user_stack::copy(registers, to);
+    // Without it only the place of the release is not known.
+    let _ = events::send(to);
+}

@@ -1,0 +1,74 @@
+//! Who has a kernel lock.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{Global, btf_maps::LruHashMap, helpers::bpf_probe_read_kernel, macros::btf_map};
+use lock_common::{Release, flag};
+
+use crate::task;
+
+/// Stands for a field that this kernel does not have.
+const NO_FIELD: u32 = u32::MAX;
+
+// Offsets of `owner`, in bytes. Set by the loader.
+#[unsafe(no_mangle)]
+static MUTEX_OWNER_OFFSET: Global<u32> = Global::new(NO_FIELD);
+#[unsafe(no_mangle)]
+static RWSEM_OWNER_OFFSET: Global<u32> = Global::new(NO_FIELD);
+
+/// Flags in a mutex's owner (`MUTEX_FLAGS` of the kernel's `kernel/locking/mutex.h`) and in a
+/// rwsem's (`RWSEM_READER_OWNED`, `RWSEM_NONSPINNABLE` of `kernel/locking/rwsem.c`).
+const FLAGS: u64 = 7;
+const READER_OWNED: u64 = 1;
+
+/// Lock -> who released it last, of contended ones.
+#[btf_map]
+static RELEASES: LruHashMap<u64, Release, 8192> = LruHashMap::new();
+
+/// Who has a mutex, or a rwsem as its writer: process << 32 | thread, zero if unknown.
+#[inline(always)] // Its one caller is the program itself.
+pub fn of(lock: u64, flags: u32) -> u64 {
+    let (offset, is_rwsem) = if flags & flag::MUTEX != 0 {
+        (MUTEX_OWNER_OFFSET.load(), false)
+    } else if flags == flag::READ || flags == flag::WRITE {
+        (RWSEM_OWNER_OFFSET.load(), true)
+    } else {
+        return 0;
+    };
+    if offset == NO_FIELD {
+        return 0;
+    }
+    let field = lock.wrapping_add(offset.into()) as *const u64;
+    // SAFETY: the helper checks the address.
+    let Ok(owner) = (unsafe { bpf_probe_read_kernel(field) }) else {
+        return 0;
+    };
+    // Of readers only the last one is noted, also after it has gone.
+    if is_rwsem && owner & READER_OWNED != 0 {
+        return 0;
+    }
+    let task = (owner & !FLAGS) as usize as *const c_void;
+    if task.is_null() {
+        return 0;
+    }
+    match (task::read_tgid(task), task::read_tid(task)) {
+        (Some(tgid), Some(tid)) => u64::from(tgid) << 32 | u64::from(tid),
+        _ => 0,
+    }
+}
+
+/// Notes who releases a contended lock.
+#[inline(always)] // Its one caller is the program itself.
+pub fn released(lock: u64, release: Release) {
+    let _ = RELEASES.insert(lock, release, 0);
+}
+
+/// Who released a lock since: process << 32 | thread, zero if unknown.
+#[inline(always)] // Its one caller is the program itself.
+pub fn released_since(lock: u64, since_ns: u64) -> u64 {
+    // SAFETY: the value is copied at once.
+    match unsafe { RELEASES.get(lock) } {
+        Some(release) if release.at_ns >= since_ns => release.holder,
+        _ => 0,
+    }
+}

@@ -1,0 +1,226 @@
+//! Open waits of threads that may sleep, in the kernel and in user space.
+//!
+//! A thread keeps its place from its first wait to its end. So a begin and an end find it
+//! with one look at an array, and write to no cache line but the thread's own: a hash table
+//! would take a lock of a bucket for each of them.
+
+use core::ptr::{read_volatile, write_volatile};
+
+use aya_ebpf::{
+    Global,
+    bindings::BPF_NOEXIST,
+    btf_maps::{Array, HashMap},
+    macros::btf_map,
+};
+use lock_common::{Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadSet, ThreadWaits, WAYS, flag};
+
+use crate::{
+    lost,
+    task::{self, Task},
+};
+
+/// Lower bits of a thread's number -> the threads that have them.
+#[btf_map]
+static THREADS: Array<ThreadSet, 4096> = Array::new();
+
+/// One less than how many sets there are, a power of two. Set by the loader.
+#[unsafe(no_mangle)]
+static THREAD_SET_MASK: Global<u32> = Global::new(4095);
+
+/// Number of a place -> the thread that has it. To insert here is what makes a place one
+/// thread's: rustc has no compare-and-exchange for this target.
+#[btf_map]
+static PLACES: HashMap<u32, u32, 16384> = HashMap::new();
+
+/// The waits of one thread, which only events of this thread change, and its waker.
+#[derive(Clone, Copy)]
+pub struct Waits(*mut ThreadWaits);
+
+/// What a begin of a sleeping wait is.
+pub enum Begin {
+    /// A wait of its own. Whether the thread had another one open.
+    New { place: SleepPlace, nested: bool },
+    /// The same wait again, in its other phase.
+    Repeat,
+    /// Too many are open.
+    Full,
+}
+
+/// A free place for a sleeping wait.
+pub struct SleepPlace(*mut Sleep);
+
+/// The place of a thread, if it has one.
+#[inline(always)] // On the path of each switch of tasks.
+pub fn find(tid: u32) -> Option<Waits> {
+    let set = THREADS.get_ptr_mut(tid & THREAD_SET_MASK.load())?;
+    for way in 0..WAYS {
+        // SAFETY: way < WAYS, in a live value.
+        unsafe {
+            if read_volatile(&raw const (*set).tids[way]) == tid {
+                return Some(Waits(&raw mut (*set).waits[way]));
+            }
+        }
+    }
+    None
+}
+
+/// The place of a thread, which gets one if there is one left.
+#[inline(always)] // Once for each way of waiting.
+pub fn claim(tid: u32) -> Option<Waits> {
+    if let Some(waits) = find(tid) {
+        return Some(waits);
+    }
+    let number = tid & THREAD_SET_MASK.load();
+    let set = THREADS.get_ptr_mut(number)?;
+    for way in 0..WAYS {
+        // SAFETY: way < WAYS, in a live value.
+        let holder = unsafe { &raw mut (*set).tids[way] };
+        let place = number * WAYS as u32 + way as u32;
+        // SAFETY: as above.
+        if unsafe { read_volatile(holder) } == 0
+            && PLACES.insert(place, tid, BPF_NOEXIST.into()).is_ok()
+        {
+            // SAFETY: as above; the place is this thread's.
+            unsafe {
+                write_volatile(holder, tid);
+                return Some(Waits(&raw mut (*set).waits[way]));
+            }
+        }
+    }
+    None
+}
+
+/// A task is gone: its place is free. Waits that are still open have an end that was not seen.
+#[inline(always)] // Its one caller is the program itself.
+pub fn forget(task: Task) {
+    let Some(tid) = task::read_tid(task) else {
+        return;
+    };
+    let number = tid & THREAD_SET_MASK.load();
+    let Some(set) = THREADS.get_ptr_mut(number) else {
+        return;
+    };
+    for way in 0..WAYS {
+        // SAFETY: way < WAYS, in a live value. The thread is gone, so that nobody else
+        // writes to its waits.
+        unsafe {
+            let holder = &raw mut (*set).tids[way];
+            if read_volatile(holder) != tid {
+                continue;
+            }
+            let waits = &raw mut (*set).waits[way];
+            let block = &raw mut (*waits).block;
+            if (*block).start_ns != 0 {
+                lost::count(Counter::LostUserThreadGone);
+            }
+            (*block).start_ns = 0;
+            (*block).before_ns = 0;
+            for index in 0..SLEEPS_PER_THREAD {
+                let sleep = &raw mut (*waits).sleeps[index];
+                if (*sleep).lock != 0 {
+                    lost::count(Counter::LostKernelThreadGone);
+                }
+                (*sleep).lock = 0;
+            }
+            write_volatile(holder, 0);
+        }
+        let _ = PLACES.remove(number * WAYS as u32 + way as u32);
+        return;
+    }
+}
+
+impl Waits {
+    /// The thread's wait for a user lock; one with `start_ns` zero if there is none.
+    pub fn block(self) -> *mut Block {
+        // SAFETY: within a live value.
+        unsafe { &raw mut (*self.0).block }
+    }
+
+    /// Whether the thread has a sleeping wait for a kernel lock open.
+    #[inline(always)] // Three loads.
+    pub fn sleeps(self) -> bool {
+        for index in 0..SLEEPS_PER_THREAD {
+            // SAFETY: index < SLEEPS_PER_THREAD, in a live value.
+            if unsafe { (*self.0).sleeps[index].lock } != 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes a begin. A mutex's waiter alternates between spinning and sleeping; any other
+    /// begin for an open wait means that the wait is over and its end was not seen, which is
+    /// counted.
+    #[inline(always)] // Its one caller is the program itself.
+    pub fn begin(self, lock: u64, flags: u32, now_ns: u64) -> Begin {
+        let mut free = None;
+        let mut nested = false;
+        for index in 0..SLEEPS_PER_THREAD {
+            // SAFETY: index < SLEEPS_PER_THREAD, in a live value that only this thread
+            // changes.
+            let sleep = unsafe { &raw mut (*self.0).sleeps[index] };
+            // SAFETY: as above.
+            let place = unsafe { &mut *sleep };
+            if place.lock == lock {
+                if place.flags ^ flags == flag::SPIN && flags & flag::MUTEX != 0 {
+                    place.turn(now_ns);
+                    place.flags = flags;
+                    return Begin::Repeat;
+                }
+                lost::count(Counter::KernelLostEnd);
+                place.lock = 0;
+            }
+            if place.lock != 0 {
+                nested = true;
+            } else if free.is_none() {
+                free = Some(SleepPlace(sleep));
+            }
+        }
+        match free {
+            Some(place) => Begin::New { place, nested },
+            None => Begin::Full,
+        }
+    }
+
+    /// Ends the sleeping wait for a lock, if one is open.
+    #[inline(always)] // Its one caller is the program itself.
+    pub fn end(self, lock: u64, now_ns: u64) -> Option<Sleep> {
+        for index in 0..SLEEPS_PER_THREAD {
+            // SAFETY: index < SLEEPS_PER_THREAD, in a live value that only this thread
+            // changes.
+            let place = unsafe { &mut *(&raw mut (*self.0).sleeps[index]) };
+            if place.lock == lock {
+                place.turn(now_ns);
+                let sleep = *place;
+                place.lock = 0;
+                return Some(sleep);
+            }
+        }
+        None
+    }
+}
+
+impl SleepPlace {
+    /// Opens the wait.
+    #[inline(always)] // Its one caller is the program itself.
+    pub fn open(self, sleep: Sleep) {
+        // SAFETY: a place in a live value that only this thread changes.
+        unsafe { *self.0 = sleep };
+    }
+}
+
+/// What a sleeping wait does when its phase ends.
+trait Turn {
+    /// Adds the time of a spinning phase.
+    fn turn(&mut self, now_ns: u64);
+}
+
+impl Turn for Sleep {
+    #[inline(always)] // A few instructions.
+    fn turn(&mut self, now_ns: u64) {
+        if self.flags & flag::SPIN != 0 {
+            self.spin_ns += now_ns.saturating_sub(self.phase_ns);
+        }
+        self.phase_ns = now_ns;
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading a whole map with few system calls: tables are read every second, and one call for
+//! each of some ten thousand rows would cost more than recording them.
+
+use std::{io, os::fd::RawFd};
+
+use aya_obj::generated::bpf_cmd;
+use lock_common::Plain;
+
+use crate::probe::syscall;
+
+/// How many rows are asked for at once.
+const ROWS: u32 = 4096;
+
+/// `ENOENT`: there is nothing behind these rows.
+const LAST: i32 = libc::ENOENT;
+/// `ENOSPC`: a bucket of the hash table has more rows than there is room for.
+const TOO_SMALL: i32 = libc::ENOSPC;
+
+/// Calls a function with each key and the values of a map: one, or one for each possible CPU
+/// of a per-CPU map.
+pub(crate) fn for_each<K: Plain, V: Plain>(
+    map: RawFd,
+    values_per_key: usize,
+    mut each: impl FnMut(&K, &[V]),
+) -> io::Result<()> {
+    let mut room = ROWS as usize;
+    // Where the kernel goes on: opaque, no larger than the larger of a key and 4 bytes.
+    let mut cursor = vec![0_u8; size_of::<K>().max(8)];
+    let mut started = false;
+    loop {
+        let mut keys = vec![zero::<K>(); room];
+        let mut values = vec![zero::<V>(); room * values_per_key];
+        let mut attr = syscall::zeroed();
+        attr.batch.in_batch = if started {
+            cursor.as_ptr().expose_provenance() as u64
+        } else {
+            0
+        };
+        attr.batch.out_batch = cursor.as_mut_ptr().expose_provenance() as u64;
+        attr.batch.keys = keys.as_mut_ptr().expose_provenance() as u64;
+        attr.batch.values = values.as_mut_ptr().expose_provenance() as u64;
+        attr.batch.count = room as u32;
+        attr.batch.map_fd = map.cast_unsigned();
+        // SAFETY: the kernel writes at most `count` keys and as many values (of all possible
+        // CPUs in a per-CPU map, as the caller says), and a cursor of at most a key's size.
+        let result = unsafe { syscall::bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr) };
+        let last = match result {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(LAST) => true,
+            Err(error) if error.raw_os_error() == Some(TOO_SMALL) => {
+                room *= 2;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // SAFETY: of the union, this is what the call was about.
+        let count = unsafe { attr.batch.count } as usize;
+        for (key, values) in keys.iter().take(count).zip(values.chunks(values_per_key)) {
+            each(key, values);
+        }
+        if last {
+            return Ok(());
+        }
+        started = true;
+    }
+}
+
+fn zero<T: Plain>() -> T {
+    // SAFETY: Plain: every bit pattern is a value.
+    unsafe { std::mem::zeroed() }
+}

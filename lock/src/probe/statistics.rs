@@ -1,0 +1,113 @@
+//! What the programs cost, by the kernel's own clock.
+//!
+//! To time each run costs about as much as a short program itself. So the kernel is asked to
+//! for a part of the time only, and what comes of it is scaled up.
+
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+use crate::probe::{attach::Attached, syscall};
+
+/// How long programs are timed, once in each [`EVERY`].
+const WINDOW: Duration = Duration::from_millis(50);
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What one program ran for while it was timed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// How often.
+    pub(crate) count: u64,
+    /// How long, in nanoseconds.
+    pub(crate) ns: u64,
+}
+
+/// Times programs now and then.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    /// Somebody has all programs timed all the time: `kernel.bpf_stats_enabled`.
+    always: bool,
+    /// Open while programs are timed.
+    window: Option<(OwnedFd, Instant)>,
+    next: Instant,
+    /// The programs' figures at the begin of what is being timed.
+    before: Vec<Run>,
+    /// What was timed since it was last asked for.
+    timed: Vec<Run>,
+    timed_for: Duration,
+}
+
+impl Timer {
+    /// Begins with a window.
+    pub(crate) fn start(attached: &Attached) -> Self {
+        let now = Instant::now();
+        let always = fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled")
+            .is_ok_and(|text| text.trim() == "1");
+        let programs = attached.runs();
+        let mut this = Self {
+            always,
+            window: None,
+            next: now,
+            timed: vec![Run::default(); programs.len()],
+            before: programs,
+            timed_for: Duration::ZERO,
+        };
+        this.tick(attached);
+        this
+    }
+
+    /// To be called often: opens and closes windows.
+    pub(crate) fn tick(&mut self, attached: &Attached) {
+        if self.always {
+            return;
+        }
+        let now = Instant::now();
+        match &self.window {
+            Some((_, since)) if now.duration_since(*since) >= WINDOW => self.close(attached),
+            None if now >= self.next => {
+                // Without the right to, the cost is not told.
+                self.window = syscall::enable_run_time_statistics()
+                    .ok()
+                    .map(|fd| (fd, Instant::now()));
+                self.before = attached.runs();
+                self.next = now + EVERY;
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, attached: &Attached) {
+        let Some((fd, since)) = self.window.take() else {
+            return;
+        };
+        self.add(attached);
+        self.timed_for += since.elapsed();
+        drop(fd);
+    }
+
+    fn add(&mut self, attached: &Attached) {
+        let after = attached.runs();
+        for ((sum, before), after) in self.timed.iter_mut().zip(&self.before).zip(&after) {
+            sum.count += after.count.saturating_sub(before.count);
+            sum.ns += after.ns.saturating_sub(before.ns);
+        }
+        self.before = after;
+    }
+
+    /// What was timed since the last call, a program each, and the share of that time in
+    /// which programs were timed; zero if they were not.
+    pub(crate) fn take(&mut self, attached: &Attached, interval: Duration) -> (Vec<Run>, f64) {
+        if self.always {
+            self.add(attached);
+            self.timed_for = interval;
+        } else {
+            self.close(attached);
+        }
+        let share = self.timed_for.as_secs_f64() / interval.as_secs_f64().max(f64::MIN_POSITIVE);
+        let fresh = vec![Run::default(); self.timed.len()];
+        self.timed_for = Duration::ZERO;
+        (std::mem::replace(&mut self.timed, fresh), share.min(1.0))
+    }
+}

@@ -1,0 +1,353 @@
+//! A recording that is under way: snapshots from the maps of running programs.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
+    time::Duration,
+};
+
+use aya::maps::{Map, MapData, MapError, RingBuf};
+use lock_common::{Event, SPINS_PER_CPU, Spins, ThreadSet, lock_type};
+
+use crate::{
+    error::{Error, Result},
+    probe::{
+        attach::Attached,
+        batch,
+        load::{self, map, strange_object},
+        object,
+        plan::Plan,
+        requirements::{self, Kernel},
+        statistics::{Run, Timer},
+    },
+    profile::{
+        snapshot::{About, Account, Hook, Open, Scope, Snapshot, Waits},
+        tables::{Tables, keep_longest},
+    },
+    source::{
+        clock::{monotonic_ns, unix_ms},
+        cost::own_cpu_ns,
+        counts::Counts,
+        samples::Samples,
+        stacks::KernelStacks,
+        totals::{LockKey, Rows},
+    },
+};
+
+/// How often the buffer of samples is to be emptied.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+
+/// Programs that are recording, and all that is known of what they recorded.
+pub(crate) struct Live {
+    attached: Attached,
+    cpus: usize,
+    about: About,
+    notes: Vec<String>,
+    events: RingBuf<MapData>,
+    samples: Samples,
+    rows: Rows,
+    counts: Counts,
+    missed: Vec<u64>,
+    timer: Timer,
+    own_cpu_ns: u64,
+    /// What the interval that is under way has so far.
+    tables: Tables,
+    since_ns: u64,
+    since_unix_ms: u64,
+}
+
+/// Checks all that recording needs, and that the plan fits this machine.
+pub(crate) fn prepare(plan: &Plan) -> Result<(&'static [u8], Kernel)> {
+    let object = object::embedded()?;
+    if plan.scope != Scope::System {
+        requirements::check_pid_namespace()?;
+    }
+    if let Scope::Process { pid } = plan.scope {
+        requirements::check_process(pid)?;
+    }
+    Ok((object, requirements::check()?))
+}
+
+impl Live {
+    /// Loads the programs and begins recording.
+    pub(crate) fn start(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Self> {
+        let mut attached = load::load(object, kernel, plan)?.attach()?;
+        let events = take(&mut attached, map::EVENTS)?;
+        let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
+        let cpus = aya::util::nr_cpus().map_err(|(path, error)| {
+            Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
+        })?;
+        let min_wait = plan.filters.min_wait.as_nanos();
+        let samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
+        let about = About {
+            lock_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: kernel.release.clone(),
+            cpus: cpus as u32,
+            scope: plan.scope.clone(),
+            filters: plan.filters.words(),
+            own_included: plan.scope == Scope::System && !requirements::in_initial_pid_namespace(),
+            exact: plan.exact,
+            blind_spots: kernel.blind_spots(),
+        };
+        let timer = Timer::start(&attached);
+        let since_ns = attached.since_ns;
+        Ok(Self {
+            missed: vec![0; attached.names().count()],
+            cpus,
+            about,
+            notes: kernel.notes(),
+            events,
+            samples,
+            rows: Rows::default(),
+            counts: Counts::zero(),
+            timer,
+            own_cpu_ns: own_cpu_ns(),
+            tables: Tables::default(),
+            since_ns,
+            since_unix_ms: unix_ms(),
+            attached,
+        })
+    }
+
+    /// To be called each [`TICK`]: takes the samples out of their buffer.
+    pub(crate) fn tick(&mut self) {
+        self.timer.tick(&self.attached);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(item) = self.events.next() {
+            if let Some((event, stack)) = split(&item) {
+                self.samples.take(&mut self.tables, &event, stack);
+            }
+        }
+    }
+
+    /// The interval since the last call.
+    pub(crate) fn interval(&mut self) -> Result<Snapshot> {
+        self.snapshot(monotonic_ns(), false)
+    }
+
+    /// Ends recording: the last interval.
+    pub(crate) fn finish(mut self) -> Result<Snapshot> {
+        let hooks = self.hooks(monotonic_ns());
+        self.attached.detach();
+        let until_ns = monotonic_ns();
+        let mut snapshot = self.snapshot(until_ns, true)?;
+        snapshot.hooks = hooks;
+        Ok(snapshot)
+    }
+
+    fn snapshot(&mut self, until_ns: u64, last: bool) -> Result<Snapshot> {
+        self.drain();
+        let hooks = self.hooks(until_ns);
+        let counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
+        let mut account = counts.since(&self.counts).account();
+        self.counts = counts;
+        let maps = [
+            (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
+            (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
+        ];
+        for (key, waits) in self.rows.advance(maps, self.cpus)? {
+            count_ended(&mut account, key, &waits);
+            let lock = self.samples.lock_id(&mut self.tables, key);
+            self.tables.add_waits(lock, &waits);
+        }
+        if last {
+            self.add_open(&mut account, until_ns)?;
+        }
+        let seen = self.samples.take_counts();
+        account.samples.used = seen.used;
+        account.samples.user_stacks = seen.user_stacks;
+        account.samples.user_stacks_cut = seen.user_stacks_cut;
+
+        let mut snapshot = std::mem::take(&mut self.tables).finish();
+        keep_longest(&mut snapshot.longest);
+        snapshot.started_unix_ms = self.since_unix_ms;
+        snapshot.started_ns = self.since_ns;
+        snapshot.duration_ns = until_ns.saturating_sub(self.since_ns);
+        snapshot.about = self.about.clone();
+        snapshot.hooks = hooks;
+        let own = own_cpu_ns();
+        snapshot.own_cpu_ns = own.saturating_sub(self.own_cpu_ns);
+        snapshot.account = account;
+        snapshot.notes.clone_from(&self.notes);
+        snapshot.notes.extend(self.samples.symbols.notes());
+        self.own_cpu_ns = own;
+        self.since_ns = until_ns;
+        self.since_unix_ms = unix_ms();
+        Ok(snapshot)
+    }
+
+    fn hooks(&mut self, until_ns: u64) -> Vec<Hook> {
+        let interval = Duration::from_nanos(until_ns.saturating_sub(self.since_ns));
+        let (timed, share) = self.timer.take(&self.attached, interval);
+        let missed = self.attached.recursion_misses();
+        let hooks = self
+            .attached
+            .names()
+            .zip(&timed)
+            .zip(missed.iter().zip(&self.missed))
+            .map(|((name, &Run { count, ns }), (missed, before))| Hook {
+                kind: "tp_btf".to_owned(),
+                name: name.to_owned(),
+                missed: missed.saturating_sub(*before),
+                timed_runs: count,
+                timed_ns: ns,
+                cost_ns: if share > 0.0 {
+                    (ns as f64 / share) as u64
+                } else {
+                    0
+                },
+            })
+            .collect();
+        self.missed = missed;
+        hooks
+    }
+
+    fn add_open(&mut self, account: &mut Account, until_ns: u64) -> Result<()> {
+        let mut open = Vec::new();
+        let threads = self.fd(map::THREADS)?;
+        let mut sets = Vec::new();
+        batch::for_each(threads, 1, |_: &u32, values: &[ThreadSet]| {
+            sets.extend(values.iter().filter(|set| set.tids != [0; 4]).copied());
+        })
+        .map_err(|error| unreadable(map::THREADS, &error))?;
+        let mut spins = Vec::new();
+        let cpu_spins = self.fd(map::CPU_SPINS)?;
+        batch::for_each(cpu_spins, self.cpus, |_: &u32, values: &[Spins]| {
+            spins.extend(values.iter().copied());
+        })
+        .map_err(|error| unreadable(map::CPU_SPINS, &error))?;
+        for set in &sets {
+            for (&tid, waits) in set.tids.iter().zip(&set.waits) {
+                if tid == 0 {
+                    continue;
+                }
+                let tgid = thread_group(tid);
+                let block = waits.block;
+                if block.start_ns != 0 {
+                    account.user.open += 1;
+                    let key = LockKey {
+                        address: block.address,
+                        tgid: block.tgid,
+                        what: block.what,
+                    };
+                    let stack =
+                        self.samples
+                            .open_stack(&mut self.tables, block.sample, block.address);
+                    open.push((key, block.tgid, tid, block.start_ns, stack));
+                }
+                for sleep in waits.sleeps.iter().filter(|sleep| sleep.lock != 0) {
+                    account.kernel.open += 1;
+                    let key = LockKey {
+                        address: sleep.lock,
+                        tgid: 0,
+                        what: lock_type(sleep.flags),
+                    };
+                    let stack = self
+                        .samples
+                        .open_kernel_stack(&mut self.tables, sleep.stack);
+                    open.push((key, tgid, tid, sleep.start_ns, stack));
+                }
+            }
+        }
+        for spins in &spins {
+            for place in (0..SPINS_PER_CPU).filter(|&place| spins.locks[place] != 0) {
+                account.kernel.open += 1;
+                let key = LockKey {
+                    address: spins.locks[place],
+                    tgid: 0,
+                    what: lock_type(spins.flags[place]),
+                };
+                let tid = spins.tids[place];
+                let stack = self
+                    .samples
+                    .open_kernel_stack(&mut self.tables, spins.stacks[place]);
+                open.push((key, thread_group(tid), tid, spins.starts_ns[place], stack));
+            }
+        }
+        for (key, tgid, tid, start_ns, stack) in open {
+            let lock = self.samples.lock_id(&mut self.tables, key);
+            let thread = self.samples.threads.thread_id(&mut self.tables, tgid, tid);
+            self.tables.snapshot_mut().open.push(Open {
+                lock,
+                stack,
+                thread,
+                waited_ns: until_ns.saturating_sub(start_ns),
+            });
+        }
+        Ok(())
+    }
+
+    fn fd(&self, name: &str) -> Result<RawFd> {
+        let map = self
+            .attached
+            .ebpf
+            .map(name)
+            .ok_or_else(|| strange_object(&format!("it has no map {name}")))?;
+        let data = match map {
+            Map::Array(data)
+            | Map::PerCpuArray(data)
+            | Map::HashMap(data)
+            | Map::PerCpuHashMap(data) => data,
+            _ => {
+                return Err(strange_object(&format!(
+                    "its map {name} is of another type"
+                )));
+            }
+        };
+        Ok(data.fd().as_fd().as_raw_fd())
+    }
+}
+
+/// Adds what ended to an account.
+fn count_ended(account: &mut Account, key: LockKey, waits: &Waits) {
+    let events = if key.is_user() {
+        &mut account.user
+    } else {
+        &mut account.kernel
+    };
+    let ended = waits.count.saturating_add(waits.failed());
+    events.ended += ended;
+    if key.address == 0 {
+        events.other += ended;
+    }
+}
+
+/// The process of a thread; itself if it is gone.
+fn thread_group(tid: u32) -> u32 {
+    std::fs::read_to_string(format!("/proc/{tid}/status"))
+        .ok()
+        .and_then(|status| {
+            let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+            line.trim().parse().ok()
+        })
+        .unwrap_or(tid)
+}
+
+/// An event and the copy of a user stack behind it.
+fn split(item: &[u8]) -> Option<(Event, &[u8])> {
+    let (head, stack) = item.split_at_checked(size_of::<Event>())?;
+    // SAFETY: an event's bytes, of which every pattern is one (Plain); it need not be aligned.
+    let event = unsafe { head.as_ptr().cast::<Event>().read_unaligned() };
+    Some((event, stack.get(..event.user_bytes as usize)?))
+}
+
+/// A map taken out of the object, as its type.
+fn take<M: TryFrom<Map, Error = MapError>>(attached: &mut Attached, name: &str) -> Result<M> {
+    let map = attached
+        .ebpf
+        .take_map(name)
+        .ok_or_else(|| strange_object(&format!("it has no map {name}")))?;
+    M::try_from(map).map_err(|error| strange_object(&format!("its map {name}: {error}")))
+}
+
+/// A map could not be read.
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(
+        "unreadable-map",
+        format!("the map {name} could not be read"),
+    )
+    .because_of(error)
+}

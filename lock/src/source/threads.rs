@@ -1,0 +1,73 @@
+//! Who the threads are that events tell of.
+
+use std::collections::HashMap;
+
+use crate::{
+    profile::{
+        snapshot::{Process, ProcessId, ThreadId},
+        tables::Tables,
+    },
+    symbol::process_info,
+};
+
+/// How many threads and processes are remembered: beyond it, they are looked up again.
+const REMEMBERED: usize = 65536;
+
+/// Threads and processes by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    names: HashMap<u32, String>,
+    processes: HashMap<u32, Process>,
+}
+
+impl Threads {
+    /// Notes a thread's name, as an event tells it. A thread that leads its process names it.
+    pub(crate) fn note(&mut self, tgid: u32, tid: u32, comm: &[u8; 16]) {
+        if self.names.len() >= REMEMBERED {
+            self.names.clear();
+        }
+        let end = comm.iter().position(|&byte| byte == 0).unwrap_or(16);
+        let name = String::from_utf8_lossy(comm.get(..end).unwrap_or_default());
+        if name.is_empty() {
+            return;
+        }
+        if self.names.get(&tid).is_none_or(|known| *known != name) {
+            self.names.insert(tid, name.clone().into_owned());
+        }
+        let process = self.process(tgid);
+        // After an exec it has another name.
+        if tid == tgid && process.comm != name {
+            process.comm = name.into_owned();
+        }
+    }
+
+    fn process(&mut self, pid: u32) -> &mut Process {
+        if self.processes.len() >= REMEMBERED {
+            self.processes.clear();
+        }
+        self.processes.entry(pid).or_insert_with(|| Process {
+            pid,
+            comm: process_info::comm(pid, pid).unwrap_or_default(),
+            cgroup: process_info::cgroup(pid).unwrap_or_default(),
+        })
+    }
+
+    /// The place of a process in a snapshot's tables.
+    pub(crate) fn process_id(&mut self, tables: &mut Tables, pid: u32) -> ProcessId {
+        let process = self.process(pid).clone();
+        tables.process(&process)
+    }
+
+    /// The place of a thread in a snapshot's tables.
+    pub(crate) fn thread_id(&mut self, tables: &mut Tables, tgid: u32, tid: u32) -> ThreadId {
+        let process = self.process_id(tables, tgid);
+        if self.names.len() >= REMEMBERED {
+            self.names.clear();
+        }
+        let name = self
+            .names
+            .entry(tid)
+            .or_insert_with(|| process_info::comm(tgid, tid).unwrap_or_default());
+        tables.thread(tid, name, process)
+    }
+}

@@ -1,0 +1,88 @@
+//! What is mapped into a process: the lines of `/proc/PID/maps`.
+
+use std::{fs, io, ops::Range};
+
+/// A line of `/proc/PID/maps`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// Where it is in the process.
+    pub(crate) range: Range<u64>,
+    /// Whether code in it may run.
+    pub(crate) executable: bool,
+    /// Whether other processes share what is written to it.
+    pub(crate) shared: bool,
+    /// Where it begins in the file, in bytes.
+    pub(crate) offset: u64,
+    /// The file's device, as `major:minor` in hexadecimal.
+    pub(crate) device: String,
+    /// The file's inode; zero where there is no file.
+    pub(crate) inode: u64,
+    /// The file's path as the process sees it, or a name in brackets; empty if there is none.
+    pub(crate) path: String,
+}
+
+impl Mapping {
+    /// The file's name without its folder, and without the mark of a deleted file.
+    pub(crate) fn name(&self) -> &str {
+        let path = self.path.strip_suffix(DELETED).unwrap_or(&self.path);
+        match path.rsplit_once('/') {
+            Some((_, name)) => name,
+            None => path,
+        }
+    }
+}
+
+/// What the kernel appends to the path of a file that is gone.
+pub(crate) const DELETED: &str = " (deleted)";
+
+/// Reads what is mapped into a process, in the order of addresses.
+pub(crate) fn of_process(pid: u32) -> io::Result<Vec<Mapping>> {
+    // A path can be any bytes.
+    let text = fs::read(format!("/proc/{pid}/maps"))?;
+    Ok(parse(&String::from_utf8_lossy(&text)))
+}
+
+fn parse(text: &str) -> Vec<Mapping> {
+    text.lines().filter_map(line).collect()
+}
+
+fn line(line: &str) -> Option<Mapping> {
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let rights = fields.next()?;
+    let offset = fields.next()?;
+    let device = fields.next()?;
+    let inode = fields.next()?;
+    Some(Mapping {
+        range: u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?,
+        executable: rights.as_bytes().get(2) == Some(&b'x'),
+        shared: rights.as_bytes().get(3) == Some(&b's'),
+        offset: u64::from_str_radix(offset, 16).ok()?,
+        device: device.to_owned(),
+        inode: inode.parse().ok()?,
+        path: fields.next().unwrap_or_default().trim_start().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn lines_of_maps_are_read() {
+        let mappings = parse(
+            "00400000-00452000 r-xp 00002000 08:02 173521      /usr/bin/a b (deleted)\n\
+             7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n\
+             7f1000000000-7f1000001000 rw-s 00000000 00:01 1027       /dev/zero (deleted)\n\
+             7ffc00000000-7ffc00002000 r-xp 00000000 00:00 0                          [vdso]\n\
+             nonsense\n",
+        );
+        assert_eq!(mappings.len(), 4);
+        assert_eq!(mappings[0].name(), "a b");
+        assert_eq!(mappings[0].offset, 0x2000);
+        assert!(mappings[0].executable && !mappings[0].shared);
+        assert_eq!(mappings[1].path, "");
+        assert!(mappings[2].shared);
+        assert_eq!(mappings[3].name(), "[vdso]");
+    }
+}

@@ -1,0 +1,238 @@
+//! The code of one process: what is mapped where. Kept after the process ended, for stacks
+//! that were taken before.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use framehop::Module as Unwindable;
+
+use crate::{
+    profile::snapshot::Frame,
+    symbol::{
+        mapping::{self, Mapping},
+        module::Module,
+        modules::Modules,
+        perf_map::PerfMap,
+        unwind::{self, ProcessUnwinder, Registers, Unwound},
+    },
+};
+
+/// How soon what is mapped may be read again: a broken stack has unknown addresses, too.
+const SOONEST: Duration = Duration::from_millis(20);
+
+/// When what is mapped is read again anyhow.
+const LATEST: Duration = Duration::from_secs(5);
+
+/// What is known of a process.
+#[derive(Default)]
+pub(crate) struct Process {
+    /// The program: device and inode.
+    program: Option<(u64, u64)>,
+    mappings: Vec<Mapping>,
+    areas: Vec<Area>,
+    unwinder: Option<ProcessUnwinder>,
+    perf_map: PerfMap,
+    read: Option<Instant>,
+}
+
+/// A mapping with code.
+struct Area {
+    start: u64,
+    end: u64,
+    code: Code,
+}
+
+enum Code {
+    /// A file's: the file, and how much further than in it the code is mapped.
+    File(Rc<Module>, u64),
+    /// The kernel's own page for programs, or a file that could not be read.
+    Named(String),
+    /// Memory: compiled while the process runs.
+    Jit,
+}
+
+impl Process {
+    /// Reads what is mapped, unless that was just done or the process is gone.
+    pub(crate) fn learn(&mut self, pid: u32, modules: &mut Modules) {
+        let program = program(pid);
+        let other = program.is_some() && program != self.program;
+        if !other && self.read.is_some_and(|read| read.elapsed() < SOONEST) {
+            return;
+        }
+        self.read = Some(Instant::now());
+        let Ok(mut mappings) = mapping::of_process(pid) else {
+            return;
+        };
+        mappings.retain(|mapping| mapping.executable);
+        // A process that ended is still there for its parent, without memory.
+        if mappings.is_empty() {
+            return;
+        }
+        if other {
+            self.perf_map = PerfMap::default();
+        }
+        self.program = program;
+        if mappings == self.mappings {
+            return;
+        }
+        self.areas = mappings
+            .iter()
+            .map(|mapping| Area {
+                start: mapping.range.start,
+                end: mapping.range.end,
+                code: code(pid, mapping, modules),
+            })
+            .collect();
+        self.mappings = mappings;
+        self.unwinder = None;
+    }
+
+    /// Has it made anew when it is next needed.
+    pub(crate) fn drop_unwinder(&mut self) {
+        self.unwinder = None;
+    }
+
+    /// Unwinds a stack of this process.
+    pub(crate) fn unwind(
+        &mut self,
+        pid: u32,
+        registers: Registers,
+        stack: &[u8],
+        modules: &mut Modules,
+        cache: &mut unwind::Cache,
+    ) -> Unwound {
+        let old = self.read.is_none_or(|read| read.elapsed() > LATEST);
+        if old || !self.is_code(registers.ip) || changed(self.program, program(pid)) {
+            self.learn(pid, modules);
+        }
+        let unwound = self.unwind_known(registers, stack, cache);
+        match unwound.unknown {
+            // A library that was loaded since?
+            Some(address) => {
+                self.learn(pid, modules);
+                if self.is_code(address) {
+                    self.unwind_known(registers, stack, cache)
+                } else {
+                    unwound
+                }
+            }
+            None => unwound,
+        }
+    }
+
+    fn unwind_known(
+        &mut self,
+        registers: Registers,
+        stack: &[u8],
+        cache: &mut unwind::Cache,
+    ) -> Unwound {
+        let areas = &self.areas;
+        let unwinder = self.unwinder.get_or_insert_with(|| unwinder(areas, cache));
+        cache.unwind(unwinder, registers, stack, |address| {
+            area(areas, address).is_some()
+        })
+    }
+
+    fn is_code(&self, address: u64) -> bool {
+        area(&self.areas, address).is_some()
+    }
+
+    /// The frames of addresses, the innermost first; each but the first is a return address.
+    pub(crate) fn frames(&mut self, pid: u32, addresses: &[u64]) -> Vec<Frame> {
+        let mut frames = Vec::with_capacity(addresses.len());
+        for (depth, &address) in addresses.iter().enumerate() {
+            // A return address can be the first of the next function, when a call is the
+            // last that a function does.
+            let call = if depth == 0 {
+                address
+            } else {
+                address.saturating_sub(1)
+            };
+            match area(&self.areas, call).map(|area| &area.code) {
+                Some(Code::File(module, bias)) => {
+                    let found =
+                        module.frames(call.wrapping_sub(*bias), address.wrapping_sub(*bias));
+                    frames.extend(found.iter().cloned());
+                }
+                Some(Code::Named(name)) => frames.push(Frame {
+                    address,
+                    module: name.clone(),
+                    ..Frame::default()
+                }),
+                Some(Code::Jit) => frames.push(Frame {
+                    address,
+                    function: self.perf_map.function(pid, call).map(str::to_owned),
+                    module: "[jit]".to_owned(),
+                    ..Frame::default()
+                }),
+                None => frames.push(Frame {
+                    address,
+                    ..Frame::default()
+                }),
+            }
+        }
+        frames
+    }
+}
+
+/// The area of an address: areas are in the order of addresses.
+fn area(areas: &[Area], address: u64) -> Option<&Area> {
+    let after = areas.partition_point(|area| area.start <= address);
+    let area = areas.get(after.checked_sub(1)?)?;
+    (address < area.end).then_some(area)
+}
+
+/// The program that a process runs. None if it ended, or may not be looked at.
+fn program(pid: u32) -> Option<(u64, u64)> {
+    let program = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    Some((program.dev(), program.ino()))
+}
+
+fn changed(known: Option<(u64, u64)>, now: Option<(u64, u64)>) -> bool {
+    now.is_some() && now != known
+}
+
+fn code(pid: u32, mapping: &Mapping, modules: &mut Modules) -> Code {
+    if mapping.inode == 0 {
+        return if mapping.path.starts_with("[v") {
+            Code::Named(mapping.path.clone())
+        } else {
+            Code::Jit
+        };
+    }
+    let file = modules.open(pid, mapping).and_then(|module| {
+        let bias = module.bias(mapping.range.start, mapping.offset)?;
+        Some(Code::File(module, bias))
+    });
+    // Some runtimes compile into files of their own in memory.
+    let compiled = ["/memfd:", "/dev/zero", "/anon_hugepage", "/SYSV"];
+    match file {
+        Some(code) => code,
+        None if compiled.iter().any(|path| mapping.path.starts_with(path)) => Code::Jit,
+        None => Code::Named(mapping.name().to_owned()),
+    }
+}
+
+fn unwinder(areas: &[Area], cache: &mut unwind::Cache) -> ProcessUnwinder {
+    let mut unwinder = ProcessUnwinder::new();
+    for area in areas {
+        let Code::File(module, bias) = &area.code else {
+            continue;
+        };
+        let sections = module.sections();
+        let base = bias.wrapping_add(sections.base_svma);
+        let module = Unwindable::new(module.name.clone(), area.start..area.end, base, sections);
+        cache.add(&mut unwinder, module);
+    }
+    unwinder
+}
+
+/// Where a container keeps separate debug files.
+pub(crate) fn debug_folders(pid: u32) -> Vec<PathBuf> {
+    vec![format!("/proc/{pid}/root/usr/lib/debug").into()]
+}

@@ -1,0 +1,103 @@
+//! Each scenario's own account.
+
+use std::{thread, time::Duration};
+
+use clap::ValueEnum as _;
+
+use super::{Scenario, TABLE};
+use crate::workload::truth::Truth;
+
+fn run(scenario: Scenario) -> Truth {
+    let hold = match scenario {
+        Scenario::ShortWaits => None,
+        _ => Some(Duration::from_millis(4)),
+    };
+    // The affinity stays with this thread.
+    thread::spawn(move || scenario.run(Duration::from_millis(200), 3, hold))
+        .join()
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{}: {error}", scenario.name()))
+        .0
+}
+
+#[test]
+fn every_scenario_is_in_the_table_once() {
+    for scenario in Scenario::value_variants() {
+        let count = TABLE.iter().filter(|entry| entry.scenario == *scenario);
+        assert_eq!(count.count(), 1, "{}", scenario.name());
+    }
+}
+
+#[test]
+fn every_call_is_accounted_for() {
+    for entry in TABLE {
+        let (scenario, truth) = (entry.scenario.name(), run(entry.scenario));
+        assert!(truth.rounds > 0, "{scenario}: {truth:?}");
+        for lock in &truth.locks {
+            let figures = lock.figures;
+            let ended_without = figures.timed_out + figures.interrupted;
+            let single = figures.calls - figures.unsure - figures.without_wait - ended_without;
+            assert!(
+                (single..=single + 20 * figures.repeated + ended_without).contains(&figures.waits),
+                "{scenario}: {truth:?}"
+            );
+            assert!(figures.max_ns <= figures.total_ns, "{scenario}: {truth:?}");
+            assert!(
+                figures.on_cpu_ns <= figures.total_ns,
+                "{scenario}: {truth:?}"
+            );
+            if entry.exact {
+                assert!(figures.waits > 4, "{scenario}: {truth:?}");
+                assert!(figures.min_ns <= figures.max_ns, "{scenario}: {truth:?}");
+                assert!(figures.max_ns <= 1_000_000_000, "{scenario}: {truth:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn waits_are_as_long_as_the_lock_is_held() {
+    for scenario in [
+        Scenario::PthreadMutex,
+        Scenario::RustMutex,
+        Scenario::ParkingLot,
+        Scenario::SharedMemory,
+        Scenario::FutexWaitv,
+    ] {
+        let truth = run(scenario);
+        let figures = truth.sum();
+        // All are about to wait when the time begins.
+        assert!(
+            figures.min_ns >= 3_900_000,
+            "{}: {truth:?}",
+            scenario.name()
+        );
+        assert_eq!(figures.calls, truth.rounds * 3, "{truth:?}");
+    }
+}
+
+#[test]
+fn half_of_the_waiters_time_out_or_are_interrupted() {
+    for scenario in [Scenario::PthreadTimedlock, Scenario::Interrupted] {
+        let truth = run(scenario);
+        let figures = truth.sum();
+        let ended_without = figures.timed_out + figures.interrupted;
+        assert!(
+            ended_without > truth.rounds,
+            "{}: {truth:?}",
+            scenario.name()
+        );
+        assert!(ended_without <= truth.rounds * 2, "{truth:?}");
+        assert!(figures.waits > 4, "{truth:?}");
+    }
+}
+
+#[test]
+fn a_chain_knows_who_waits_for_whom() {
+    let truth = run(Scenario::Chain);
+    assert_eq!(truth.threads, ["chain-c", "chain-a", "chain-b"]);
+    for pair in &truth.pairs {
+        assert!(truth.threads.contains(&pair.culprit), "{pair:?}");
+        assert!(truth.locks[pair.lock].figures.waits > 4, "{truth:?}");
+    }
+}
