@@ -59,8 +59,12 @@ lock record --format json --output locks.json -- make -j8")]
     /// start, and goes from a lock to those who wait, those who have it, and their stacks.
     /// The key ? tells the keys.
     #[command(after_help = "\
+A command gets no input here, and its output is thrown away: the terminal is taken. It is \
+asked to end when lock ends.\n\
+\n\
 Examples:\n  \
 lock top\n  \
+lock top -- sh -c 'make -j8 >make.log 2>&1'\n  \
 lock top --pid 4711 --by caller\n  \
 lock top --replay recording.lock")]
     Top(top::Top),

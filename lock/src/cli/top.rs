@@ -1,18 +1,19 @@
 //! Arguments of `top`.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use crate::profile::{figures::Sort, group::By};
+use crate::{
+    cli::record::What,
+    profile::{figures::Sort, group::By},
+};
 
 /// Arguments of `top`.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
-    /// Watch only this process and its new children
-    #[arg(short, long, value_name = "PID", conflicts_with = "command",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) pid: Option<u32>,
+    #[command(flatten)]
+    pub(crate) what: What,
     /// How long an interval is
     #[arg(short, long, value_name = "SECONDS", value_parser = super::seconds, default_value = "1")]
     pub(crate) interval: Duration,
@@ -29,7 +30,4 @@ pub(crate) struct Top {
     /// Show a recording instead, one of its intervals after each --interval
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pid", "command"])]
     pub(crate) replay: Option<PathBuf>,
-    /// Start this command and watch it and its children
-    #[arg(last = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
 }

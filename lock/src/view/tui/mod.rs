@@ -44,6 +44,15 @@ pub(crate) enum End {
     TerminalGone,
 }
 
+/// Checks that there is a terminal, before anything is begun that costs.
+///
+/// # Errors
+///
+/// `no-terminal` if there is none that can show it.
+pub(crate) fn check_terminal() -> Result<()> {
+    screen::check_own()
+}
+
 /// Shows what a source gives until the reader has seen enough.
 ///
 /// The source's end of the channel fails to send from then on.

@@ -31,7 +31,7 @@ impl Screen {
     ///
     /// `no-terminal` if there is none that can show it.
     pub(super) fn open() -> Result<Self> {
-        check(io::stdout().is_terminal(), std::env::var("TERM").ok())?;
+        check_own()?;
         let terminal = ratatui::try_init().map_err(|error| {
             // Half of it may be done.
             let _ = ratatui::try_restore();
@@ -95,6 +95,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Whether standard output can show it.
+pub(super) fn check_own() -> Result<()> {
+    check(io::stdout().is_terminal(), std::env::var("TERM").ok())
 }
 
 fn check(is_terminal: bool, term: Option<String>) -> Result<()> {
