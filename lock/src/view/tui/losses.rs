@@ -61,12 +61,6 @@ impl Losses {
             .fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// The waits that were lost, in a sentence. None if there are none.
-    pub(crate) fn sentence(&self) -> Option<String> {
-        let causes = self.lines("waits lost", &self.waits);
-        (!causes.is_empty()).then(|| causes.join("; "))
-    }
-
     /// All that was lost, a line for each cause.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut lines = self.lines("waits lost", &self.waits);

@@ -5,12 +5,14 @@
 //! through one channel, and the screen is drawn when something came, not otherwise.
 
 mod cells;
+mod choices;
 mod detail;
 mod draw;
 mod input;
 mod keyboard;
 mod keys;
 mod losses;
+mod rows;
 mod screen;
 mod state;
 

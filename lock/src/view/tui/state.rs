@@ -9,8 +9,10 @@ use crate::{
         snapshot::Snapshot,
     },
     view::tui::{
+        choices,
         detail::{self, DetailLine},
         keys::Action,
+        rows::{self, RowKey},
     },
 };
 
@@ -30,15 +32,6 @@ pub(crate) enum Overlay {
     Help,
     /// Notes, losses, cost and blind spots.
     Notes,
-}
-
-/// What a row is, so that it is found again in the next interval.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RowKey {
-    label: String,
-    lock_type: Option<crate::profile::lock_type::LockType>,
-    /// Of a stack: the functions.
-    frames: Vec<String>,
 }
 
 /// A row that is looked into.
@@ -99,22 +92,6 @@ pub(crate) struct State {
     /// Lines of a page, about.
     page: usize,
 }
-
-/// The order that `b` goes through.
-const GROUPS: [By; 9] = [
-    By::Lock,
-    By::Address,
-    By::Caller,
-    By::Stack,
-    By::Holder,
-    By::Thread,
-    By::Process,
-    By::Cgroup,
-    By::Type,
-];
-
-/// The order that `s` goes through.
-const SORTS: [Sort; 5] = [Sort::Total, Sort::Count, Sort::Mean, Sort::P99, Sort::Max];
 
 /// How long a filter can be, in characters.
 const FILTER_LENGTH: usize = 100;
@@ -186,10 +163,7 @@ impl State {
     pub(crate) fn detailed_row(&self) -> Option<&Row> {
         let key = &self.detail.as_ref()?.key;
         let snapshot = self.snapshot();
-        self.grouped
-            .rows
-            .iter()
-            .find(|row| key_is(key, snapshot, row))
+        self.grouped.rows.iter().find(|row| key.is(snapshot, row))
     }
 
     /// The terminal has this many lines now.
@@ -239,10 +213,8 @@ impl State {
                 self.regroup();
             }
             Action::Sort => {
-                // Samples do not tell every figure.
                 let exact = self.grouped.total.waits().is_some();
-                let told = SORTS.iter().filter(|sort| exact || sort.is_estimated());
-                self.sort = after(&told.copied().collect::<Vec<_>>(), self.sort);
+                self.sort = choices::next_sort(self.sort, exact);
                 self.arrange();
             }
             Action::Reverse => {
@@ -250,7 +222,7 @@ impl State {
                 self.arrange();
             }
             Action::Group => {
-                self.by = after(&GROUPS, self.by);
+                self.by = choices::next_group(self.by);
                 self.detail = None;
                 self.selected = 0;
                 self.regroup();
@@ -312,7 +284,7 @@ impl State {
             return;
         }
         let snapshot = self.snapshot();
-        if let Some(key) = self.selected_row().map(|row| key_of(snapshot, row)) {
+        if let Some(key) = self.selected_row().map(|row| RowKey::of(snapshot, row)) {
             self.detail = Some(Detail {
                 key,
                 lines: Vec::new(),
@@ -366,7 +338,7 @@ impl State {
     /// What is to stay selected. The top stays the top: there is the hottest.
     fn selected_key(&self) -> Option<RowKey> {
         let row = self.selected_row()?;
-        (self.selected > 0).then(|| key_of(self.snapshot(), row))
+        (self.selected > 0).then(|| RowKey::of(self.snapshot(), row))
     }
 
     fn arrange_around(&mut self, key: Option<RowKey>) {
@@ -380,9 +352,7 @@ impl State {
             .filter(|&index| {
                 wanted.is_empty()
                     || self.grouped.rows.get(index).is_some_and(|row| {
-                        row.label.to_lowercase().contains(&wanted)
-                            || has_type(row, &wanted)
-                            || on_stack(snapshot, row, &self.filter)
+                        rows::has_name(row, &wanted) || rows::on_stack(snapshot, row, &self.filter)
                     })
             })
             .collect::<Vec<_>>();
@@ -390,7 +360,7 @@ impl State {
             .and_then(|key| {
                 visible.iter().position(|&index| {
                     let row = self.grouped.rows.get(index);
-                    row.is_some_and(|row| key_is(&key, snapshot, row))
+                    row.is_some_and(|row| key.is(snapshot, row))
                 })
             })
             .unwrap_or(self.selected);
@@ -421,44 +391,3 @@ impl State {
 
 /// More than any overlay has.
 const MOST_LINES: usize = 10_000;
-
-fn has_type(row: &Row, wanted: &str) -> bool {
-    row.lock_type
-        .is_some_and(|lock_type| lock_type.to_string().to_lowercase().contains(wanted))
-}
-
-fn on_stack(snapshot: &Snapshot, row: &Row, text: &str) -> bool {
-    row.sites.iter().any(|&site| {
-        let site = snapshot.sites.get(site);
-        site.is_some_and(|site| snapshot.stack_contains(site.stack, text))
-    })
-}
-
-fn frames<'a>(snapshot: &'a Snapshot, row: &Row) -> impl Iterator<Item = String> + use<'a> {
-    let stack = row.stack.and_then(|id| snapshot.stacks.get(id.index()));
-    stack
-        .into_iter()
-        .flat_map(|stack| stack.kernel.iter().chain(&stack.user))
-        .map(|&frame| snapshot.frame_name(frame))
-}
-
-fn key_of(snapshot: &Snapshot, row: &Row) -> RowKey {
-    RowKey {
-        label: row.label.clone(),
-        lock_type: row.lock_type,
-        frames: frames(snapshot, row).collect(),
-    }
-}
-
-fn key_is(key: &RowKey, snapshot: &Snapshot, row: &Row) -> bool {
-    key.label == row.label
-        && key.lock_type == row.lock_type
-        && frames(snapshot, row).eq(key.frames.iter().cloned())
-}
-
-/// The next one in a circle.
-fn after<T: Copy + PartialEq>(circle: &[T], now: T) -> T {
-    let at = circle.iter().position(|&one| one == now);
-    let next = at.map_or(0, |at| at.saturating_add(1));
-    circle.get(next).or(circle.first()).copied().unwrap_or(now)
-}

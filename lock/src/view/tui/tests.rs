@@ -221,14 +221,14 @@ fn no_keys_on_no_size_panic() {
         Action::Type('锁'),
     ];
     let mut random = fastrand::Rng::with_seed(4);
-    for _ in 0..20 {
+    for _ in 0..10 {
         let mut state = State::new(Start {
             by: By::Stack,
             sort: Sort::Min,
             idle: true,
             replay: true,
         });
-        for _ in 0..60 {
+        for _ in 0..40 {
             match random.u8(0..12) {
                 0 => state.add(fixture::snapshot()),
                 1 => state.add(Snapshot::default()),

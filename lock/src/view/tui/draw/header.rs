@@ -55,6 +55,8 @@ fn title(state: &State, width: usize) -> Line<'static> {
     };
     let right = Span::raw(&when).width().saturating_add(status.len() + 1);
     let what = match &snapshot.about.scope {
+        // Nothing is known yet.
+        _ if state.intervals == 0 => String::new(),
         Scope::System => "the whole system".to_owned(),
         Scope::Process { pid } => format!("process {pid}"),
         Scope::Command { command } => command.join(" "),
@@ -181,7 +183,7 @@ fn warning(state: &State, width: usize) -> Option<Line<'static>> {
         texts.push(reason.clone());
     }
     let losses = Losses::of(state.whole());
-    texts.extend(losses.sentence());
+    texts.extend(losses.all());
     texts.extend(state.whole().notes.iter().cloned());
     let (first, more) = texts.split_first()?;
     let more = match more.len() {
