@@ -13,6 +13,9 @@ const ROWS: u32 = 4096;
 
 /// `ENOENT`: there is nothing behind these rows.
 const LAST: i32 = libc::ENOENT;
+/// `ENOTSUPP` of the kernel's `include/linux/errno.h`: per-CPU arrays can be read that way
+/// from Linux 5.13 on only.
+const NOT_SUPPORTED: i32 = 524;
 /// `ENOSPC`: a bucket of the hash table has more rows than there is room for.
 const TOO_SMALL: i32 = libc::ENOSPC;
 
@@ -51,6 +54,9 @@ pub(crate) fn for_each<K: Plain, V: Plain>(
                 room *= 2;
                 continue;
             }
+            Err(error) if !started && error.raw_os_error() == Some(NOT_SUPPORTED) => {
+                return one_by_one(map, values_per_key, each);
+            }
             Err(error) => return Err(error),
         };
         // SAFETY: of the union, this is what the call was about.
@@ -63,6 +69,48 @@ pub(crate) fn for_each<K: Plain, V: Plain>(
         }
         started = true;
     }
+}
+
+/// The same with two system calls a key, for a map that is not to be had otherwise.
+fn one_by_one<K: Plain, V: Plain>(
+    map: RawFd,
+    values_per_key: usize,
+    mut each: impl FnMut(&K, &[V]),
+) -> io::Result<()> {
+    let mut key: Option<K> = None;
+    loop {
+        let mut next = zero::<K>();
+        let mut attr = syscall::zeroed();
+        attr.__bindgen_anon_2.map_fd = map.cast_unsigned();
+        attr.__bindgen_anon_2.key = key.as_ref().map_or(0, address_of);
+        attr.__bindgen_anon_2.__bindgen_anon_1.next_key =
+            (&raw mut next).expose_provenance() as u64;
+        // SAFETY: the kernel reads a key, if there is one, and writes one.
+        match unsafe { syscall::bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &mut attr) } {
+            Ok(_) => {}
+            Err(error) if error.raw_os_error() == Some(LAST) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let mut values = vec![zero::<V>(); values_per_key];
+        let mut attr = syscall::zeroed();
+        attr.__bindgen_anon_2.map_fd = map.cast_unsigned();
+        attr.__bindgen_anon_2.key = address_of(&next);
+        attr.__bindgen_anon_2.__bindgen_anon_1.value =
+            values.as_mut_ptr().expose_provenance() as u64;
+        // SAFETY: the kernel reads a key, and writes the values of all possible CPUs in a
+        // per-CPU map, as the caller says, else one.
+        match unsafe { syscall::bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr) } {
+            Ok(_) => each(&next, &values),
+            // It went in between.
+            Err(error) if error.raw_os_error() == Some(LAST) => {}
+            Err(error) => return Err(error),
+        }
+        key = Some(next);
+    }
+}
+
+fn address_of<T>(value: &T) -> u64 {
+    std::ptr::from_ref(value).expose_provenance() as u64
 }
 
 fn zero<T: Plain>() -> T {

@@ -229,14 +229,17 @@ impl Samples {
             self.counts.used += 1;
             return;
         }
-        let holder = unpack(event.holder).or_else(|| owner_in_memory(&pending));
+        // Whoever had the lock when the wait began; else who released it at its end, who may
+        // have waited for it as well.
+        let waker = unpack(event.holder);
+        let holder = owner_in_memory(&pending).or(waker);
         let wait = Wait {
             event: &pending.event,
             wait_ns: event.wait_ns,
             kernel: None,
             user: Some(&pending.stack),
             holder,
-            released: pending.released.as_ref(),
+            released: pending.released.as_ref().filter(|_| holder == waker),
         };
         self.add(tables, &wait, None);
     }

@@ -1,9 +1,13 @@
 //! Waits that signals break off: `sem_wait` returns EINTR to every second waiter, half way to
 //! the time at which the others get the semaphore.
 
-use std::{io, ptr};
+use std::{
+    io, ptr, thread,
+    time::{Duration, Instant},
+};
 
 use crate::workload::{
+    crew::LOOK_AGAIN,
     meter::Ended,
     posix::{subject, wait_for_semaphore},
     pthread::Semaphore,
@@ -13,6 +17,9 @@ use crate::workload::{
 
 /// The signal: one that does nothing by default.
 const SIGNAL: libc::c_int = libc::SIGURG;
+
+/// How long the holder waits for the disturbed to be gone.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A semaphore whose waiters are disturbed.
 #[derive(Debug)]
@@ -60,7 +67,13 @@ impl Contended for Interrupted {
                 return Err(io::Error::last_os_error());
             }
         }
-        std::thread::sleep(half);
+        thread::sleep(half);
+        // Whoever is woken by the signal and has no CPU yet could still be given the
+        // semaphore; whoever had the signal before it slept does not pass.
+        let deadline = Instant::now() + PATIENCE;
+        while holder.passed() < holder.waiters().div_ceil(2) && Instant::now() < deadline {
+            thread::sleep(LOOK_AGAIN);
+        }
         for _ in holder.passed()..holder.waiters() {
             self.semaphore.post()?;
         }

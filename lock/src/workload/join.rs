@@ -16,6 +16,10 @@ use crate::workload::{
     truth::Subject,
 };
 
+/// How large the stacks of these threads are, in bytes. The C library keeps some memory for
+/// stacks; beyond it, whoever joins gives the stack back, and may wait for the mmap_lock.
+const STACK: usize = 64 << 10;
+
 /// Threads that last as long as the holder has them last.
 #[derive(Debug, Default)]
 pub(crate) struct Join {
@@ -51,6 +55,7 @@ impl Contended for Join {
         let before = self.started.load(Ordering::Acquire);
         let thread = thread::Builder::new()
             .name("joined".to_owned())
+            .stack_size(STACK)
             .spawn(move || {
                 started.fetch_add(1, Ordering::AcqRel);
                 while ended.load(Ordering::Acquire) < round {

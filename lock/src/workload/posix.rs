@@ -163,6 +163,8 @@ impl Contended for TimedLock {
     fn hold_the_lock(&self, holder: &mut Holder) -> io::Result<()> {
         self.mutex.lock()?;
         holder.until_all_wait();
+        // Whoever is woken by its timeout and has no CPU yet could still be given the lock.
+        holder.until_passed(holder.waiters().div_ceil(2));
         self.mutex.unlock()
     }
 

@@ -2,20 +2,33 @@
 
 use std::fs;
 
-use libtest_mimic::Failed;
+use libtest_mimic::{Completion, Failed};
 
-/// Has the tracepoints of waits for kernel locks.
-pub(crate) const WAITS: (u16, u16) = (5, 19);
+/// A version, from which on a kernel has something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version(pub(crate) u16, pub(crate) u16);
 
-/// Has the tracepoint of a holder that lets a kernel lock go with somebody waiting for it.
-pub(crate) const RELEASES: (u16, u16) = (7, 2);
+/// Waits for kernel locks: `contention_begin`, `contention_end`.
+pub(crate) const WAITS: Version = Version(5, 19);
 
-/// Its major and minor version.
-pub(crate) fn version() -> Result<(u16, u16), Failed> {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
-        _ => Err(format!("no version in the release {release:?}").into()),
+/// Who lets a contended kernel lock go: `contended_release`.
+pub(crate) const RELEASES: Version = Version(7, 2);
+
+impl Version {
+    /// The running kernel's.
+    pub(crate) fn running() -> Result<Self, Failed> {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+        let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Ok(Self(major, minor)),
+            _ => Err(format!("no version in the release {release:?}").into()),
+        }
     }
+}
+
+/// What becomes of a test that this kernel is too old for; none where it is not.
+pub(crate) fn too_old(needed: Version) -> Result<Option<Completion>, Failed> {
+    let Version(major, minor) = needed;
+    let because = || Completion::ignored_with(format!("it needs Linux {major}.{minor}"));
+    Ok((Version::running()? < needed).then(because))
 }

@@ -1,42 +1,59 @@
-//! Waits for kernel locks, on kernels that tell of them.
+//! Waits for kernel locks, and what is said on kernels that do not tell of them.
 
 use libtest_mimic::{Completion, Failed};
-use serde_json::Value;
 
 use crate::{
     Test,
-    kernel::{self, WAITS},
-    record::{self, number},
+    kernel::{RELEASES, Version, WAITS, too_old},
+    record,
+    report::array,
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[(
-    "a_kernel_mutex_agrees_with_the_workload",
-    a_kernel_mutex_agrees_with_the_workload,
-)];
+pub(crate) const TRIALS: &[(&str, Test)] = &[
+    ("kernel_mutex", || agrees("file-position")),
+    ("kernel_rwsem", || agrees("mmap")),
+    (
+        "without_tracepoints_user_locks_and_a_sentence",
+        without_tracepoints_user_locks_and_a_sentence,
+    ),
+    (
+        "releases_are_recorded_where_the_kernel_tells_of_them",
+        releases_are_recorded_where_the_kernel_tells_of_them,
+    ),
+];
 
-fn a_kernel_mutex_agrees_with_the_workload() -> Result<Completion, Failed> {
-    if kernel::version()? < WAITS {
-        return Ok(Completion::ignored_with("old lock"));
+fn agrees(scenario: &str) -> Result<Completion, Failed> {
+    if let Some(ignored) = too_old(WAITS)? {
+        return Ok(ignored);
     }
-    let recorded = record::workload(&["--duration", "2"])?;
-    let sites = recorded.report.pointer("/sites").and_then(Value::as_array);
-    let site = sites
-        .into_iter()
-        .flatten()
-        .find(|site| {
-            site["type"] == "mutex"
-                // Some kernels name it __fdget_pos.
-                && site["caller"].as_str().is_some_and(|name| name.ends_with("fdget_pos"))
-        })
-        .ok_or_else(|| format!("no mutex in fdget_pos: {:#}", recorded.report))?;
-    let count = number(site, "/count")?;
-    let (waits, unsure) = (
-        number(&recorded.truth, "/waits")?,
-        number(&recorded.truth, "/unsure")?,
-    );
-    if waits == 0 || !(waits..=waits + unsure).contains(&count) {
-        return Err(format!("{count} waits reported: {:#}", recorded.truth).into());
+    record::workload(scenario)?.agrees()?;
+    Ok(Completion::Completed)
+}
+
+fn without_tracepoints_user_locks_and_a_sentence() -> Result<Completion, Failed> {
+    let recorded = record::workload("pthread-mutex")?;
+    let told = array(&recorded.report, "/notes")?.iter().any(|note| {
+        let note = note.as_str().unwrap_or_default();
+        note.starts_with("Only user locks are recorded: this kernel")
+    });
+    let expected = Version::running()? < WAITS;
+    if told != expected {
+        return Err(format!("notes: {:#}", recorded.report["notes"]).into());
+    }
+    for hook in ["contention_begin", "contention_end"] {
+        if recorded.has_hook(hook)? == expected {
+            return Err(format!("{hook}: {:#}", recorded.report["hooks"]).into());
+        }
+    }
+    recorded.agrees()?;
+    Ok(Completion::Completed)
+}
+
+fn releases_are_recorded_where_the_kernel_tells_of_them() -> Result<Completion, Failed> {
+    let recorded = record::workload("pthread-mutex")?;
+    if recorded.has_hook("contended_release")? != (Version::running()? >= RELEASES) {
+        return Err(format!("{:#}", recorded.report["hooks"]).into());
     }
     Ok(Completion::Completed)
 }

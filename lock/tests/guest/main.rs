@@ -7,6 +7,7 @@
 mod kernel;
 mod kernel_locks;
 mod record;
+mod report;
 mod user_locks;
 
 use std::process::ExitCode;

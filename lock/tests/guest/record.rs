@@ -1,7 +1,8 @@
 //! Runs `lock` on `lock workload`, and gives what each of them said.
 
 use std::{
-    env, fs, io,
+    env, io,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -19,32 +20,43 @@ pub(crate) fn is_lock() -> bool {
 
 /// What a recorded workload came to.
 pub(crate) struct Recorded {
-    /// What `lock record` said of it.
+    /// What `lock` says of it.
     pub(crate) report: Value,
-    /// What it said of itself.
+    /// What it says of itself.
     pub(crate) truth: Value,
 }
 
-/// Records `lock workload` with these arguments.
-pub(crate) fn workload(arguments: &[&str]) -> Result<Recorded, Failed> {
+/// Records `lock workload` in this scenario, every wait with its stack.
+pub(crate) fn workload(scenario: &str) -> Result<Recorded, Failed> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
-    let output = lock()?
-        .args(["record", "--format", "json", "--output"])
-        .arg(&file)
-        .arg("--")
-        .arg(env::current_exe()?)
-        .args(["workload", "--format", "json"])
-        .args(arguments)
-        .output()?;
+    let file = folder.path().join("recording");
+    let mut record = lock()?;
+    record.args(["record", "--exact", "--output"]).arg(&file);
+    record.arg("--").arg(env::current_exe()?);
+    record.args(["workload", scenario, "--duration", "1", "--format", "json"]);
+    Ok(Recorded {
+        truth: document(&mut record)?,
+        report: report(&file)?,
+    })
+}
+
+fn report(recording: &Path) -> Result<Value, Failed> {
+    document(
+        lock()?
+            .arg("report")
+            .arg(recording)
+            .args(["--format", "json"]),
+    )
+}
+
+/// What a command that has to end well writes.
+fn document(command: &mut Command) -> Result<Value, Failed> {
+    let output = command.output()?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: {stderr}", output.status).into());
+        return Err(format!("{command:?}: {}: {stderr}", output.status).into());
     }
-    Ok(Recorded {
-        report: serde_json::from_str(&fs::read_to_string(&file)?)?,
-        truth: serde_json::from_slice(&output.stdout)?,
-    })
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Refusals that are a matter of the machine, not of `lock`.
@@ -68,12 +80,4 @@ fn lock() -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.env(AS_LOCK, "1").stdin(Stdio::null());
     Ok(command)
-}
-
-/// The number at a place in a document.
-pub(crate) fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
-    document
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .ok_or_else(|| format!("no number {pointer} in {document:#}").into())
 }

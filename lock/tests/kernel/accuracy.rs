@@ -6,12 +6,12 @@ use std::{
 };
 
 use libtest_mimic::{Completion, Failed};
-use serde_json::Value;
 
 use crate::{
     Test,
-    expect::{expect, expect_code, number, read_json},
-    process::{FILTERED, LOCK, Process, SYSTEM_WIDE, lock},
+    expect::{expect, expect_code, number},
+    process::{FILTERED, LOCK, Process, SYSTEM_WIDE, lock, report},
+    truth::{expect_account, expect_truth},
 };
 
 /// On a kernel that can be recorded.
@@ -35,74 +35,19 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
     ),
 ];
 
-/// The begin of every wait is in one place, and none was lost.
-fn expect_account(report: &Value) -> Result<(), Failed> {
-    let lost = ["map_full", "map_busy", "nested", "end_not_seen"]
-        .iter()
-        .map(|cause| number(report, &format!("/events/lost/{cause}")))
-        .sum::<Result<u64, _>>()?;
-    let explained = number(report, "/events/repeats")?
-        + number(report, "/events/reported")?
-        + number(report, "/events/still_waiting")?
-        + lost;
-    let begins = number(report, "/events/begins")?;
-    expect(
-        begins == explained && report.pointer("/events/account_holds") == Some(&Value::Bool(true)),
-        || format!("the account does not hold: {report:#}"),
-    )
-}
-
-/// Holds a report against what the workload says of itself.
-///
-/// Counts are equal, except that a call of which the workload is unsure may be in the
-/// report or not. The kernel's waits lie within the workload's, which also have the way
-/// into the system call and back: some microseconds of some milliseconds, and once in a
-/// while a preemption on the way, which is why the bound is 5 %. Seen on a
-/// busy machine: 0.07 to 0.4 %.
-#[expect(
-    clippy::print_stdout,
-    reason = "what was seen stands in the log of the test"
-)]
-fn expect_agreement(report: &Value, truth: &Value) -> Result<(), Failed> {
-    expect_account(report)?;
-    let sites = report.pointer("/sites").and_then(Value::as_array);
-    let site = sites
-        .into_iter()
-        .flatten()
-        .find(|site| {
-            site["type"] == "mutex"
-                // Some kernels name it __fdget_pos.
-                && site["caller"].as_str().is_some_and(|name| name.ends_with("fdget_pos"))
-        })
-        .ok_or_else(|| format!("no mutex in fdget_pos: {report:#}"))?;
-    let (count, waits) = (number(site, "/count")?, number(truth, "/waits")?);
-    let unsure = number(truth, "/unsure")?;
-    expect(waits > 0, || format!("too few waits to tell: {truth:#}"))?;
-    expect((waits..=waits + unsure).contains(&count), || {
-        format!("{count} waits reported: {truth:#}")
-    })?;
-    let (reported, total) = (number(site, "/total_ns")?, number(truth, "/total_ns")?);
-    expect(
-        unsure > 0 || (reported <= total && reported >= total - total / 20),
-        || format!("{reported} ns reported of {total} ns"),
-    )?;
-    println!(
-        "{count} waits of {waits} ({unsure} unsure), {reported} ns of {total} ns: {:.3} % less",
-        100.0 - reported as f64 * 100.0 / total as f64
-    );
-    Ok(())
-}
-
 fn record_workload(command: &[&str]) -> Result<Completion, Failed> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report.json");
-    let output = lock(&["record", "--format", "json", "--output"])
-        .arg(&file)
+    let recording = folder.path().join("recording");
+    let output = lock(&["record", "--output"])
+        .arg(&recording)
         .arg("--")
         .args(command)
         .output()?;
     expect_code(&output, 0)?;
-    expect_agreement(&read_json(&file)?, &serde_json::from_slice(&output.stdout)?)?;
+    expect_truth(
+        &report(&recording)?,
+        &serde_json::from_slice(&output.stdout)?,
+    )?;
     Ok(Completion::Completed)
 }
 
@@ -126,9 +71,13 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
             .stdout(Stdio::piped()),
     )?;
     let _other = Process::start(lock(&["workload", "--duration", "60"]).stdout(Stdio::null()))?;
+    let folder = tempfile::tempdir()?;
+    let recording = folder.path().join("recording");
     let record = Process::start(
-        lock(&["record", "--format", "json", "--pid"])
+        lock(&["record", "--pid"])
             .arg(recorded.pid().to_string())
+            .arg("--output")
+            .arg(&recording)
             .stdout(Stdio::piped()),
     )?;
     record.until_attached(FILTERED)?;
@@ -136,10 +85,9 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
     go.write_all(b"\n")?;
     let truth = recorded.output()?;
     // It ends because the process did.
-    let report = record.output()?;
-    expect_code(&report, 0)?;
-    expect_agreement(
-        &serde_json::from_slice(&report.stdout)?,
+    expect_code(&record.output()?, 0)?;
+    expect_truth(
+        &report(&recording)?,
         &serde_json::from_slice(&truth.stdout)?,
     )?;
     Ok(Completion::Completed)
@@ -160,12 +108,16 @@ fn the_system_wide_account_holds() -> Result<Completion, Failed> {
         ])
         .stdout(Stdio::null()),
     )?;
-    for _ in 0..5 {
-        let output = lock(&["record", "--format", "json", "--duration", "0.3"]).output()?;
+    let folder = tempfile::tempdir()?;
+    for part in 0..5 {
+        let recording = folder.path().join(part.to_string());
+        let output = lock(&["record", "--duration", "0.3", "--output"])
+            .arg(&recording)
+            .output()?;
         expect_code(&output, 0)?;
-        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let report = report(&recording)?;
         expect_account(&report)?;
-        expect(number(&report, "/events/reported")? > 10, || {
+        expect(number(&report, "/account/kernel/ended")? > 10, || {
             format!("too few waits to tell: {report:#}")
         })?;
     }

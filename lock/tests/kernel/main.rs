@@ -11,6 +11,8 @@ mod output;
 mod perf;
 mod process;
 mod refusal;
+mod rows;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         perf::TRIALS,
         ending::TRIALS,
         output::TRIALS,
+        truth::TRIALS,
     ];
     let refusal = refusal::refusal();
     let trials = on_kernel

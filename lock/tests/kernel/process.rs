@@ -4,14 +4,16 @@ use std::{
     fs,
     io::Read as _,
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 
-use crate::expect::expect;
+use crate::expect::{expect, expect_code};
 
 pub(crate) const LOCK: &str = env!("CARGO_BIN_EXE_lock");
 
@@ -23,6 +25,15 @@ pub(crate) fn lock(arguments: &[&str]) -> Command {
         set_action(&mut command, signal, libc::SIG_DFL);
     }
     command
+}
+
+/// What a recording says.
+pub(crate) fn report(recording: &Path) -> Result<Value, Failed> {
+    let output = lock(&["report", "--format", "json"])
+        .arg(recording)
+        .output()?;
+    expect_code(&output, 0)?;
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Starts a command with a signal ignored or not.

@@ -1,0 +1,142 @@
+//! What a report says, held against a workload's truth.
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::record::Recorded;
+
+/// How many waits, and how long they took together.
+#[derive(Debug, Default)]
+struct Sum {
+    count: u64,
+    total_ns: u64,
+}
+
+impl Recorded {
+    /// Holds each lock of the workload against its row in the report, which must be of its
+    /// type: the same number of waits, and their time to 1 % of what is known of it.
+    pub(crate) fn agrees(&self) -> Result<(), Failed> {
+        self.account_holds()?;
+        for lock in array(&self.truth, "/locks")? {
+            let seen = match lock["address"].as_u64() {
+                Some(_) => self.waits_for_address(lock)?,
+                None => self.waits_of_caller(lock)?,
+            };
+            let (waits, unsure) = (number(lock, "/waits")?, number(lock, "/unsure")?);
+            if waits == 0 || !(waits..=waits + unsure).contains(&seen.count) {
+                return Err(format!("{seen:?}, but the workload says {lock:#}").into());
+            }
+            let total = number(lock, "/total_ns")?;
+            let loose = number(lock, "/on_cpu_ns")? + number(lock, "/loose_ns")? + total / 100;
+            if unsure == 0 && !(total.saturating_sub(loose)..=total).contains(&seen.total_ns) {
+                return Err(format!("{seen:?}, but the workload says {lock:#}").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Every begin of a wait is somewhere, and none was lost.
+    pub(crate) fn account_holds(&self) -> Result<(), Failed> {
+        let account = &self.report["account"];
+        if account["holds"] == true {
+            return Ok(());
+        }
+        Err(format!("the account does not hold: {account:#}").into())
+    }
+
+    /// Whether a program was attached there.
+    pub(crate) fn has_hook(&self, name: &str) -> Result<bool, Failed> {
+        let hooks = array(&self.report, "/hooks")?;
+        Ok(hooks.iter().any(|hook| hook["name"] == name))
+    }
+
+    /// Sampled waits of one thread for what another one had.
+    pub(crate) fn waits_of_pair(&self, victim: &str, culprit: &str) -> Result<u64, Failed> {
+        let threads = array(&self.report, "/threads")?;
+        let name = |index: &Value| {
+            let index = usize::try_from(index.as_u64()?).ok()?;
+            threads.get(index)?["comm"].as_str()
+        };
+        let sites = array(&self.report, "/sites")?.iter().filter(|site| {
+            name(&site["thread"]) == Some(victim)
+                && name(&site["holder"]["thread"]) == Some(culprit)
+        });
+        sites.map(|site| number(site, "/waits/count")).sum()
+    }
+
+    /// Of a user lock, by its place in memory.
+    fn waits_for_address(&self, subject: &Value) -> Result<Sum, Failed> {
+        let (begin, bytes) = (number(subject, "/address")?, number(subject, "/bytes")?);
+        let mut sum = Sum::default();
+        for lock in array(&self.report, "/locks")? {
+            let address = lock["address"].as_str().and_then(hexadecimal);
+            let is_it = |address| (begin..begin + bytes).contains(&address);
+            if lock["kind"] == "private" && address.is_some_and(is_it) {
+                expect_type(lock, subject)?;
+                sum.add(&lock["waits"])?;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Of a kernel lock, by the function that waits for it.
+    fn waits_of_caller(&self, subject: &Value) -> Result<Sum, Failed> {
+        let caller = subject["caller"].as_str().ok_or("no caller")?;
+        let mut sum = Sum::default();
+        for site in array(&self.report, "/sites")? {
+            let stack = self.entry("/stacks", &site["stack"])?;
+            let Some(frame) = array(stack, "/kernel")?.first() else {
+                continue;
+            };
+            let function = &self.entry("/frames", frame)?["function"];
+            if function.as_str().is_some_and(|name| name.contains(caller)) {
+                let lock = self.entry("/locks", &site["lock"])?;
+                if lock["type"] == subject["type"] {
+                    sum.add(&site["waits"])?;
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    fn entry(&self, table: &str, index: &Value) -> Result<&Value, Failed> {
+        let found = index.as_u64().and_then(|index| {
+            let table = self.report.pointer(table)?.as_array()?;
+            table.get(usize::try_from(index).ok()?)
+        });
+        found.ok_or_else(|| format!("no {index} in {table}").into())
+    }
+}
+
+impl Sum {
+    fn add(&mut self, waits: &Value) -> Result<(), Failed> {
+        self.count += number(waits, "/count")?;
+        self.total_ns += number(waits, "/total_ns")?;
+        Ok(())
+    }
+}
+
+fn expect_type(lock: &Value, subject: &Value) -> Result<(), Failed> {
+    if lock["type"] == subject["type"] {
+        return Ok(());
+    }
+    Err(format!("{subject:#} is reported as {}", lock["type"]).into())
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
+/// The number at a place in a document.
+fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
+    document
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| format!("no number {pointer} in {document:#}").into())
+}
+
+/// The list at a place in a document.
+pub(crate) fn array<'a>(document: &'a Value, pointer: &str) -> Result<&'a Vec<Value>, Failed> {
+    let array = document.pointer(pointer).and_then(Value::as_array);
+    array.ok_or_else(|| format!("no list {pointer} in {document:#}").into())
+}

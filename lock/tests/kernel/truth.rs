@@ -1,0 +1,300 @@
+//! Every scenario of `lock workload`, recorded: what is reported against its truth.
+
+use std::process::Output;
+
+use libtest_mimic::{Completion, Failed};
+use serde_json::Value;
+
+use crate::{
+    Test,
+    expect::{expect, expect_code, number},
+    process::{LOCK, lock, report},
+    rows::{Row, chains, pair_share, rows},
+};
+
+macro_rules! each {
+    ($($scenario:literal,)+) => {
+        /// On a kernel that can be recorded.
+        pub(crate) const TRIALS: &[(&str, Test)] = &[
+            ("every_scenario_is_recorded", every_scenario_is_recorded),
+            ("a_chain_is_reported_as_it_is", a_chain_is_reported_as_it_is),
+            ("the_culprit_is_named", the_culprit_is_named),
+            $(
+                (concat!("exact_truth_of_", $scenario), || hold($scenario, Mode::Exact)),
+                (concat!("default_truth_of_", $scenario), || hold($scenario, Mode::Default)),
+            )+
+        ];
+
+        const SCENARIOS: &[&str] = &[$($scenario),+];
+    };
+}
+
+each![
+    "file-position",
+    "mmap",
+    "spinlock",
+    "pthread-mutex",
+    "pthread-timedlock",
+    "pthread-rwlock",
+    "pthread-condvar",
+    "pi-mutex",
+    "semaphore",
+    "barrier",
+    "join",
+    "rust-mutex",
+    "rust-rwlock",
+    "rust-condvar",
+    "parking-lot",
+    "short-waits",
+    "long-waits",
+    "chain",
+    "holder",
+    "shared-memory",
+    "interrupted",
+    "futex-requeue-pi",
+    "futex-waitv",
+    "futex2-wait",
+];
+
+/// How a scenario is recorded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Each wait's stack is taken.
+    Exact,
+    /// Stacks of some waits are taken; the figures by lock are exact all the same.
+    Default,
+}
+
+/// How far a reported total may be from what the threads measured, beyond what they know
+/// that they do not know: 1 part in this many.
+const WITHIN: u64 = 100;
+
+/// How many times the shown 95 % bound an estimate may be off: fewer than 1 in 10,000 are.
+const BOUNDS: u64 = 2;
+
+fn every_scenario_is_recorded() -> Result<Completion, Failed> {
+    let output = lock(&["workload", "--list"]).output()?;
+    expect_code(&output, 0)?;
+    let list = String::from_utf8(output.stdout)?;
+    let names: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    expect(names == SCENARIOS, || {
+        format!("{names:?} instead of {SCENARIOS:?}")
+    })?;
+    Ok(Completion::Completed)
+}
+
+/// Records a scenario: the report and the truth, or why this kernel cannot run it.
+fn record(scenario: &str, mode: Mode) -> Result<Result<(Value, Value), String>, Failed> {
+    let folder = tempfile::tempdir()?;
+    let recording = folder.path().join("recording");
+    let exact: &[&str] = match mode {
+        Mode::Exact => &["--exact"],
+        Mode::Default => &[],
+    };
+    let output = lock(&["record"])
+        .args(exact)
+        .arg("--output")
+        .arg(&recording)
+        .args(["--", LOCK, "workload", scenario, "--duration", "1"])
+        .args(["--format", "json"])
+        .output()?;
+    if is_unknown_to_the_kernel(scenario, &output) {
+        return Ok(Err("the kernel has no such futex operation".to_owned()));
+    }
+    expect_code(&output, 0)?;
+    let truth = serde_json::from_slice(&output.stdout)?;
+    Ok(Ok((report(&recording)?, truth)))
+}
+
+fn is_unknown_to_the_kernel(scenario: &str, output: &Output) -> bool {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    scenario.starts_with("futex") && stderr.contains("Function not implemented")
+}
+
+fn hold(scenario: &str, mode: Mode) -> Result<Completion, Failed> {
+    let (report, truth) = match record(scenario, mode)? {
+        Ok(both) => both,
+        Err(reason) => return Ok(Completion::ignored_with(reason)),
+    };
+    expect_truth(&report, &truth)?;
+    Ok(Completion::Completed)
+}
+
+/// Holds a report against what the workload says of itself.
+pub(crate) fn expect_truth(report: &Value, truth: &Value) -> Result<(), Failed> {
+    expect_account(report)?;
+    let is_exact = report.pointer("/about/exact") == Some(&Value::Bool(true));
+    for lock in locks(truth)? {
+        let found = rows(report, lock)?;
+        let row = Row::sum(&found);
+        let held = if truth["exact"] == true {
+            expect_figures(&row, lock).and_then(|()| expect_estimate(&row, is_exact))
+        } else {
+            expect_bounds(&row, truth, lock)
+        };
+        held.map_err(|what| {
+            let scenario = &truth["scenario"];
+            format!("{what}\n{scenario}: {row:#?}\nof {found:#?}\nagainst {lock:#}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The begin of every wait is in one place, and none was lost.
+pub(crate) fn expect_account(report: &Value) -> Result<(), Failed> {
+    for kind in ["kernel", "user"] {
+        let of = |name: &str| number(report, &format!("/account/{kind}/{name}"));
+        let mut explained = 0;
+        for place in ["repeats", "ended", "filtered", "open"] {
+            explained += of(place)?;
+        }
+        for cause in ["table_full", "nested", "end_not_seen"] {
+            explained += of(&format!("lost/{cause}"))?;
+        }
+        expect(of("begins")? == explained, || {
+            format!(
+                "the account of {kind} does not hold: {:#}",
+                report["account"]
+            )
+        })?;
+    }
+    expect(
+        report.pointer("/account/holds") == Some(&Value::Bool(true)),
+        || format!("the account does not hold: {:#}", report["account"]),
+    )
+}
+
+fn locks(truth: &Value) -> Result<&Vec<Value>, Failed> {
+    truth["locks"]
+        .as_array()
+        .ok_or_else(|| format!("no locks in {truth:#}").into())
+}
+
+fn that(condition: bool, what: &str) -> Result<(), String> {
+    if condition {
+        Ok(())
+    } else {
+        Err(what.to_owned())
+    }
+}
+
+fn field(lock: &Value, name: &str) -> Result<u64, String> {
+    lock[name]
+        .as_u64()
+        .ok_or_else(|| format!("no number {name}"))
+}
+
+/// The figures of which every wait is counted, whether its stack was taken or not.
+#[expect(
+    clippy::print_stdout,
+    reason = "what was seen stands in the log of the test"
+)]
+fn expect_figures(row: &Row, lock: &Value) -> Result<(), String> {
+    let (waits, unsure) = (field(lock, "waits")?, field(lock, "unsure")?);
+    that(waits > 0, "the workload did not wait")?;
+    that(
+        (waits..=waits + unsure).contains(&row.count),
+        "another number of waits",
+    )?;
+    that(row.timed_out == field(lock, "timed_out")?, "timeouts")?;
+    that(
+        row.interrupted == field(lock, "interrupted")?,
+        "interruptions",
+    )?;
+    // A kernel's lock without a known type is not named by chance.
+    that(
+        lock["type"] == "futex" || row.types.iter().all(|known| lock["type"] == **known),
+        "another type",
+    )?;
+
+    let (total, on_cpu) = (field(lock, "total_ns")?, field(lock, "on_cpu_ns")?);
+    let off_cpu = total - on_cpu;
+    let within = off_cpu / WITHIN;
+    println!(
+        "{}: {} waits of {waits} ({unsure} unsure), {} ns of {off_cpu} ns: {:+.3} %",
+        lock["name"],
+        row.count,
+        row.total_ns,
+        row.total_ns as f64 * 100.0 / off_cpu as f64 - 100.0
+    );
+    that(
+        unsure > 0
+            || (off_cpu - within).saturating_sub(field(lock, "loose_ns")?) <= row.total_ns
+                && row.total_ns <= total + within,
+        "another total",
+    )?;
+    that(
+        unsure > 0 || row.max_ns <= field(lock, "max_ns")?,
+        "a wait that is longer than the longest call",
+    )
+}
+
+/// What is estimated from samples, against what the same report knows of every wait.
+fn expect_estimate(row: &Row, is_exact: bool) -> Result<(), String> {
+    let bound = match is_exact {
+        true => 0,
+        false => row.estimated_error_ns.saturating_mul(BOUNDS),
+    };
+    // Each row of the estimate is rounded.
+    let rounded = row.total_ns / 1000;
+    that(
+        row.estimated_ns.abs_diff(row.total_ns) <= bound + rounded,
+        "the estimate is beyond its bound",
+    )
+}
+
+/// Where the number of waits is not known, it and their time have limits.
+fn expect_bounds(row: &Row, truth: &Value, lock: &Value) -> Result<(), String> {
+    const SECOND: u64 = 1_000_000_000;
+    let threads = truth["threads"].as_array().map_or(0, Vec::len) as u64;
+    that(
+        row.count >= field(lock, "waits")? && row.count <= field(lock, "calls")?,
+        "more waits than calls",
+    )?;
+    // The threads go on for a moment beyond their second.
+    that(
+        row.total_ns <= threads * 2 * SECOND,
+        "more time than there was",
+    )
+}
+
+fn the_culprit_is_named() -> Result<Completion, Failed> {
+    expect_pairs("holder")
+}
+
+/// Nine tenths of the waiting for a lock is a known thread's for what a known thread has.
+fn expect_pairs(scenario: &str) -> Result<Completion, Failed> {
+    let (report, truth) = record(scenario, Mode::Exact)??;
+    let pairs = truth["pairs"].as_array().ok_or("no pairs")?;
+    expect(!pairs.is_empty(), || format!("no pairs in {truth:#}"))?;
+    for pair in pairs {
+        let lock = &locks(&truth)?[usize::try_from(number(pair, "/lock")?)?];
+        let (victim, culprit) = (pair["victim"].as_str(), pair["culprit"].as_str());
+        let share = pair_share(
+            &report,
+            lock,
+            victim.ok_or("no victim")?,
+            culprit.ok_or("no culprit")?,
+        )?;
+        expect(share >= 0.9, || {
+            format!("{pair}: {share} of the victim's waiting\n{report:#}")
+        })?;
+    }
+    Ok(Completion::Completed)
+}
+
+fn a_chain_is_reported_as_it_is() -> Result<Completion, Failed> {
+    expect_pairs("chain")?;
+    let (report, _) = record("chain", Mode::Exact)??;
+    let chains = chains(&report)?;
+    expect(
+        chains
+            .iter()
+            .any(|names| names == &["chain-a", "chain-b", "chain-c"]),
+        || format!("{chains:?}"),
+    )?;
+    Ok(Completion::Completed)
+}
