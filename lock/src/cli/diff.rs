@@ -30,7 +30,7 @@ pub(crate) struct Diff {
     /// Write the comparison to a file, whole or not at all
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with 1 if a row is worse for sure, by at least so many percent
+    /// Exit with 1 if for sure a row is new, or worse by so many percent
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,
