@@ -3,8 +3,9 @@
 mod completions;
 pub(crate) mod diff;
 mod man;
+pub(crate) mod report;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -49,6 +50,18 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(Record),
+    /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
+    ///
+    /// Rows by lock, address and type are exact: every wait was counted. All others are
+    /// estimated from the waits that were sampled, and come with their error.
+    #[command(after_help = "\
+Examples:\n  \
+lock report run.lock\n  \
+lock report run.lock --sort p99 --top 10\n  \
+lock report run.lock --by holder --type mutex\n  \
+lock report run.lock --by stack --stack ext4_\n  \
+lock report run.lock --format json --output locks.json")]
+    Report(report::Report),
     /// Compare two recordings: what got worse, and what may be chance
     ///
     /// Compares the wait in each second, row by row. The noise of each recording is told by
@@ -93,12 +106,9 @@ pub(crate) struct Record {
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
-    /// Write the report to a file, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// How the report is written: for people, or as one JSON document
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub(crate) report: report::ReportOptions,
     /// Start this command and record it and its children
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -166,6 +176,13 @@ mod tests {
             let name = format!("help_{}", command.get_name());
             insta::assert_snapshot!(name, command.render_long_help());
         }
+    }
+
+    #[test]
+    fn help_tells_all_about_a_command() {
+        let error = Cli::try_parse_from(["lock", "help", "record"]).expect_err("help");
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+        assert!(error.to_string().contains("--duration"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::cli::{Cli, Command};
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Record(arguments) => command::record::run(arguments),
+        Command::Report(arguments) => command::report::run(&arguments),
         Command::Diff(arguments) => command::diff::run(arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
         Command::Completions(arguments) => command::completions::run(&arguments),

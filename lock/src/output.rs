@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -62,34 +62,48 @@ impl Output {
         }
     }
 
-    /// Writes the report.
-    pub(crate) fn write(&self, report: &str) -> Result<()> {
+    /// Writes the report, a text, with colours where they fit.
+    pub(crate) fn write(&self, report: impl AsRef<[u8]>) -> Result<()> {
+        self.write_through(anstream::stdout().lock(), report.as_ref())
+    }
+
+    /// Writes a report that is no text, which no terminal can show.
+    pub(crate) fn write_binary(&self, report: &[u8]) -> Result<()> {
+        if matches!(self, Self::Stdout) && io::stdout().is_terminal() {
+            return Err(Error::new(
+                "binary-to-terminal",
+                "this format is not for people, and standard output is a terminal",
+            )
+            .fix("name a file with --output"));
+        }
+        self.write_through(io::stdout().lock(), report)
+    }
+
+    fn write_through(&self, stdout: impl io::Write, report: &[u8]) -> Result<()> {
         match self {
-            Self::Stdout => {
-                let mut stdout = anstream::stdout().lock();
-                let written = stdout
-                    .write_all(report.as_bytes())
-                    .and_then(|()| stdout.flush());
-                match written {
-                    // The reader has what it wanted: `lock record | head`.
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                    Err(error) => Err(Error::write(Path::new("standard output"), &error)),
-                    Ok(()) => Ok(()),
-                }
-            }
+            Self::Stdout => to_stdout(stdout, report),
             Self::File(path) => replace(path, report).map_err(|cause| Error::write(path, &cause)),
             Self::Special(path, file) => {
                 let mut file = file;
-                file.write_all(report.as_bytes())
+                file.write_all(report)
                     .map_err(|cause| Error::write(path, &cause))
             }
         }
     }
 }
 
-fn replace(path: &Path, content: &str) -> io::Result<()> {
+fn to_stdout(mut stdout: impl io::Write, report: &[u8]) -> Result<()> {
+    match stdout.write_all(report).and_then(|()| stdout.flush()) {
+        // The reader has what it wanted: `lock record | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Error::write(Path::new("standard output"), &error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = temporary_beside(path)?;
-    file.write_all(content.as_bytes())?;
+    file.write_all(content)?;
     // A disk can be found full as late as here.
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -139,6 +153,17 @@ mod tests {
             .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_text_is_written_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile");
+        // What a text would lose on its way to no terminal.
+        let bytes = b"\x1b[1m\x1f\x8b\xff";
+        let output = Output::prepare(Some(path.clone())).unwrap();
+        output.write_binary(bytes).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

@@ -4,4 +4,5 @@ pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod man;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod workload;

@@ -3,7 +3,7 @@
 //! Rows by lock are exact: sums of [`Waits`](super::snapshot::Waits). What only sampled
 //! waits tell, as callers and threads, is estimated from [`Site`]s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::ValueEnum;
 
@@ -191,6 +191,22 @@ pub(crate) fn group_sites(
     let mut rows = Rows::new(snapshot, by, false);
     rows.add_sites(sites, filter);
     rows.finish()
+}
+
+/// What each lock is called in rows by lock.
+pub(crate) fn lock_labels(snapshot: &Snapshot) -> HashMap<LockId, String> {
+    let mut rows = Rows::new(snapshot, By::Lock, true);
+    for index in 0..snapshot.locks.len() {
+        let id = LockId(index as u32);
+        if let Some(key) = rows.keys.of_lock(id) {
+            rows.row(key).locks.push(id);
+        }
+    }
+    let rows = rows.finish();
+    let labels = rows
+        .iter()
+        .flat_map(|row| row.locks.iter().map(|&lock| (lock, row.label.clone())));
+    labels.collect()
 }
 
 /// Puts rows into order, the greatest first.

@@ -41,6 +41,19 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// All.
+    const ALL: [Self; 9] = [
+        Self::Mutex,
+        Self::RwLock,
+        Self::PiMutex,
+        Self::Semaphore,
+        Self::Barrier,
+        Self::Condvar,
+        Self::Join,
+        Self::Parked,
+        Self::Unknown,
+    ];
+
     /// Whether such a wait is mostly for work, not for a lock: it is kept out of the
     /// ranking, and shown in a line of its own.
     pub(crate) const fn is_idle(self) -> bool {
@@ -87,6 +100,30 @@ const KERNEL_NAMES: &[(u32, &str)] = &[
     (PERCPU | WRITE, "percpu-rwsem:W"),
     (MUTEX, "mutex"),
 ];
+
+/// All names of types.
+pub(crate) fn names() -> Vec<String> {
+    all().map(|lock_type| lock_type.to_string()).collect()
+}
+
+/// The types of a name: `rwsem:R`, or both of its kind with `rwsem`. Dashes may stand for
+/// the spaces in a name. Empty if there are none.
+pub(crate) fn named(name: &str) -> Vec<LockType> {
+    all()
+        .filter(|lock_type| {
+            let full = lock_type.to_string();
+            let kind = full.split_once(':').map_or(&*full, |(kind, _)| kind);
+            [&*full, kind].contains(&name) || full.replace(' ', "-") == name
+        })
+        .collect()
+}
+
+fn all() -> impl Iterator<Item = LockType> {
+    let kernel = KERNEL_NAMES
+        .iter()
+        .map(|&(flags, _)| LockType::Kernel(flags));
+    kernel.chain(Class::ALL.map(LockType::User))
+}
 
 impl fmt::Display for LockType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,9 +48,14 @@ pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Ve
         ),
     };
     title.clone_into(&mut options.title);
+    let waits = folded::total(snapshot, filter);
+    let error = match waits.wait_error_ns() {
+        0 => String::new(),
+        error => format!(" ± {}", units::time(error)),
+    };
     options.subtitle = Some(format!(
-        "{} of waiting in {}",
-        units::time(u64::try_from(total).unwrap_or(u64::MAX)),
+        "{}{error} of waiting in {}",
+        units::time(waits.wait_ns),
         units::time(snapshot.duration_ns)
     ));
     options.bgcolors = Some(background);
@@ -77,6 +82,15 @@ const EMPTY: &str = r##"<?xml version="1.0" standalone="no"?>
 /// Gives the frames of a stack the colours of what they are: grey the process, purple the
 /// lock, orange the kernel, aqua what is inlined, yellow to red the rest of the program.
 fn color(colors: &mut PaletteMap, stack: &str) {
+    // The library's own, below all.
+    colors.insert(
+        "",
+        Color {
+            r: 220,
+            g: 220,
+            b: 220,
+        },
+    );
     let frames = stack.split(';');
     let last = frames.clone().count().saturating_sub(1);
     for (depth, frame) in frames.enumerate() {
@@ -149,6 +163,8 @@ mod tests {
         let snapshot = fixture::snapshot();
         let victims = text(&snapshot, Side::Victims);
         assert!(victims.contains("Waiting for locks: where<"));
+        assert!(victims.contains("631 ms ± "));
+        assert!(text(&fixture::exact(), Side::Victims).contains("631 ms of waiting in 2.00 s"));
         assert!(victims.contains("lock_mm_and_find_vma (10,800,000 ns of waiting"));
         assert!(!victims.contains("(holder not known)"));
         let culprits = text(&snapshot, Side::Culprits);

@@ -14,7 +14,7 @@ use std::{
 use crate::{
     profile::{
         group::Filter,
-        snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
+        snapshot::{Estimate, LockId, ProcessId, Snapshot, StackId, ThreadId},
     },
     view::stack_text::{Place, lock_line, outermost_first},
 };
@@ -77,6 +77,17 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
         }
     }
     stacks
+}
+
+/// All that a filter lets through, with the error of the estimate.
+pub(crate) fn total(snapshot: &Snapshot, filter: &Filter) -> Estimate {
+    let mut total = Estimate::default();
+    for site in &snapshot.sites {
+        if filter.passes(snapshot, site) {
+            total.add(&site.waits);
+        }
+    }
+    total
 }
 
 fn process_of(snapshot: &Snapshot, thread: ThreadId) -> Option<ProcessId> {

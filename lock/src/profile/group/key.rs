@@ -162,7 +162,7 @@ impl<'a> Keys<'a> {
                 let culprits = sites().filter_map(|site| Some(site.holder?.thread));
                 let culprit = match culprit {
                     Some(culprit) => party_name(snapshot, culprit, &culprits.collect()),
-                    None => "holder not known".to_owned(),
+                    None => "not known".to_owned(),
                 };
                 format!("{} ← {culprit}", party_name(snapshot, victim, &victims))
             }

@@ -21,7 +21,11 @@ use crate::{
         group::Filter,
         snapshot::{LockId, Snapshot, StackId, ThreadId},
     },
-    view::{folded::Side, stack_text::lock_name},
+    view::{
+        folded::{Side, total},
+        stack_text::lock_name,
+        units::{plural, time},
+    },
 };
 
 /// The profile of one side, the same for the same snapshot.
@@ -84,7 +88,7 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
             label: labels(snapshot, &mut tables, thread, lock),
         })
         .collect();
-    let comment = comments(snapshot, side)
+    let comment = comments(snapshot, side, filter)
         .iter()
         .map(|comment| tables.text(comment))
         .collect();
@@ -129,7 +133,7 @@ fn labels(
 }
 
 /// What a reader must know about the figures.
-fn comments(snapshot: &Snapshot, side: Side) -> Vec<String> {
+fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
     let about = &snapshot.about;
     let mut comments = vec![format!(
         "recorded by lock {} on kernel {}",
@@ -143,7 +147,13 @@ fn comments(snapshot: &Snapshot, side: Side) -> Vec<String> {
         .to_owned(),
     );
     if !about.exact {
-        comments.push("counts and delays are estimated from sampled waits".to_owned());
+        let waits = total(snapshot, filter);
+        comments.push(format!(
+            "estimated from {}: {} ± {} of waiting with 95 % confidence",
+            plural(waits.samples, "sampled wait"),
+            time(waits.wait_ns),
+            time(waits.wait_error_ns())
+        ));
     }
     comments
 }
@@ -284,6 +294,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[ignore = "needs the command go: cargo test -p lock --lib -- --ignored go_tool"]
+    fn go_tool_pprof_ranks_by_delay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("victims.pb.gz");
+        let bytes = profile(&fixture::snapshot(), Side::Victims, &Filter::default()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let output = std::process::Command::new("go")
+            .args(["tool", "pprof", "-top"])
+            .arg(&path)
+            .env("PPROF_TMPDIR", folder.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        for part in ["File: server\n", "Type: delay\n", "of 630.76ms total\n"] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        let first = text
+            .lines()
+            .skip_while(|line| !line.contains("flat%"))
+            .nth(1);
+        assert!(
+            first.is_some_and(|line| line.ends_with(" fdget_pos")),
+            "{text}"
+        );
     }
 
     #[test]

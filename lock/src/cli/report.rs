@@ -1,0 +1,141 @@
+//! What a report shows, and how: options that `record` and `report` have in common.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::profile::{
+    figures::Sort,
+    group::{By, Filter},
+    lock_type::{self, LockType},
+};
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub(crate) recording: PathBuf,
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub(crate) options: ReportOptions,
+}
+
+/// What a report shows, and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ReportOptions {
+    /// What a row is
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) by: By,
+    /// What rows are ranked by, the greatest first
+    #[arg(long, value_enum, default_value_t, value_name = "FIGURE")]
+    pub(crate) sort: Sort,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Show the first N rows, 0 for all [default: 25 of a table, else all]
+    #[arg(long, value_name = "N", hide_default_value = true)]
+    pub(crate) top: Option<usize>,
+    /// Only waits with this in the name of a function on their stack
+    #[arg(long, value_name = "SUBSTRING")]
+    pub(crate) stack: Option<String>,
+    /// Only locks of this type, such as mutex, rwsem, rwsem:R, "user mutex"; can be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = types)]
+    pub(crate) types: Vec<Types>,
+    /// Rank waits for work, too: condition variables, joins, parked threads
+    #[arg(long)]
+    pub(crate) idle: bool,
+    /// With --format folded, svg or pprof: the stacks of those that had the lock
+    #[arg(long)]
+    pub(crate) culprits: bool,
+    /// Write the report to a file, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Locks of one name: `rwsem` stands for its readers and writers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Types(pub(crate) Vec<LockType>);
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text and a table, for people
+    #[default]
+    Table,
+    /// One versioned JSON document with everything
+    Json,
+    /// The rows, comma-separated
+    Csv,
+    /// Folded stacks, for flamegraph tools
+    Folded,
+    /// A flamegraph
+    Svg,
+    /// A profile for pprof and speedscope
+    Pprof,
+    /// A timeline of the longest waits, for Chrome and Perfetto
+    Chrome,
+}
+
+impl Format {
+    /// Whether it is no text.
+    pub(crate) const fn is_binary(self) -> bool {
+        matches!(self, Self::Pprof)
+    }
+}
+
+impl ReportOptions {
+    /// Which waits are shown.
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            types: self.types.iter().flat_map(|it| it.0.clone()).collect(),
+            stack: self.stack.clone(),
+            min_total_ns: 0,
+            include_idle: self.idle,
+        }
+    }
+
+    /// How many rows are shown at the most, where the format has this many by default.
+    pub(crate) fn rows(&self, default: usize) -> usize {
+        match self.top {
+            None => default,
+            Some(0) => usize::MAX,
+            Some(top) => top,
+        }
+    }
+}
+
+fn types(name: &str) -> Result<Types, String> {
+    let found = lock_type::named(name);
+    if found.is_empty() {
+        return Err(format!("it is none of {}", lock_type::names().join(", ")));
+    }
+    Ok(Types(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ReportOptions, types};
+
+    #[test]
+    fn types_are_known_by_their_names() {
+        assert_eq!(types("rwsem").unwrap().0.len(), 2);
+        assert_eq!(types("rwsem:R").unwrap().0.len(), 1);
+        assert_eq!(types("user-mutex"), types("user mutex"));
+        let error = types("mutx").unwrap_err();
+        assert!(error.contains("spinlock, rwlock:R"), "{error}");
+    }
+
+    #[test]
+    fn zero_rows_are_all() {
+        let top = |top| {
+            ReportOptions {
+                top,
+                ..ReportOptions::default()
+            }
+            .rows(25)
+        };
+        assert_eq!([top(None), top(Some(3)), top(Some(0))], [25, 3, usize::MAX]);
+    }
+}

@@ -1,0 +1,106 @@
+//! `lock report`: a recording, shown.
+
+use std::process::ExitCode;
+
+use crate::{
+    cli::report::{Report, ReportOptions},
+    error::Result,
+    output::Output,
+    profile::snapshot::Snapshot,
+    recording::Recording,
+    view,
+};
+
+/// Reads a recording and reports it.
+pub(crate) fn run(arguments: &Report) -> Result<ExitCode> {
+    let output = Output::prepare(arguments.options.output.clone())?;
+    let snapshot = Recording::open(&arguments.recording)?.merge();
+    write(&snapshot, &arguments.options, &output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the report of what was recorded.
+pub(crate) fn write(snapshot: &Snapshot, options: &ReportOptions, output: &Output) -> Result<()> {
+    let report = view::render(snapshot, options, output.columns())?;
+    if options.format.is_binary() {
+        output.write_binary(&report)
+    } else {
+        output.write(&report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, fs, path::Path};
+
+    use clap::Parser as _;
+
+    use super::run;
+    use crate::{
+        cli::{Cli, Command},
+        error::Result,
+        profile::fixture,
+        recording::Place,
+    };
+
+    fn report(recording: &Path, output: &Path, options: &[&str]) -> Result<()> {
+        let arguments = [OsStr::new("lock"), "report".as_ref(), recording.as_os_str()]
+            .into_iter()
+            .chain(options.iter().map(OsStr::new))
+            .chain(["--output".as_ref(), output.as_os_str()]);
+        let Command::Report(arguments) = Cli::parse_from(arguments).command else {
+            panic!("not a report");
+        };
+        run(&arguments).map(|_| ())
+    }
+
+    fn recording(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join("run.lock");
+        let mut writer = Place::prepare(&path).unwrap().create().unwrap();
+        writer.interval(&fixture::snapshot()).unwrap();
+        writer.interval(&fixture::snapshot()).unwrap();
+        writer.end("duration").unwrap();
+        path
+    }
+
+    #[test]
+    fn a_recording_is_reported_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = recording(folder.path());
+        let output = folder.path().join("report");
+        for (format, begin) in [
+            ("table", b"Waits for locks in ".as_slice()),
+            ("json", b"{\n  \"schema\": 2,"),
+            ("csv", b"by,label,type,"),
+            ("folded", b"kworker/1:2"),
+            ("svg", b"<?xml "),
+            ("pprof", b"\x1f\x8b"),
+            ("chrome", b"{"),
+        ] {
+            report(&recording, &output, &["--format", format]).unwrap();
+            let content = fs::read(&output).unwrap();
+            let text = String::from_utf8_lossy(&content);
+            assert!(content.starts_with(begin), "{format}: {text:.200}");
+        }
+    }
+
+    #[test]
+    fn intervals_are_added_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = recording(folder.path());
+        let output = folder.path().join("report");
+        report(&recording, &output, &["--by", "type", "--top", "1"]).unwrap();
+        let text = fs::read_to_string(&output).unwrap();
+        assert!(text.starts_with("Waits for locks in 4.00 s"), "{text}");
+        assert!(text.contains("604 ms   49 %    800"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_recording_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "no recording").unwrap();
+        let error = report(&file, &folder.path().join("report"), &[]).unwrap_err();
+        assert_eq!(error.code(), "not-a-recording");
+    }
+}

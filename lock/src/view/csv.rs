@@ -1,0 +1,124 @@
+//! The rows as comma-separated values: one header, the same columns whatever a row is.
+//! Times in nanoseconds; what a row does not have is empty. Names that would steer a
+//! terminal are made fit for it, as the rows may be shown on one.
+
+use crate::{
+    cli::report::ReportOptions,
+    error::{Error, Result},
+    profile::{
+        group::{Row, group, rank},
+        snapshot::{Snapshot, Waits},
+    },
+    view::untrusted,
+};
+
+const HEADER: [&str; 18] = [
+    "by",
+    "label",
+    "type",
+    "exact",
+    "count",
+    "count_error_95",
+    "total_ns",
+    "total_error_95_ns",
+    "mean_ns",
+    "min_ns",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "max_ns",
+    "spin_ns",
+    "runqueue_ns",
+    "not_acquired",
+    "locks",
+];
+
+/// Writes the rows.
+pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions) -> Result<Vec<u8>> {
+    let mut grouped = group(snapshot, options.by, &options.filter());
+    rank(&mut grouped.rows, options.sort);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: &dyn std::error::Error| {
+        Error::new("csv", "the report could not be written as CSV").because_of(error)
+    };
+    writer
+        .write_record(HEADER)
+        .map_err(|error| failed(&error))?;
+    let by = super::by_name(options.by);
+    for row in grouped.rows.iter().take(options.rows(usize::MAX)) {
+        writer
+            .write_record(record(&by, row))
+            .map_err(|error| failed(&error))?;
+    }
+    writer.into_inner().map_err(|error| failed(&error))
+}
+
+fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
+    let figures = &row.figures;
+    let maybe = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
+    [
+        by.to_owned(),
+        untrusted::line(&row.label).into_owned(),
+        row.lock_type.map(|it| it.to_string()).unwrap_or_default(),
+        figures.is_exact().to_string(),
+        figures.count().to_string(),
+        figures.count_error().to_string(),
+        figures.total_ns().to_string(),
+        figures.error_ns().to_string(),
+        figures.mean_ns().to_string(),
+        maybe(figures.min_ns()),
+        maybe(figures.percentile(0.5)),
+        maybe(figures.percentile(0.9)),
+        maybe(figures.percentile(0.99)),
+        figures.max_ns().to_string(),
+        maybe(figures.waits().map(|waits| waits.spin_ns)),
+        maybe(figures.waits().map(|waits| waits.runqueue_ns)),
+        maybe(figures.waits().map(Waits::failed)),
+        row.locks.len().to_string(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEADER, report};
+    use crate::{
+        cli::report::ReportOptions,
+        profile::{fixture, group::By},
+    };
+
+    fn csv(options: &ReportOptions) -> String {
+        String::from_utf8(report(&fixture::snapshot(), options).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rows_by_lock() {
+        insta::assert_snapshot!(csv(&ReportOptions::default()));
+    }
+
+    #[test]
+    fn rows_by_holder() {
+        insta::assert_snapshot!(csv(&ReportOptions {
+            by: By::Holder,
+            ..ReportOptions::default()
+        }));
+    }
+
+    #[test]
+    fn a_name_with_a_comma_stays_in_its_column() {
+        let mut snapshot = fixture::snapshot();
+        for thread in &mut snapshot.threads {
+            thread.comm = "a,\"b\"\u{1b}c".to_owned();
+        }
+        let options = ReportOptions {
+            by: By::Thread,
+            top: Some(2),
+            ..ReportOptions::default()
+        };
+        let text = report(&snapshot, &options).unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_slice());
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert!(rows.iter().all(|row| row.len() == HEADER.len()));
+        assert!(rows[0][1].starts_with("a,\"b\"\\u{1b}c["));
+    }
+}

@@ -1,0 +1,166 @@
+//! The report for people: a ranking, then what it does not hold.
+
+use crate::{
+    cli::report::ReportOptions,
+    profile::{
+        figures::Figures,
+        group::{By, Grouped, group, rank},
+        label::NO_STACK,
+        snapshot::{Scope, Snapshot, StackId},
+    },
+    view::{
+        units::{plural, time},
+        untrusted,
+    },
+};
+
+mod abbreviate;
+mod chains;
+mod columns;
+mod facts;
+mod footer;
+
+/// How many rows are shown unless it is asked for more.
+const ROWS: usize = 25;
+
+/// Writes the report. `columns` is the width of the terminal; without one, lines are as
+/// long as they are.
+pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions, columns: Option<u16>) -> String {
+    let mut grouped = group(snapshot, options.by, &options.filter());
+    rank(&mut grouped.rows, options.sort);
+    let mut text = String::new();
+    for line in heading(snapshot, options, &grouped) {
+        text += &facts::wrapped(&line, columns);
+    }
+    if !grouped.rows.is_empty() {
+        text.push('\n');
+    }
+    text += &ranking(snapshot, options, &grouped, columns);
+    text += &chains::section(snapshot, columns);
+    text += "\n";
+    text += &footer::section(snapshot, options, &grouped, columns);
+    text
+}
+
+fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> Vec<String> {
+    let whose = match &snapshot.about.scope {
+        Scope::System => "the whole system".to_owned(),
+        Scope::Process { pid } => format!("process {pid}"),
+        Scope::Command { command } => untrusted::line(&command.join(" ")).into_owned(),
+    };
+    let duration = time(snapshot.duration_ns);
+    let mut only: Vec<String> = snapshot.about.filters.clone();
+    only.extend(
+        options
+            .types
+            .iter()
+            .flat_map(|types| &types.0)
+            .map(|it| format!("type {it}")),
+    );
+    if let Some(stack) = &options.stack {
+        only.push(format!("with \"{stack}\" on the stack"));
+    }
+    let only = match only.as_slice() {
+        [] => String::new(),
+        only => format!(", only {}", untrusted::line(&only.join(", "))),
+    };
+    if grouped.rows.is_empty() {
+        return vec![format!(
+            "No wait for a lock in {duration} of {whose}{only}."
+        )];
+    }
+    let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
+    if grouped.estimated_by_filter() {
+        lines.push("Only samples tell their stack: all figures here are estimates.".to_owned());
+    }
+    if !options.sort.is_estimated() && grouped.total.waits().is_none() {
+        lines.push("Estimates have no such figure to sort by: sorted by the total.".to_owned());
+    }
+    lines
+}
+
+fn ranking(
+    snapshot: &Snapshot,
+    options: &ReportOptions,
+    grouped: &Grouped,
+    columns: Option<u16>,
+) -> String {
+    let shown = options.rows(ROWS).min(grouped.rows.len());
+    let (rows, rest) = grouped.rows.split_at(shown);
+    let table = columns::Columns::new(options.by, grouped.total.total_ns(), columns.is_some())
+        .lines(rows, columns);
+    let mut text = String::new();
+    let mut lines = table.into_iter();
+    for line in lines.by_ref().take(usize::from(!rows.is_empty())) {
+        text += &line;
+        text.push('\n');
+    }
+    for (line, row) in lines.zip(rows) {
+        text += &line;
+        text.push('\n');
+        if let Some(culprit) = columns::second_line(options.by, &row.label, columns) {
+            text += &culprit;
+            text.push('\n');
+        }
+        if let Some(stack) = row.stack.filter(|_| options.by == By::Stack) {
+            text += &stack_lines(snapshot, stack, columns);
+        }
+    }
+    if !rest.is_empty() {
+        let sum = |of: fn(&Figures) -> u64| {
+            rest.iter()
+                .fold(0_u64, |sum, row| sum.saturating_add(of(&row.figures)))
+        };
+        let more = format!(
+            "and {} with {}, {} (--top 0 shows all)",
+            plural(rest.len() as u64, "more row"),
+            plural(sum(Figures::count), "wait"),
+            time(sum(Figures::total_ns))
+        );
+        text += &facts::wrapped(&more, columns);
+    }
+    text
+}
+
+/// A stack, innermost function first, a line each.
+fn stack_lines(snapshot: &Snapshot, stack: StackId, width: Option<u16>) -> String {
+    let mut lines = Vec::new();
+    let Some(stack) = snapshot.stacks.get(stack.index()) else {
+        return String::new();
+    };
+    let parts = [(&stack.kernel, " [kernel]"), (&stack.user, "")];
+    for (frames, place) in parts {
+        for &id in frames {
+            let name = snapshot.frame_name(id);
+            let frame = snapshot.frames.get(id.index());
+            let inlined = frame.is_some_and(|frame| frame.inlined);
+            let line = frame
+                .and_then(|frame| Some((frame.file.as_deref()?, frame.line?)))
+                .map(|(file, line)| format!(" {file}:{line}"))
+                .unwrap_or_default();
+            lines.push(format!(
+                "{name}{}{line}{place}",
+                if inlined { " (inlined)" } else { "" }
+            ));
+        }
+    }
+    if stack.lost {
+        lines.push("(the kernel's stack could not be walked)".to_owned());
+    }
+    if stack.cut {
+        lines.push("(goes on: cut short)".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push(NO_STACK.to_owned());
+    }
+    lines
+        .iter()
+        .map(|line| {
+            let line = format!("      {}", untrusted::line(line));
+            columns::cut(&line, width.map_or(usize::MAX, usize::from)) + "\n"
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

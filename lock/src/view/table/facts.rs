@@ -1,0 +1,48 @@
+//! Lines of text below and above the ranking, wrapped to the terminal.
+
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+
+/// A line for each fact: its name, then what it is. Names are not repeated.
+pub(super) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
+    let mut table = table(width);
+    let mut before = "";
+    for (name, fact) in facts {
+        let name = if *name == before {
+            ""
+        } else {
+            before = name;
+            name
+        };
+        table.add_row([Cell::new(name), Cell::new(fact)]);
+    }
+    text(&table)
+}
+
+/// A line, wrapped.
+pub(super) fn wrapped(line: &str, width: Option<u16>) -> String {
+    let mut table = table(width);
+    table.add_row([Cell::new(line)]);
+    text(&table)
+}
+
+fn table(width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    table
+}
+
+fn text(table: &Table) -> String {
+    let mut text = String::new();
+    for line in table.lines() {
+        // Cells are padded by a space.
+        text += line.strip_prefix(' ').unwrap_or(&line).trim_end();
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,183 @@
+use unicode_width::UnicodeWidthStr as _;
+
+use super::report;
+use crate::{
+    cli::report::{ReportOptions, Types},
+    profile::{
+        figures::Sort,
+        fixture,
+        group::By,
+        lock_type,
+        snapshot::{Account, Snapshot},
+    },
+};
+
+fn shown(snapshot: &Snapshot, by: By, columns: Option<u16>) -> String {
+    let options = ReportOptions {
+        by,
+        ..ReportOptions::default()
+    };
+    report(snapshot, &options, columns)
+}
+
+#[test]
+fn piped() {
+    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, None));
+}
+
+#[test]
+fn on_80_columns() {
+    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, Some(80)));
+}
+
+#[test]
+fn on_50_columns() {
+    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, Some(50)));
+}
+
+#[test]
+fn by_stack() {
+    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Stack, Some(100)));
+}
+
+#[test]
+fn by_holder() {
+    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Holder, Some(120)));
+}
+
+#[test]
+fn every_wait_sampled() {
+    insta::assert_snapshot!(shown(&fixture::exact(), By::Caller, Some(120)));
+}
+
+#[test]
+fn nothing_recorded() {
+    let snapshot = Snapshot {
+        duration_ns: 2_000_000_000,
+        ..Snapshot::default()
+    };
+    insta::assert_snapshot!(shown(&snapshot, By::Lock, Some(80)));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let snapshot = fixture::snapshot();
+    for by in [By::Lock, By::Stack, By::Holder, By::Thread, By::Cgroup] {
+        for width in [40, 47, 60, 80, 120, 200] {
+            let text = shown(&snapshot, by, Some(width));
+            for line in text.lines() {
+                assert!(line.width() <= width.into(), "{width}: {line:?} in\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_number_is_wrapped_or_cut_on_a_narrow_terminal() {
+    let text = shown(&fixture::snapshot(), By::Lock, Some(40));
+    let rows: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.contains("total"))
+        .skip(1)
+        .collect();
+    for (row, total) in rows.iter().zip(["302 ms", "240 ms", "24.0 ms"]) {
+        assert!(row.trim_start().starts_with(total), "{row:?} in\n{text}");
+    }
+}
+
+#[test]
+fn an_account_that_does_not_hold_is_told() {
+    let mut snapshot = fixture::snapshot();
+    assert!(!shown(&snapshot, By::Lock, None).contains("DOES NOT HOLD"));
+    snapshot.account.kernel.begins += 1;
+    let text = shown(&snapshot, By::Lock, None);
+    let begins = snapshot.account.kernel.begins;
+    assert!(
+        text.contains(&format!(
+            "of kernel locks DOES NOT HOLD, please report it: {begins} begins"
+        )),
+        "{text}"
+    );
+}
+
+#[test]
+fn nothing_lost_is_one_line() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.account = Account::default();
+    snapshot.hooks.clear();
+    let text = shown(&snapshot, By::Lock, None);
+    assert!(text.contains("none of 0 events\n"), "{text}");
+}
+
+#[test]
+fn what_is_beyond_the_shown_rows_is_added_up() {
+    let options = ReportOptions {
+        top: Some(8),
+        ..ReportOptions::default()
+    };
+    let text = report(&fixture::snapshot(), &options, None);
+    assert!(
+        text.contains("and 2 more rows with 400 waits, 360 µs (--top 0 shows all)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn filters_are_told_and_estimates_are_named() {
+    let options = ReportOptions {
+        stack: Some("log::rotate".to_owned()),
+        types: vec![Types(lock_type::named("mutex"))],
+        sort: Sort::P99,
+        ..ReportOptions::default()
+    };
+    let text = report(&fixture::snapshot(), &options, None);
+    for words in [
+        "only at least 500 ns, type mutex, with \"log::rotate\" on the stack",
+        "all figures here are estimates",
+        "Estimates have no such figure",
+    ] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+}
+
+#[test]
+fn texts_of_programs_do_not_steer_the_terminal() {
+    let mut snapshot = fixture::snapshot();
+    let evil = "\u{1b}[2J\r\nx\u{202e}";
+    for thread in &mut snapshot.threads {
+        evil.clone_into(&mut thread.comm);
+    }
+    for process in &mut snapshot.processes {
+        evil.clone_into(&mut process.comm);
+        evil.clone_into(&mut process.cgroup);
+    }
+    for frame in &mut snapshot.frames {
+        frame.function = Some(evil.to_owned());
+        frame.file = Some(evil.to_owned());
+    }
+    for lock in &mut snapshot.locks {
+        lock.name = Some(evil.to_owned());
+    }
+    for hook in &mut snapshot.hooks {
+        evil.clone_into(&mut hook.name);
+        evil.clone_into(&mut hook.kind);
+    }
+    snapshot.about.kernel = evil.to_owned();
+    snapshot.about.filters = vec![evil.to_owned()];
+    snapshot.about.blind_spots = vec![evil.to_owned()];
+    snapshot.notes = vec![evil.to_owned()];
+    for by in [
+        By::Lock,
+        By::Stack,
+        By::Holder,
+        By::Thread,
+        By::Process,
+        By::Cgroup,
+    ] {
+        for width in [None, Some(60)] {
+            let text = shown(&snapshot, by, width);
+            let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(steers), "{text:?}");
+        }
+    }
+}
