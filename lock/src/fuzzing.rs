@@ -7,19 +7,16 @@ use clap::ValueEnum as _;
 use serde_json::Value;
 
 use crate::{
+    cli::report::{Format, ReportOptions},
     profile::{
         diff::{self, Series, diff},
         figures::Sort,
-        group::{By, Filter, group, group_sites, rank},
+        group::{By, Filter, group, group_sites},
         merge::Merger,
         snapshot::Snapshot,
     },
     recording::Recording,
-    view::{
-        self, chrome, flamegraph,
-        folded::{self, Side},
-        pprof,
-    },
+    view,
 };
 
 /// An interval in which there is something of everything.
@@ -146,31 +143,39 @@ fn report(intervals: &[Snapshot]) {
 }
 
 fn views(snapshot: &Snapshot) {
-    for filter in [
-        Filter::default(),
-        Filter {
-            stack: Some("e".to_owned()),
-            include_idle: true,
-            min_total_ns: 1000,
-            ..Filter::default()
-        },
-    ] {
-        for &by in By::value_variants() {
-            let mut grouped = group(snapshot, by, &filter);
-            for &sort in Sort::value_variants() {
-                rank(&mut grouped.rows, sort);
-            }
-            for row in grouped.rows.iter().take(3) {
-                group_sites(snapshot, By::Stack, &filter, &row.sites);
-                group_sites(snapshot, By::Holder, &filter, &row.sites);
+    for all in [false, true] {
+        for &format in Format::value_variants() {
+            for &by in By::value_variants() {
+                let sort = Sort::value_variants();
+                let options = ReportOptions {
+                    by,
+                    sort: sort
+                        .get(by as usize % sort.len())
+                        .copied()
+                        .unwrap_or_default(),
+                    format,
+                    idle: all,
+                    culprits: all,
+                    stack: all.then(|| "e".to_owned()),
+                    ..ReportOptions::default()
+                };
+                let columns = (!all).then_some(80);
+                // An error is as good as a report.
+                let report = view::render(snapshot, &options, columns).unwrap_or_default();
+                match format {
+                    Format::Table | Format::Csv | Format::Folded => {
+                        fit_for_people(&String::from_utf8_lossy(&report));
+                    }
+                    Format::Json => {}
+                    // Have no rows.
+                    Format::Svg | Format::Pprof | Format::Chrome => break,
+                }
             }
         }
-        // An error is as good as a report.
-        let _ = chrome::trace(snapshot, &filter);
-        for side in [Side::Victims, Side::Culprits] {
-            fit_for_people(&folded::folded(snapshot, side, &filter));
-            let _ = flamegraph::svg(snapshot, side, &filter);
-            let _ = pprof::profile(snapshot, side, &filter);
+        let filter = Filter::default();
+        for row in group(snapshot, By::Lock, &filter).rows.iter().take(3) {
+            group_sites(snapshot, By::Stack, &filter, &row.sites);
+            group_sites(snapshot, By::Holder, &filter, &row.sites);
         }
     }
 }

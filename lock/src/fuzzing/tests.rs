@@ -30,7 +30,7 @@ fn every_kept_input_and_mutations_of_them() {
         recording(input);
     }
     let mut random = Rng::with_seed(7);
-    for _ in 0..300 {
+    for _ in 0..100 {
         let mut input = random.choice(&kept).unwrap().clone();
         for _ in 0..random.usize(1..=4) {
             mutate(&mut input, &mut random);
@@ -62,13 +62,13 @@ fn mutate(input: &mut Vec<u8>, random: &mut Rng) {
 fn any_number_and_any_text_at_any_place() {
     let mut random = Rng::with_seed(8);
     let mut read = 0;
-    for _ in 0..100 {
+    for _ in 0..50 {
         let mut input = vec![0; 3];
         input.extend((0..random.usize(1..8) * 3).map(|_| random.u8(..)));
         read += usize::from(changed(&input).is_some());
         recording(&input);
     }
-    assert!(read > 20, "{read} of 100 are intervals");
+    assert!(read > 10, "{read} of 50 are intervals");
 }
 
 #[test]

@@ -23,9 +23,3 @@ fn code(verdict: Verdict) -> &'static str {
         Verdict::TooFew => "too-few",
     }
 }
-
-/// A text of somebody else's, fit for a terminal.
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(shown).collect()
-}

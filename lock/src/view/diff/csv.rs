@@ -2,7 +2,7 @@
 
 use crate::{
     profile::diff::Diff,
-    view::diff::{code, printable},
+    view::{diff::code, untrusted},
 };
 
 /// Writes it as comma-separated values, rates a second.
@@ -16,7 +16,7 @@ pub(crate) fn csv(diff: &Diff) -> String {
         let fields = [
             code(row.verdict).to_owned(),
             quoted(&lock_type),
-            quoted(&printable(&row.label)),
+            quoted(&untrusted::line(&row.label)),
             number(Some(row.before.wait_ns)),
             number(Some(row.after.wait_ns)),
             number(row.ratio()),

@@ -7,8 +7,8 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use crate::{
     profile::diff::{By, Change, Diff, Side},
     view::{
-        diff::printable,
         units::{plural, time},
+        untrusted,
     },
 };
 
@@ -33,7 +33,7 @@ fn write_table(
     names: &[String; 2],
     columns: Option<u16>,
 ) -> fmt::Result {
-    let [before, after] = names.each_ref().map(|name| printable(name));
+    let [before, after] = names.each_ref().map(|name| untrusted::line(name));
     writeln!(
         text,
         "Wait in each second, before ({before}: {}) and after ({after}: {}):\n",
@@ -57,7 +57,7 @@ fn write_table(
     )?;
     write_method(text, diff, [&before, &after])?;
     for note in &diff.notes {
-        writeln!(text, "Note: {}.", printable(note))?;
+        writeln!(text, "Note: {}.", untrusted::line(note))?;
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn write_rows(text: &mut String, diff: &Diff, columns: Option<u16>) -> fmt::Resu
         if let Some(lock_type) = row.lock_type.filter(|_| typed && diff.by != By::Type) {
             cells.push(Cell::new(lock_type.to_string()));
         }
-        cells.push(Cell::new(printable(&row.label)));
+        cells.push(Cell::new(untrusted::line(&row.label)));
         table.add_row(cells);
     }
     writeln!(text, "{}", table.trim_fmt())?;
