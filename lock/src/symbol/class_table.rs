@@ -1,5 +1,7 @@
 //! Which functions of libraries and runtimes lock, and what.
 
+use std::borrow::Cow;
+
 use crate::profile::lock_type::Class;
 
 /// What is known of a function: that it is locking code, and maybe of what.
@@ -139,7 +141,11 @@ const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
         Some(Join),
         None,
     ),
-    (Starts("std::thread::scoped::scope"), Some(Join), None),
+    // Inlined functions have the path of their file, without the type.
+    (Starts("std::thread::lifecycle::join"), Some(Join), None),
+    (Starts("std::thread::join_handle::join"), Some(Join), None),
+    (Starts("std::thread::thread::park"), Some(Parked), None),
+    (Starts("std::thread::scoped::"), Some(Join), None),
     (Starts("std::thread::park"), Some(Parked), None),
     (Starts("std::thread::current_park"), Some(Parked), None),
     (Starts("std::thread::Thread::park"), Some(Parked), None),
@@ -367,8 +373,20 @@ pub(crate) fn find(function: &str) -> Option<Known> {
     let name = plain(function);
     TABLE
         .iter()
-        .find(|(pattern, ..)| pattern.fits(name))
+        .find(|(pattern, ..)| pattern.fits(&name))
         .map(|&(_, class, name)| Known { class, name })
+}
+
+/// Whether a function stands between others of locking code, and is none by itself.
+pub(crate) fn is_between(function: &str) -> bool {
+    const BETWEEN: &[&str] = &[
+        "std::thread::local::",
+        "core::ops::function::",
+        "core::option::",
+        "core::result::",
+    ];
+    let name = plain(function);
+    BETWEEN.iter().any(|start| name.starts_with(start))
 }
 
 /// Whether functions without a name may come between this one and the one that called it:
@@ -387,15 +405,19 @@ pub(crate) fn is_c_library(module: &str) -> bool {
     LIBRARIES.iter().any(|library| module.starts_with(library))
 }
 
-/// A name as the table has it: of `<std::sync::X as Trait>::f` and `<std::sync::X>::f`, what
-/// follows the bracket; without the suffixes of a compiler's copies, `take_gil.lto_priv.0`.
-fn plain(function: &str) -> &str {
-    let name = function.trim_start_matches(['<', '&']);
+/// A name as the table has it: `std::sync::X::f` for `<std::sync::X>::f` and for
+/// `<std::sync::X as Trait>::f`; without the suffixes of a compiler's copies
+/// (`take_gil.lto_priv.0`) and of versions (`pthread_cond_wait@@GLIBC_2.3.2`).
+fn plain(function: &str) -> Cow<'_, str> {
     // Go's names have a dot.
-    if name.starts_with("runtime.") {
-        return name;
+    if function.starts_with("runtime.") {
+        return Cow::Borrowed(function);
     }
-    for suffix in [
+    if let Some((inside, rest)) = bracketed(function) {
+        let inside = inside.split_once(" as ").map_or(inside, |(own, _)| own);
+        return Cow::Owned(format!("{inside}{rest}"));
+    }
+    const SUFFIXES: &[&str] = &[
         ".lto_priv",
         ".isra",
         ".constprop",
@@ -403,13 +425,32 @@ fn plain(function: &str) -> &str {
         ".cold",
         ".llvm",
         ".localalias",
-    ] {
-        if let Some((start, _)) = name.split_once(suffix) {
-            return start;
+        "@",
+    ];
+    let name = SUFFIXES
+        .iter()
+        .find_map(|suffix| Some(function.split_once(suffix)?.0))
+        .unwrap_or(function);
+    Cow::Borrowed(name)
+}
+
+/// What is in the brackets that a name begins with, and what follows them.
+fn bracketed(name: &str) -> Option<(&str, &str)> {
+    let inside = name.strip_prefix('<')?;
+    let mut depth = 1_u32;
+    for (at, byte) in inside.bytes().enumerate() {
+        match byte {
+            b'<' => depth = depth.saturating_add(1),
+            // `->` is no bracket.
+            b'>' if !inside.get(..at)?.ends_with('-') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            let rest = inside.get(at.saturating_add(1)..)?;
+            return Some((inside.get(..at)?, rest));
         }
     }
-    // glibc's versions: pthread_cond_wait@@GLIBC_2.3.2.
-    name.split_once('@').map_or(name, |(start, _)| start)
+    None
 }
 
 impl Name {

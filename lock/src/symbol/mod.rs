@@ -13,6 +13,7 @@ mod perf_map;
 mod process;
 pub(crate) mod process_info;
 mod root;
+mod rust_path;
 mod unwind;
 
 use std::collections::HashMap;
@@ -166,3 +167,6 @@ impl Symbols {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
