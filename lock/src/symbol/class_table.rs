@@ -306,6 +306,7 @@ const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("PyThread_release_lock"), Some(Mutex), None),
     (Starts("acquire_timed"), Some(Mutex), None),
     (Starts("PyCOND_"), Some(Condvar), None),
+    (Is("_Py_HandlePending"), Some(Mutex), Some("GIL")),
     (Is("lock_PyThread_acquire_lock"), Some(Mutex), None),
     (Starts("rlock_acquire"), Some(Mutex), None),
     // The Java virtual machine.
@@ -327,11 +328,21 @@ const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
         Some(Mutex),
         Some("Java monitor"),
     ),
+    (
+        Starts("InterpreterRuntime::monitorenter"),
+        Some(Mutex),
+        Some("Java monitor"),
+    ),
+    (Is("JVM_MonitorWait"), Some(Parked), None),
+    (Starts("JavaThread::sleep"), Some(Parked), None),
+    (Is("JVM_Sleep"), Some(Parked), None),
+    (Starts("os::PlatformMonitor::"), Some(Condvar), None),
+    (Starts("os::PlatformMutex::"), Some(Mutex), None),
     (Starts("Unsafe_Park"), Some(Parked), None),
     (Starts("Parker::park"), Some(Parked), None),
     (Starts("PlatformEvent::park"), ANY, None),
     (Starts("os::PlatformEvent::park"), ANY, None),
-    (Starts("PlatformMonitor::wait"), Some(Condvar), None),
+    (Starts("PlatformMonitor::"), Some(Condvar), None),
     (Starts("Monitor::wait"), Some(Condvar), None),
     (Starts("Monitor::lock"), Some(Mutex), None),
     (Starts("Mutex::lock"), Some(Mutex), None),
@@ -363,6 +374,7 @@ const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("uv_mutex_lock"), Some(Mutex), None),
     (Starts("uv_rwlock_"), Some(RwLock), None),
     (Starts("uv_cond_"), Some(Condvar), None),
+    (Starts("uv__sem_"), Some(Semaphore), None),
     (Is("uv_sem_wait"), Some(Semaphore), None),
     (Is("uv_barrier_wait"), Some(Barrier), None),
     (Is("uv_thread_join"), Some(Join), None),
@@ -418,6 +430,7 @@ fn plain(function: &str) -> Cow<'_, str> {
         return Cow::Owned(format!("{inside}{rest}"));
     }
     const SUFFIXES: &[&str] = &[
+        " [clone",
         ".lto_priv",
         ".isra",
         ".constprop",

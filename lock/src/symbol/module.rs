@@ -218,8 +218,13 @@ impl Module {
         let frame = |name: &str, code: Option<&CodeInfo<'_>>, inlined| {
             let file = code.map(|code| code.to_path().to_string_lossy().into_owned());
             let path = file.as_deref().and_then(|file| qualify(name, file));
-            // glibc's own calls lead to a second name of the same function.
-            let name = || name.strip_prefix("__GI_").unwrap_or(name).to_owned();
+            // glibc's own calls lead to a second name of the same function, and compilers
+            // have names for their copies of one.
+            let name = || {
+                let name = name.strip_prefix("__GI_").unwrap_or(name);
+                let (name, _) = name.split_once(" [clone ").unwrap_or((name, ""));
+                name.to_owned()
+            };
             Frame {
                 address,
                 function: Some(path.unwrap_or_else(name)),

@@ -1,5 +1,6 @@
 /* A thread that waits in each way that the C library has, four calls deep. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -19,11 +20,12 @@ static pthread_barrier_t barrier;
 static pthread_mutex_t pi;
 static sem_t semaphore;
 static pthread_t first;
-static const char *how;
+static const char *how, *library;
 
 STAYS void wants_lock(void) {
     struct timespec late = {4000000000, 0};
-    if (!strcmp(how, "mutex") || !strcmp(how, "jit")) pthread_mutex_lock(&mutex);
+    if (!strcmp(how, "mutex") || !strcmp(how, "jit") || !strcmp(how, "load"))
+        pthread_mutex_lock(&mutex);
     else if (!strcmp(how, "timed")) pthread_mutex_timedlock(&mutex, &late);
     else if (!strcmp(how, "read")) pthread_rwlock_rdlock(&rwlock);
     else if (!strcmp(how, "write")) pthread_rwlock_wrlock(&rwlock);
@@ -54,6 +56,13 @@ STAYS void middle(int depth) {
 /* push rbp; mov rbp, rsp; call rdi; pop rbp; ret */
 static const unsigned char CODE[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
 
+static void loaded(const char *library) {
+    getchar();
+    void *handle = dlopen(library, RTLD_NOW);
+    ((void (*)(void (*)(void)))dlsym(handle, "from_library"))(wants_lock);
+    AFTERWARDS;
+}
+
 static void jit(void) {
     unsigned char *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -68,13 +77,16 @@ static void jit(void) {
 }
 
 STAYS void *thread_main(void *nothing) {
-    if (!strcmp(how, "jit")) jit(); else middle(3);
+    if (!strcmp(how, "jit")) jit();
+    else if (!strcmp(how, "load")) loaded(library);
+    else middle(3);
     AFTERWARDS;
     return nothing;
 }
 
 int main(int count, char **arguments) {
     how = count > 1 ? arguments[1] : "mutex";
+    library = count > 2 ? arguments[2] : NULL;
     if (!strcmp(how, "exec")) {
         getchar();
         execl(arguments[2], arguments[2], "mutex", NULL);

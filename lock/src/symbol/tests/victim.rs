@@ -77,7 +77,7 @@ pub(super) fn waiter(pid: u32, first: bool) -> Waiter {
     panic!("no thread of {pid} waits on a futex");
 }
 
-fn threads(pid: u32) -> Vec<u32> {
+pub(super) fn threads(pid: u32) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
     };
@@ -86,12 +86,12 @@ fn threads(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-fn in_futex(pid: u32, tid: u32) -> bool {
+pub(super) fn in_futex(pid: u32, tid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall"))
         .is_ok_and(|call| call.starts_with("202 "))
 }
 
-fn look(pid: u32, tid: u32) -> Waiter {
+pub(super) fn look(pid: u32, tid: u32) -> Waiter {
     let thread = tid as libc::pid_t;
     let nothing = ptr::null_mut::<libc::c_void>();
     // SAFETY: all zero bits are registers.
