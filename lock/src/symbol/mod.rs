@@ -2,6 +2,7 @@
 //! what kind of lock these are about.
 
 pub(crate) mod class;
+mod class_names;
 mod class_table;
 mod kernel;
 mod kernel_names;
