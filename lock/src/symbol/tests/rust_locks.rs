@@ -148,7 +148,7 @@ fn the_locks_of_rust() {
         assert!(
             functions(&stack)
                 .iter()
-                .any(|function| function.ends_with("::wants_lock")),
+                .any(|function| function.ends_with("wants_lock")),
             "{name}: {stack:#?}"
         );
     }
