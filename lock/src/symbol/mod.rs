@@ -27,7 +27,7 @@ use crate::{
 pub(crate) use self::unwind::Registers;
 
 /// How many processes are remembered.
-const MOST_PROCESSES: usize = 256;
+const MOST_PROCESSES: usize = 1024;
 
 /// Everything that is known of addresses, for a whole recording. Bound to the thread that
 /// made it.
