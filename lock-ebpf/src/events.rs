@@ -3,13 +3,12 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
+    bindings::BPF_RB_NO_WAKEUP,
     btf_maps::{PerCpuArray, RingBuf},
     helpers::generated::bpf_ringbuf_output,
     macros::btf_map,
 };
-use lock_common::{Event, EventWithStack, USER_STACK};
-
-use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use lock_common::{Event, EventWithStack, RawStack, USER_STACK};
 
 /// The events, each with its copy of a user stack. `lock` looks for them by itself: to wake
 /// it from within a lock's slow path could wait for locks.
@@ -55,4 +54,18 @@ pub fn send(event: &mut EventWithStack) -> bool {
         )
     };
     result == 0
+}
+
+/// Sends a kernel stack as it is in memory. Without it, it is walked again.
+#[inline(always)] // Once in each program that takes stacks.
+pub fn send_raw_stack(raw: &mut RawStack) {
+    // SAFETY: a value of just this size.
+    unsafe {
+        bpf_ringbuf_output(
+            (&raw const EVENTS).cast_mut().cast::<c_void>(),
+            (&raw mut *raw).cast::<c_void>(),
+            size_of::<RawStack>() as u64,
+            BPF_RB_NO_WAKEUP.into(),
+        )
+    };
 }

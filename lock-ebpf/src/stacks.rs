@@ -15,9 +15,12 @@ use aya_ebpf::{
     macros::btf_map,
     programs::BtfTracePointContext,
 };
-use lock_common::{KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS};
+use lock_common::{
+    HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS, TRACING_FRAMES, event,
+    finish_hash, hash_frame, step,
+};
 
-use crate::task::Registers;
+use crate::{events, task::Registers};
 
 /// Hash -> stack.
 #[btf_map]
@@ -31,9 +34,17 @@ static STACK_SCRATCH: PerCpuArray<KernelStack, 3> = PerCpuArray::new();
 #[btf_map]
 static RAW_SCRATCH: PerCpuArray<RawStack, 3> = PerCpuArray::new();
 
-/// Fingerprint of a stack's memory -> hash of the stack.
+/// Lower half of a return address -> one of `lock_common::step`. User space finds that out.
 #[btf_map]
-static RECOGNISED: LruHashMap<u64, u64, 16384> = LruHashMap::new();
+static FRAME_STEPS: HashMap<u32, u32, 16384> = HashMap::new();
+
+/// Hash of a stack -> how often user space got its memory.
+#[btf_map]
+static SENT: LruHashMap<u64, u32, 8192> = LruHashMap::new();
+
+/// How often a stack is sent, in the hope that nothing else in its memory looks like its
+/// return addresses.
+const SEND: u32 = 16;
 
 /// A program that takes stacks. One can interrupt another, so that each has its own place.
 #[derive(Clone, Copy)]
@@ -55,36 +66,30 @@ pub enum Lost {
 
 /// The current kernel stack's hash, by which it is kept.
 ///
-/// To walk a stack takes the kernel 3 us. So a stack is walked only if it is not recognised
-/// by its memory.
+/// To have the kernel walk a stack takes 3 us: it looks up in a large table how to get from
+/// each frame to the next. What is walked again and again are the same few calls. So the
+/// sizes of their frames are kept in a small table, which user space fills with what it finds
+/// in stacks that the kernel walked. And what this table leads to counts only if it is, to
+/// the last return address, a stack that the kernel has walked before.
 #[inline(always)] // Once in each program that takes stacks.
 pub fn current(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
-    let fingerprint = fingerprint(ctx, taker);
-    if let Some(fingerprint) = fingerprint
-        // SAFETY: the value is copied at once.
-        && let Some(hash) = unsafe { RECOGNISED.get(fingerprint) }
+    let memory = memory(ctx, taker);
+    if let Some((raw, length)) = memory
+        && let Some(hash) = recognise(raw, length as usize / size_of::<u64>())
     {
-        return Ok(*hash);
+        return Ok(hash);
     }
     let hash = walk(ctx, taker)?;
-    if let Some(fingerprint) = fingerprint {
-        let _ = RECOGNISED.insert(fingerprint, hash, 0);
+    if let Some((raw, _)) = memory {
+        send(raw, hash);
     }
     Ok(hash)
 }
 
-/// What a stack is recognised by: the return addresses in its memory, and where they are.
-/// Two stacks that have all these in common are walked the same way. The reverse is not so,
-/// as words that are left from earlier calls count as well: then it is just walked again.
-///
-/// None if the stack is too large to look at, or goes on elsewhere, as in an interrupt.
+/// A copy of the stack's memory, and how many bytes it is. None if it is too large, or goes on
+/// elsewhere, as in an interrupt.
 #[inline(always)] // Its one caller is inlined.
-fn fingerprint(ctx: &BtfTracePointContext, taker: Taker) -> Option<u64> {
-    /// Where the kernel's text and its modules are mapped: `__START_KERNEL_map` of its
-    /// `arch/x86/include/asm/page_64_types.h`.
-    const TEXT: u64 = 0xffff_ffff_8000_0000;
-    /// Above are errors and other small negative numbers.
-    const TEXT_END: u64 = 0xffff_ffff_ffff_0000;
+fn memory(ctx: &BtfTracePointContext, taker: Taker) -> Option<(*mut RawStack, u64)> {
     let raw = RAW_SCRATCH.get_ptr_mut(taker as u32)?;
     // The context is an array on the stack of `bpf_trace_run2`; from there on outwards is
     // what would be walked. At the outer end are the registers of user space.
@@ -109,23 +114,60 @@ fn fingerprint(ctx: &BtfTracePointContext, taker: Taker) -> Option<u64> {
             begin.cast_const(),
         )
     };
-    if result != 0 {
-        return None;
-    }
-    let words = length as usize / size_of::<u64>();
-    let mut hash = length;
-    for index in 0..STACK_WORDS {
-        if index >= words {
-            break;
+    (result == 0).then_some((raw, length))
+}
+
+/// The stack that the sizes of its frames lead through, if it was walked before.
+#[inline(always)] // Its one caller is inlined.
+fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
+    let mut place = step_of(step::FIRST)? as usize & (STACK_WORDS - 1);
+    let mut hash = HASH_SEED;
+    for _ in 0..KERNEL_FRAMES - TRACING_FRAMES {
+        if place >= words {
+            return None;
         }
-        // SAFETY: index < STACK_WORDS.
-        let word = unsafe { (*raw).words[index] };
-        if (TEXT..TEXT_END).contains(&word) {
-            hash = (hash ^ word ^ (index as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            hash ^= hash >> 32;
+        // SAFETY: place < STACK_WORDS, in a live value of this CPU.
+        let address = unsafe { read_volatile(&raw const (*raw).words[place]) };
+        hash = hash_frame(hash, address);
+        match step_of(address as u32)? {
+            step::UNKNOWN => return None,
+            step::OUTERMOST => {
+                let hash = finish_hash(hash);
+                return STACKS.get_ptr(hash).is_some().then_some(hash);
+            }
+            step if step & step::FROM_END != 0 => {
+                place = words.wrapping_sub((step & !step::FROM_END) as usize);
+            }
+            step => place += step as usize,
         }
+        // Whatever way it came to be, the verifier knows the same of it, and need not try
+        // all ways through the loop: without this it gives up after a million instructions.
+        place &= STACK_WORDS - 1;
     }
-    Some(hash)
+    None
+}
+
+#[inline(always)] // One helper call.
+fn step_of(address: u32) -> Option<u32> {
+    // SAFETY: the value is copied at once.
+    unsafe { FRAME_STEPS.get(address) }.copied()
+}
+
+/// Sends a stack's memory to user space, which finds the return addresses in it.
+#[inline(always)] // Its one caller is inlined.
+fn send(raw: *mut RawStack, hash: u64) {
+    // SAFETY: the value is copied at once.
+    let sent = unsafe { SENT.get(hash) }.copied().unwrap_or(0);
+    if sent >= SEND {
+        return;
+    }
+    let _ = SENT.insert(hash, sent + 1, 0);
+    // SAFETY: a live value of this CPU, which this program has to itself.
+    let raw = unsafe { &mut *raw };
+    raw.event = event::RAW_STACK;
+    raw.zero = 0;
+    raw.stack = hash;
+    events::send_raw_stack(raw);
 }
 
 /// Has the kernel walk the stack.
@@ -148,18 +190,17 @@ fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
         return Err(Lost::Unreadable);
     }
     let frames = length as usize / size_of::<u64>();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut hash = HASH_SEED;
     for index in 0..KERNEL_FRAMES {
         // SAFETY: index < KERNEL_FRAMES.
         let frame = unsafe { &mut *(&raw mut (*stack).frames[index]) };
-        if index < frames {
-            hash = (hash ^ *frame).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            hash ^= hash >> 29;
-        } else {
+        if index >= frames {
             *frame = 0; // Of the stack before.
+        } else if index >= TRACING_FRAMES {
+            hash = hash_frame(hash, *frame);
         }
     }
-    let hash = hash | 1; // Zero stands for none.
+    let hash = finish_hash(hash);
     if STACKS.get_ptr(hash).is_some() {
         return Ok(hash);
     }

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 mod man;
 pub(crate) mod record;
 pub(crate) mod report;
+pub(crate) mod top;
 
 use std::time::Duration;
 
@@ -53,6 +54,21 @@ lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
 lock record --format json --output locks.json -- make -j8")]
     Record(record::Record),
+    /// Show the waits for locks as they happen, on a terminal
+    ///
+    /// Ranks locks by the time that was waited for them, in the last interval or since the
+    /// start, and goes from a lock to those who wait, those who have it, and their stacks.
+    /// The key ? tells the keys.
+    #[command(after_help = "\
+A command gets no input here, and its output is thrown away: the terminal is taken. It is \
+asked to end when lock ends.\n\
+\n\
+Examples:\n  \
+lock top\n  \
+lock top -- sh -c 'make -j8 >make.log 2>&1'\n  \
+lock top --pid 4711 --by caller\n  \
+lock top --replay recording.lock")]
+    Top(top::Top),
     /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
     ///
     /// Rows by lock, address and type are exact: every wait was counted. All others are

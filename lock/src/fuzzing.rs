@@ -7,19 +7,16 @@ use clap::ValueEnum as _;
 use serde_json::Value;
 
 use crate::{
+    cli::report::{Format, ReportOptions},
     profile::{
         diff::{self, Series, diff},
         figures::Sort,
-        group::{By, Filter, group, group_sites, rank},
+        group::{By, Filter, group, group_sites},
         merge::Merger,
         snapshot::Snapshot,
     },
     recording::Recording,
-    view::{
-        self, chrome, flamegraph,
-        folded::{self, Side},
-        pprof,
-    },
+    view,
 };
 
 /// An interval in which there is something of everything.
@@ -60,141 +57,159 @@ const TEXTS: [&str; 8] = [
 /// A recording, whatever it holds: as a file, as lines of JSON that are an interval each, or
 /// else as changes to an interval that has everything. The last two reach what is behind
 /// gzip's checksum and JSON's grammar.
+///
+/// Its bytes choose one of the reports as well: all would take a hundred times as long.
 #[doc(hidden)]
 pub fn recording(data: &[u8]) {
+    // FNV-1a, for a choice that each byte has a part in.
+    let sum = data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, &byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    run(data, sum >> 16);
+}
+
+fn run(data: &[u8], choice: u64) {
     match data {
-        [0x1f, 0x8b, ..] => file(data),
+        [0x1f, 0x8b, ..] => file(data, choice),
         [b'{', ..] => {
             let lines = data.split(|&byte| byte == b'\n');
             let intervals = lines.map_while(|line| serde_json::from_slice(line).ok());
-            report(&intervals.collect::<Vec<_>>());
+            report(&intervals.collect::<Vec<_>>(), choice);
         }
         _ => {
-            let interval = changed(data);
-            let everything = serde_json::from_str(EVERYTHING);
-            if let (Some(interval), Ok(everything)) = (interval, everything) {
-                report(&[interval.clone(), everything, interval]);
+            if let Some(interval) = changed(data) {
+                report(&[interval, everything().1.clone()], choice);
             }
         }
     }
 }
 
-fn file(data: &[u8]) {
+fn file(data: &[u8], choice: u64) {
     let Ok(mut recording) = Recording::read(Cursor::new(data), Path::new("FILE")) else {
         return;
     };
     let intervals: Vec<_> = recording.by_ref().collect();
     let whole = recording.end().is_some();
     assert_eq!(whole, recording.notes().next().is_none(), "a silent break");
-    report(&intervals);
+    report(&intervals, choice);
+}
+
+/// The interval with everything.
+fn everything() -> &'static (Value, Snapshot) {
+    static PARSED: OnceLock<(Value, Snapshot)> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        let value = serde_json::from_str(EVERYTHING).unwrap_or_default();
+        let interval = serde_json::from_str(EVERYTHING).unwrap_or_default();
+        (value, interval)
+    })
 }
 
 /// The interval with everything, changed: of each three bytes, two say which number or
 /// text, one what it becomes. None if that is no interval.
 fn changed(data: &[u8]) -> Option<Snapshot> {
-    static TEMPLATE: OnceLock<Value> = OnceLock::new();
-    let template = TEMPLATE.get_or_init(|| serde_json::from_str(EVERYTHING).unwrap_or_default());
-    let mut interval = template.clone();
-    let leaves = count_leaves(template);
+    let mut interval = everything().0.clone();
+    let mut places = Vec::new();
+    leaves(&mut interval, &mut places);
     for change in data.chunks_exact(3) {
         let &[low, high, what] = change else {
             continue;
         };
         let at = usize::from(u16::from_le_bytes([low, high]));
-        let mut left = at.checked_rem(leaves)?;
+        let at = at.checked_rem(places.len())?;
         let what = usize::from(what);
-        match leaf(&mut interval, &mut left)? {
+        match places.get_mut(at)? {
             Value::String(text) => (*TEXTS.get(what % TEXTS.len())?).clone_into(text),
-            number => *number = (*NUMBERS.get(what % NUMBERS.len())?).into(),
+            number => **number = (*NUMBERS.get(what % NUMBERS.len())?).into(),
         }
     }
     serde_json::from_value(interval).ok()
 }
 
-fn count_leaves(value: &Value) -> usize {
+/// All numbers and texts.
+fn leaves<'a>(value: &'a mut Value, places: &mut Vec<&'a mut Value>) {
     match value {
-        Value::Array(values) => values.iter().map(count_leaves).sum(),
-        Value::Object(fields) => fields.values().map(count_leaves).sum(),
-        Value::String(_) | Value::Number(_) => 1,
-        Value::Null | Value::Bool(_) => 0,
+        Value::Array(values) => values.iter_mut().for_each(|value| leaves(value, places)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| leaves(value, places)),
+        Value::String(_) | Value::Number(_) => places.push(value),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 
-/// The number or text before which there are so many.
-fn leaf<'a>(value: &'a mut Value, left: &mut usize) -> Option<&'a mut Value> {
-    match value {
-        Value::Array(values) => values.iter_mut().find_map(|value| leaf(value, left)),
-        Value::Object(fields) => fields.values_mut().find_map(|value| leaf(value, left)),
-        Value::String(_) | Value::Number(_) if *left == 0 => Some(value),
-        Value::String(_) | Value::Number(_) => {
-            *left -= 1;
-            None
-        }
-        Value::Null | Value::Bool(_) => None,
-    }
-}
-
-/// Everything that is made of a recording.
-fn report(intervals: &[Snapshot]) {
+/// One of what is made of a recording.
+fn report(intervals: &[Snapshot], choice: u64) {
     let mut merger = Merger::default();
     for interval in intervals {
         merger.add(interval);
-        views(interval);
     }
-    views(merger.snapshot());
-    compare(intervals);
-}
-
-fn views(snapshot: &Snapshot) {
-    for filter in [
-        Filter::default(),
-        Filter {
-            stack: Some("e".to_owned()),
-            include_idle: true,
-            min_total_ns: 1000,
-            ..Filter::default()
-        },
-    ] {
-        for &by in By::value_variants() {
-            let mut grouped = group(snapshot, by, &filter);
-            for &sort in Sort::value_variants() {
-                rank(&mut grouped.rows, sort);
-            }
-            for row in grouped.rows.iter().take(3) {
-                group_sites(snapshot, By::Stack, &filter, &row.sites);
-                group_sites(snapshot, By::Holder, &filter, &row.sites);
+    let mut choices = Choices(choice);
+    match choices.of(&[0, 1, 2, 3]) {
+        0 => compare(intervals, &mut choices),
+        // A live view groups what was not merged.
+        1 => {
+            if let Some(interval) = intervals.first() {
+                view(interval, &mut choices);
             }
         }
-        // An error is as good as a report.
-        let _ = chrome::trace(snapshot, &filter);
-        for side in [Side::Victims, Side::Culprits] {
-            fit_for_people(&folded::folded(snapshot, side, &filter));
-            let _ = flamegraph::svg(snapshot, side, &filter);
-            let _ = pprof::profile(snapshot, side, &filter);
-        }
+        _ => view(merger.snapshot(), &mut choices),
     }
 }
 
-fn compare(intervals: &[Snapshot]) {
+/// A number, as a sequence of choices.
+struct Choices(u64);
+
+impl Choices {
+    fn of<T: Copy + Default>(&mut self, values: &[T]) -> T {
+        let count = values.len().max(1) as u64;
+        let chosen = self.0 % count;
+        self.0 /= count;
+        values.get(chosen as usize).copied().unwrap_or_default()
+    }
+}
+
+fn view(snapshot: &Snapshot, choices: &mut Choices) {
+    let options = ReportOptions {
+        format: choices.of(Format::value_variants()),
+        by: choices.of(By::value_variants()),
+        sort: choices.of(Sort::value_variants()),
+        idle: choices.of(&[false, true]),
+        culprits: choices.of(&[false, true]),
+        stack: choices.of(&[None, Some("e")]).map(str::to_owned),
+        ..ReportOptions::default()
+    };
+    let columns = choices.of(&[None, Some(80), Some(20)]);
+    // An error is as good as a report.
+    let report = view::render(snapshot, &options, columns).unwrap_or_default();
+    match options.format {
+        Format::Table | Format::Csv | Format::Folded => {
+            fit_for_people(&String::from_utf8_lossy(&report));
+        }
+        Format::Json | Format::Svg | Format::Pprof | Format::Chrome => {}
+    }
+    let filter = Filter::default();
+    for row in group(snapshot, options.by, &filter).rows.iter().take(2) {
+        group_sites(snapshot, By::Stack, &filter, &row.sites);
+        group_sites(snapshot, By::Holder, &filter, &row.sites);
+    }
+}
+
+fn compare(intervals: &[Snapshot], choices: &mut Choices) {
     let names = ["before".to_owned(), "after".to_owned()];
-    for &by in diff::By::value_variants() {
-        let mut sides = [0, 1].map(|_| Series::new(by, Filter::default()));
-        for _ in 0..6 {
-            for (number, interval) in intervals.iter().enumerate() {
-                if let Some(side) = sides.get_mut(number % 2) {
-                    side.add(interval);
-                }
+    let by = choices.of(diff::By::value_variants());
+    let mut sides = [0, 1].map(|_| Series::new(by, Filter::default()));
+    for _ in 0..5 {
+        for (number, interval) in intervals.iter().enumerate() {
+            if let Some(side) = sides.get_mut(number % 2) {
+                side.add(interval);
             }
         }
-        let [before, after] = &sides;
-        let diff = diff(before, after);
-        diff.is_worse_by(1.0);
-        for columns in [None, Some(40)] {
-            fit_for_people(&view::diff::table(&diff, &names, columns));
-        }
-        fit_for_people(&view::diff::csv(&diff));
-        let _ = view::diff::json(&diff, &names);
     }
+    let [before, after] = &sides;
+    let diff = diff(before, after);
+    diff.is_worse_by(1.0);
+    let columns = choices.of(&[None, Some(40)]);
+    fit_for_people(&view::diff::table(&diff, &names, columns));
+    fit_for_people(&view::diff::csv(&diff));
+    let _ = view::diff::json(&diff, &names);
 }
 
 /// No text of others steers a terminal.

@@ -31,6 +31,7 @@ use crate::cli::{Cli, Command};
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Record(arguments) => command::record::run(arguments),
+        Command::Top(arguments) => command::top::run(&arguments),
         Command::Report(arguments) => command::report::run(&arguments),
         Command::Diff(arguments) => command::diff::run(arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),

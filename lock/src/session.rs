@@ -8,7 +8,7 @@ use std::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
         unix::process::ExitStatusExt as _,
     },
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, Sender},
     thread,
     time::{Duration, Instant},
@@ -169,7 +169,7 @@ impl Session {
 }
 
 /// Whether whoever started this process had it ignore a signal.
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: sigaction is plain data, for which zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: without a new action, only the current one is written to the pointer.
@@ -192,7 +192,23 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a command.
     pub(crate) fn start(program: &OsString, arguments: &[OsString]) -> Result<Self> {
-        match Command::new(program).args(arguments).spawn() {
+        Self::spawn(program, Command::new(program).args(arguments))
+    }
+
+    /// Starts a command that gets no input and whose output nobody sees: the terminal is
+    /// taken.
+    pub(crate) fn start_silent(program: &OsString, arguments: &[OsString]) -> Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self::spawn(program, &mut command)
+    }
+
+    fn spawn(program: &OsString, command: &mut Command) -> Result<Self> {
+        match command.spawn() {
             Ok(child) => Ok(Self { child }),
             Err(error) => {
                 let name = program.to_string_lossy();

@@ -18,19 +18,19 @@ pub(crate) struct Diff {
     /// What a row is
     #[arg(long, value_enum, default_value_t)]
     pub(crate) by: By,
-    /// Only waits with a function in their stack that has this in its name
-    #[arg(long, value_name = "TEXT")]
+    /// Only waits with this in the name of a function on their stack
+    #[arg(long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
-    /// Waits for work, too: condition variables, joins, parked threads
+    /// Compare waits for work, too: condition variables, joins, parked threads
     #[arg(long)]
-    pub(crate) include_idle: bool,
+    pub(crate) idle: bool,
     /// How the comparison is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
     /// Write the comparison to a file, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with 1 if a row is worse for sure, by at least so many percent
+    /// Exit with 1 if for sure a row is new, or worse by so many percent
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,
@@ -68,7 +68,7 @@ mod tests {
         for (argument, percent) in [
             ("--fail-on-worse", Some(0.0)),
             ("--fail-on-worse=12.5", Some(12.5)),
-            ("--include-idle", None),
+            ("--idle", None),
         ] {
             let line = ["lock", "diff", argument, "a.lock", "b.lock"];
             let Command::Diff(diff) = Cli::try_parse_from(line).unwrap().command else {

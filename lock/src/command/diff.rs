@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Diff) -> Result<ExitCode> {
 fn read(path: &Path, arguments: &Diff, notes: &mut Vec<String>) -> Result<Series> {
     let filter = Filter {
         stack: arguments.stack.clone(),
-        include_idle: arguments.include_idle,
+        include_idle: arguments.idle,
         ..Filter::default()
     };
     let mut series = Series::new(arguments.by, filter);

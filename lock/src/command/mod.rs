@@ -7,4 +7,5 @@ pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod record;
 pub(crate) mod report;
+pub(crate) mod top;
 pub(crate) mod workload;

@@ -5,9 +5,7 @@ use std::{fs, path::Path};
 
 use fastrand::Rng;
 
-use super::{EVERYTHING, changed, count_leaves, recording};
-use crate::profile::snapshot::Snapshot;
-
+use super::{changed, everything, leaves, recording, run};
 /// The kept inputs, in the order of their names.
 fn kept() -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
@@ -27,10 +25,13 @@ fn every_kept_input_and_mutations_of_them() {
     let kinds = [0x1f, b'{', 0].map(|first| kept.iter().any(|it| it.first() == Some(&first)));
     assert_eq!(kinds, [true; 3], "of each kind there is one in the corpus");
     for input in &kept {
-        recording(input);
+        // A quarter are comparisons, the rest each format by each grouping.
+        for choice in 0..4 * 7 * 9 {
+            run(input, choice);
+        }
     }
     let mut random = Rng::with_seed(7);
-    for _ in 0..300 {
+    for _ in 0..1000 {
         let mut input = random.choice(&kept).unwrap().clone();
         for _ in 0..random.usize(1..=4) {
             mutate(&mut input, &mut random);
@@ -62,23 +63,24 @@ fn mutate(input: &mut Vec<u8>, random: &mut Rng) {
 fn any_number_and_any_text_at_any_place() {
     let mut random = Rng::with_seed(8);
     let mut read = 0;
-    for _ in 0..100 {
+    for _ in 0..500 {
         let mut input = vec![0; 3];
         input.extend((0..random.usize(1..8) * 3).map(|_| random.u8(..)));
         read += usize::from(changed(&input).is_some());
         recording(&input);
     }
-    assert!(read > 20, "{read} of 100 are intervals");
+    assert!(read > 100, "{read} of 500 are intervals");
 }
 
 #[test]
 fn the_interval_with_everything_has_everything() {
-    let everything: Snapshot = serde_json::from_str(EVERYTHING).unwrap();
+    let (mut value, everything) = everything().clone();
     assert!(!everything.sites.is_empty() && !everything.chains.is_empty());
     assert!(!everything.longest.is_empty() && !everything.open.is_empty());
     assert!(everything.sites.iter().any(|site| site.holder.is_some()));
     assert_eq!(changed(&[]), Some(everything));
     // Two bytes are enough to choose one.
-    let leaves = count_leaves(&serde_json::from_str(EVERYTHING).unwrap());
-    assert!(leaves < 1 << 16, "{leaves}");
+    let mut places = Vec::new();
+    leaves(&mut value, &mut places);
+    assert!(places.len() < 1 << 16, "{}", places.len());
 }

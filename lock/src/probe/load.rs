@@ -38,6 +38,7 @@ pub(crate) mod map {
     pub(crate) const PLACES: &str = "PLACES";
     pub(crate) const PROCESS_MODES: &str = "PROCESS_MODES";
     pub(crate) const STACKS: &str = "STACKS";
+    pub(crate) const FRAME_STEPS: &str = "FRAME_STEPS";
     pub(crate) const THREADS: &str = "THREADS";
 }
 

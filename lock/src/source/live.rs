@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
-use lock_common::{Event, SPINS_PER_CPU, Spins, ThreadSet, lock_type};
+use lock_common::{Event, Plain, RawStack, SPINS_PER_CPU, Spins, ThreadSet, event, lock_type};
 
 use crate::{
     error::{Error, Result},
@@ -28,6 +28,7 @@ use crate::{
         clock::{monotonic_ns, unix_ms},
         cost::own_cpu_ns,
         counts::Counts,
+        frame_steps::FrameSteps,
         samples::Samples,
         stacks::KernelStacks,
         totals::{LockKey, Rows},
@@ -74,11 +75,16 @@ impl Live {
         let mut attached = load::load(object, kernel, plan)?.attach()?;
         let events = take(&mut attached, map::EVENTS)?;
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
+        let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| {
             Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
         })?;
         let min_wait = plan.filters.min_wait.as_nanos();
-        let samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
+        let samples = Samples::new(
+            stacks,
+            frame_steps,
+            u64::try_from(min_wait).unwrap_or(u64::MAX),
+        );
         let about = About {
             lock_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel.release.clone(),
@@ -117,8 +123,12 @@ impl Live {
 
     fn drain(&mut self) {
         while let Some(item) = self.events.next() {
-            if let Some((event, stack)) = split(&item) {
-                self.samples.take(&mut self.tables, &event, stack);
+            match Item::of(&item) {
+                Some(Item::Event(event, stack)) => {
+                    self.samples.take(&mut self.tables, &event, stack);
+                }
+                Some(Item::RawStack(raw)) => self.samples.take_raw_stack(&raw),
+                None => {}
             }
         }
     }
@@ -327,12 +337,34 @@ fn thread_group(tid: u32) -> u32 {
         .unwrap_or(tid)
 }
 
-/// An event and the copy of a user stack behind it.
-fn split(item: &[u8]) -> Option<(Event, &[u8])> {
-    let (head, stack) = item.split_at_checked(size_of::<Event>())?;
-    // SAFETY: an event's bytes, of which every pattern is one (Plain); it need not be aligned.
-    let event = unsafe { head.as_ptr().cast::<Event>().read_unaligned() };
-    Some((event, stack.get(..event.user_bytes as usize)?))
+/// What comes through the buffer.
+enum Item<'a> {
+    /// An event, and the copy of a user stack behind it.
+    Event(Event, &'a [u8]),
+    /// A kernel stack as it is in memory.
+    RawStack(Box<RawStack>),
+}
+
+impl<'a> Item<'a> {
+    /// Tells them apart by their first word.
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let kind = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?);
+        if kind == event::RAW_STACK {
+            return Some(Self::RawStack(Box::new(plain(bytes)?)));
+        }
+        let event: Event = plain(bytes)?;
+        let stack = bytes.get(size_of::<Event>()..)?;
+        let stack = stack.get(..event.user_bytes as usize)?;
+        Some(Self::Event(event, stack))
+    }
+}
+
+/// The value that bytes begin with.
+fn plain<T: Plain>(bytes: &[u8]) -> Option<T> {
+    let bytes = bytes.get(..size_of::<T>())?;
+    // SAFETY: as many bytes, of which every pattern is a value (Plain); they need not be
+    // aligned.
+    Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
 /// A map taken out of the object, as its type.

@@ -3,7 +3,10 @@
 pub(crate) mod clock;
 pub(crate) mod cost;
 pub(crate) mod counts;
+pub(crate) mod feed;
+pub(crate) mod frame_steps;
 pub(crate) mod live;
+pub(crate) mod replay;
 pub(crate) mod samples;
 pub(crate) mod stacks;
 pub(crate) mod threads;

@@ -132,6 +132,9 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
             break;
         };
         let Some(known) = class_table::find(function) else {
+            if class_table::is_between(function) {
+                continue;
+            }
             break;
         };
         nameless = nameless && class_table::may_hide_callers(function);

@@ -237,6 +237,23 @@ mod tests {
     }
 
     #[test]
+    fn functions_of_this_kernel_have_names_where_these_are_shown() {
+        let kallsyms = std::fs::read_to_string("/proc/kallsyms").unwrap();
+        let start = kallsyms
+            .lines()
+            .find_map(|line| line.strip_suffix(" T schedule")?.split(' ').next())
+            .map(|address| u64::from_str_radix(address, 16).unwrap())
+            .expect("every kernel has schedule()");
+        let mut names = KernelNames::new();
+        let frames = names.frames(&[start + 9, start + 9]);
+        assert_eq!(frames[0], frames[1]);
+        match names.nameless() {
+            None => assert_eq!(frames[0].function.as_deref(), Some("schedule")),
+            Some(why) => assert!(why.contains("kptr_restrict") && start == 0, "{why}"),
+        }
+    }
+
+    #[test]
     fn an_address_has_one_frame_with_or_without_a_name() {
         let mut names = KernelNames::new();
         let frames = names.frames(&[0xffff_ffff_8100_0010, 8]);

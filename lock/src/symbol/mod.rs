@@ -2,6 +2,7 @@
 //! what kind of lock these are about.
 
 pub(crate) mod class;
+mod class_names;
 mod class_table;
 mod kernel;
 mod kernel_names;
@@ -13,6 +14,7 @@ mod perf_map;
 mod process;
 pub(crate) mod process_info;
 mod root;
+mod rust_path;
 mod unwind;
 
 use std::collections::HashMap;
@@ -28,7 +30,7 @@ pub(crate) use self::{
 };
 
 /// How many processes are remembered.
-const MOST_PROCESSES: usize = 256;
+const MOST_PROCESSES: usize = 1024;
 
 /// Everything that is known of addresses, for a whole recording. Bound to the thread that
 /// made it.
@@ -91,10 +93,9 @@ impl Symbols {
     /// Learns what is mapped into a process, so that its stacks have names even if it ends
     /// before the first of them is handed in.
     pub(crate) fn prepare(&mut self, pid: u32) {
-        let Self { modules, .. } = self;
-        let mut process = Process::default();
         if !self.processes.contains_key(&pid) {
-            process.learn(pid, modules);
+            let mut process = Process::default();
+            process.learn(pid, &mut self.modules);
             self.keep(pid, process);
         }
     }
@@ -142,12 +143,12 @@ impl Symbols {
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         notes.extend(self.kernel.nameless().map(str::to_owned));
-        if self.modules.unreadable > 0 {
-            notes.push(format!(
-                "{} mapped files could not be opened, and functions in them have no names: run \
-                 lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE",
-                self.modules.unreadable
-            ));
+        if self.modules.denied > 0 {
+            notes.push(
+                "functions of some programs have no names, as this user may not read these: run \
+                 lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
+                    .to_owned(),
+            );
         }
         notes
     }
@@ -169,3 +170,6 @@ impl Symbols {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use blazesym::symbolize::{
 use framehop::ExplicitModuleSectionInfo;
 use object::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache, SegmentFlags, elf};
 
-use crate::profile::snapshot::Frame;
+use crate::{profile::snapshot::Frame, symbol::rust_path::qualify};
 
 /// How many addresses are remembered per file.
 const MOST_REMEMBERED: usize = 1 << 14;
@@ -215,13 +215,24 @@ impl Module {
     }
 
     fn expand(&self, symbol: Sym<'_>, address: u64) -> Vec<Frame> {
-        let frame = |name: &str, code: Option<&CodeInfo<'_>>, inlined| Frame {
-            address,
-            function: Some(name.to_owned()),
-            module: self.name.clone(),
-            file: code.map(|code| code.to_path().to_string_lossy().into_owned()),
-            line: code.and_then(|code| code.line),
-            inlined,
+        let frame = |name: &str, code: Option<&CodeInfo<'_>>, inlined| {
+            let file = code.map(|code| code.to_path().to_string_lossy().into_owned());
+            let path = file.as_deref().and_then(|file| qualify(name, file));
+            // glibc's own calls lead to a second name of the same function, and compilers
+            // have names for their copies of one.
+            let name = || {
+                let name = name.strip_prefix("__GI_").unwrap_or(name);
+                let (name, _) = name.split_once(" [clone ").unwrap_or((name, ""));
+                name.to_owned()
+            };
+            Frame {
+                address,
+                function: Some(path.unwrap_or_else(name)),
+                module: self.name.clone(),
+                file,
+                line: code.and_then(|code| code.line),
+                inlined,
+            }
         };
         let mut frames: Vec<Frame> = symbol
             .inlined

@@ -1,6 +1,6 @@
 //! The files with code that processes run, each opened once.
 
-use std::{collections::HashMap, fs::File, os::unix::fs::MetadataExt as _, path::Path, rc::Rc};
+use std::{collections::HashMap, fs::File, io, os::unix::fs::MetadataExt as _, path::Path, rc::Rc};
 
 use crate::symbol::{
     mapping::{DELETED, Mapping},
@@ -20,8 +20,8 @@ type Key = (String, u64, String);
 pub(crate) struct Modules {
     /// None: no ELF file.
     files: HashMap<Key, Option<Rc<Module>>>,
-    /// How many files could not be opened.
-    pub(crate) unreadable: u64,
+    /// How many files and processes this user may not read.
+    pub(crate) denied: u64,
 }
 
 impl Modules {
@@ -31,14 +31,24 @@ impl Modules {
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
-        let Some(file) = open(pid, mapping) else {
-            self.unreadable = self.unreadable.saturating_add(1);
-            return None;
+        let file = match open(pid, mapping) {
+            Ok(file) => file,
+            Err(error) => {
+                self.count(&error);
+                return None;
+            }
         };
         let name = mapping.name().to_owned();
         let module = Module::new(name, file, debug_folders(pid)).map(Rc::new);
         self.files.insert(key, module.clone());
         module
+    }
+
+    /// Counts what may not be read. That a process ended is nobody's fault.
+    pub(crate) fn count(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            self.denied = self.denied.saturating_add(1);
+        }
     }
 
     /// Whether there are too many files, after those that no process has are closed.
@@ -56,23 +66,18 @@ impl Modules {
 }
 
 /// Opens the very file that is mapped, whatever its path leads to now.
-fn open(pid: u32, mapping: &Mapping) -> Option<File> {
+fn open(pid: u32, mapping: &Mapping) -> io::Result<File> {
     let (start, end) = (mapping.range.start, mapping.range.end);
-    // The kernel's own link, for those with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
-    if let Ok(file) = root::open_link(&format!("/proc/{pid}/map_files/{start:x}-{end:x}")) {
-        return Some(file);
-    }
-    let same = |file: &File| {
-        file.metadata()
-            .is_ok_and(|found| found.ino() == mapping.inode)
+    let same = |file: File| {
+        if file.metadata()?.ino() == mapping.inode {
+            Ok(file)
+        } else {
+            Err(io::Error::from(io::ErrorKind::NotFound))
+        }
     };
     let path = mapping.path.strip_suffix(DELETED).unwrap_or(&mapping.path);
-    root::open(pid, Path::new(path))
-        .ok()
-        .filter(same)
-        .or_else(|| {
-            root::open_link(&format!("/proc/{pid}/exe"))
-                .ok()
-                .filter(same)
-        })
+    // The kernel's own link, for those with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
+    root::open_link(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
+        .or_else(|_| root::open(pid, Path::new(path)).and_then(same))
+        .or_else(|_| root::open_link(&format!("/proc/{pid}/exe")).and_then(same))
 }

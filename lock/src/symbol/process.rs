@@ -65,8 +65,12 @@ impl Process {
             return;
         }
         self.read = Some(Instant::now());
-        let Ok(mut mappings) = mapping::of_process(pid) else {
-            return;
+        let mut mappings = match mapping::of_process(pid) {
+            Ok(mappings) => mappings,
+            Err(error) => {
+                modules.count(&error);
+                return;
+            }
         };
         mappings.retain(|mapping| mapping.executable);
         // A process that ended is still there for its parent, without memory.

@@ -101,6 +101,8 @@ impl Cache {
                 }
                 // The outermost frame pointer is zero: the ABI says so.
                 Ok(None) | Err(Error::ReturnAddressIsNull | Error::CouldNotReadStack(0 | 8)) => {
+                    // Nothing is known of a process that ended before.
+                    unwound.cut = unwound.addresses.len() == 1 && !is_code(ip);
                     break;
                 }
                 Err(_) => {

@@ -15,6 +15,7 @@ mod large;
 pub(crate) mod pprof;
 pub(crate) mod stack_text;
 mod table;
+pub(crate) mod tui;
 pub(crate) mod units;
 pub(crate) mod untrusted;
 

@@ -1,0 +1,6 @@
+//! Real programs, blocked in real locks.
+
+mod classes;
+mod programs;
+mod rust_locks;
+mod victim;

@@ -1,0 +1,340 @@
+//! Programs in C and Python.
+
+use std::{fs, io::Write as _, path::Path, process::Command, time::Instant};
+
+use super::victim::{Victim, caller, compile, functions, waiter};
+use crate::{
+    profile::lock_type::Class,
+    symbol::{MOST_PROCESSES, Symbols, UserStack},
+};
+
+fn assert_whole(stack: &UserStack) {
+    let functions = functions(stack);
+    let from = stack.locking_frames as usize;
+    assert_eq!(
+        functions[from..from + 7],
+        [
+            "wants_lock",
+            "inlined",
+            "middle",
+            "middle",
+            "middle",
+            "middle",
+            "thread_main"
+        ],
+        "{stack:#?}"
+    );
+    assert!(!stack.cut, "{stack:#?}");
+    assert!(functions.len() >= from + 8, "{functions:?}");
+}
+
+#[test]
+fn the_locks_of_glibc_without_frame_pointers() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    for (how, class) in [
+        ("mutex", Class::Mutex),
+        ("timed", Class::Mutex),
+        ("read", Class::RwLock),
+        ("write", Class::RwLock),
+        ("pi", Class::PiMutex),
+        ("semaphore", Class::Semaphore),
+        ("barrier", Class::Barrier),
+        ("join", Class::Join),
+        ("condition", Class::Condvar),
+    ] {
+        let victim = Victim::start(Command::new(&program).arg(how));
+        let stack = victim.waiter().named_by(&mut Symbols::new());
+        assert_eq!(stack.class, class, "{how}: {stack:#?}");
+        assert_whole(&stack);
+        let inlined = &stack.frames[stack.locking_frames as usize + 1];
+        assert!(inlined.inlined, "{inlined:?}");
+        assert_eq!(inlined.module, "victim");
+        assert!(inlined.file.as_deref().unwrap().ends_with("victim.c"));
+        assert!(inlined.line.is_some());
+    }
+}
+
+#[test]
+fn a_stripped_program_has_its_build_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-s"]);
+    let victim = Victim::start(Command::new(&program).arg("mutex"));
+    let stack = victim.waiter().named_by(&mut Symbols::new());
+    assert_eq!(caller(&stack), "-", "{stack:#?}");
+    assert_eq!(stack.class, Class::Mutex);
+    assert!(!stack.cut, "{stack:#?}");
+    let frame = &stack.frames[stack.locking_frames as usize];
+    assert!(frame.module.starts_with("victim (build id "), "{frame:?}");
+    assert!(frame.address < 1 << 20, "within the file: {frame:?}");
+}
+
+#[test]
+fn a_c_library_without_debugging_information() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let library = String::from_utf8(
+        Command::new("cc")
+            .arg("-print-file-name=libc.so.6")
+            .output()
+            .unwrap()
+            .stdout,
+    )
+    .unwrap();
+    let copied = Command::new("objcopy")
+        .args([
+            "--strip-debug",
+            "--remove-section=.gnu_debuglink",
+            library.trim(),
+        ])
+        .arg(folder.path().join("libc.so.6"))
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    for (how, class) in [
+        ("mutex", Class::Mutex),
+        ("timed", Class::Mutex),
+        ("read", Class::RwLock),
+        ("pi", Class::PiMutex),
+        // Its outer function has jumped to an inner one, and the call alone does not tell.
+        ("semaphore", Class::Unknown),
+        ("barrier", Class::Barrier),
+        ("join", Class::Join),
+        ("condition", Class::Condvar),
+    ] {
+        let victim = Victim::start(
+            Command::new(&program)
+                .arg(how)
+                .env("LD_LIBRARY_PATH", folder.path()),
+        );
+        let stack = victim.waiter().named_by(&mut Symbols::new());
+        assert!(stack.frames[0].line.is_none(), "{stack:#?}");
+        assert_eq!(stack.class, class, "{how}: {stack:#?}");
+        assert_whole(&stack);
+    }
+}
+
+#[test]
+fn a_deleted_and_a_replaced_program_keep_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let victim = Victim::start(Command::new(&program).arg("mutex"));
+    let waiter = victim.waiter();
+    fs::remove_file(&program).unwrap();
+    assert_whole(&waiter.named_by(&mut Symbols::new()));
+    fs::copy("/bin/true", &program).unwrap();
+    assert_whole(&waiter.named_by(&mut Symbols::new()));
+}
+
+#[test]
+fn names_come_right_after_the_process_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let mut symbols = Symbols::new();
+    let victim = Victim::start(Command::new(&program).arg("mutex"));
+    let waiter = victim.waiter();
+    symbols.prepare(waiter.pid);
+    drop(victim);
+    drop(folder);
+    assert_whole(&waiter.named_by(&mut symbols));
+    // Nothing is known of one that ended before.
+    let stack = waiter.named_by(&mut Symbols::new());
+    assert_eq!(functions(&stack), ["-"]);
+    assert!(stack.cut);
+    assert_eq!((stack.class, stack.locking_frames), (Class::Mutex, 0));
+}
+
+#[test]
+fn a_program_in_a_mount_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    compile(folder.path(), "victim", &["-g"]);
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let script = "mount -t tmpfs none inner && cp victim inner/ && exec inner/victim mutex";
+    let victim = Victim::start(
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+            .current_dir(folder.path()),
+    );
+    let waiter = victim.waiter();
+    assert!(
+        !inner.join("victim").exists(),
+        "it is there for the process alone"
+    );
+    assert_whole(&waiter.named_by(&mut Symbols::new()));
+}
+
+#[test]
+fn code_that_was_compiled_at_run_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let victim = Victim::start(Command::new(&program).arg("jit"));
+    assert_compiled(&victim.waiter().named_by(&mut Symbols::new()));
+}
+
+fn assert_compiled(stack: &UserStack) {
+    let names = functions(stack);
+    let from = stack.locking_frames as usize;
+    assert_eq!(
+        names[from..from + 4],
+        [
+            "wants_lock",
+            "LazyCompile:*hot app.js:7",
+            "jit",
+            "thread_main"
+        ],
+        "{stack:#?}"
+    );
+    assert_eq!(stack.frames[from + 1].module, "[jit]");
+    assert!(!stack.cut);
+}
+
+#[test]
+fn code_that_was_compiled_in_a_container() {
+    // Not in /tmp, which the container has one of its own of.
+    let beside = std::env::current_exe().unwrap();
+    let folder = tempfile::tempdir_in(beside.parent().unwrap()).unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let script = "mount -t tmpfs none /tmp && exec \"$0\" jit";
+    let outer = Victim::start(
+        Command::new("unshare")
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+            ])
+            .args(["sh", "-c", script])
+            .arg(&program),
+    );
+    let children = format!("/proc/{0}/task/{0}/children", outer.0.id());
+    let inner = loop {
+        let children = fs::read_to_string(&children).unwrap();
+        if let Some(pid) = children.split_whitespace().next() {
+            break pid.parse().unwrap();
+        }
+    };
+    let stack = waiter(inner, false).named_by(&mut Symbols::new());
+    assert!(
+        !Path::new("/tmp/perf-1.map").exists(),
+        "it is there for the process alone"
+    );
+    assert_compiled(&stack);
+}
+
+#[test]
+fn a_process_that_becomes_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g", "-no-pie"]);
+    let other = compile(folder.path(), "other", &["-g", "-no-pie", "-O1"]);
+    let mut victim = Victim::start(Command::new(&program).arg("exec").arg(&other));
+    let mut symbols = Symbols::new();
+    while !Path::new(&format!("/proc/{}/exe", victim.0.id()))
+        .read_link()
+        .is_ok_and(|exe| exe.ends_with("victim"))
+    {}
+    symbols.prepare(victim.0.id());
+    victim.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let stack = victim.waiter().named_by(&mut symbols);
+    assert_whole(&stack);
+    let frame = &stack.frames[stack.locking_frames as usize];
+    assert_eq!(frame.module, "other");
+}
+
+#[test]
+fn a_library_that_is_loaded_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let (source, library) = (folder.path().join("l.c"), folder.path().join("later.so"));
+    let code = "void from_library(void (*wait)(void)) { wait(); __asm__ volatile(\"\"); }\n";
+    fs::write(&source, code).unwrap();
+    let built = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let mut victim = Victim::start(Command::new(&program).arg("load").arg(&library));
+    let maps = format!("/proc/{}/maps", victim.0.id());
+    while !fs::read_to_string(&maps).unwrap().contains("libc.so") {}
+    let mut symbols = Symbols::new();
+    symbols.prepare(victim.0.id());
+    victim.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let stack = victim.waiter().named_by(&mut symbols);
+    let from = stack.locking_frames as usize;
+    assert_eq!(
+        functions(&stack)[from..from + 4],
+        ["wants_lock", "from_library", "loaded", "thread_main"],
+        "{stack:#?}"
+    );
+    assert_eq!(stack.frames[from + 1].module, "later.so");
+    assert!(!stack.cut);
+}
+
+#[test]
+fn a_fork_bomb_is_forgotten() {
+    let mut symbols = Symbols::new();
+    symbols.prepare(std::process::id());
+    for pid in 5_000_000..5_001_000 {
+        symbols.prepare(pid);
+    }
+    assert_eq!(symbols.processes.len(), MOST_PROCESSES);
+    assert!(symbols.notes().is_empty(), "{:?}", symbols.notes());
+    symbols.forget(5_000_999);
+    assert_eq!(symbols.processes.len(), MOST_PROCESSES - 1);
+}
+
+#[test]
+fn the_gil_and_the_locks_of_python() {
+    let gil = "import threading, ctypes\n\
+               def hold():\n    ctypes.PyDLL(None).pause()\n\
+               threading.Thread(target=hold).start()\n\
+               import time\ntime.sleep(0.2)\n";
+    let victim = Victim::start(Command::new("python3").args(["-c", gil]));
+    let stack = waiter(victim.0.id(), true).named_by(&mut Symbols::new());
+    assert_eq!(
+        (stack.class, stack.name),
+        (Class::Mutex, Some("GIL")),
+        "{stack:#?}"
+    );
+    assert!(!stack.cut, "{stack:#?}");
+    assert!(functions(&stack).contains(&"main") || functions(&stack).contains(&"_start"));
+
+    let lock = "import threading, time\n\
+                lock = threading.Lock()\nlock.acquire()\n\
+                def want():\n    lock.acquire()\n\
+                threading.Thread(target=want, daemon=True).start()\n\
+                time.sleep(100)\n";
+    let victim = Victim::start(Command::new("python3").args(["-c", lock]));
+    let stack = victim.waiter().named_by(&mut Symbols::new());
+    assert_eq!(
+        (stack.class, stack.name),
+        (Class::Mutex, None),
+        "{stack:#?}"
+    );
+    assert!(!stack.cut, "{stack:#?}");
+}
+
+/// `cargo test -p lock --release --lib a_stack_is_quick -- --ignored --nocapture`
+#[test]
+#[ignore = "measures time: run it alone, in release"]
+#[expect(clippy::print_stderr, reason = "the figure is what it is run for")]
+fn a_stack_is_quick() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile(folder.path(), "victim", &["-g"]);
+    let victim = Victim::start(Command::new(&program).arg("mutex"));
+    let waiter = victim.waiter();
+    let mut symbols = Symbols::new();
+    let begun = Instant::now();
+    assert_whole(&waiter.named_by(&mut symbols));
+    let first = begun.elapsed();
+    let begun = Instant::now();
+    for _ in 0..20_000 {
+        std::hint::black_box(waiter.named_by(&mut symbols));
+    }
+    let mean = begun.elapsed() / 20_000;
+    eprintln!("the first took {first:?}, others {mean:?}");
+    assert!(mean.as_micros() < 20, "{mean:?}");
+}
