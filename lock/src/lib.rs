@@ -30,7 +30,7 @@ use crate::cli::{Cli, Command};
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Record(arguments) => command::record::run(arguments),
+        Command::Record(arguments) => command::record::run(*arguments),
         Command::Top(arguments) => command::top::run(&arguments),
         Command::Report(arguments) => command::report::run(&arguments),
         Command::Diff(arguments) => command::diff::run(arguments),

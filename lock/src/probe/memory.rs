@@ -123,10 +123,11 @@ impl Limits {
             table::<u32, u32>("PLACES", Kind::Hash, threads),
             table::<u64, KernelStack>("STACKS", Kind::Hash, self.stacks.into()),
             // Those of one size.
-            table::<u64, u64>("RECOGNISED", Kind::LruHash, 16384),
+            table::<u32, u32>("FRAME_STEPS", Kind::Hash, 16384),
             table::<u32, u32>("PROCESS_MODES", Kind::Hash, 16384),
             table::<TotalsKey, Totals>("OTHER_TOTALS", Kind::PerCpuHash, 4096),
             table::<u64, Release>("RELEASES", Kind::LruHash, 8192),
+            table::<u64, u32>("SENT", Kind::LruHash, 8192),
             table::<FilterKey, u32>("FILTER_VALUES", Kind::Hash, 1024),
             table::<u32, EventWithStack>("EVENT_SCRATCH", Kind::PerCpuArray, 4),
             table::<u32, RawStack>("RAW_SCRATCH", Kind::PerCpuArray, 3),
@@ -181,12 +182,10 @@ mod tests {
             ("THREADS", 4_063_544),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
-            ("RECOGNISED", 1_311_616),
+            ("PROCESS_MODES", 1_311_760),
             ("OTHER_TOTALS", 689_024),
             ("RELEASES", 721_792),
             ("FILTER_VALUES", 99_376),
-            ("EVENT_SCRATCH", 132_504),
-            ("RAW_SCRATCH", 12_720),
             ("CPU_SPINS", 832),
         ] {
             assert_eq!(size(Limits::default(), name, 2), told, "{name}");
