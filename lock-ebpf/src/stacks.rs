@@ -4,6 +4,7 @@
 
 use core::{
     ffi::c_void,
+    hint::black_box,
     ptr::{read_volatile, write_volatile},
 };
 
@@ -45,6 +46,11 @@ static SENT: LruHashMap<u64, u32, 8192> = LruHashMap::new();
 /// How often a stack is sent, in the hope that nothing else in its memory looks like its
 /// return addresses.
 const SEND: u32 = 16;
+
+/// The longest stack's memory that is looked at, in bytes, as a mask: a word less than there
+/// is room for.
+const STACK_MASK: u64 = (STACK_WORDS * size_of::<u64>() - 1) as u64;
+const _: () = assert!(STACK_WORDS.is_power_of_two());
 
 /// A program that takes stacks. One can interrupt another, so that each has its own place.
 #[derive(Clone, Copy)]
@@ -103,9 +109,13 @@ fn memory(ctx: &BtfTracePointContext, taker: Taker) -> Option<(*mut RawStack, u6
         write_volatile(&raw mut (*raw).end, end.addr() as u64);
         read_volatile(&raw const (*raw).end).wrapping_sub(read_volatile(&raw const (*raw).begin))
     };
-    if length > (STACK_WORDS * size_of::<u64>()) as u64 {
+    if length > STACK_MASK {
         return None;
     }
+    // Linux 6.1 forgets what a comparison told of a number that goes through the stack ("R2
+    // min value is negative, either use unsigned or 'var &= const'"), and the compiler takes
+    // a mask for redundant unless the number is hidden from it.
+    let length = black_box(length) & STACK_MASK;
     // SAFETY: as above; the length is within the array.
     let result = unsafe {
         bpf_probe_read_kernel(
