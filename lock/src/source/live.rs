@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
-use lock_common::{Event, Plain, RawStack, SPINS_PER_CPU, Spins, ThreadSet, event, lock_type};
+use lock_common::{Event, Plain, RawStack, Spins, ThreadSet, event, lock_type};
 
 use crate::{
     error::{Error, Result},
@@ -262,20 +262,21 @@ impl Live {
                 }
             }
         }
-        for spins in &spins {
-            for place in (0..SPINS_PER_CPU).filter(|&place| spins.locks[place] != 0) {
-                account.kernel.open += 1;
-                let key = LockKey {
-                    address: spins.locks[place],
-                    tgid: 0,
-                    what: lock_type(spins.flags[place]),
-                };
-                let tid = spins.tids[place];
-                let stack = self
-                    .samples
-                    .open_kernel_stack(&mut self.tables, spins.stacks[place]);
-                open.push((key, thread_group(tid), tid, spins.starts_ns[place], stack));
+        for (&lock, spin) in spins
+            .iter()
+            .flat_map(|spins| spins.locks.iter().zip(&spins.spins))
+        {
+            if lock == 0 {
+                continue;
             }
+            account.kernel.open += 1;
+            let key = LockKey {
+                address: lock,
+                tgid: 0,
+                what: lock_type(spin.flags),
+            };
+            let stack = self.samples.open_kernel_stack(&mut self.tables, spin.stack);
+            open.push((key, thread_group(spin.tid), spin.tid, spin.start_ns, stack));
         }
         for (key, tgid, tid, start_ns, stack) in open {
             let lock = self.samples.lock_id(&mut self.tables, key);
