@@ -393,7 +393,9 @@ shared! {
         /// Zero.
         pub zero: u32,
         /// The hash of what walking it gave.
-        pub stack: u64,
+        pub hash: u64,
+        /// What walking it gave.
+        pub stack: KernelStack,
         /// Where it begins: its innermost end.
         pub begin: u64,
         /// Where it ends.

@@ -27,11 +27,7 @@ use crate::{events, task::Registers};
 #[btf_map]
 static STACKS: HashMap<u64, KernelStack, 8192> = HashMap::new();
 
-/// Which program -> where it puts a stack together.
-#[btf_map]
-static STACK_SCRATCH: PerCpuArray<KernelStack, 3> = PerCpuArray::new();
-
-/// Which program -> a stack's memory.
+/// Which program -> where it puts a stack together, and copies its memory to.
 #[btf_map]
 static RAW_SCRATCH: PerCpuArray<RawStack, 3> = PerCpuArray::new();
 
@@ -176,16 +172,18 @@ fn send(raw: *mut RawStack, hash: u64) {
     let raw = unsafe { &mut *raw };
     raw.event = event::RAW_STACK;
     raw.zero = 0;
-    raw.stack = hash;
+    raw.hash = hash;
     events::send_raw_stack(raw);
 }
 
 /// Has the kernel walk the stack.
 #[inline(always)] // Its one caller is inlined.
 fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
-    let stack = STACK_SCRATCH
+    let raw = RAW_SCRATCH
         .get_ptr_mut(taker as u32)
         .ok_or(Lost::Unreadable)?;
+    // SAFETY: within a live value.
+    let stack = unsafe { &raw mut (*raw).stack };
     // SAFETY: writes at most the size of a stack to a live value of this CPU, which this
     // program has to itself.
     let length = unsafe {
