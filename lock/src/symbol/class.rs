@@ -131,7 +131,9 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
             }
             break;
         };
-        let Some(known) = class_table::find(function) else {
+        let Some(known) = class_table::find(function)
+            .or_else(|| class_table::find_generic(function, frame.file.as_deref()?))
+        else {
             break;
         };
         nameless = nameless && class_table::may_hide_callers(function);

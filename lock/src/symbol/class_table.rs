@@ -371,6 +371,25 @@ pub(crate) fn find(function: &str) -> Option<Known> {
         .map(|&(_, class, name)| Known { class, name })
 }
 
+/// The same of a function that debug information names without its module, as it does inlined
+/// and generic ones of Rust (`park<..>`), by the file that it is in. What it locks, the
+/// functions around it tell.
+pub(crate) fn find_generic(function: &str, file: &str) -> Option<Known> {
+    const FILES: &[&str] = &[
+        "/parking_lot_core-",
+        "/parking_lot-",
+        "/lock_api-",
+        "/library/std/src/sync/",
+        "/library/std/src/sys/sync/",
+    ];
+    let (name, _) = function.split_once('<').unwrap_or((function, ""));
+    let is_locking = !name.contains("::") && FILES.iter().any(|part| file.contains(part));
+    is_locking.then_some(Known {
+        class: ANY,
+        name: None,
+    })
+}
+
 /// Whether functions without a name may come between this one and the one that called it:
 /// that is so for the call itself.
 pub(crate) fn may_hide_callers(function: &str) -> bool {
@@ -419,5 +438,21 @@ impl Name {
             Starts(start) => name.starts_with(start),
             Has(part) => name.contains(part),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_generic;
+
+    #[test]
+    fn generic_functions_are_known_by_their_files() {
+        const FILE: &str = "/registry/parking_lot_core-0.9.12/src/parking_lot.rs";
+        let park = "park<parking_lot::raw_mutex::{impl#3}::lock_slow::{closure_env#0}>";
+        assert!(find_generic(park, FILE).is_some());
+        assert!(find_generic("with_thread_data<parking_lot_core::ParkResult>", FILE).is_some());
+        // Those that have their module's name are in the table, or are not locking code.
+        assert!(find_generic("server::park<X>", FILE).is_none());
+        assert!(find_generic("park<X>", "/server/src/parking_lot.rs").is_none());
     }
 }

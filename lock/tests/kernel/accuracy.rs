@@ -10,7 +10,7 @@ use libtest_mimic::{Completion, Failed};
 use crate::{
     Test,
     expect::{expect, expect_code, number},
-    process::{FILTERED, LOCK, Process, SYSTEM_WIDE, lock, report},
+    process::{LOCK, Process, filtered, lock, report, system_wide},
     truth::{expect_account, expect_truth},
 };
 
@@ -80,7 +80,7 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
             .arg(&recording)
             .stdout(Stdio::piped()),
     )?;
-    record.until_attached(FILTERED)?;
+    record.until_attached(filtered())?;
     let mut go = recorded.0.stdin.take().ok_or("no pipe")?;
     go.write_all(b"\n")?;
     let truth = recorded.output()?;
@@ -126,6 +126,6 @@ fn the_system_wide_account_holds() -> Result<Completion, Failed> {
 
 fn two_at_once_do_not_disturb_each_other() -> Result<Completion, Failed> {
     let other = Process::start(lock(&["record"]).stdout(Stdio::null()))?;
-    other.until_attached(SYSTEM_WIDE)?;
+    other.until_attached(system_wide())?;
     counts_agree_with_the_workload()
 }
