@@ -69,8 +69,12 @@ enum Mode {
 /// that they do not know: 1 part in this many.
 const WITHIN: u64 = 100;
 
-/// How many times the shown 95 % bound an estimate may be off: fewer than 1 in 10,000 are.
-const BOUNDS: u64 = 2;
+/// How many standard deviations an estimate may be off. The bound that is shown, 1.96 of them,
+/// is wrong once in 20 by design, and there are many scenarios: this one in 2,000.
+const SIGMAS: f64 = 3.5;
+
+/// Half of the interval that is shown, in standard deviations.
+const SHOWN: f64 = 1.96;
 
 fn every_scenario_is_recorded() -> Result<Completion, Failed> {
     let output = lock(&["workload", "--list"]).output()?;
@@ -137,7 +141,11 @@ pub(crate) fn expect_truth(report: &Value, truth: &Value) -> Result<(), Failed> 
         };
         held.map_err(|what| {
             let scenario = &truth["scenario"];
-            format!("{what}\n{scenario}: {row:#?}\nof {found:#?}\nagainst {lock:#}")
+            let (account, hooks) = (&report["account"], &report["hooks"]);
+            format!(
+                "{what}\n{scenario}: {row:#?}\nof {found:#?}\nagainst {lock:#}\n\
+                 account: {account}\nhooks: {hooks}"
+            )
         })?;
     }
     Ok(())
@@ -236,7 +244,7 @@ fn expect_figures(row: &Row, lock: &Value) -> Result<(), String> {
 fn expect_estimate(row: &Row, is_exact: bool) -> Result<(), String> {
     let bound = match is_exact {
         true => 0,
-        false => row.estimated_error_ns.saturating_mul(BOUNDS),
+        false => (row.estimated_error_ns as f64 / SHOWN * SIGMAS) as u64,
     };
     // Each row of the estimate is rounded.
     let rounded = row.total_ns / 1000;
