@@ -94,6 +94,10 @@ pub const fn only_spins(flags: u32) -> bool {
 /// How many buckets of [`bucket`] there are.
 pub const BUCKETS: u32 = 256;
 
+/// How many buckets a row of totals has: two powers of two. A row for each bucket would be
+/// three times as many rows, a row for all a cache line for each half dozen.
+pub const ROW_BUCKETS: usize = 8;
+
 /// The bucket of a duration in nanoseconds: four to each power of two.
 pub const fn bucket(ns: u64) -> u32 {
     if ns < 4 {
@@ -210,21 +214,27 @@ pub const USER_STACK: usize = 16 << 10;
 pub const USER_STACK_PORTION: usize = 1 << 10;
 
 shared! {
-    /// The spinning waits that are open on one CPU. Apart by use: the search for a free
-    /// place reads two cache lines.
+    /// A spinning wait, beside its lock.
+    pub struct Spin {
+        /// When it began (CLOCK_MONOTONIC, nanoseconds).
+        pub start_ns: u64,
+        /// The stack, by its hash. Zero without `--exact`: then it is taken at the end, of
+        /// sampled waits.
+        pub stack: u64,
+        /// The thread. A spinner keeps its CPU, so that another current thread means that
+        /// the wait is over and its end was not seen.
+        pub tid: u32,
+        /// The flags of its begin.
+        pub flags: u32,
+    }
+
+    /// The spinning waits that are open on one CPU.
     pub struct Spins {
-        /// The lock that each place waits for; zero is a free place.
+        /// The lock that each place waits for; zero is a free place. Together on a cache
+        /// line: most of the time nothing else is looked at.
         pub locks: [u64; SPINS_PER_CPU],
-        /// The thread of each place. A spinner keeps its CPU, so that another current
-        /// thread means that the wait is over and its end was not seen.
-        pub tids: [u32; SPINS_PER_CPU],
-        /// The flags of each wait.
-        pub flags: [u32; SPINS_PER_CPU],
-        /// When each began (CLOCK_MONOTONIC, nanoseconds).
-        pub starts_ns: [u64; SPINS_PER_CPU],
-        /// The stack of each, by its hash. Zero without `--exact`: then it is taken at the
-        /// end, of sampled waits.
-        pub stacks: [u64; SPINS_PER_CPU],
+        /// The rest of each wait.
+        pub spins: [Spin; SPINS_PER_CPU],
     }
 
     /// A sleeping wait for a kernel lock.
@@ -295,20 +305,21 @@ shared! {
         pub lock: u64,
         /// The process, for a user lock; else zero.
         pub tgid: u32,
-        /// One of [`what`] | [`outcome`] << 16 | [`bucket`] << 24.
+        /// One of [`what`] | [`outcome`] << 16 | ([`bucket`] / [`ROW_BUCKETS`]) << 24.
         pub kind: u32,
     }
 
-    /// What waits come to that have everything in [`TotalsKey`] in common, on one CPU.
+    /// What waits come to that have everything in [`TotalsKey`] in common, on one CPU: a
+    /// cache line.
     pub struct Totals {
-        /// How many.
-        pub count: u64,
+        /// How many, by the bucket within the row. They begin again at zero after 2^32.
+        pub counts: [u32; ROW_BUCKETS],
         /// Their time together, in nanoseconds.
         pub total_ns: u64,
         /// Of this, spinning for a kernel mutex, or waiting for a CPU after having been
         /// woken, in nanoseconds.
         pub part_ns: u64,
-        /// The shortest, in nanoseconds.
+        /// The shortest, in nanoseconds, at least 1; zero if there is none.
         pub min_ns: u64,
         /// The longest, in nanoseconds.
         pub max_ns: u64,
@@ -382,7 +393,9 @@ shared! {
         /// Zero.
         pub zero: u32,
         /// The hash of what walking it gave.
-        pub stack: u64,
+        pub hash: u64,
+        /// What walking it gave.
+        pub stack: KernelStack,
         /// Where it begins: its innermost end.
         pub begin: u64,
         /// Where it ends.
@@ -486,7 +499,7 @@ pub const fn finish_hash(hash: u64) -> u64 {
 impl Totals {
     /// The totals of nothing.
     pub const ZERO: Self = Self {
-        count: 0,
+        counts: [0; ROW_BUCKETS],
         total_ns: 0,
         part_ns: 0,
         min_ns: 0,

@@ -7,7 +7,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use lock_common::{
-    Counter, Event, Release, Sleep, event, flag, hint, lock_type, only_spins, outcome,
+    Counter, Event, Release, Sleep, Spin, event, flag, hint, lock_type, only_spins, outcome,
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     events::{self, Sender},
     filter, lost, owner,
     sampler::{self, Who},
-    spins::{self, Spin, SpinPlace},
+    spins::{self, SpinPlace},
     stacks::{self, Taker},
     task::{self, Registers, Thread},
     threads::{self, Begin},
@@ -63,10 +63,10 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
         let stack = exact_stack(ctx);
         place.open(
             lock,
-            thread.tid,
             Spin {
                 start_ns,
                 stack,
+                tid: thread.tid,
                 flags,
             },
         );

@@ -7,22 +7,13 @@
 use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
-use lock_common::{Counter, SPINS_PER_CPU, Spins};
+use lock_common::{Counter, SPINS_PER_CPU, Spin, Spins};
 
 use crate::lost;
 
 /// 0 -> the spinning waits of this CPU.
 #[btf_map]
 static CPU_SPINS: PerCpuArray<Spins, 1> = PerCpuArray::new();
-
-/// A spinning wait.
-#[derive(Clone, Copy)]
-pub struct Spin {
-    pub start_ns: u64,
-    /// The stack's hash, or zero.
-    pub stack: u64,
-    pub flags: u32,
-}
 
 /// A free place for a spinning wait.
 pub struct SpinPlace {
@@ -43,15 +34,12 @@ impl SpinPlace {
         let mut nested = false;
         for index in 0..SPINS_PER_CPU {
             // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
-            let (place, owner) = unsafe {
-                (
-                    &raw mut (*spins).locks[index],
-                    read_volatile(&raw const (*spins).tids[index]),
-                )
-            };
+            let place = unsafe { &raw mut (*spins).locks[index] };
             // SAFETY: as above.
             let taken = unsafe { read_volatile(place) };
             if taken != 0 {
+                // SAFETY: as above.
+                let owner = unsafe { read_volatile(&raw const (*spins).spins[index].tid) };
                 if owner == tid && taken != lock {
                     nested = true;
                     continue;
@@ -73,7 +61,7 @@ impl SpinPlace {
 
     /// Opens the wait.
     #[inline(always)] // Its one caller is the program itself.
-    pub fn open(self, lock: u64, tid: u32, spin: Spin) {
+    pub fn open(self, lock: u64, spin: Spin) {
         let Self { spins, index, .. } = self;
         if index >= SPINS_PER_CPU {
             return; // Never: said again where the verifier looks for it.
@@ -81,10 +69,7 @@ impl SpinPlace {
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU. Volatile keeps the
         // order: the place is taken once the rest is there.
         unsafe {
-            write_volatile(&raw mut (*spins).tids[index], tid);
-            write_volatile(&raw mut (*spins).flags[index], spin.flags);
-            write_volatile(&raw mut (*spins).starts_ns[index], spin.start_ns);
-            write_volatile(&raw mut (*spins).stacks[index], spin.stack);
+            write_volatile(&raw mut (*spins).spins[index], spin);
             write_volatile(&raw mut (*spins).locks[index], lock);
         }
     }
@@ -98,15 +83,12 @@ pub fn end(lock: u64, tid: u32) -> Option<Spin> {
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
         unsafe {
             let place = &raw mut (*spins).locks[index];
-            if read_volatile(place) == lock && read_volatile(&raw const (*spins).tids[index]) == tid
-            {
-                let spin = Spin {
-                    start_ns: read_volatile(&raw const (*spins).starts_ns[index]),
-                    stack: read_volatile(&raw const (*spins).stacks[index]),
-                    flags: read_volatile(&raw const (*spins).flags[index]),
-                };
-                write_volatile(place, 0);
-                return Some(spin);
+            if read_volatile(place) == lock {
+                let spin = read_volatile(&raw const (*spins).spins[index]);
+                if spin.tid == tid {
+                    write_volatile(place, 0);
+                    return Some(spin);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use core::{
     ffi::c_void,
+    hint::black_box,
     ptr::{read_volatile, write_volatile},
 };
 
@@ -26,11 +27,7 @@ use crate::{events, task::Registers};
 #[btf_map]
 static STACKS: HashMap<u64, KernelStack, 8192> = HashMap::new();
 
-/// Which program -> where it puts a stack together.
-#[btf_map]
-static STACK_SCRATCH: PerCpuArray<KernelStack, 3> = PerCpuArray::new();
-
-/// Which program -> a stack's memory.
+/// Which program -> where it puts a stack together, and copies its memory to.
 #[btf_map]
 static RAW_SCRATCH: PerCpuArray<RawStack, 3> = PerCpuArray::new();
 
@@ -45,6 +42,11 @@ static SENT: LruHashMap<u64, u32, 8192> = LruHashMap::new();
 /// How often a stack is sent, in the hope that nothing else in its memory looks like its
 /// return addresses.
 const SEND: u32 = 16;
+
+/// The longest stack's memory that is looked at, in bytes, as a mask: a word less than there
+/// is room for.
+const STACK_MASK: u64 = (STACK_WORDS * size_of::<u64>() - 1) as u64;
+const _: () = assert!(STACK_WORDS.is_power_of_two());
 
 /// A program that takes stacks. One can interrupt another, so that each has its own place.
 #[derive(Clone, Copy)]
@@ -103,9 +105,13 @@ fn memory(ctx: &BtfTracePointContext, taker: Taker) -> Option<(*mut RawStack, u6
         write_volatile(&raw mut (*raw).end, end.addr() as u64);
         read_volatile(&raw const (*raw).end).wrapping_sub(read_volatile(&raw const (*raw).begin))
     };
-    if length > (STACK_WORDS * size_of::<u64>()) as u64 {
+    if length > STACK_MASK {
         return None;
     }
+    // Linux 6.1 forgets what a comparison told of a number that goes through the stack ("R2
+    // min value is negative, either use unsigned or 'var &= const'"), and the compiler takes
+    // a mask for redundant unless the number is hidden from it.
+    let length = black_box(length) & STACK_MASK;
     // SAFETY: as above; the length is within the array.
     let result = unsafe {
         bpf_probe_read_kernel(
@@ -166,16 +172,18 @@ fn send(raw: *mut RawStack, hash: u64) {
     let raw = unsafe { &mut *raw };
     raw.event = event::RAW_STACK;
     raw.zero = 0;
-    raw.stack = hash;
+    raw.hash = hash;
     events::send_raw_stack(raw);
 }
 
 /// Has the kernel walk the stack.
 #[inline(always)] // Its one caller is inlined.
 fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
-    let stack = STACK_SCRATCH
+    let raw = RAW_SCRATCH
         .get_ptr_mut(taker as u32)
         .ok_or(Lost::Unreadable)?;
+    // SAFETY: within a live value.
+    let stack = unsafe { &raw mut (*raw).stack };
     // SAFETY: writes at most the size of a stack to a live value of this CPU, which this
     // program has to itself.
     let length = unsafe {

@@ -1,9 +1,9 @@
-//! What ended waits come to: a row for each lock, way of ending, and bucket of durations,
-//! on each CPU. So one look into one table adds to the count, the total, the extremes and
+//! What ended waits come to: a row for each lock, way of ending, and two powers of two
+//! of durations, on each CPU. So one look into one table adds to the count, the total, the extremes and
 //! the histogram of a lock.
 
 use aya_ebpf::{bindings::BPF_NOEXIST, btf_maps::PerCpuHashMap, macros::btf_map};
-use lock_common::{Totals, TotalsKey, bucket};
+use lock_common::{ROW_BUCKETS, Totals, TotalsKey, bucket};
 
 /// What the waits were for -> totals, on this CPU.
 #[btf_map]
@@ -42,7 +42,7 @@ pub fn add(ended: Ended) -> bool {
     let own = TotalsKey {
         lock,
         tgid,
-        kind: what | outcome << 16 | bucket(wait_ns) << 24,
+        kind: what | outcome << 16 | (bucket(wait_ns) / ROW_BUCKETS as u32) << 24,
     };
     if let Some(row) = LOCK_TOTALS.get_ptr_mut(own) {
         add_to(row, ended);
@@ -79,28 +79,26 @@ pub fn add(ended: Ended) -> bool {
 /// The row of one wait.
 #[inline(always)] // Its one caller is inlined.
 fn first(ended: Ended) -> Totals {
-    Totals {
-        count: 1,
-        total_ns: ended.wait_ns,
-        part_ns: ended.part_ns,
-        min_ns: ended.wait_ns,
-        max_ns: ended.wait_ns,
-    }
+    let mut row = Totals::ZERO;
+    add_to(&mut row, ended);
+    row
 }
 
 #[inline(always)] // Its callers are inlined.
 fn add_to(row: *mut Totals, ended: Ended) {
+    let place = bucket(ended.wait_ns) as usize % ROW_BUCKETS;
+    let wait_ns = ended.wait_ns.max(1);
     // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
     // program, which the kernel does not enter again on the same CPU, writes to those of
     // kernel locks, and one to those of user locks.
     let row = unsafe { &mut *row };
-    if row.count == 0 || ended.wait_ns < row.min_ns {
-        row.min_ns = ended.wait_ns;
+    if row.min_ns == 0 || wait_ns < row.min_ns {
+        row.min_ns = wait_ns;
     }
-    if ended.wait_ns > row.max_ns {
-        row.max_ns = ended.wait_ns;
+    if wait_ns > row.max_ns {
+        row.max_ns = wait_ns;
     }
-    row.count += 1;
+    row.counts[place] += 1;
     row.total_ns += ended.wait_ns;
     row.part_ns += ended.part_ns;
 }

@@ -60,13 +60,28 @@ pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
     let reported = recorded.and_then(|()| sink.end(end, &merger.finish(), &report, &output));
     // Whatever became of the report, the command is not left behind.
     let code = finish(&session, command, end);
-    reported.map(|()| code)
+    match reported? {
+        Written::AsAsked => Ok(code),
+        // Scripts go on to what is not there, or is not whole.
+        Written::Instead if code == ExitCode::SUCCESS => Ok(ExitCode::FAILURE),
+        Written::Instead => Ok(code),
+    }
+}
+
+/// What became of what was asked for.
+enum Written {
+    /// It is there.
+    AsAsked,
+    /// There is a report instead of a whole recording, and it was said why.
+    Instead,
 }
 
 /// Where intervals go.
 enum Sink {
     /// Into a report at the end.
     Report,
+    /// The same, as the file that was asked for cannot be written any more.
+    Instead,
     /// Into a file, while it can be written.
     File {
         place: Place,
@@ -92,7 +107,7 @@ impl Sink {
             && let Err(error) = writer.interval(interval)
         {
             error.tell();
-            *self = Self::Report;
+            *self = Self::Instead;
         }
     }
 
@@ -103,22 +118,27 @@ impl Sink {
         whole: &Snapshot,
         options: &ReportOptions,
         output: &Output,
-    ) -> Result<()> {
-        if let Self::File {
-            place,
-            writer: Some(writer),
-        } = self
-        {
-            let length = writer.length();
-            match writer.end(end.reason()) {
-                Ok(()) => {
-                    tell(&place, length, whole);
-                    return Ok(());
+    ) -> Result<Written> {
+        let written = match self {
+            Self::File {
+                place,
+                writer: Some(writer),
+            } => {
+                let length = writer.length();
+                match writer.end(end.reason()) {
+                    Ok(()) => {
+                        tell(&place, length, whole);
+                        return Ok(Written::AsAsked);
+                    }
+                    Err(error) => error.tell(),
                 }
-                Err(error) => error.tell(),
+                Written::Instead
             }
-        }
-        report::write(whole, options, output)
+            Self::File { writer: None, .. } | Self::Instead => Written::Instead,
+            Self::Report => Written::AsAsked,
+        };
+        report::write(whole, options, output)?;
+        Ok(written)
     }
 }
 

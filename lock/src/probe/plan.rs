@@ -58,7 +58,7 @@ pub(crate) struct Filters {
 /// How large the tables in the kernel are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Rows of locks: a lock has one for each bucket of durations that its waits fall into.
+    /// Rows of locks: a lock has one for each two powers of two that its waits fall into.
     pub(crate) locks: u32,
     /// Distinct kernel stacks.
     pub(crate) stacks: u32,
@@ -70,7 +70,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// How many rows a lock has about.
-    pub(crate) const ROWS_PER_LOCK: u32 = 8;
+    pub(crate) const ROWS_PER_LOCK: u32 = 4;
 }
 
 const _: () = assert!(SLEEPS_PER_THREAD > 1, "a percpu-rwsem's writer has two");

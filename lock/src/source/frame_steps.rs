@@ -44,17 +44,20 @@ impl FrameSteps {
         }
     }
 
-    /// Learns from a stack with these return addresses, if its memory says beyond doubt where
-    /// they are.
-    pub(crate) fn learn(&mut self, raw: &RawStack, addresses: &[u64]) {
+    /// Learns from a stack that the kernel walked, if its memory says beyond doubt where the
+    /// return addresses are.
+    pub(crate) fn learn(&mut self, raw: &RawStack) {
         let length = raw.end.wrapping_sub(raw.begin);
         let words = usize::try_from(length / 8).unwrap_or(usize::MAX);
         let Some(words) = raw.words.get(..words) else {
             return;
         };
-        let Some(addresses) = addresses.get(TRACING_FRAMES..) else {
-            return;
-        };
+        let frames = raw.stack.frames.iter().copied();
+        let addresses: Vec<u64> = frames
+            .skip(TRACING_FRAMES)
+            .take_while(|&address| address != 0)
+            .collect();
+        let addresses = addresses.as_slice();
         let Some(places) = places(words, addresses) else {
             return;
         };

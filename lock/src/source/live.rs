@@ -3,11 +3,11 @@
 use std::{
     io,
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use aya::maps::{Map, MapData, MapError, RingBuf};
-use lock_common::{Event, Plain, RawStack, SPINS_PER_CPU, Spins, ThreadSet, event, lock_type};
+use aya::maps::{Map, MapError};
+use lock_common::{Spins, ThreadSet, lock_type};
 
 use crate::{
     error::{Error, Result},
@@ -29,13 +29,14 @@ use crate::{
         cost::own_cpu_ns,
         counts::Counts,
         frame_steps::FrameSteps,
+        reader::Reader,
         samples::Samples,
         stacks::KernelStacks,
         totals::{LockKey, Rows},
     },
 };
 
-/// How often the buffer of samples is to be emptied.
+/// How often samples are to be taken in.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// Programs that are recording, and all that is known of what they recorded.
@@ -44,7 +45,7 @@ pub(crate) struct Live {
     cpus: usize,
     about: About,
     notes: Vec<String>,
-    events: RingBuf<MapData>,
+    reader: Reader,
     samples: Samples,
     rows: Rows,
     counts: Counts,
@@ -73,18 +74,14 @@ impl Live {
     /// Loads the programs and begins recording.
     pub(crate) fn start(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Self> {
         let mut attached = load::load(object, kernel, plan)?.attach()?;
-        let events = take(&mut attached, map::EVENTS)?;
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
         let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
+        let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps);
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| {
             Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
         })?;
         let min_wait = plan.filters.min_wait.as_nanos();
-        let samples = Samples::new(
-            stacks,
-            frame_steps,
-            u64::try_from(min_wait).unwrap_or(u64::MAX),
-        );
+        let samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
         let about = About {
             lock_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel.release.clone(),
@@ -102,7 +99,7 @@ impl Live {
             cpus,
             about,
             notes: kernel.notes(),
-            events,
+            reader,
             samples,
             rows: Rows::default(),
             counts: Counts::zero(),
@@ -115,21 +112,15 @@ impl Live {
         })
     }
 
-    /// To be called each [`TICK`]: takes the samples out of their buffer.
+    /// To be called each [`TICK`]: takes the samples that have come.
     pub(crate) fn tick(&mut self) {
         self.timer.tick(&self.attached);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(item) = self.events.next() {
-            match Item::of(&item) {
-                Some(Item::Event(event, stack)) => {
-                    self.samples.take(&mut self.tables, &event, stack);
-                }
-                Some(Item::RawStack(raw)) => self.samples.take_raw_stack(&raw),
-                None => {}
-            }
+        // Whoever calls has other things to look at, too.
+        let until = Instant::now() + TICK;
+        while Instant::now() < until
+            && let Some((event, stack)) = self.reader.next()
+        {
+            self.samples.take(&mut self.tables, &event, &stack);
         }
     }
 
@@ -149,7 +140,13 @@ impl Live {
     }
 
     fn snapshot(&mut self, until_ns: u64, last: bool) -> Result<Snapshot> {
-        self.drain();
+        let Self {
+            reader,
+            samples,
+            tables,
+            ..
+        } = self;
+        reader.drain(|(event, stack)| samples.take(tables, &event, &stack));
         let hooks = self.hooks(until_ns);
         let counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
         let mut account = counts.since(&self.counts).account();
@@ -263,20 +260,21 @@ impl Live {
                 }
             }
         }
-        for spins in &spins {
-            for place in (0..SPINS_PER_CPU).filter(|&place| spins.locks[place] != 0) {
-                account.kernel.open += 1;
-                let key = LockKey {
-                    address: spins.locks[place],
-                    tgid: 0,
-                    what: lock_type(spins.flags[place]),
-                };
-                let tid = spins.tids[place];
-                let stack = self
-                    .samples
-                    .open_kernel_stack(&mut self.tables, spins.stacks[place]);
-                open.push((key, thread_group(tid), tid, spins.starts_ns[place], stack));
+        for (&lock, spin) in spins
+            .iter()
+            .flat_map(|spins| spins.locks.iter().zip(&spins.spins))
+        {
+            if lock == 0 {
+                continue;
             }
+            account.kernel.open += 1;
+            let key = LockKey {
+                address: lock,
+                tgid: 0,
+                what: lock_type(spin.flags),
+            };
+            let stack = self.samples.open_kernel_stack(&mut self.tables, spin.stack);
+            open.push((key, thread_group(spin.tid), spin.tid, spin.start_ns, stack));
         }
         for (key, tgid, tid, start_ns, stack) in open {
             let lock = self.samples.lock_id(&mut self.tables, key);
@@ -335,36 +333,6 @@ fn thread_group(tid: u32) -> u32 {
             line.trim().parse().ok()
         })
         .unwrap_or(tid)
-}
-
-/// What comes through the buffer.
-enum Item<'a> {
-    /// An event, and the copy of a user stack behind it.
-    Event(Event, &'a [u8]),
-    /// A kernel stack as it is in memory.
-    RawStack(Box<RawStack>),
-}
-
-impl<'a> Item<'a> {
-    /// Tells them apart by their first word.
-    fn of(bytes: &'a [u8]) -> Option<Self> {
-        let kind = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?);
-        if kind == event::RAW_STACK {
-            return Some(Self::RawStack(Box::new(plain(bytes)?)));
-        }
-        let event: Event = plain(bytes)?;
-        let stack = bytes.get(size_of::<Event>()..)?;
-        let stack = stack.get(..event.user_bytes as usize)?;
-        Some(Self::Event(event, stack))
-    }
-}
-
-/// The value that bytes begin with.
-fn plain<T: Plain>(bytes: &[u8]) -> Option<T> {
-    let bytes = bytes.get(..size_of::<T>())?;
-    // SAFETY: as many bytes, of which every pattern is a value (Plain); they need not be
-    // aligned.
-    Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
 /// A map taken out of the object, as its type.

@@ -6,6 +6,7 @@ pub(crate) mod counts;
 pub(crate) mod feed;
 pub(crate) mod frame_steps;
 pub(crate) mod live;
+mod reader;
 pub(crate) mod replay;
 pub(crate) mod samples;
 pub(crate) mod stacks;

@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use lock_common::{Event, RawStack, event, hint, outcome};
+use lock_common::{Event, event, hint, outcome};
 
 use crate::{
     profile::{
@@ -20,7 +20,6 @@ use crate::{
         tables::{Tables, keep_longest},
     },
     source::{
-        frame_steps::FrameSteps,
         stacks::{KernelStacks, NamedStack},
         threads::Threads,
         totals::LockKey,
@@ -86,7 +85,6 @@ struct Wait<'a> {
 pub(crate) struct Samples {
     pub(crate) symbols: Symbols,
     kernel_stacks: KernelStacks,
-    frame_steps: FrameSteps,
     pub(crate) threads: Threads,
     locks: HashMap<LockKey, Learnt>,
     /// Number of the sample and the lock -> the wait.
@@ -100,15 +98,10 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// Nothing seen so far.
-    pub(crate) fn new(
-        kernel_stacks: KernelStacks,
-        frame_steps: FrameSteps,
-        min_wait_ns: u64,
-    ) -> Self {
+    pub(crate) fn new(kernel_stacks: KernelStacks, min_wait_ns: u64) -> Self {
         Self {
             symbols: Symbols::new(),
             kernel_stacks,
-            frame_steps,
             threads: Threads::default(),
             locks: HashMap::new(),
             pending: HashMap::new(),
@@ -122,13 +115,6 @@ impl Samples {
     /// What became of the samples since the last call.
     pub(crate) fn take_counts(&mut self) -> SampleCounts {
         std::mem::take(&mut self.counts)
-    }
-
-    /// Takes the memory of a stack that was not recognised.
-    pub(crate) fn take_raw_stack(&mut self, raw: &RawStack) {
-        if let Some(addresses) = self.kernel_stacks.addresses(raw.stack) {
-            self.frame_steps.learn(raw, &addresses);
-        }
     }
 
     /// Takes an event with its copy of a user stack.

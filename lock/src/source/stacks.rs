@@ -40,17 +40,15 @@ impl KernelStacks {
         if let Some(stack) = self.named.get(&hash) {
             return Some(Rc::clone(stack));
         }
-        let addresses = self.addresses(hash)?;
+        let Shared(stack) = self.map.get(&hash, 0).ok()?;
+        let addresses: Vec<u64> = stack
+            .frames
+            .into_iter()
+            .take_while(|&address| address != 0)
+            .collect();
         let (frames, lock_name) = symbols.kernel_stack(&addresses);
         let stack = Rc::new(NamedStack { frames, lock_name });
         self.named.insert(hash, Rc::clone(&stack));
         Some(stack)
-    }
-
-    /// The return addresses of the stack with a hash, innermost first.
-    pub(crate) fn addresses(&self, hash: u64) -> Option<Vec<u64>> {
-        let Shared(stack) = self.map.get(&hash, 0).ok()?;
-        let addresses = stack.frames.into_iter();
-        Some(addresses.take_while(|&address| address != 0).collect())
     }
 }

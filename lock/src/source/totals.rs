@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, os::fd::RawFd};
 
-use lock_common::{Totals, TotalsKey, bucket_floor, outcome, what};
+use lock_common::{ROW_BUCKETS, Totals, TotalsKey, bucket_floor, outcome, what};
 
 use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
 
@@ -25,12 +25,25 @@ impl LockKey {
     }
 }
 
-/// What the rows were the last time, all CPUs together.
+/// What the rows were the last time.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(HashMap<RowKey, Totals>);
+pub(crate) struct Rows(HashMap<RowKey, Row>);
 
 /// The fields of a [`TotalsKey`], which has no hash of its own.
 type RowKey = (u64, u32, u32);
+
+/// A row, all CPUs together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Row {
+    /// The counts of each CPU, as they were read.
+    cpus: Vec<[u32; ROW_BUCKETS]>,
+    /// Their sums, which do not begin again.
+    counts: [u64; ROW_BUCKETS],
+    total_ns: u64,
+    part_ns: u64,
+    min_ns: u64,
+    max_ns: u64,
+}
 
 impl Rows {
     /// Reads the rows, and tells what was added since the last time.
@@ -42,18 +55,16 @@ impl Rows {
         let mut locks: HashMap<LockKey, Waits> = HashMap::new();
         for (map, name) in maps {
             batch::for_each(map, cpus, |key: &TotalsKey, values: &[Totals]| {
-                let now = sum(values);
-                let before = self
-                    .0
-                    .insert((key.lock, key.tgid, key.kind), now)
-                    .unwrap_or(Totals::ZERO);
-                if now.count > before.count {
+                let row = self.0.entry((key.lock, key.tgid, key.kind)).or_default();
+                let before = row.clone();
+                row.advance(values);
+                if row.counts != before.counts {
                     let lock = LockKey {
                         address: key.lock,
                         tgid: key.tgid,
                         what: key.kind & 0xffff,
                     };
-                    add(locks.entry(lock).or_default(), key.kind, &now, &before);
+                    add(locks.entry(lock).or_default(), key.kind, row, &before);
                 }
             })
             .map_err(|error| unreadable(name, &error))?;
@@ -62,29 +73,42 @@ impl Rows {
     }
 }
 
-fn sum(cpus: &[Totals]) -> Totals {
-    let mut sum = Totals::ZERO;
-    for cpu in cpus.iter().filter(|cpu| cpu.count > 0) {
-        sum.min_ns = if sum.count == 0 {
-            cpu.min_ns
-        } else {
-            sum.min_ns.min(cpu.min_ns)
-        };
-        sum.max_ns = sum.max_ns.max(cpu.max_ns);
-        sum.count += cpu.count;
-        sum.total_ns += cpu.total_ns;
-        sum.part_ns += cpu.part_ns;
+impl Row {
+    /// Takes what the CPUs have now.
+    fn advance(&mut self, cpus: &[Totals]) {
+        self.cpus.resize(cpus.len(), [0; ROW_BUCKETS]);
+        (self.total_ns, self.part_ns, self.min_ns, self.max_ns) = (0, 0, 0, 0);
+        for (before, now) in self.cpus.iter_mut().zip(cpus) {
+            let counts = self.counts.iter_mut().zip(before.iter().zip(&now.counts));
+            for (sum, (before, now)) in counts {
+                *sum += u64::from(now.wrapping_sub(*before));
+            }
+            *before = now.counts;
+            if now.min_ns != 0 {
+                self.min_ns = match self.min_ns {
+                    0 => now.min_ns,
+                    min_ns => min_ns.min(now.min_ns),
+                };
+            }
+            self.max_ns = self.max_ns.max(now.max_ns);
+            self.total_ns += now.total_ns;
+            self.part_ns += now.part_ns;
+        }
     }
-    sum
 }
 
 /// Adds what came to a row. The shortest and the longest are of all time: where they did not
-/// change, those of the interval lie between them and the bounds of the bucket.
-fn add(waits: &mut Waits, kind: u32, now: &Totals, before: &Totals) {
-    let count = now.count.saturating_sub(before.count);
+/// change, those of the interval lie between them and the bounds of its buckets.
+fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
+    let counts: Vec<u64> = now
+        .counts
+        .iter()
+        .zip(&before.counts)
+        .map(|(now, before)| now - before)
+        .collect();
+    let count: u64 = counts.iter().sum();
     let total_ns = now.total_ns.saturating_sub(before.total_ns);
     let part_ns = now.part_ns.saturating_sub(before.part_ns);
-    let bucket = kind >> 24;
     let is_user = kind & what::USER != 0;
     match kind >> 16 & 0xff {
         outcome::ACQUIRED => {}
@@ -99,42 +123,47 @@ fn add(waits: &mut Waits, kind: u32, now: &Totals, before: &Totals) {
             return;
         }
     }
-    let first = before.count == 0;
-    let min_ns = if first || now.min_ns < before.min_ns {
-        now.min_ns
-    } else {
-        bucket_floor(bucket).max(now.min_ns)
-    };
-    let max_ns = if first || now.max_ns > before.max_ns {
-        now.max_ns
-    } else {
-        // A mean within the interval is in the bucket, and no more than the longest.
-        (total_ns / count.max(1)).min(now.max_ns)
-    };
+    // A row's number is less than 256 / ROW_BUCKETS.
+    let first = (kind >> 24) * ROW_BUCKETS as u32;
     let mut added = Waits {
         count,
         total_ns,
-        min_ns,
-        max_ns,
         spin_ns: if is_user { 0 } else { part_ns },
         runqueue_ns: if is_user { part_ns } else { 0 },
         ..Waits::default()
     };
-    // A bucket's number is at most 255.
-    added.histogram.add_to(bucket as u8, count);
+    for (bucket, &count) in (first..).zip(&counts) {
+        added.histogram.add_to(bucket as u8, count);
+    }
+    let lowest = (first..).zip(&counts).find(|(_, count)| **count > 0);
+    let floor_ns = lowest.map_or(0, |(bucket, _)| bucket_floor(bucket));
+    added.min_ns = if before.min_ns == 0 || now.min_ns < before.min_ns {
+        now.min_ns
+    } else {
+        floor_ns.max(now.min_ns)
+    };
+    added.max_ns = if now.max_ns > before.max_ns {
+        now.max_ns
+    } else {
+        // The mean is no more than the longest.
+        (total_ns / count.max(1)).min(now.max_ns)
+    };
     waits.add(&added);
 }
 
 #[cfg(test)]
 mod tests {
-    use lock_common::{Totals, bucket, outcome};
+    use lock_common::{ROW_BUCKETS, Totals, bucket, outcome};
 
-    use super::{add, sum};
+    use super::{Row, add};
     use crate::profile::snapshot::Waits;
 
-    fn row(count: u64, total_ns: u64, min_ns: u64, max_ns: u64) -> Totals {
+    /// A CPU's part of a row, with `count` waits of about 100 ns.
+    fn cpu(count: u32, total_ns: u64, min_ns: u64, max_ns: u64) -> Totals {
+        let mut counts = [0; ROW_BUCKETS];
+        counts[bucket(100) as usize % ROW_BUCKETS] = count;
         Totals {
-            count,
+            counts,
             total_ns,
             part_ns: 0,
             min_ns,
@@ -142,14 +171,25 @@ mod tests {
         }
     }
 
+    fn kind() -> u32 {
+        bucket(100) / ROW_BUCKETS as u32 * (1 << 24)
+    }
+
+    fn after(row: &Row, cpus: &[Totals]) -> Row {
+        let mut next = row.clone();
+        next.advance(cpus);
+        next
+    }
+
     #[test]
     fn extremes_are_those_of_all_time_once_intervals_are_together() {
-        let kind = bucket(100) << 24;
-        let (first, then) = (row(2, 205, 100, 105), row(3, 307, 100, 105));
+        let nothing = Row::default();
+        let first = after(&nothing, &[cpu(2, 205, 100, 105)]);
+        let then = after(&first, &[cpu(3, 307, 100, 105)]);
         let mut one = Waits::default();
-        add(&mut one, kind, &first, &Totals::ZERO);
+        add(&mut one, kind(), &first, &nothing);
         let mut two = Waits::default();
-        add(&mut two, kind, &then, &first);
+        add(&mut two, kind(), &then, &first);
         assert_eq!((two.count, two.total_ns), (1, 102));
         assert!(two.min_ns <= 102 && two.max_ns >= 102 && two.max_ns <= 105);
         one.add(&two);
@@ -158,22 +198,36 @@ mod tests {
             (3, 307, 100, 105)
         );
         assert_eq!(one.histogram.count(), 3);
+        assert_eq!(
+            one.histogram.0.keys().copied().collect::<Vec<_>>(),
+            [bucket(100) as u8]
+        );
     }
 
     #[test]
     fn timeouts_are_counted_apart() {
         let mut waits = Waits::default();
-        let kind = outcome::TIMED_OUT << 16 | bucket(9) << 24;
-        add(&mut waits, kind, &row(4, 36, 9, 9), &Totals::ZERO);
+        let kind = kind() | outcome::TIMED_OUT << 16;
+        let row = after(&Row::default(), &[cpu(4, 400, 100, 100)]);
+        add(&mut waits, kind, &row, &Row::default());
         assert_eq!(
             (waits.count, waits.timed_out, waits.not_acquired_ns),
-            (0, 4, 36)
+            (0, 4, 400)
         );
     }
 
     #[test]
     fn cpus_without_waits_have_no_extremes() {
-        let total = sum(&[Totals::ZERO, row(1, 5, 5, 5), row(1, 7, 7, 7)]);
-        assert_eq!(total, row(2, 12, 5, 7));
+        let cpus = [Totals::ZERO, cpu(1, 101, 101, 101), cpu(1, 107, 107, 107)];
+        let row = after(&Row::default(), &cpus);
+        assert_eq!((row.min_ns, row.max_ns, row.total_ns), (101, 107, 208));
+        assert_eq!(row.counts.iter().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn counts_go_on_where_the_kernels_begin_again() {
+        let row = after(&Row::default(), &[cpu(u32::MAX, 1, 1, 1)]);
+        let row = after(&row, &[cpu(4, 6, 1, 1)]);
+        assert_eq!(row.counts.iter().sum::<u64>(), u64::from(u32::MAX) + 5);
     }
 }

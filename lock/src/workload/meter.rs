@@ -77,14 +77,22 @@ impl Meter {
             // A kernel without CONFIG_SCHED_INFO has none.
             File::open("/proc/thread-self/schedstat").ok()
         });
-        let before = Counters::read(delays.as_ref())?;
+        // To read a file can take memory, for which a thread may have to wait: outside of
+        // what is counted.
+        let delay_before = delays.as_ref().and_then(delay);
+        let before = Counters::read()?;
         let begin = Instant::now();
         let ended = wait()?;
         let took = begin.elapsed();
-        let after = Counters::read(delays.as_ref())?;
+        let after = Counters::read()?;
+        let delay_after = delays.as_ref().and_then(delay);
+        let mut spent = after.since(&before);
+        spent.delay_ns = delay_after
+            .zip(delay_before)
+            .map(|(after, before)| after.saturating_sub(before));
         if let Some(figures) = self.figures.get_mut(lock) {
             let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-            figures.enter(self.counting, ended, took_ns, &after.since(&before));
+            figures.enter(self.counting, ended, took_ns, &spent);
         }
         Ok(ended)
     }
@@ -156,7 +164,7 @@ struct Counters {
 }
 
 impl Counters {
-    fn read(delays: Option<&File>) -> io::Result<Self> {
+    fn read() -> io::Result<Self> {
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         // SAFETY: writes one rusage to the pointer that it is given.
         if unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) } < 0 {
@@ -176,7 +184,7 @@ impl Counters {
             voluntary: usage.ru_nvcsw.unsigned_abs(),
             preempted: usage.ru_nivcsw.unsigned_abs(),
             cpu_ns: cpu.tv_sec.unsigned_abs() * 1_000_000_000 + cpu.tv_nsec.unsigned_abs(),
-            delay_ns: delays.and_then(delay),
+            delay_ns: None,
         })
     }
 
@@ -185,10 +193,7 @@ impl Counters {
             voluntary: self.voluntary.saturating_sub(before.voluntary),
             preempted: self.preempted.saturating_sub(before.preempted),
             cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
-            delay_ns: self
-                .delay_ns
-                .zip(before.delay_ns)
-                .map(|(after, before)| after.saturating_sub(before)),
+            delay_ns: None,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! How a recording ends, and what is left then.
 
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::process::CommandExt as _,
-    process::Stdio,
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,8 +12,9 @@ use libtest_mimic::{Completion, Failed};
 
 use crate::{
     Test,
-    expect::{expect, expect_code, expect_stderr},
-    process::{FILTERED, Process, SYSTEM_WIDE, lock, set_action},
+    attached::Programs,
+    expect::{expect, expect_code, expect_report, expect_stderr},
+    process::{Process, filtered, lock, set_action, system_wide},
 };
 
 /// On a kernel that can be recorded.
@@ -27,6 +27,10 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
     ("ctrl_c_ends_the_command_too", ctrl_c_ends_the_command_too),
     ("kill_leaves_nothing_attached", kill_leaves_nothing_attached),
     (
+        "each_end_leaves_nothing_attached",
+        each_end_leaves_nothing_attached,
+    ),
+    (
         "a_failed_command_passes_on_its_code",
         a_failed_command_passes_on_its_code,
     ),
@@ -35,19 +39,24 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
         "the_duration_ends_the_command",
         the_duration_ends_the_command,
     ),
+    (
+        "a_process_that_ends_at_once_ends_the_recording",
+        a_process_that_ends_at_once_ends_the_recording,
+    ),
 ];
+
+/// No machine is so slow that what takes a moment takes this long.
+const LONG: Duration = Duration::from_secs(30);
 
 fn signals_end_with_the_report() -> Result<Completion, Failed> {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         let record = Process::start(lock(&["record"]).stdout(Stdio::piped()))?;
-        record.until_attached(SYSTEM_WIDE)?;
+        let programs = Programs::once_attached(&record, system_wide())?;
         record.signal(signal);
         let output = record.output()?;
         expect_code(&output, 0)?;
-        let report = String::from_utf8_lossy(&output.stdout);
-        expect(report.contains("Hooks: the BTF tracepoints"), || {
-            format!("no report after signal {signal}: {report}")
-        })?;
+        expect_report(&output)?;
+        programs.expect_gone()?;
     }
     Ok(Completion::Completed)
 }
@@ -56,14 +65,14 @@ fn an_ignored_signal_stays_ignored() -> Result<Completion, Failed> {
     let mut command = lock(&["record"]);
     set_action(&mut command, libc::SIGHUP, libc::SIG_IGN); // As nohup does.
     let mut record = Process::start(command.stdout(Stdio::piped()))?;
-    record.until_attached(SYSTEM_WIDE)?;
+    record.until_attached(system_wide())?;
     record.signal(libc::SIGHUP);
     // Long enough for a recording to end.
     thread::sleep(Duration::from_millis(500));
     expect(record.0.try_wait()?.is_none(), || {
         "SIGHUP ended it".to_owned()
     })?;
-    expect(record.descriptors("link_id:").len() == SYSTEM_WIDE, || {
+    expect(record.attached() == system_wide(), || {
         "SIGHUP ended the recording".to_owned()
     })?;
     record.signal(libc::SIGTERM);
@@ -80,7 +89,7 @@ fn ctrl_c_ends_the_command_too() -> Result<Completion, Failed> {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped()),
         )?;
-        record.until_attached(FILTERED)?;
+        record.until_attached(filtered())?;
         let group = if whole_group { -1 } else { 1 } * record.pid() as i32;
         // SAFETY: takes integers; the child has not been waited for.
         unsafe { libc::kill(group, libc::SIGINT) };
@@ -88,26 +97,10 @@ fn ctrl_c_ends_the_command_too() -> Result<Completion, Failed> {
         // The pipes close when the command has ended as well.
         let output = record.output()?;
         expect_code(&output, 0)?;
-        expect(began.elapsed() < Duration::from_secs(30), || {
-            format!("it took {:?}", began.elapsed())
-        })?;
-        let report = String::from_utf8_lossy(&output.stdout);
-        expect(report.contains("Hooks: "), || {
-            format!("no report: {report}")
-        })?;
+        expect_soon(began)?;
+        expect_report(&output)?;
     }
     Ok(Completion::Completed)
-}
-
-/// The numbers of all programs in the kernel.
-fn loaded_programs() -> BTreeSet<u32> {
-    let programs = aya::programs::loaded_programs();
-    // One that is unloaded between its number and its description is an error (ENOENT):
-    // it is no longer loaded, and tests beside this one unload theirs.
-    programs
-        .filter_map(Result::ok)
-        .map(|program| program.id())
-        .collect()
 }
 
 fn kill_leaves_nothing_attached() -> Result<Completion, Failed> {
@@ -117,12 +110,7 @@ fn kill_leaves_nothing_attached() -> Result<Completion, Failed> {
             .stdout(Stdio::null())
             .stderr(Stdio::null()),
     )?;
-    record.until_attached(FILTERED)?;
-    let ours: BTreeSet<u32> = record.descriptors("prog_id:").into_iter().collect();
-    expect(ours.len() == FILTERED, || format!("programs: {ours:?}"))?;
-    expect(ours.is_subset(&loaded_programs()), || {
-        "they are not loaded".to_owned()
-    })?;
+    let programs = Programs::once_attached(&record, filtered())?;
     // The command would outlive the test.
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", record.pid()))
         .unwrap_or_default();
@@ -131,17 +119,81 @@ fn kill_leaves_nothing_attached() -> Result<Completion, Failed> {
         // SAFETY: takes integers. The child slept 60 s, so that the number is its own.
         unsafe { libc::kill(child, libc::SIGKILL) };
     }
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let left: Vec<u32> = loaded_programs().intersection(&ours).copied().collect();
-        if left.is_empty() {
-            return Ok(Completion::Completed);
-        }
-        expect(Instant::now() < deadline, || {
-            format!("still loaded: {left:?}")
-        })?;
-        thread::sleep(Duration::from_millis(20));
+    programs.expect_gone()?;
+    Ok(Completion::Completed)
+}
+
+fn each_end_leaves_nothing_attached() -> Result<Completion, Failed> {
+    // The time is over, the command ends, and what is left of a report has no place: each is
+    // long enough for its programs to be seen.
+    for (options, programs, code) in [
+        (&["--duration", "1"][..], system_wide(), 0),
+        (&["--", "sleep", "1"], filtered(), 0),
+        (&["--", "sh", "-c", "sleep 1; exit 3"], filtered(), 3),
+        (
+            &["--duration", "1", "--report", "/dev/full"],
+            system_wide(),
+            1,
+        ),
+    ] {
+        let record = Process::start(
+            lock(&["record"])
+                .args(options)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )?;
+        let programs = Programs::once_attached(&record, programs)?;
+        expect_code(&record.output()?, code)?;
+        programs.expect_gone()?;
     }
+    // The process ends.
+    let process = Process::start(Command::new("sleep").arg("1000"))?;
+    let record = record_process(&process)?;
+    let programs = Programs::once_attached(&record, filtered())?;
+    drop(process);
+    expect_code(&record.output()?, 0)?;
+    programs.expect_gone()?;
+    Ok(Completion::Completed)
+}
+
+fn record_process(process: &Process) -> Result<Process, Failed> {
+    let pid = process.pid().to_string();
+    Process::start(
+        lock(&["record", "--pid", &pid])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    )
+}
+
+fn a_process_that_ends_at_once_ends_the_recording() -> Result<Completion, Failed> {
+    // It ends before, while, and after lock looks at it.
+    for milliseconds in (0..100).step_by(20) {
+        let time = format!("0.{milliseconds:03}");
+        let process = Process::start(Command::new("sleep").arg(time))?;
+        let record = record_process(&process)?;
+        let began = Instant::now();
+        // A process that nobody has waited for is still there.
+        process.output()?;
+        let output = record.output()?;
+        expect_soon(began)?;
+        expect_ended_or_gone(&output)?;
+    }
+    Ok(Completion::Completed)
+}
+
+/// A report, or the sentence that the process is none any more.
+fn expect_ended_or_gone(output: &Output) -> Result<(), Failed> {
+    if output.status.code() == Some(0) {
+        return expect_report(output);
+    }
+    expect_code(output, 1)?;
+    expect_stderr(output, "error[no-such-process]: ")
+}
+
+fn expect_soon(began: Instant) -> Result<(), Failed> {
+    expect(began.elapsed() < LONG, || {
+        format!("it took {:?}", began.elapsed())
+    })
 }
 
 fn a_failed_command_passes_on_its_code() -> Result<Completion, Failed> {
@@ -151,10 +203,7 @@ fn a_failed_command_passes_on_its_code() -> Result<Completion, Failed> {
         &output,
         "error[command-failed]: the command ended with exit status: 7",
     )?;
-    let report = String::from_utf8_lossy(&output.stdout);
-    expect(report.contains("Hooks: "), || {
-        format!("no report: {report}")
-    })?;
+    expect_report(&output)?;
     let output = lock(&["record", "--", "sh", "-c", "kill -USR1 $$"]).output()?;
     expect_code(&output, 128 + libc::SIGUSR1)?;
     Ok(Completion::Completed)
@@ -176,8 +225,6 @@ fn the_duration_ends_the_command() -> Result<Completion, Failed> {
     let began = Instant::now();
     let output = lock(&["record", "--duration", "0.2", "--", "sleep", "60"]).output()?;
     expect_code(&output, 0)?;
-    expect(began.elapsed() < Duration::from_secs(30), || {
-        format!("it took {:?}", began.elapsed())
-    })?;
+    expect_soon(began)?;
     Ok(Completion::Completed)
 }

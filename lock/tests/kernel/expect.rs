@@ -34,6 +34,15 @@ pub(crate) fn expect_stderr(output: &Output, text: &str) -> Result<(), Failed> {
     })
 }
 
+/// Fails unless a report for people is on stdout: its last lines say what recorded.
+pub(crate) fn expect_report(output: &Output) -> Result<(), Failed> {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    expect(stdout.contains(HOOKS), || format!("no report: {stdout}"))
+}
+
+/// The begin of the line of a report that says what recorded.
+pub(crate) const HOOKS: &str = "\nhooks          tp_btf ";
+
 pub(crate) fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
     document
         .pointer(pointer)

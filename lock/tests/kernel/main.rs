@@ -5,11 +5,20 @@
 //! sentence that `lock` itself gives for it.
 
 mod accuracy;
+mod actor;
+mod attached;
+mod crowds;
+mod damage;
 mod ending;
+mod estimator;
 mod expect;
+mod filters;
+mod followed;
+mod machine;
 mod output;
 mod perf;
 mod process;
+mod recording;
 mod refusal;
 mod rights;
 mod rows;
@@ -22,14 +31,23 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 pub(crate) type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
+    if let Some(code) = actor::act() {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
     arguments.test_threads.get_or_insert(1);
     let on_kernel = [
         accuracy::TRIALS,
         perf::TRIALS,
+        estimator::TRIALS,
+        filters::TRIALS,
+        followed::TRIALS,
         ending::TRIALS,
+        recording::TRIALS,
         output::TRIALS,
+        crowds::TRIALS,
+        machine::TRIALS,
         rights::TRIALS,
         truth::TRIALS,
     ];
@@ -47,6 +65,7 @@ fn main() -> ExitCode {
         .chain(
             refusal::TRIALS
                 .iter()
+                .chain(damage::TRIALS)
                 .map(|&(name, test)| Trial::ignorable_test(name, test)),
         )
         .collect();

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -11,68 +11,108 @@ use libtest_mimic::{Completion, Failed};
 
 use crate::{
     Test,
-    expect::{expect, expect_code, expect_stderr},
-    process::{Process, lock},
+    expect::{expect, expect_code, expect_report, expect_stderr, read_json},
+    process::{LOCK, Process, lock, report},
 };
 
 /// On a kernel that can be recorded.
 pub(crate) const TRIALS: &[(&str, Test)] = &[
     (
-        "the_output_file_is_whole_or_untouched",
-        the_output_file_is_whole_or_untouched,
+        "the_report_goes_to_its_file_and_the_command_to_stdout",
+        the_report_goes_to_its_file_and_the_command_to_stdout,
+    ),
+    (
+        "the_report_file_is_whole_or_untouched",
+        the_report_file_is_whole_or_untouched,
     ),
     (
         "a_report_without_a_place_leaves_no_command",
         a_report_without_a_place_leaves_no_command,
     ),
+    (
+        "a_recording_on_a_full_disk_is_said_and_reported",
+        a_recording_on_a_full_disk_is_said_and_reported,
+    ),
+    (
+        "a_recording_without_a_place_starts_no_command",
+        a_recording_without_a_place_starts_no_command,
+    ),
     ("a_closed_pipe_is_no_error", a_closed_pipe_is_no_error),
 ];
 
-fn the_output_file_is_whole_or_untouched() -> Result<Completion, Failed> {
+fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Result<Completion, Failed> {
     let folder = tempfile::tempdir()?;
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=4k", "lock-test"])
-        .arg(folder.path())
-        .output();
-    if !mounted.is_ok_and(|output| output.status.success()) {
-        return Ok(Completion::ignored_with(
-            "no small file system could be mounted",
-        ));
-    }
-    let tested = on_a_full_disk(folder.path());
-    let unmounted = Command::new("umount").arg(folder.path()).status()?;
-    tested?;
-    expect(unmounted.success(), || "umount failed".to_owned())?;
+    let file = folder.path().join("report");
+    let output = lock(&["record", "--format", "json", "--report"])
+        .arg(&file)
+        .args(["--", "echo", "from the command"])
+        .output()?;
+    expect_code(&output, 0)?;
+    expect(output.stdout == b"from the command\n", || {
+        format!("{output:?}")
+    })?;
+    let report = read_json(&file)?;
+    expect(report["schema"] == 2, || format!("{report:#}"))?;
     Ok(Completion::Completed)
 }
 
-/// On a file system with room for one page.
-fn on_a_full_disk(folder: &Path) -> Result<(), Failed> {
-    let file = folder.join("report");
-    let record = || {
-        lock(&["record", "--duration", "0.05", "--output"])
-            .arg(&file)
-            .output()
+/// Runs a script in a folder that is a file system of this size, in a mount namespace that
+/// ends with it. None if there can be no such thing here.
+fn on_small_disk(size: &str, script: &str, keep: &Path) -> Result<Option<Output>, Failed> {
+    const NOT_MOUNTED: i32 = 99;
+    const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" lock-test /mnt 2>/dev/null || exit 99; \
+         cd /mnt && lock=$2 keep=$3 && eval \"$4\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", MOUNT, "sh", size, LOCK])
+        .arg(keep)
+        .arg(script)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        return Ok(None); // Without unshare.
     };
-    expect_code(&record()?, 0)?;
-    let whole = fs::read_to_string(&file)?;
-    expect(whole.contains("Hooks: "), || format!("no report: {whole}"))?;
-    // The page is taken: a new report does not fit beside the old one.
-    let output = record()?;
+    let refused = String::from_utf8_lossy(&output.stderr).starts_with("unshare: ");
+    Ok((!refused && output.status.code() != Some(NOT_MOUNTED)).then_some(output))
+}
+
+const NO_SMALL_DISK: &str = "no small file system could be mounted in a namespace of its own";
+
+fn the_report_file_is_whole_or_untouched() -> Result<Completion, Failed> {
+    // There is room for one page: the second report does not fit beside the first. With
+    // three rows at the most, none needs more.
+    const SCRIPT: &str = "record() {
+             $lock record --duration 0.05 --format csv --by type --top 3 --report report
+         }
+         record || exit 10
+         cp report $keep/first
+         record; code=$?
+         cp report $keep/second
+         ls -A > $keep/entries
+         exit $code";
+    let keep = tempfile::tempdir()?;
+    let Some(output) = on_small_disk("4k", SCRIPT, keep.path())? else {
+        return Ok(Completion::ignored_with(NO_SMALL_DISK));
+    };
     expect_code(&output, 1)?;
     expect_stderr(&output, "error[disk-full]: could not write ")?;
-    expect(fs::read_to_string(&file)? == whole, || {
+    let kept = |name: &str| fs::read_to_string(keep.path().join(name));
+    let first = kept("first")?;
+    expect(first.starts_with("by,label,type,"), || {
+        format!("no report: {first}")
+    })?;
+    expect(kept("second")? == first, || {
         "the old report is gone".to_owned()
     })?;
-    let entries = fs::read_dir(folder)?.count();
-    expect(entries == 1, || format!("{entries} files are left"))
+    let entries = kept("entries")?;
+    expect(entries == "report\n", || format!("left behind: {entries}"))?;
+    Ok(Completion::Completed)
 }
 
 fn a_report_without_a_place_leaves_no_command() -> Result<Completion, Failed> {
     // The command holds stdout open for as long as it runs, so that the end of the pipe is
     // the end of the command.
     let began = Instant::now();
-    let output = lock(&["record", "--duration", "0.1", "--output", "/dev/full", "--"])
+    let output = lock(&["record", "--duration", "0.1", "--report", "/dev/full", "--"])
         .args(["sleep", "33"])
         .output()?;
     expect_code(&output, 1)?;
@@ -80,6 +120,64 @@ fn a_report_without_a_place_leaves_no_command() -> Result<Completion, Failed> {
     expect(began.elapsed() < Duration::from_secs(30), || {
         format!("the command went on: {:?}", began.elapsed())
     })?;
+    Ok(Completion::Completed)
+}
+
+fn a_recording_on_a_full_disk_is_said_and_reported() -> Result<Completion, Failed> {
+    // A second interval of so many stacks does not fit into what is left of the disk. What
+    // fits is kept.
+    const SCRIPT: &str = "dd if=/dev/zero of=filler bs=1k count=52 2>/dev/null
+         $lock record --exact -o run.lock -- $lock workload short-waits --duration 2.5 \
+             > $keep/stdout
+         code=$?
+         cp run.lock $keep/
+         exit $code";
+    let keep = tempfile::tempdir()?;
+    let Some(output) = on_small_disk("64k", SCRIPT, keep.path())? else {
+        return Ok(Completion::ignored_with(NO_SMALL_DISK));
+    };
+    expect_stderr(&output, "error[disk-full]: could not write ")?;
+    // The recording that was asked for is not whole.
+    expect_code(&output, 1)?;
+    // The report tells of everything all the same.
+    let told = Output {
+        stdout: fs::read(keep.path().join("stdout"))?,
+        ..output
+    };
+    expect_report(&told)?;
+    let rest = report(&keep.path().join("run.lock"))?;
+    expect(breaks_off(&rest), || format!("notes: {:#}", rest["notes"]))?;
+    Ok(Completion::Completed)
+}
+
+/// Whether a report says that its recording has no end.
+pub(crate) fn breaks_off(report: &serde_json::Value) -> bool {
+    report["notes"].as_array().is_some_and(|notes| {
+        notes
+            .iter()
+            .filter_map(serde_json::Value::as_str)
+            .any(|note| note.starts_with("the recording breaks off after "))
+    })
+}
+
+fn a_recording_without_a_place_starts_no_command() -> Result<Completion, Failed> {
+    let folder = tempfile::tempdir()?;
+    let started = folder.path().join("started");
+    for (place, error) in [
+        ("/dev/full", "error[disk-full]: could not write /dev/full"),
+        ("/", "error[is-a-folder]: could not write /"),
+        ("/no/such/folder/run.lock", "error[not-found]: could not "),
+        ("/etc/passwd", "error[would-overwrite]: could not write "),
+    ] {
+        let output = lock(&["record", "-o", place, "--", "touch"])
+            .arg(&started)
+            .output()?;
+        expect_code(&output, 1)?;
+        expect_stderr(&output, error)?;
+        expect(!started.exists(), || {
+            format!("the command was started for {place}")
+        })?;
+    }
     Ok(Completion::Completed)
 }
 
@@ -93,5 +191,13 @@ fn a_closed_pipe_is_no_error() -> Result<Completion, Failed> {
     let output = record.output()?;
     expect_code(&output, 0)?;
     expect(output.stderr.is_empty(), || format!("{output:?}"))?;
+    // As a shell has it.
+    const HEAD: &str = "\"$0\" record --duration 0.1 | head -1";
+    let output = Command::new("sh").args(["-c", HEAD, LOCK]).output()?;
+    expect_code(&output, 0)?;
+    let lines = output.stdout.split_inclusive(|&byte| byte == b'\n').count();
+    expect(lines == 1 && output.stderr.is_empty(), || {
+        format!("{output:?}")
+    })?;
     Ok(Completion::Completed)
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::{
     Test,
-    expect::{expect, expect_code, number, read_json},
-    process::lock,
+    expect::{expect, expect_code, number},
+    process::{lock, report_with},
 };
 
 /// On a kernel that can be recorded.
@@ -69,7 +69,7 @@ fn perf_names_the_same_callers() -> Result<Completion, Failed> {
             "perf saw {total} waits, too few to compare"
         )));
     }
-    let lock = lock_callers(&folder.path().join("report.json"))?;
+    let lock = lock_callers(&folder.path().join("run.lock"))?;
     let found = |caller: &str| lock.get(caller).copied().unwrap_or(0);
     let lock_total: u64 = perf.keys().map(|caller| found(caller)).sum();
     if lock_total < ENOUGH {
@@ -107,18 +107,19 @@ fn perf_names_the_same_callers() -> Result<Completion, Failed> {
 }
 
 fn lock_callers(file: &Path) -> Result<Callers, Failed> {
-    let output = lock(&["record", "--format", "json", "--output"])
+    // Every wait with its stack: perf takes them all, too.
+    let output = lock(&["record", "--exact", "--output"])
         .arg(file)
         .arg("--")
         .args(WORKLOAD)
         .output()?;
     expect_code(&output, 0)?;
-    let report = read_json(file)?;
-    let sites = report.pointer("/sites").and_then(Value::as_array);
+    let report = report_with(file, &["--by", "caller", "--type", "kernel"])?;
+    let rows = report.pointer("/ranking/rows").and_then(Value::as_array);
     let mut callers = Callers::new();
-    for site in sites.ok_or_else(|| format!("no sites: {report:#}"))? {
-        let caller = site["caller"].as_str().ok_or("a site without a caller")?;
-        *callers.entry(caller.to_owned()).or_default() += number(site, "/count")?;
+    for row in rows.ok_or_else(|| format!("no rows: {report:#}"))? {
+        let caller = row["label"].as_str().ok_or("a row without a label")?;
+        *callers.entry(caller.to_owned()).or_default() += number(row, "/count")?;
     }
     Ok(callers)
 }

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
@@ -29,7 +30,13 @@ pub(crate) fn lock(arguments: &[&str]) -> Command {
 
 /// What a recording says.
 pub(crate) fn report(recording: &Path) -> Result<Value, Failed> {
+    report_with(recording, &[])
+}
+
+/// What a recording says, asked with further options.
+pub(crate) fn report_with(recording: &Path, options: &[&str]) -> Result<Value, Failed> {
     let output = lock(&["report", "--format", "json"])
+        .args(options)
         .arg(recording)
         .output()?;
     expect_code(&output, 0)?;
@@ -47,10 +54,31 @@ pub(crate) fn set_action(command: &mut Command, signal: i32, action: libc::sigha
     }
 }
 
-/// Programs of a recording of the whole system, and of one with a filter.
-pub(crate) const SYSTEM_WIDE: usize = 2;
+/// A program whose link the kernel tells of while it is attached.
+const LINK: &str = "link_id:";
 
-pub(crate) const FILTERED: usize = 4;
+/// How many programs a recording of the whole system has, where the kernel tells of
+/// releases: the six of `probe/load.rs`. Without `contended_release` (before Linux 7.2) it
+/// is one less.
+pub(crate) fn system_wide() -> usize {
+    5 + usize::from(has_tracepoint("contended_release"))
+}
+
+/// One more follows the children of a process or a command.
+pub(crate) fn filtered() -> usize {
+    system_wide() + 1
+}
+
+/// Whether the kernel's types name a tracepoint.
+fn has_tracepoint(name: &str) -> bool {
+    // Some megabytes, which do not change.
+    static TYPES: LazyLock<Vec<u8>> =
+        LazyLock::new(|| fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default());
+    let name = format!("btf_trace_{name}");
+    TYPES
+        .split(|&byte| byte == 0)
+        .any(|string| string == name.as_bytes())
+}
 
 /// A process that is killed when the test is over.
 pub(crate) struct Process(pub(crate) Child);
@@ -109,15 +137,17 @@ impl Process {
             .collect()
     }
 
+    /// How many of its programs are attached.
+    pub(crate) fn attached(&self) -> usize {
+        self.descriptors(LINK).len()
+    }
+
     /// Waits until this many programs are attached.
     pub(crate) fn until_attached(&self, programs: usize) -> Result<(), Failed> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while self.descriptors("link_id:").len() < programs {
+        while self.attached() < programs {
             expect(Instant::now() < deadline, || {
-                format!(
-                    "not attached after 30 s: {:?}",
-                    self.descriptors("link_id:")
-                )
+                format!("{} of {programs} attached after 30 s", self.attached())
             })?;
             thread::sleep(Duration::from_millis(5));
         }
