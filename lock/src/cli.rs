@@ -2,6 +2,7 @@
 
 mod completions;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 mod man;
 pub(crate) mod record;
 pub(crate) mod report;
@@ -14,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{completions::Completions, man::Man};
 use crate::workload::scenario::Scenario;
 
-/// Show which kernel locks a program waited for, where, and for how long.
+/// Show which locks a program waits for, who has them, where, and for how long.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -39,7 +40,7 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Trace waits for kernel locks, then print them by lock type and caller
+    /// Trace waits for locks, of the kernel and of programs, then report or keep them
     ///
     /// Traces the whole system, or one process, or a command, always with the children
     /// that are started meanwhile. It ends when the duration is over, the process or the
@@ -51,8 +52,9 @@ A command shares the terminal with lock and gets its Ctrl-C too. When lock ends 
 Examples:\n  \
 lock record --duration 5\n  \
 lock record --pid 4711 --duration 10\n  \
-lock record --format json --output locks.json -- make -j8")]
-    Record(record::Record),
+lock record --by holder -- make -j8\n  \
+lock record --output run.lock -- make -j8   to look at with lock report, top and diff")]
+    Record(Box<record::Record>),
     /// Show the waits for locks as they happen, on a terminal
     ///
     /// Ranks locks by the time that was waited for them, in the last interval or since the
@@ -91,6 +93,18 @@ Examples:\n  \
 lock diff before.lock after.lock\n  \
 lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
     Diff(diff::Diff),
+    /// Tell what this machine and its kernel offer for recording
+    ///
+    /// Looks at rights, hooks, names and namespaces, item by item, and loads all programs
+    /// without attaching any. What is amiss comes with what mends it.
+    #[command(after_help = "\
+The exit code is 0 if lock can record here, else 1.\n\
+\n\
+Examples:\n  \
+sudo lock doctor\n  \
+lock doctor                                 what works without root\n  \
+sudo lock doctor --max-locks 100000         how much memory that takes")]
+    Doctor(doctor::Doctor),
     /// Make lock contention whose truth is known, and print it
     ///
     /// In most scenarios one thread holds a lock for some milliseconds in each round, and

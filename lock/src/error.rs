@@ -95,6 +95,16 @@ impl Error {
         self.exit_code.into()
     }
 
+    /// Why.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// What mends it.
+    pub(crate) fn fix_text(&self) -> Option<&str> {
+        self.fix.as_deref()
+    }
+
     /// Whether it is the error with this stable code.
     pub(crate) fn is(&self, code: &str) -> bool {
         self.code == code

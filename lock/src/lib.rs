@@ -7,6 +7,7 @@
 
 mod cli;
 mod command;
+mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -29,10 +30,11 @@ use crate::cli::{Cli, Command};
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Record(arguments) => command::record::run(arguments),
+        Command::Record(arguments) => command::record::run(*arguments),
         Command::Top(arguments) => command::top::run(&arguments),
         Command::Report(arguments) => command::report::run(&arguments),
         Command::Diff(arguments) => command::diff::run(arguments),
+        Command::Doctor(arguments) => command::doctor::run(&arguments),
         Command::Workload(arguments) => command::workload::run(&arguments),
         Command::Completions(arguments) => command::completions::run(&arguments),
         Command::Man(arguments) => command::man::run(&arguments),

@@ -72,6 +72,17 @@ pub(crate) struct What {
     #[arg(long, value_name = "KIB", default_value_t = 8, help_heading = "Bounds",
           value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) stack_kib: u32,
+    /// How large the tables in the kernel are.
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
+    /// Start this command and record it and its children
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// How large the tables in the kernel are.
+#[derive(Debug, Args)]
+pub(crate) struct Bounds {
     /// How many locks are told apart; the others are added up as one
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Bounds",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -88,7 +99,4 @@ pub(crate) struct What {
     #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Bounds",
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) buffer: u32,
-    /// Start this command and record it and its children
-    #[arg(last = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::record::What,
+    cli::record::{Bounds, What},
     error::{Error, Result},
     probe::plan::{Filters, Limits, Plan},
     profile::{lock_type::LockType, snapshot::Scope},
@@ -29,10 +29,7 @@ pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
         min_wait,
         user_stacks,
         stack_kib,
-        max_locks,
-        max_stacks,
-        max_threads,
-        buffer,
+        bounds,
         command,
     } = arguments;
     let scope = match pid {
@@ -69,13 +66,24 @@ pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
         exact: *exact,
         user_stacks: *user_stacks,
         stack_bytes: stack_kib << 10,
-        limits: Limits {
-            locks: max_locks.saturating_mul(Limits::ROWS_PER_LOCK),
-            stacks: *max_stacks,
-            threads: max_threads.next_power_of_two(),
-            buffer: (buffer << 20).next_power_of_two(),
-        },
+        limits: limits(bounds),
     })
+}
+
+/// The size of tables that is asked for.
+pub(crate) fn limits(bounds: &Bounds) -> Limits {
+    let Bounds {
+        max_locks,
+        max_stacks,
+        max_threads,
+        buffer,
+    } = bounds;
+    Limits {
+        locks: max_locks.saturating_mul(Limits::ROWS_PER_LOCK),
+        stacks: *max_stacks,
+        threads: max_threads.next_power_of_two(),
+        buffer: (buffer << 20).next_power_of_two(),
+    }
 }
 
 /// A cgroup by its path, below the mount or whole.

@@ -13,7 +13,7 @@ use crate::{
 /// Makes contention, then tells what it was.
 pub(crate) fn run(arguments: &cli::Workload) -> Result<ExitCode> {
     if arguments.list {
-        Output::Stdout.write(&scenario::list())?;
+        Output::Stdout.write(scenario::list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let scenario = arguments.scenario;

@@ -61,6 +61,13 @@ pub(crate) struct Loaded {
     pub(super) programs: Vec<&'static str>,
 }
 
+impl Loaded {
+    /// How many programs there are.
+    pub(crate) fn count(&self) -> usize {
+        self.programs.len()
+    }
+}
+
 /// The programs that a recording needs on a kernel, in the order in which they are attached.
 ///
 /// What forgets comes before what remembers, and the end of a wait before its begin: attached

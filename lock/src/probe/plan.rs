@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lock_common::{SLEEPS_PER_THREAD, WAYS};
+use lock_common::SLEEPS_PER_THREAD;
 
 use crate::profile::{lock_type::LockType, snapshot::Scope};
 
@@ -71,30 +71,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// How many rows a lock has about.
     pub(crate) const ROWS_PER_LOCK: u32 = 4;
-
-    /// How much memory the kernel takes for all, in bytes, on so many CPUs: keys, values, and
-    /// what it keeps for each entry of a hash table (`struct htab_elem` of its
-    /// `kernel/bpf/hashtab.c`, 48 bytes, and a bucket of 16).
-    pub(crate) fn memory(self, cpus: u64) -> u64 {
-        const ENTRY: u64 = 64;
-        const SCRATCH: u64 = 4 * size_of::<lock_common::EventWithStack>() as u64
-            + 3 * size_of::<lock_common::KernelStack>() as u64
-            + size_of::<lock_common::Spins>() as u64;
-        let totals = size_of::<lock_common::Totals>() as u64;
-        let key = size_of::<lock_common::TotalsKey>() as u64;
-        let rows = u64::from(self.locks) + u64::from(OTHER_ROWS);
-        let sets = u64::from(self.threads) / WAYS as u64;
-        rows * (ENTRY + key + totals * cpus)
-            + u64::from(self.stacks) * (ENTRY + 8 + size_of::<lock_common::KernelStack>() as u64)
-            + sets * size_of::<lock_common::ThreadSet>() as u64
-            + u64::from(self.threads) * (ENTRY + 8)
-            + u64::from(self.buffer)
-            + SCRATCH * cpus
-    }
 }
-
-/// Rows for locks beyond the bound, as `lock-ebpf/src/totals.rs` has it.
-const OTHER_ROWS: u32 = 4096;
 
 const _: () = assert!(SLEEPS_PER_THREAD > 1, "a percpu-rwsem's writer has two");
 
@@ -150,7 +127,7 @@ impl Filters {
 mod tests {
     use std::time::Duration;
 
-    use super::{Filters, Limits};
+    use super::Filters;
     use crate::profile::lock_type::LockType;
 
     #[test]
@@ -166,18 +143,5 @@ mod tests {
             ["CPU 0 or 2", "type mutex", "at least 1ms"]
         );
         assert!(Filters::default().words().is_empty());
-    }
-
-    #[test]
-    fn memory_is_bounded_by_the_limits() {
-        let limits = Limits::default();
-        let two = limits.memory(2);
-        assert!((20 << 20..60 << 20).contains(&two), "{two}");
-        let fewer = Limits {
-            locks: 64,
-            stacks: 64,
-            ..limits
-        };
-        assert!(fewer.memory(2) < two);
     }
 }

@@ -5,13 +5,8 @@ use std::{fs, path::Path};
 
 use crate::{
     error::{Error, Result},
-    probe::kernel_types::KernelTypes,
+    probe::{kernel_types::KernelTypes, rights::Rights},
 };
-
-/// Numbers of the kernel's `include/uapi/linux/capability.h`.
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
 
 /// The initial pid namespace: `PROC_PID_INIT_INO` of the kernel's
 /// `include/linux/proc_ns.h`.
@@ -45,6 +40,11 @@ impl Kernel {
             )
             .fix("report it with the output of `uname -a`")
         })
+    }
+
+    /// Whether it has a tracepoint that programs can be attached to by its BTF.
+    pub(crate) fn has_tracepoint(&self, name: &str) -> bool {
+        self.types.has_typedef(&format!("btf_trace_{name}"))
     }
 
     /// What this kernel's hooks cannot see, one sentence each.
@@ -87,8 +87,7 @@ impl Kernel {
 
 /// Checks rights, BTF and tracepoints.
 pub(crate) fn check() -> Result<Kernel> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    check_rights(&status)?;
+    check_rights(Rights::held())?;
     kernel()
 }
 
@@ -162,17 +161,9 @@ pub(crate) fn check_process(pid: u32) -> Result<()> {
     }
 }
 
-fn check_rights(status: &str) -> Result<()> {
-    let Some(held) = field(status, "CapEff:").and_then(|hex| u64::from_str_radix(hex, 16).ok())
-    else {
-        return Ok(()); // Without /proc the kernel has to say it.
-    };
-    let has = |capability: u32| held & (1 << capability) != 0;
-    let missing: Vec<&str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
-        .into_iter()
-        .filter(|&(capability, _)| !has(capability) && !has(CAP_SYS_ADMIN))
-        .map(|(_, name)| name)
-        .collect();
+fn check_rights(rights: Option<Rights>) -> Result<()> {
+    // Without /proc the kernel has to say it.
+    let missing = rights.map_or_else(Vec::new, Rights::missing_to_record);
     if missing.is_empty() {
         return Ok(());
     }
@@ -186,10 +177,13 @@ pub(crate) fn no_rights(cause: &str) -> Error {
         "recording needs the rights CAP_BPF and CAP_PERFMON, or root",
     )
     .because(cause)
-    .fix("run it as `sudo lock ...`")
+    .fix(
+        "run it as `sudo lock ...`, or give it these rights once and for all: \
+         `sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v lock)\"`",
+    )
 }
 
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status
         .lines()
         .find_map(|line| line.strip_prefix(name))
@@ -199,13 +193,14 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::{check_process, check_rights};
+    use crate::probe::rights::Rights;
 
     #[test]
     fn rights_are_told_by_name() {
-        check_rights("CapEff:\t000001ffffffffff\n").expect("root");
-        check_rights("CapEff:\t000000c000000000\n").expect("just the two");
-        check_rights("CapEff:\t0000000000200000\n").expect("CAP_SYS_ADMIN holds both");
-        let error = check_rights("CapEff:\t0000008000000000\n").expect_err("CAP_BPF only");
+        check_rights(None).expect("for the kernel to say");
+        check_rights(Rights::parse("CapEff:\t000001ffffffffff\n")).expect("root");
+        let error =
+            check_rights(Rights::parse("CapEff:\t0000008000000000\n")).expect_err("CAP_BPF only");
         assert_eq!(error.code(), "no-rights");
         assert!(format!("{error:?}").contains("missing: CAP_PERFMON\""));
     }

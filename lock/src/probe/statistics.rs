@@ -4,7 +4,7 @@
 //! for a part of the time only, and what comes of it is scaled up.
 
 use std::{
-    fs,
+    fs, io,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -37,6 +37,8 @@ pub(crate) struct Timer {
     /// What was timed since it was last asked for.
     timed: Vec<Run>,
     timed_for: Duration,
+    /// Why the kernel times no programs.
+    refusal: Option<io::Error>,
 }
 
 impl Timer {
@@ -53,6 +55,7 @@ impl Timer {
             timed: vec![Run::default(); programs.len()],
             before: programs,
             timed_for: Duration::ZERO,
+            refusal: None,
         };
         this.tick(attached);
         this
@@ -67,15 +70,24 @@ impl Timer {
         match &self.window {
             Some((_, since)) if now.duration_since(*since) >= WINDOW => self.close(attached),
             None if now >= self.next => {
-                // Without the right to, the cost is not told.
-                self.window = syscall::enable_run_time_statistics()
-                    .ok()
-                    .map(|fd| (fd, Instant::now()));
+                match syscall::enable_run_time_statistics() {
+                    Ok(fd) => self.window = Some((fd, Instant::now())),
+                    Err(error) => self.refusal = Some(error),
+                }
                 self.before = attached.runs();
                 self.next = now + EVERY;
             }
             _ => {}
         }
+    }
+
+    /// Why it is not told what the programs cost, and what mends it.
+    pub(crate) fn note(&self) -> Option<String> {
+        let refusal = self.refusal.as_ref()?;
+        Some(format!(
+            "what the hooks cost is not told ({refusal}): run lock as root, or after \
+             `sysctl kernel.bpf_stats_enabled=1`, which times all BPF programs all the time"
+        ))
     }
 
     fn close(&mut self, attached: &Attached) {

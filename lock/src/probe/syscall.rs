@@ -49,7 +49,7 @@ pub(super) fn program_info(fd: i32) -> io::Result<bpf_prog_info> {
 }
 
 /// Has the kernel time all its programs for as long as the descriptor is open.
-pub(super) fn enable_run_time_statistics() -> io::Result<OwnedFd> {
+pub(crate) fn enable_run_time_statistics() -> io::Result<OwnedFd> {
     let mut attr = zeroed();
     attr.enable_stats.type_ = bpf_stats_type::BPF_STATS_RUN_TIME as u32;
     // SAFETY: there is no pointer in it.

@@ -180,6 +180,7 @@ impl Live {
         snapshot.account = account;
         snapshot.notes.clone_from(&self.notes);
         snapshot.notes.extend(self.samples.symbols.notes());
+        snapshot.notes.extend(self.timer.note());
         self.own_cpu_ns = own;
         self.since_ns = until_ns;
         self.since_unix_ms = unix_ms();

@@ -180,7 +180,8 @@ fn parse_modules(text: &str) -> Vec<(Range<u64>, String)> {
         .collect()
 }
 
-fn readable() -> Result<(), String> {
+/// Whether functions have names here; if not, why, and after a colon what mends it.
+pub(crate) fn readable() -> Result<(), String> {
     match shows_addresses() {
         Ok(true) => Ok(()),
         Ok(false) => Err(format!(
@@ -206,6 +207,18 @@ fn shows_addresses() -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whether kallsyms has data, too (CONFIG_KALLSYMS_ALL): symbols of the types b and d, as nm
+/// has them. Some data is there in any case, of the types A and V.
+pub(crate) fn shows_data() -> bool {
+    let Ok(file) = File::open(KALLSYMS) else {
+        return false;
+    };
+    BufReader::new(file)
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| matches!(line.split(' ').nth(1), Some("b" | "B" | "d" | "D")))
 }
 
 #[cfg(test)]

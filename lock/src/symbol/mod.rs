@@ -24,7 +24,10 @@ use crate::{
     symbol::{class::Operation, kernel::KernelNames, modules::Modules, process::Process},
 };
 
-pub(crate) use self::unwind::Registers;
+pub(crate) use self::{
+    kernel::{readable as kernel_names_shown, shows_data as kernel_data_shown},
+    unwind::Registers,
+};
 
 /// How many processes are remembered.
 const MOST_PROCESSES: usize = 1024;

@@ -3,6 +3,7 @@
 pub(crate) mod chrome;
 mod csv;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod document;
 pub(crate) mod flamegraph;
 pub(crate) mod folded;

@@ -17,7 +17,7 @@ use crate::{
 mod abbreviate;
 mod chains;
 mod columns;
-mod facts;
+pub(super) mod facts;
 mod footer;
 
 /// How many rows are shown unless it is asked for more.

@@ -20,6 +20,7 @@ mod perf;
 mod process;
 mod recording;
 mod refusal;
+mod rights;
 mod rows;
 mod truth;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         output::TRIALS,
         crowds::TRIALS,
         machine::TRIALS,
+        rights::TRIALS,
         truth::TRIALS,
     ];
     let refusal = refusal::refusal();

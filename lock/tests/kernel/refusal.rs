@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The uid and gid of nobody, who has no rights at all.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// On any machine.
 pub(crate) const TRIALS: &[(&str, Test)] = &[

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 
 /// A line for each fact: its name, then what it is. Names are not repeated.
-pub(super) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
+pub(crate) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
     let mut table = table(width);
     let mut before = "";
     for (name, fact) in facts {
@@ -19,7 +19,7 @@ pub(super) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
 }
 
 /// A line, wrapped.
-pub(super) fn wrapped(line: &str, width: Option<u16>) -> String {
+pub(crate) fn wrapped(line: &str, width: Option<u16>) -> String {
     let mut table = table(width);
     table.add_row([Cell::new(line)]);
     text(&table)

@@ -1,0 +1,66 @@
+//! Whether the programs can really be loaded: all of them are, and none is attached.
+
+use crate::{
+    doctor::Item,
+    error::{Error, Result},
+    probe::{
+        load, memory, object,
+        plan::{Filters, Limits, Plan, UserStacks},
+        requirements::Kernel,
+    },
+    profile::snapshot::Scope,
+};
+
+/// What came of it, and how much memory the kernel says that the maps take.
+pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Option<u64>) {
+    let object = match object::embedded() {
+        Ok(object) => object,
+        Err(error) => return (vec![Item::of_error("object", &error)], None),
+    };
+    let mut items = vec![Item::ok("object", "lock was built with its eBPF programs")];
+    let Ok(kernel) = kernel else {
+        return (items, None); // An item of its own.
+    };
+    let before = memory::told_by_kernel();
+    let loaded = load::load(object, kernel, &plan(limits));
+    let told = memory::told_by_kernel()
+        .zip(before)
+        .map(|(after, before)| after.saturating_sub(before))
+        .filter(|&bytes| loaded.is_ok() && bytes > 0);
+    items.push(match &loaded {
+        Ok(loaded) => Item::ok(
+            "programs-load",
+            format!("the kernel accepts all {} programs", loaded.count()),
+        ),
+        Err(error) => Item::of_error("programs-load", error),
+    });
+    (items, told)
+}
+
+/// A recording of a process needs all programs.
+fn plan(limits: Limits) -> Plan {
+    Plan {
+        scope: Scope::Process {
+            pid: std::process::id(),
+        },
+        filters: Filters::default(),
+        exact: false,
+        user_stacks: UserStacks::Auto,
+        stack_bytes: 8 << 10,
+        limits,
+    }
+}
+
+impl Item {
+    /// Nothing can be recorded for this reason.
+    pub(super) fn of_error(code: &'static str, error: &Error) -> Self {
+        let mut says = error.to_string();
+        if let Some(cause) = error.cause() {
+            says = format!("{says}: {cause}");
+        }
+        let fix = error
+            .fix_text()
+            .unwrap_or("`lock record` tells the same, and why");
+        Self::failed(code, says, fix)
+    }
+}

@@ -1,0 +1,267 @@
+//! With few rights: what works, what is missing and said, and what `doctor` makes of it.
+
+use std::{
+    fs, io,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use libtest_mimic::{Completion, Failed};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    Test,
+    expect::{expect, expect_code, expect_stderr, number, read_json},
+    process::{LOCK, lock},
+    refusal::NOBODY,
+};
+
+/// Numbers of the kernel's `include/uapi/linux/capability.h`.
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// On a kernel that can be recorded.
+pub(crate) const TRIALS: &[(&str, Test)] = &[
+    ("two_rights_are_enough", two_rights_are_enough),
+    ("the_missing_right_is_named", the_missing_right_is_named),
+    ("doctor_tells_what_is_missing", doctor_tells_what_is_missing),
+    (
+        "memory_is_what_the_kernel_says",
+        memory_is_what_the_kernel_says,
+    ),
+];
+
+/// A copy of `lock` that nobody may run, in a folder that nobody may write to: the folder of
+/// the build may be closed to others.
+struct Copy {
+    folder: TempDir,
+}
+
+impl Copy {
+    fn new() -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
+        fs::copy(LOCK, folder.path().join("lock"))?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `lock` as a user without rights but these, which its children have, too.
+    fn run(&self, rights: &'static [u32], arguments: &[&str]) -> Result<Output, Failed> {
+        let mut command = Command::new(self.path("lock"));
+        command.args(arguments);
+        // SAFETY: only system calls and the stack are used between fork and exec.
+        unsafe { command.pre_exec(|| become_nobody(rights)) };
+        Ok(command.output()?)
+    }
+}
+
+/// Gives up root and every capability but these.
+fn become_nobody(rights: &[u32]) -> io::Result<()> {
+    // struct __user_cap_header_struct and __user_cap_data_struct of the kernel's
+    // include/uapi/linux/capability.h, version 3.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let mut data = [[0_u32; 3]; 2];
+    for right in rights {
+        let half = if *right < 32 { 0 } else { 1 };
+        data[half] = data[half].map(|bits| bits | 1 << (right % 32));
+    }
+    let check = |result: libc::c_long| match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // SAFETY: integers, and pointers to what the calls ask for.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0).into())?;
+        check(libc::syscall(libc::SYS_setgroups, 0, 0))?;
+        check(libc::syscall(libc::SYS_setresgid, NOBODY, NOBODY, NOBODY))?;
+        check(libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY))?;
+        check(libc::syscall(
+            libc::SYS_capset,
+            header.as_ptr(),
+            data.as_ptr(),
+        ))?;
+        for right in rights {
+            check(
+                libc::prctl(
+                    libc::PR_CAP_AMBIENT,
+                    libc::PR_CAP_AMBIENT_RAISE,
+                    *right,
+                    0,
+                    0,
+                )
+                .into(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a test cannot give up rights.
+fn not_root() -> Option<Completion> {
+    // SAFETY: has no preconditions.
+    (unsafe { libc::geteuid() } != 0).then(|| Completion::ignored_with("only root can give rights"))
+}
+
+fn notes(report: &Value) -> String {
+    report
+        .pointer("/notes")
+        .map(Value::to_string)
+        .unwrap_or_default()
+}
+
+/// What is held against the addresses in kallsyms decides on names: root's settings may show
+/// them to everybody.
+fn names_are_hidden() -> bool {
+    let read = |path: &str| {
+        let text = fs::read_to_string(Path::new("/proc/sys/kernel").join(path));
+        text.unwrap_or_default().trim().parse::<i32>().unwrap_or(0)
+    };
+    read("kptr_restrict") > 0 || read("perf_event_paranoid") > 1
+}
+
+fn two_rights_are_enough() -> Result<Completion, Failed> {
+    if let Some(completion) = not_root() {
+        return Ok(completion);
+    }
+    let copy = Copy::new()?;
+    let (report, command) = (copy.path("report"), copy.path("lock"));
+    let file = report.to_string_lossy();
+    let command = command.to_string_lossy();
+    let output = copy.run(
+        &[CAP_BPF, CAP_PERFMON],
+        &[
+            "record",
+            "--format",
+            "json",
+            "--report",
+            &file,
+            "--",
+            &command,
+            "workload",
+            "rust-mutex",
+            "--duration",
+            "1",
+        ],
+    )?;
+    expect_code(&output, 0)?;
+    let report = read_json(&report)?;
+    let waits = number(&report, "/account/user/ended")?;
+    expect(waits > 20, || format!("{waits} waits: {report:#}"))?;
+    // Names of one's own programs need no right.
+    let text = report.to_string();
+    expect(text.contains("lock::workload"), || {
+        format!("no names: {report:#}")
+    })?;
+    let notes = notes(&report);
+    expect(notes.contains("what the hooks cost is not told"), || {
+        format!("the cost is told, or not said to be missing: {notes}")
+    })?;
+    expect(notes.contains("CAP_SYSLOG") == names_are_hidden(), || {
+        format!("names of kernel functions: {notes}")
+    })?;
+    Ok(Completion::Completed)
+}
+
+fn the_missing_right_is_named() -> Result<Completion, Failed> {
+    if let Some(completion) = not_root() {
+        return Ok(completion);
+    }
+    let copy = Copy::new()?;
+    const ONE: [(&[u32], &str); 2] = [
+        (&[CAP_BPF], "cause: missing: CAP_PERFMON\n"),
+        (&[CAP_PERFMON], "cause: missing: CAP_BPF\n"),
+    ];
+    for (rights, missing) in ONE {
+        let output = copy.run(rights, &["record", "--duration", "0.1"])?;
+        expect_code(&output, 1)?;
+        expect_stderr(&output, "error[no-rights]")?;
+        expect_stderr(&output, missing)?;
+        expect_stderr(&output, "setcap cap_bpf,cap_perfmon+ep")?;
+    }
+    Ok(Completion::Completed)
+}
+
+/// The state of an item.
+fn state<'a>(document: &'a Value, code: &str) -> Option<&'a str> {
+    let items = document.get("items")?.as_array()?;
+    let item = items.iter().find(|item| item["code"] == code)?;
+    item["state"].as_str()
+}
+
+fn doctor(output: &Output) -> Result<Value, Failed> {
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn doctor_tells_what_is_missing() -> Result<Completion, Failed> {
+    if let Some(completion) = not_root() {
+        return Ok(completion);
+    }
+    let copy = Copy::new()?;
+    let arguments = ["doctor", "--format", "json"];
+    let expect_states = |rights: &'static [u32], code: i32, states: &[(&str, &str)]| {
+        let output = copy.run(rights, &arguments)?;
+        expect_code(&output, code)?;
+        let document = doctor(&output)?;
+        for (item, expected) in states {
+            expect(state(&document, item) == Some(expected), || {
+                format!("{item} is not {expected}: {document:#}")
+            })?;
+        }
+        expect(document["works"] == (code == 0), || format!("{document:#}"))
+    };
+    expect_states(
+        &[CAP_BPF, CAP_PERFMON],
+        0,
+        &[
+            ("cap-bpf", "ok"),
+            ("cap-perfmon", "ok"),
+            ("programs-load", "ok"),
+            ("run-time-statistics", "limited"),
+            ("other-users-programs", "limited"),
+        ],
+    )?;
+    expect_states(
+        &[CAP_BPF],
+        1,
+        &[
+            ("cap-bpf", "ok"),
+            ("cap-perfmon", "failed"),
+            ("kernel-btf", "ok"),
+            ("programs-load", "failed"),
+        ],
+    )?;
+    expect_states(&[], 1, &[("cap-bpf", "failed"), ("proc", "ok")])?;
+    Ok(Completion::Completed)
+}
+
+fn memory_is_what_the_kernel_says() -> Result<Completion, Failed> {
+    for bounds in [
+        &[][..],
+        &[
+            "--max-locks=100",
+            "--max-stacks=33",
+            "--max-threads=64",
+            "--buffer=1",
+        ],
+        &["--max-locks=20000", "--max-threads=100000"],
+    ] {
+        let output = lock(&["doctor", "--format=json"]).args(bounds).output()?;
+        expect_code(&output, 0)?;
+        let document = doctor(&output)?;
+        let ours = number(&document, "/memory/bytes")?;
+        let Ok(told) = number(&document, "/memory/told_by_kernel_bytes") else {
+            return Ok(Completion::ignored_with("this kernel does not tell"));
+        };
+        // Variables of the programs, some hundred bytes, are not counted.
+        expect(ours.abs_diff(told) < told / 100, || {
+            format!("{bounds:?}: {ours} bytes, the kernel says {told}")
+        })?;
+    }
+    Ok(Completion::Completed)
+}
