@@ -7,7 +7,7 @@ use lock_common::{ROW_BUCKETS, Totals, TotalsKey, bucket};
 
 /// What the waits were for -> totals, on this CPU.
 #[btf_map]
-static LOCK_TOTALS: PerCpuHashMap<TotalsKey, Totals, 32768> = PerCpuHashMap::new();
+static LOCK_TOTALS: PerCpuHashMap<TotalsKey, Totals, 16384> = PerCpuHashMap::new();
 
 /// The same for locks that have no row above. Their address is zero.
 #[btf_map]

@@ -177,10 +177,12 @@ mod tests {
         // `memlock` in /proc/PID/fdinfo of Linux 6.18 with 2 CPUs.
         for (name, told) in [
             ("EVENTS", 16_855_368),
+            ("LOCK_TOTALS", 3_539_840),
             ("THREADS", 4_063_544),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 1_311_760),
+            ("OTHER_TOTALS", 885_632),
             ("RELEASES", 721_792),
             ("FILTER_VALUES", 99_376),
         ] {

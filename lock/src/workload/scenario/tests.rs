@@ -37,8 +37,10 @@ fn every_call_is_accounted_for() {
             let figures = lock.figures;
             let ended_without = figures.timed_out + figures.interrupted;
             let single = figures.calls - figures.unsure - figures.without_wait - ended_without;
+            assert!(figures.waits >= single, "{scenario}: {truth:?}");
+            // A call that lost the race for the lock waits again, as often as it takes.
             assert!(
-                (single..=single + 20 * figures.repeated + ended_without).contains(&figures.waits),
+                figures.repeated > 0 || figures.waits <= single + ended_without,
                 "{scenario}: {truth:?}"
             );
             assert!(figures.max_ns <= figures.total_ns, "{scenario}: {truth:?}");
