@@ -186,6 +186,13 @@ pub const SLEEPS_PER_THREAD: usize = 3;
 /// How many frames of a kernel stack are kept at the most, tracing and locking included.
 pub const KERNEL_FRAMES: usize = 48;
 
+/// How many processes share an element of the table of modes: a cache line.
+pub const PROCESSES: usize = 64;
+
+/// How many processes there can be: `PID_MAX_LIMIT` of the kernel's `include/linux/threads.h`
+/// on 64-bit machines.
+pub const MAX_PROCESSES: usize = 1 << 22;
+
 /// How many innermost frames are in the program itself and in what calls it: they are not
 /// part of a stack's hash, nor of what is looked at in its memory.
 pub const TRACING_FRAMES: usize = 2;
@@ -422,6 +429,13 @@ shared! {
         pub taken: u64,
     }
 
+    /// What is done with the waits of some processes: one of [`mode`] each, zero for none of
+    /// them. A byte each, so that a change of one is none of its neighbours.
+    pub struct Modes {
+        /// The lower bits of a process's number are the index.
+        pub modes: [u8; PROCESSES],
+    }
+
     /// A key of the filter.
     pub struct FilterKey {
         /// What is filtered by: one bit of [`filter`].
@@ -445,6 +459,16 @@ pub mod event {
     pub const RELEASE: u32 = 5;
     /// A [`RawStack`](super::RawStack).
     pub const RAW_STACK: u32 = 6;
+}
+
+/// Which waits for kernel locks have their user stacks taken.
+pub mod user_stacks {
+    /// None.
+    pub const NONE: u32 = 0;
+    /// Those in which the thread may sleep. To copy the stack takes longer than most others.
+    pub const SLEEPING: u32 = 1;
+    /// All.
+    pub const ALL: u32 = 2;
 }
 
 /// What a kernel lock is to the waiting thread.
@@ -476,10 +500,12 @@ pub mod filter {
 /// What is done with the waits of a process, in the filter's table.
 pub mod mode {
     /// Its waits are recorded, and those of its children.
-    pub const RECORD: u32 = 1;
+    pub const RECORD: u8 = 1;
     /// Its waits are not recorded, those of its children are: for `lock` itself, so
     /// that a command is recorded from its first instruction.
-    pub const FOLLOW_CHILDREN: u32 = 2;
+    pub const FOLLOW_CHILDREN: u8 = 2;
+    /// They are not recorded.
+    pub const NONE: u8 = 0;
 }
 
 /// The hash of a stack begins with this, ...
@@ -583,9 +609,6 @@ counters! {
     LostKernelThreadGone,
     /// Lost: waits for user locks of threads that are gone, their end not seen.
     LostUserThreadGone,
-    // sched_process_fork
-    /// Children of recorded processes that the filter had no room for.
-    ChildrenNotFollowed,
 }
 
 /// How many counters there are.

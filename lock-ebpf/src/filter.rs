@@ -2,16 +2,13 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::HashMap,
+    btf_maps::{Array, HashMap},
     helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_smp_processor_id},
     macros::btf_map,
 };
-use lock_common::{Counter, FilterKey, filter, mode, what};
+use lock_common::{FilterKey, MAX_PROCESSES, Modes, PROCESSES, filter, mode, what};
 
-use crate::{
-    lost,
-    task::{self, Task, Thread},
-};
+use crate::task::{self, Task, Thread};
 
 // Set by the loader before the programs are verified: the verifier knows their values
 // and removes the branches that they rule out.
@@ -23,9 +20,11 @@ static FILTER_BY: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 static OWN_TGID: Global<u32> = Global::new(0);
 
-/// Process (tgid) -> one of `lock_common::mode`.
+/// Process (tgid) -> one of `lock_common::mode`, for every number that there can be: a hash
+/// table costs 100 ns for each begin of a wait, this a look at one cache line, and none can be
+/// missed for want of room. Of one element where processes are not filtered by.
 #[btf_map]
-static PROCESS_MODES: HashMap<u32, u32, 16384> = HashMap::new();
+static PROCESS_MODES: Array<Modes, { MAX_PROCESSES / PROCESSES }> = Array::new();
 
 /// What else is let through -> 1.
 #[btf_map]
@@ -39,7 +38,7 @@ pub fn lets_through(thread: Thread, lock: u64, what: u32) -> bool {
         return thread.tgid != OWN_TGID.load();
     }
     if by & filter::PROCESS != 0 {
-        if mode_of(thread.tgid) != Some(mode::RECORD) {
+        if mode_of(thread.tgid) != mode::RECORD {
             return false;
         }
     } else if thread.tgid == OWN_TGID.load() {
@@ -137,12 +136,12 @@ pub fn follow(child: Task) {
     if tgid == parent {
         return; // A thread.
     }
-    if mode_of(parent).is_none() {
-        // The number may have been that of a process that is no more.
-        let _ = PROCESS_MODES.remove(tgid);
-    } else if PROCESS_MODES.insert(tgid, mode::RECORD, 0).is_err() {
-        lost::count(Counter::ChildrenNotFollowed);
-    }
+    // The number may have been that of a process that is no more.
+    let mode = match mode_of(parent) {
+        mode::NONE => mode::NONE,
+        _ => mode::RECORD,
+    };
+    set_mode(tgid, mode);
 }
 
 /// A task is no more: if it led its process, the process is none either.
@@ -154,12 +153,27 @@ pub fn forget(task: Task) {
     if let (Some(tid), Some(tgid)) = (task::read_tid(task), task::read_tgid(task))
         && tid == tgid
     {
-        let _ = PROCESS_MODES.remove(tgid);
+        set_mode(tgid, mode::NONE);
     }
 }
 
-#[inline(always)] // One helper call.
-fn mode_of(tgid: u32) -> Option<u32> {
-    // SAFETY: the value is copied at once; a racing change gives the old or the new one.
-    unsafe { PROCESS_MODES.get(tgid) }.copied()
+#[inline(always)] // A few instructions.
+fn place_of(tgid: u32) -> Option<*mut u8> {
+    let modes = PROCESS_MODES.get_ptr_mut(tgid / PROCESSES as u32)?;
+    // SAFETY: an index below PROCESSES, in a live value.
+    Some(unsafe { &raw mut (*modes).modes[tgid as usize % PROCESSES] })
+}
+
+#[inline(always)] // A few instructions.
+fn mode_of(tgid: u32) -> u8 {
+    // SAFETY: a byte of a live value.
+    place_of(tgid).map_or(mode::NONE, |place| unsafe { place.read_volatile() })
+}
+
+#[inline(always)] // A few instructions.
+fn set_mode(tgid: u32, mode: u8) {
+    if let Some(place) = place_of(tgid) {
+        // SAFETY: a byte of a live value.
+        unsafe { place.write_volatile(mode) };
+    }
 }

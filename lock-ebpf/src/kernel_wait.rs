@@ -8,6 +8,7 @@ use aya_ebpf::{
 };
 use lock_common::{
     Counter, Event, Release, Sleep, Spin, event, flag, hint, lock_type, only_spins, outcome,
+    user_stacks,
 };
 
 use crate::{
@@ -26,9 +27,9 @@ use crate::{
 /// Waits shorter than this, in nanoseconds, are left out. Set by the loader.
 #[unsafe(no_mangle)]
 static MIN_WAIT_NS: Global<u64> = Global::new(0);
-/// Not zero: user stacks of waits for kernel locks are taken.
+/// Which waits' user stacks are taken: one of `lock_common::user_stacks`.
 #[unsafe(no_mangle)]
-static USER_STACKS: Global<u32> = Global::new(1);
+static USER_STACKS: Global<u32> = Global::new(user_stacks::SLEEPING);
 /// Not zero: the kernel tells of releases.
 #[unsafe(no_mangle)]
 static HAS_RELEASES: Global<u32> = Global::new(0);
@@ -255,7 +256,12 @@ fn sample(
             hint::NONE
         },
     };
-    if USER_STACKS.load() != 0
+    let wanted = match USER_STACKS.load() {
+        user_stacks::NONE => false,
+        user_stacks::SLEEPING => !only_spins(wait.flags),
+        _ => true,
+    };
+    if wanted
         && !task::is_kernel_thread(task)
         && let Some(registers) = Registers::of(task)
     {
@@ -313,7 +319,7 @@ pub fn release(ctx: &BtfTracePointContext, lock: u64) {
         user_bytes: 0,
         hint: hint::NONE,
     };
-    if USER_STACKS.load() != 0
+    if USER_STACKS.load() != user_stacks::NONE
         && !task::is_kernel_thread(task)
         && let Some(registers) = Registers::of(task)
     {

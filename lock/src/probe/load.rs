@@ -4,10 +4,13 @@ use std::io;
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, Pod,
-    maps::{HashMap, MapError},
+    maps::{Array, HashMap, MapError},
     programs::{BtfTracePoint, ProgramError},
 };
-use lock_common::{FilterKey, Plain, USER_STACK, USER_STACK_PORTION, WAYS, filter, mode, what};
+use lock_common::{
+    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, USER_STACK, USER_STACK_PORTION, WAYS,
+    filter, mode, user_stacks, what,
+};
 
 use crate::{
     error::{Error, Result},
@@ -99,9 +102,10 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
     let state = task("__state").or_else(|_| task("state"))?;
     let optional = |structure, field| kernel.offset(structure, field).unwrap_or(NO_FIELD);
     let user_stacks = match plan.user_stacks {
-        UserStacks::Auto => !plan.exact,
-        UserStacks::All => true,
-        UserStacks::User => false,
+        UserStacks::Auto if plan.exact => user_stacks::NONE,
+        UserStacks::Auto => user_stacks::SLEEPING,
+        UserStacks::All => user_stacks::ALL,
+        UserStacks::User => user_stacks::NONE,
     };
     let portions =
         (plan.stack_bytes as usize).clamp(USER_STACK_PORTION, USER_STACK) / USER_STACK_PORTION;
@@ -123,7 +127,7 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
         ("TASK_STATE_OFFSET", state),
         ("TASK_TGID_OFFSET", task("tgid")?),
         ("THREAD_SET_MASK", sets(plan) - 1),
-        ("USER_STACKS", user_stacks.into()),
+        ("USER_STACKS", user_stacks),
         ("USER_STACK_PORTIONS", portions as u32),
     ])
 }
@@ -131,6 +135,14 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
 /// How many sets of threads there are.
 fn sets(plan: &Plan) -> u32 {
     (plan.limits.threads.next_power_of_two() / WAYS as u32).max(1)
+}
+
+/// How many elements the table of processes has: for all, or one where it is not used.
+fn mode_elements(plan: &Plan) -> u32 {
+    match plan.scope {
+        Scope::System => 1,
+        Scope::Process { .. } | Scope::Command { .. } => (MAX_PROCESSES / PROCESSES) as u32,
+    }
 }
 
 /// What a plan filters by, in bits.
@@ -179,6 +191,7 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
         .override_global("MIN_USER_WAIT_NS", &min_wait_ns, true)
         .map_max_entries(map::EVENTS, limits.buffer)
         .map_max_entries(map::LOCK_TOTALS, limits.locks)
+        .map_max_entries(map::PROCESS_MODES, mode_elements(plan))
         .map_max_entries(map::PLACES, sets(plan) * WAYS as u32)
         .map_max_entries(map::STACKS, limits.stacks)
         .map_max_entries(map::THREADS, sets(plan));
@@ -221,12 +234,18 @@ pub(crate) fn strange_object(cause: &str) -> Error {
     .fix("build lock again with `cargo xtask build`")
 }
 
-fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u32) -> Result<()> {
+fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u8) -> Result<()> {
     let map = ebpf
         .map_mut(map::PROCESS_MODES)
         .ok_or_else(|| strange_object("it has no map PROCESS_MODES"))?;
-    HashMap::<_, u32, u32>::try_from(map)
-        .and_then(|mut modes| modes.insert(tgid, mode, 0))
+    let mut modes = Modes {
+        modes: [mode::NONE; PROCESSES],
+    };
+    if let Some(place) = modes.modes.get_mut(tgid as usize % PROCESSES) {
+        *place = mode;
+    }
+    Array::<_, Shared<Modes>>::try_from(map)
+        .and_then(|mut processes| processes.set(tgid / PROCESSES as u32, Shared(modes), 0))
         .map_err(|error| refused("the filter", &error, false))
 }
 

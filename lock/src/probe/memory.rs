@@ -6,8 +6,8 @@
 use std::fs;
 
 use lock_common::{
-    EventWithStack, FilterKey, KernelStack, RawStack, Release, Sampler, Spins, ThreadSet, Totals,
-    TotalsKey, WAYS,
+    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, RawStack, Release,
+    Sampler, Spins, ThreadSet, Totals, TotalsKey, WAYS,
 };
 
 use crate::probe::plan::Limits;
@@ -124,7 +124,12 @@ impl Limits {
             table::<u64, KernelStack>("STACKS", Kind::Hash, self.stacks.into()),
             // Those of one size.
             table::<u32, u32>("FRAME_STEPS", Kind::Hash, 16384),
-            table::<u32, u32>("PROCESS_MODES", Kind::Hash, 16384),
+            // As large as this where processes are filtered by, else of one element.
+            table::<u32, Modes>(
+                "PROCESS_MODES",
+                Kind::Array,
+                (MAX_PROCESSES / PROCESSES) as u64,
+            ),
             table::<TotalsKey, Totals>("OTHER_TOTALS", Kind::PerCpuHash, 4096),
             table::<u64, Release>("RELEASES", Kind::LruHash, 8192),
             table::<u64, u32>("SENT", Kind::LruHash, 8192),
@@ -181,7 +186,7 @@ mod tests {
             ("THREADS", 4_063_544),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
-            ("PROCESS_MODES", 1_311_760),
+            ("PROCESS_MODES", 4_194_616),
             ("OTHER_TOTALS", 885_632),
             ("RELEASES", 721_792),
             ("FILTER_VALUES", 99_376),

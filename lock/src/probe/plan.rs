@@ -27,7 +27,8 @@ pub(crate) struct Plan {
 /// Which waits' user stacks are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum UserStacks {
-    /// Those of sampled waits; with --exact only those of waits for user locks
+    /// Those of waits for user locks, and of sampled waits for kernel locks that may sleep;
+    /// with --exact only those of waits for user locks
     Auto,
     /// Those of all waits whose stack is taken
     All,
