@@ -1,10 +1,10 @@
 //! The sizes of the frames of kernel functions, found out from stacks that the kernel walked
 //! and their memory. With these the programs walk the same stacks by themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aya::maps::{HashMap as BpfMap, MapData};
-use lock_common::{RawStack, TRACING_FRAMES, step};
+use lock_common::{KERNEL_FRAMES, RawStack, TRACING_FRAMES, step};
 
 /// How many calls are known at the most, as `lock-ebpf/src/stacks.rs` has it.
 const CALLS: usize = 16384;
@@ -13,6 +13,9 @@ const CALLS: usize = 16384;
 pub(crate) struct FrameSteps {
     map: BpfMap<MapData, u32, u32>,
     known: HashMap<u32, Step>,
+    /// A call whose next return address could be at several places, and the distances to
+    /// those at which it could be each time.
+    doubtful: HashMap<u32, BTreeSet<u32>>,
 }
 
 /// What was seen of one call.
@@ -41,6 +44,7 @@ impl FrameSteps {
         Self {
             map,
             known: HashMap::new(),
+            doubtful: HashMap::new(),
         }
     }
 
@@ -57,13 +61,35 @@ impl FrameSteps {
             .skip(TRACING_FRAMES)
             .take_while(|&address| address != 0)
             .collect();
+        if addresses.len() + TRACING_FRAMES >= KERNEL_FRAMES {
+            return; // Cut off: the last is not the outermost.
+        }
         let addresses = addresses.as_slice();
-        let Some(places) = places(words, addresses) else {
+        let Some(places) = Places::of(words, addresses, &self.known) else {
             return;
         };
-        for seen in seen(words.len(), addresses, &places) {
+        for seen in places.seen(addresses) {
             self.add(seen);
         }
+        for (call, distances) in places.doubts(words, addresses) {
+            if let Some(distance) = self.settle(call, distances) {
+                self.put(call, Step::Fixed(distance));
+            }
+        }
+    }
+
+    /// What is left of the distances at which a call's next return address could be.
+    fn settle(&mut self, call: u32, distances: BTreeSet<u32>) -> Option<u32> {
+        if self.known.contains_key(&call) || self.doubtful.len() >= CALLS {
+            return None;
+        }
+        let left = self
+            .doubtful
+            .entry(call)
+            .and_modify(|left| left.retain(|distance| distances.contains(distance)))
+            .or_insert(distances);
+        let only = left.first().copied();
+        (left.len() == 1).then_some(only).flatten()
     }
 
     fn add(&mut self, seen: Seen) {
@@ -72,10 +98,14 @@ impl FrameSteps {
             return;
         }
         let now = together(before, seen.next);
-        if before == Some(now) {
-            return;
+        if before != Some(now) {
+            self.put(seen.call, now);
         }
-        self.known.insert(seen.call, now);
+    }
+
+    fn put(&mut self, call: u32, now: Step) {
+        self.known.insert(call, now);
+        self.doubtful.remove(&call);
         let step = match now {
             Step::Fixed(words) => words,
             Step::FromEnd(words) => step::FROM_END | words,
@@ -83,7 +113,7 @@ impl FrameSteps {
             Step::Varies => step::UNKNOWN,
         };
         // Without it the kernel walks the stack each time.
-        let _ = self.map.insert(seen.call, step, 0);
+        let _ = self.map.insert(call, step, 0);
     }
 }
 
@@ -102,77 +132,216 @@ fn together(before: Option<Step>, next: Option<(u32, u32)>) -> Step {
     }
 }
 
-/// The steps in a stack whose return addresses are at these places.
-fn seen(words: usize, addresses: &[u64], places: &[usize]) -> Vec<Seen> {
-    let first = places.first().map(|&place| Seen {
-        call: step::FIRST,
-        next: Some((place as u32, (words - place) as u32)),
-    });
-    let rest = addresses
-        .iter()
-        .zip(places)
-        .enumerate()
-        .map(|(index, (&address, &place))| Seen {
-            // The kernel's text is within 2 GiB: the lower half tells.
-            call: address as u32,
-            next: places
-                .get(index + 1)
-                .map(|&next| ((next - place) as u32, (words - next) as u32)),
-        });
-    first.into_iter().chain(rest).collect()
+/// Where the return addresses of a stack can be in its memory: from the first to the last
+/// word, each, innermost first.
+struct Places {
+    words: usize,
+    first: Vec<usize>,
+    last: Vec<usize>,
 }
 
-/// Which word each return address is, innermost first. None unless there is just one way to
-/// find them all in this order: the first places in which they can be are also the last.
-fn places(words: &[u64], addresses: &[u64]) -> Option<Vec<usize>> {
-    let mut first = Vec::with_capacity(addresses.len());
-    let mut from = 0;
-    for address in addresses {
-        let place = from + words.get(from..)?.iter().position(|word| word == address)?;
-        first.push(place);
-        from = place + 1;
-    }
-    let mut to = words.len();
-    for (address, &first) in addresses.iter().zip(&first).rev() {
-        let last = words.get(..to)?.iter().rposition(|word| word == address)?;
-        if last != first {
-            return None;
+impl Places {
+    /// Finds them all in their order. None if that cannot be.
+    fn of(words: &[u64], addresses: &[u64], known: &HashMap<u32, Step>) -> Option<Self> {
+        let mut places = Self {
+            words: words.len(),
+            first: vec![0; addresses.len()],
+            last: vec![words.len().checked_sub(1)?; addresses.len()],
+        };
+        // Each turn makes at least one place certain, or is the last.
+        for _ in 0..=addresses.len() {
+            places.narrow(words, addresses)?;
+            if !places.follow(addresses, known) {
+                break;
+            }
         }
-        to = last;
+        Some(places)
     }
-    (!first.is_empty()).then_some(first)
+
+    /// None comes before the one within it, nor where another word is.
+    fn narrow(&mut self, words: &[u64], addresses: &[u64]) -> Option<()> {
+        let mut from = 0;
+        for (address, first) in addresses.iter().zip(&mut self.first) {
+            from = from.max(*first);
+            from += words.get(from..)?.iter().position(|word| word == address)?;
+            *first = from;
+            from += 1;
+        }
+        let mut to = words.len();
+        for (address, last) in addresses.iter().zip(&mut self.last).rev() {
+            to = to.min(last.checked_add(1)?);
+            to = words.get(..to)?.iter().rposition(|word| word == address)?;
+            *last = to;
+        }
+        let in_order = self
+            .first
+            .iter()
+            .zip(&self.last)
+            .all(|(first, last)| first <= last);
+        in_order.then_some(())
+    }
+
+    /// Goes the steps that are known from places that are certain. Says whether that made
+    /// another one certain.
+    fn follow(&mut self, addresses: &[u64], known: &HashMap<u32, Step>) -> bool {
+        let mut found = false;
+        for (index, &address) in addresses.iter().enumerate() {
+            let next = match (self.certain(index), known.get(&(address as u32))) {
+                (Some(place), Some(Step::Fixed(words))) => place.checked_add(*words as usize),
+                (_, Some(Step::FromEnd(words))) => self.words.checked_sub(*words as usize),
+                _ => None,
+            };
+            if let Some(next) = next
+                && self.certain(index + 1).is_none()
+                && let (Some(first), Some(last)) =
+                    (self.first.get_mut(index + 1), self.last.get_mut(index + 1))
+                && (*first..=*last).contains(&next)
+            {
+                (*first, *last) = (next, next);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// The place of a return address, if there is only one.
+    fn certain(&self, index: usize) -> Option<usize> {
+        let first = *self.first.get(index)?;
+        (self.last.get(index) == Some(&first)).then_some(first)
+    }
+
+    /// The steps between places that are certain.
+    fn seen(&self, addresses: &[u64]) -> Vec<Seen> {
+        let next = |place: usize, next: usize| {
+            (
+                (next.saturating_sub(place)) as u32,
+                (self.words - next) as u32,
+            )
+        };
+        let first = self.certain(0).map(|place| Seen {
+            call: step::FIRST,
+            next: Some(next(0, place)),
+        });
+        let rest = addresses
+            .iter()
+            .enumerate()
+            .filter_map(|(index, &address)| {
+                let is_last = index + 1 == addresses.len();
+                let next = match (self.certain(index), self.certain(index + 1)) {
+                    (Some(place), Some(outer)) => Some(next(place, outer)),
+                    _ if is_last => None,
+                    _ => return None,
+                };
+                // The kernel's text is within 2 GiB: the lower half tells.
+                Some(Seen {
+                    call: address as u32,
+                    next,
+                })
+            });
+        first.into_iter().chain(rest).collect()
+    }
+
+    /// Where the next return address could be, for those that are certain and whose next one
+    /// is not: distances.
+    fn doubts(&self, words: &[u64], addresses: &[u64]) -> Vec<(u32, BTreeSet<u32>)> {
+        addresses
+            .iter()
+            .zip(addresses.iter().skip(1))
+            .enumerate()
+            .filter_map(|(index, (&address, next))| {
+                let place = self.certain(index)?;
+                if self.certain(index + 1).is_some() {
+                    return None;
+                }
+                let (&first, &last) = (self.first.get(index + 1)?, self.last.get(index + 1)?);
+                let distances = (first.max(place + 1)..=last)
+                    .filter(|&at| words.get(at) == Some(next))
+                    .map(|at| (at - place) as u32)
+                    .collect();
+                Some((address as u32, distances))
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Seen, Step, places, seen, together};
+    use std::collections::HashMap;
+
+    use super::{Places, Seen, Step, together};
+
+    /// The places that are certain.
+    fn certain(words: &[u64], addresses: &[u64]) -> Option<Vec<Option<usize>>> {
+        known(words, addresses, &[])
+    }
+
+    fn known(
+        words: &[u64],
+        addresses: &[u64],
+        steps: &[(u32, Step)],
+    ) -> Option<Vec<Option<usize>>> {
+        let steps: HashMap<u32, Step> = steps.iter().copied().collect();
+        let places = Places::of(words, addresses, &steps)?;
+        Some(
+            (0..addresses.len())
+                .map(|index| places.certain(index))
+                .collect(),
+        )
+    }
 
     #[test]
     fn return_addresses_are_found_among_other_words() {
         let words = [1, 70, 2, 3, 80, 90, 4];
-        assert_eq!(places(&words, &[70, 80, 90]), Some(vec![1, 4, 5]));
+        assert_eq!(
+            certain(&words, &[70, 80, 90]),
+            Some(vec![Some(1), Some(4), Some(5)])
+        );
     }
 
     #[test]
-    fn a_word_left_from_an_earlier_call_makes_it_doubtful() {
-        assert_eq!(places(&[70, 70, 80], &[70, 80]), None);
-        assert_eq!(places(&[70, 80, 80], &[70, 80]), None);
+    fn a_word_left_from_an_earlier_call_makes_only_its_place_doubtful() {
+        assert_eq!(certain(&[70, 70, 80], &[70, 80]), Some(vec![None, Some(2)]));
+        assert_eq!(certain(&[70, 80, 80], &[70, 80]), Some(vec![Some(0), None]));
         // Here it is before the address that comes first, and so is none of them.
-        assert_eq!(places(&[80, 70, 80], &[70, 80]), Some(vec![1, 2]));
+        assert_eq!(
+            certain(&[80, 70, 80], &[70, 80]),
+            Some(vec![Some(1), Some(2)])
+        );
+    }
+
+    #[test]
+    fn a_known_step_settles_it() {
+        let words = [70, 80, 80, 90];
+        let found = known(&words, &[70, 80, 90], &[(70, Step::Fixed(2))]);
+        assert_eq!(found, Some(vec![Some(0), Some(2), Some(3)]));
+        let found = known(&words, &[70, 80, 90], &[(70, Step::FromEnd(3))]);
+        assert_eq!(found, Some(vec![Some(0), Some(1), Some(3)]));
+        // One that leads to another word is not gone.
+        let found = known(&words, &[70, 80, 90], &[(70, Step::Fixed(3))]);
+        assert_eq!(found, Some(vec![Some(0), None, Some(3)]));
+    }
+
+    #[test]
+    fn what_is_left_of_the_doubts_is_told() {
+        let words = [70, 80, 5, 80, 90];
+        let places = Places::of(&words, &[70, 80, 90], &HashMap::new()).expect("in order");
+        let doubts = places.doubts(&words, &[70, 80, 90]);
+        assert_eq!(doubts, [(70, [1, 3].into_iter().collect())]);
     }
 
     #[test]
     fn a_missing_address_is_nowhere() {
-        assert_eq!(places(&[70, 90], &[70, 80]), None);
-        assert_eq!(places(&[], &[70]), None);
-        assert_eq!(places(&[1, 2], &[]), None);
+        assert_eq!(certain(&[70, 90], &[70, 80]), None);
+        assert_eq!(certain(&[], &[70]), None);
+        assert_eq!(certain(&[1, 2], &[]), Some(vec![]));
     }
 
     #[test]
     fn steps_are_told_from_both_ends() {
-        let steps = seen(7, &[70, 80], &[1, 4]);
+        let words = [1, 70, 2, 3, 80, 4, 5];
+        let places = Places::of(&words, &[70, 80], &HashMap::new()).expect("in order");
         assert_eq!(
-            steps,
+            places.seen(&[70, 80]),
             [
                 Seen {
                     call: 0,
