@@ -211,15 +211,22 @@ fn field(lock: &Value, name: &str) -> Result<u64, String> {
 fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
     let (waits, unsure) = (field(lock, "waits")?, field(lock, "unsure")?);
     that(waits > 0, "the workload did not wait")?;
+    // A release in the moment of the timeout counts as timed out: the report names it as a
+    // blind spot.
+    let timed_out = field(lock, "timed_out")?;
+    let moved = row.timed_out.saturating_sub(timed_out);
     that(
-        (waits.saturating_sub(unseen)..=waits + unsure).contains(&row.count),
+        row.timed_out >= timed_out && moved <= timed_out.div_ceil(20),
+        "timeouts",
+    )?;
+    that(
+        (waits.saturating_sub(unseen)..=waits + unsure).contains(&(row.count + moved)),
         "another number of waits",
     )?;
     that(
         unseen <= waits / 1000 + 1,
         "too many waits whose end was not seen",
     )?;
-    that(row.timed_out == field(lock, "timed_out")?, "timeouts")?;
     that(
         row.interrupted == field(lock, "interrupted")?,
         "interruptions",
@@ -242,7 +249,9 @@ fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
     );
     that(
         unsure > 0
-            || (off_cpu - within).saturating_sub(field(lock, "loose_ns")?) <= row.total_ns
+            || (off_cpu - within)
+                .saturating_sub(field(lock, "loose_ns")? + moved * field(lock, "max_ns")?)
+                <= row.total_ns
                 && row.total_ns <= total + within,
         "another total",
     )?;
