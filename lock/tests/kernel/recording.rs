@@ -93,7 +93,7 @@ fn a_killed_recorder_leaves_what_it_had() -> Result<Completion, Failed> {
     let programs = Programs::once_attached(&recorder, system_wide())?;
     // The header and an interval, which there is each second.
     let deadline = Instant::now() + Duration::from_secs(30);
-    while lines(&file)?.len() < 2 {
+    while lines(&file).map_or(0, |lines| lines.len()) < 2 {
         expect(Instant::now() < deadline, || {
             "no interval after 30 s".to_owned()
         })?;

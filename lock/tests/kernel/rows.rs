@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) timed_out: u64,
     /// Waits that a signal broke off.
     pub(crate) interrupted: u64,
+    /// `count` as estimated from the waits whose stack was taken.
+    pub(crate) estimated_count: u64,
     /// `total_ns` as estimated from the waits whose stack was taken.
     pub(crate) estimated_ns: u64,
     /// Half of the 95 % interval of that.
@@ -41,6 +43,7 @@ impl Row {
             sum.max_ns = sum.max_ns.max(row.max_ns);
             sum.timed_out += row.timed_out;
             sum.interrupted += row.interrupted;
+            sum.estimated_count += row.estimated_count;
             sum.estimated_ns += row.estimated_ns;
             variance += (row.estimated_error_ns as f64).powi(2);
         }
@@ -79,6 +82,7 @@ pub(crate) fn rows(report: &Value, lock: &Value) -> Result<Vec<Row>, Failed> {
                 row.total_ns = row.total_ns.saturating_sub(total_ns);
                 continue;
             }
+            row.estimated_count += count;
             row.estimated_ns += total_ns;
             variance += (number(site, "/waits/total_error_ns")? as f64).powi(2);
         }

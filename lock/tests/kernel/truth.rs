@@ -76,6 +76,9 @@ const SIGMAS: f64 = 3.5;
 /// Half of the interval that is shown, in standard deviations.
 const SHOWN: f64 = 1.96;
 
+/// So many waits with a chance of 1/64 stay unseen, all of them, once in 2,000 times.
+const UNSEEN: u64 = 486;
+
 fn every_scenario_is_recorded() -> Result<Completion, Failed> {
     let output = lock(&["workload", "--list"]).output()?;
     expect_code(&output, 0)?;
@@ -133,11 +136,14 @@ pub(crate) fn expect_truth(report: &Value, truth: &Value) -> Result<(), Failed> 
     expect_account(report)?;
     let is_exact = report.pointer("/about/exact") == Some(&Value::Bool(true));
     let lost = number(report, "/account/samples/buffer_full")?;
+    // A wait of which the report itself says that its end was not seen.
+    let unseen = number(report, "/account/kernel/lost/end_not_seen")?
+        + number(report, "/account/user/lost/end_not_seen")?;
     for lock in locks(truth)? {
         let found = rows(report, lock)?;
         let row = Row::sum(&found);
         let held = if truth["exact"] == true {
-            expect_figures(&row, lock).and_then(|()| expect_estimate(&row, is_exact, lost))
+            expect_figures(&row, lock, unseen).and_then(|()| expect_estimate(&row, is_exact, lost))
         } else {
             expect_bounds(&row, truth, lock)
         };
@@ -202,14 +208,22 @@ fn field(lock: &Value, name: &str) -> Result<u64, String> {
     clippy::print_stdout,
     reason = "what was seen stands in the log of the test"
 )]
-fn expect_figures(row: &Row, lock: &Value) -> Result<(), String> {
+fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
     let (waits, unsure) = (field(lock, "waits")?, field(lock, "unsure")?);
     that(waits > 0, "the workload did not wait")?;
+    // A release in the moment of the timeout may count as either: the report names it as a
+    // blind spot.
+    let timed_out = field(lock, "timed_out")?;
+    let moved = row.timed_out.abs_diff(timed_out);
+    that(moved <= timed_out.div_ceil(20), "timeouts")?;
     that(
-        (waits..=waits + unsure).contains(&row.count),
+        (waits.saturating_sub(unseen + moved)..=waits + unsure + moved).contains(&row.count),
         "another number of waits",
     )?;
-    that(row.timed_out == field(lock, "timed_out")?, "timeouts")?;
+    that(
+        unseen <= waits / 1000 + 1,
+        "too many waits whose end was not seen",
+    )?;
     that(
         row.interrupted == field(lock, "interrupted")?,
         "interruptions",
@@ -232,12 +246,15 @@ fn expect_figures(row: &Row, lock: &Value) -> Result<(), String> {
     );
     that(
         unsure > 0
-            || (off_cpu - within).saturating_sub(field(lock, "loose_ns")?) <= row.total_ns
-                && row.total_ns <= total + within,
+            || (off_cpu - within)
+                .saturating_sub(field(lock, "loose_ns")? + moved * field(lock, "max_ns")?)
+                <= row.total_ns
+                && row.total_ns <= total + within + moved * row.max_ns,
         "another total",
     )?;
     that(
-        unsure > 0 || row.max_ns <= field(lock, "max_ns")?,
+        // A clock that is being adjusted is not quite the same in the kernel and outside.
+        unsure > 0 || row.max_ns - row.max_ns / WITHIN <= field(lock, "max_ns")?,
         "a wait that is longer than the longest call",
     )
 }
@@ -249,8 +266,15 @@ fn expect_estimate(row: &Row, is_exact: bool, lost: u64) -> Result<(), String> {
         true => 0,
         false => (row.estimated_error_ns as f64 / SHOWN * SIGMAS) as u64,
     };
-    // Each row of the estimate is rounded.
-    let bound = bound + row.total_ns / 1000;
+    // Each row of the estimate is rounded. A wait that is sampled with a chance of 1/64
+    // (`MAX_GUESSED_SHIFT` of `lock-ebpf/src/sampler.rs`) and its like can all stay unseen,
+    // up to some hundred of them, and then no sample tells of it: what the estimate lacks in
+    // time it must then lack in waits.
+    let lacking = match is_exact {
+        true => 0,
+        false => row.count.abs_diff(row.estimated_count).min(UNSEEN),
+    };
+    let bound = bound + row.total_ns / 1000 + lacking.saturating_mul(row.max_ns);
     that(
         row.estimated_ns <= row.total_ns + bound
             && (lost > 0 || row.total_ns <= row.estimated_ns + bound),
