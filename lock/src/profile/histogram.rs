@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lock_common::{bucket, bucket_floor};
+use lock_common::bucket_floor;
 use serde::{Deserialize, Serialize};
 
 /// How many durations there were in each bucket.
@@ -14,8 +14,9 @@ pub(crate) struct Histogram(pub(crate) BTreeMap<u8, u64>);
 
 impl Histogram {
     /// Adds one duration `count` times.
+    #[cfg(test)]
     pub(crate) fn record(&mut self, ns: u64, count: u64) {
-        self.add_to(bucket(ns) as u8, count);
+        self.add_to(lock_common::bucket(ns) as u8, count);
     }
 
     /// Adds to a bucket.

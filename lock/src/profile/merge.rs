@@ -21,6 +21,7 @@ use places::Places;
 
 impl Snapshot {
     /// Intervals in their order, put together.
+    #[cfg(test)]
     pub(crate) fn merge(intervals: impl IntoIterator<Item = Self>) -> Self {
         let mut merger = Merger::default();
         for interval in intervals {

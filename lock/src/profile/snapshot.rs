@@ -285,11 +285,6 @@ impl Waits {
         self.histogram.add(histogram);
     }
 
-    /// The mean wait for the lock, in nanoseconds; zero if there is none.
-    pub(crate) fn mean_ns(&self) -> u64 {
-        self.total_ns.checked_div(self.count).unwrap_or(0)
-    }
-
     /// How many ended without the lock.
     pub(crate) fn failed(&self) -> u64 {
         self.timed_out
@@ -603,8 +598,6 @@ mod tests {
                 ..waits(3, 35, 5, 20)
             }
         );
-        assert_eq!(sum.mean_ns(), 11);
-        assert_eq!(Waits::default().mean_ns(), 0);
     }
 
     #[test]

@@ -22,7 +22,6 @@ const MAX_FILE: u64 = 16 << 30;
 /// so afterwards.
 #[derive(Debug)]
 pub(crate) struct Recording<R> {
-    header: Header,
     file: R,
     duration_ns: u64,
     end: Option<End>,
@@ -84,18 +83,12 @@ impl<R: BufRead> Recording<R> {
             return Err(newer(path, &header));
         }
         Ok(Self {
-            header,
             file,
             duration_ns: 0,
             end: None,
             break_off: None,
             over: false,
         })
-    }
-
-    /// The first line.
-    pub(crate) fn header(&self) -> &Header {
-        &self.header
     }
 
     /// The last line, when it was reached.

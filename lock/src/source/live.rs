@@ -81,7 +81,7 @@ impl Live {
             Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
         })?;
         let min_wait = plan.filters.min_wait.as_nanos();
-        let samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
+        let mut samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
         let about = About {
             lock_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel.release.clone(),
@@ -92,6 +92,9 @@ impl Live {
             exact: plan.exact,
             blind_spots: kernel.blind_spots(),
         };
+        if let Scope::Process { pid } = plan.scope {
+            samples.symbols.prepare(pid);
+        }
         let timer = Timer::start(&attached);
         let since_ns = attached.since_ns;
         Ok(Self {

@@ -95,6 +95,9 @@ fn size_of_event((_, stack): &Taken) -> usize {
     size_of::<Event>() + stack.len()
 }
 
+/// Nobody takes messages any more.
+struct Gone;
+
 /// The thread, from inside.
 struct Thread {
     events: RingBuf<MapData>,
@@ -110,7 +113,9 @@ impl Thread {
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
         loop {
             let sent = match asked.recv_timeout(TICK) {
-                Ok(()) => self.empty().and_then(|()| self.to.send(Message::Empty)),
+                Ok(()) => self
+                    .empty()
+                    .and_then(|()| self.to.send(Message::Empty).map_err(|_| Gone)),
                 Err(RecvTimeoutError::Timeout) => self.empty(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
@@ -120,7 +125,7 @@ impl Thread {
         }
     }
 
-    fn empty(&mut self) -> Result<(), mpsc::SendError<Message>> {
+    fn empty(&mut self) -> Result<(), Gone> {
         while self.under_way.load(Ordering::Relaxed) < UNDER_WAY
             && let Some(item) = self.events.next()
         {
@@ -129,7 +134,8 @@ impl Thread {
                     let taken = (event, Box::from(stack));
                     self.under_way
                         .fetch_add(size_of_event(&taken), Ordering::Relaxed);
-                    self.to.send(Message::Event(taken))?;
+                    let message = Message::Event(taken);
+                    self.to.send(message).map_err(|_| Gone)?;
                 }
                 Some(Item::RawStack(raw)) => self.frame_steps.learn(&raw),
                 None => {}

@@ -14,7 +14,9 @@ const WAIT_BITSET: u32 = 9;
 const WAIT_REQUEUE_PI: u32 = 11;
 const LOCK_PI2: u32 = 13;
 /// Flags beside the command.
+#[cfg(test)]
 const PRIVATE_FLAG: u32 = 128;
+#[cfg(test)]
 const CLOCK_REALTIME: u32 = 256;
 
 /// Which system call waits.
@@ -49,6 +51,7 @@ impl Operation {
     pub(crate) const OTHER_VALUE: u32 = u32::MAX - 1;
 
     /// From the arguments of `futex(2)`.
+    #[cfg(test)]
     pub(crate) const fn futex(op: u32, value: u32) -> Self {
         Self {
             call: Call::Futex,

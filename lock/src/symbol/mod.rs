@@ -134,11 +134,6 @@ impl Symbols {
         }
     }
 
-    /// Forgets a process: one that ended, whose stacks are all handed in.
-    pub(crate) fn forget(&mut self, pid: u32) {
-        self.processes.remove(&pid);
-    }
-
     /// What could not be named, and what mends it: one sentence each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
