@@ -83,7 +83,7 @@ fn inspect(data: &[u8], object: Object) {
 }
 
 fn require(data: &[u8], kernel_btf: Option<&[u8]>) {
-    match requirements::needs(data, kernel_btf) {
+    match requirements::needs(data, &[], kernel_btf) {
         Ok(needs) => {
             let kernels: Vec<KernelRelease> = ["5.4", "6.1", "7.3"]
                 .into_iter()
@@ -203,7 +203,7 @@ pub fn answer(data: &[u8]) {
             }
         }
         let source = Source::of(INLINED);
-        let object = verifier::judge::object("object.o", &source, "6.18.44", events);
+        let object = verifier::judge::object("object.o", &source, &[], "6.18.44", events);
         let kernel = OnKernel {
             kernel: "6.18".to_owned(),
             release: Some("6.18.44".to_owned()),

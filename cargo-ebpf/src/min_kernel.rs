@@ -21,10 +21,12 @@ const ABOVE: &str = "above-min-kernel";
 /// # Errors
 /// When the object needs a newer kernel, or the promise cannot be read.
 pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()> {
-    let Some(promised) = settings::read(&ebpf.dir)?.min_kernel else {
+    let settings = settings::read(&ebpf.dir)?;
+    let Some(promised) = settings.min_kernel else {
         return Ok(());
     };
-    let needs = object_file::at(path, requirements::needs(content, None))?;
+    let needs = requirements::needs(content, &settings.optional, None);
+    let needs = object_file::at(path, needs)?;
     let finding = judge(&ebpf.name, promised, &needs, &here());
     match finding.severity {
         Severity::Error => Err(Error::from(finding)),
@@ -33,9 +35,14 @@ pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()>
 }
 
 /// What `doctor` says of a promise: held against `path` where that has been built.
-pub(crate) fn finding(ebpf: &EbpfCrate, promised: KernelRelease, path: &Path) -> Result<Finding> {
+pub(crate) fn finding(
+    ebpf: &EbpfCrate,
+    promised: KernelRelease,
+    optional: &[String],
+    path: &Path,
+) -> Result<Finding> {
     let content = object_file::read(path)?;
-    let needs = object_file::at(path, requirements::needs(&content, None))?;
+    let needs = object_file::at(path, requirements::needs(&content, optional, None))?;
     Ok(judge(&ebpf.name, promised, &needs, &here()))
 }
 
@@ -45,7 +52,7 @@ fn here() -> std::path::PathBuf {
 }
 
 fn judge(name: &str, promised: KernelRelease, needs: &Needs, here: &Path) -> Finding {
-    if let Some(never) = needs.requirements.iter().find(|found| found.impossible) {
+    if let Some(never) = needs.required().find(|found| found.impossible) {
         let message = format!("{name} promises Linux {promised}, and runs on none");
         return Finding::error(ABOVE, message)
             .because(reason(never, here))
@@ -53,8 +60,7 @@ fn judge(name: &str, promised: KernelRelease, needs: &Needs, here: &Path) -> Fin
     }
     let above = || {
         needs
-            .requirements
-            .iter()
+            .required()
             .filter(|one| one.binds() && one.floor().is_some_and(|floor| floor > promised))
     };
     let Some(first) = above().next() else {
@@ -88,9 +94,14 @@ mod tests {
     use super::*;
 
     fn judged(promised: &str) -> Finding {
+        judged_without(promised, &[])
+    }
+
+    fn judged_without(promised: &str, optional: &[&str]) -> Finding {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
         let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
-        let needs = requirements::needs(&object, None).unwrap();
+        let optional: Vec<_> = optional.iter().map(|name| (*name).to_owned()).collect();
+        let needs = requirements::needs(&object, &optional, None).unwrap();
         judge("x-ebpf", promised.parse().unwrap(), &needs, Path::new("/"))
     }
 
@@ -102,6 +113,23 @@ mod tests {
             "x-ebpf holds min-kernel = \"6.6\": it needs 6.6"
         );
         assert!(judged("7.3").severity == Severity::Fine);
+    }
+
+    #[test]
+    fn what_only_optional_programs_need_is_not_promised() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
+        let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
+        let needs = requirements::needs(&object, &[], None).unwrap();
+        let newer: Vec<_> = needs
+            .programs
+            .iter()
+            .filter(|program| program.release > Some(KernelRelease::new(6, 1)))
+            .map(|program| program.name.to_string())
+            .collect();
+        let newer: Vec<_> = newer.iter().map(String::as_str).collect();
+        assert!(!newer.is_empty());
+        assert_eq!(judged_without("6.1", &newer).severity, Severity::Fine);
+        assert_eq!(judged_without("6.1", &newer[1..]).severity, Severity::Error);
     }
 
     #[test]

@@ -86,6 +86,9 @@ pub struct Settings {
     /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
     /// min-kernel`.
     pub min_kernel: Option<KernelRelease>,
+    /// Programs that the loader leaves out where the kernel lacks what they attach to, by
+    /// `[package.metadata.ebpf] optional`.
+    pub optional: Vec<String>,
     /// Whether the manifest's release profile asks for LTO itself. Without that cargo
     /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
     pub profile_lto: bool,
@@ -153,6 +156,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
     if let Some(metadata) = at(&manifest, &["package", "metadata", "ebpf"]) {
         settings.declared = true;
         settings.min_kernel = min_kernel(metadata, folder)?;
+        settings.optional = strings(metadata.get("optional"));
         settings.deny = strings(metadata.get("deny"));
         if let Some(unknown) = settings
             .deny
@@ -349,6 +353,13 @@ mod tests {
         let settings = read(crate_with(manifest, None).path()).unwrap();
         assert!(settings.is_ebpf() && settings.profile_lto);
         assert_eq!(settings.deny, ["legacy-maps"]);
+    }
+
+    #[test]
+    fn programs_can_be_optional() {
+        let manifest = "[package.metadata.ebpf]\noptional = [\"one\", \"other\"]\n";
+        let settings = read(crate_with(manifest, None).path()).unwrap();
+        assert_eq!(settings.optional, ["one", "other"]);
     }
 
     #[test]

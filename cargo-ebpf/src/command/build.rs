@@ -37,9 +37,31 @@ pub(crate) struct BuiltObject {
     target: &'static str,
     #[serde(flatten)]
     summary: Summary,
+    /// Programs that the loader leaves out where the kernel lacks what they attach to.
+    #[serde(skip)]
+    optional: Vec<String>,
     /// Whether nothing had to be built.
     fresh: bool,
     warnings: Vec<Finding>,
+}
+
+/// An object to be looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedObject {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Programs that its loader leaves out where the kernel lacks what they attach to.
+    /// None are known of an object that the user named.
+    pub(crate) optional: Vec<String>,
+}
+
+impl From<&PathBuf> for NamedObject {
+    fn from(path: &PathBuf) -> Self {
+        Self {
+            path: path.clone(),
+            optional: Vec::new(),
+        }
+    }
 }
 
 /// Runs the command.
@@ -61,10 +83,13 @@ pub(crate) fn for_this_machine(project: &Project) -> Result<Built> {
 }
 
 impl Built {
-    /// Where the objects are, as they would be named here.
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        let paths = self.objects.iter().map(|object| human::path(&object.path));
-        paths.map(PathBuf::from).collect()
+    /// The objects, as they would be named here.
+    pub(crate) fn named(&self) -> Vec<NamedObject> {
+        let named = self.objects.iter().map(|object| NamedObject {
+            path: human::path(&object.path).into(),
+            optional: object.optional.clone(),
+        });
+        named.collect()
     }
 }
 
@@ -150,6 +175,7 @@ fn copy(
         path,
         target: target.triple(),
         summary: Object::parse(&content)?.summary(),
+        optional: settings::read(&ebpf.dir)?.optional,
         fresh: artifact.fresh,
         warnings: artifact.warnings,
     })

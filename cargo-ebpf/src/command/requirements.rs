@@ -6,7 +6,7 @@ use ebpf_build::{Error, Result};
 
 use crate::{
     cli::{self, Global},
-    command::build,
+    command::build::{self, NamedObject},
     object::Name,
     object_file,
     outcome::Outcome,
@@ -29,14 +29,15 @@ const MAX_BTF_LEN: u64 = 64 << 20;
 pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcome> {
     let btf = request.btf.as_deref().map(read_btf).transpose()?;
     let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&Project::find(global)?)?.paths(),
-        named => named.to_vec(),
+        [] => build::for_this_machine(&Project::find(global)?)?.named(),
+        named => named.iter().map(NamedObject::from).collect(),
     };
     let objects = objects
         .iter()
-        .map(|path| {
+        .map(|NamedObject { path, optional }| {
             let bytes = object_file::read(path)?;
-            let needs = object_file::at(path, requirements::needs(&bytes, btf.as_deref()))?;
+            let needs = requirements::needs(&bytes, optional, btf.as_deref());
+            let needs = object_file::at(path, needs)?;
             Ok(ObjectNeeds::new(
                 Name::from(path.to_string_lossy()),
                 needs,

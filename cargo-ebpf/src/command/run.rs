@@ -47,7 +47,7 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
     for object in &built.objects {
         report::human::note(&object.line());
     }
-    let verification = verify::on_host(&built.paths(), global)?;
+    let verification = verify::on_host(&built.named(), global)?;
     if verification.lacks_rights() {
         report::human::note("not verified: that needs root, as the loader does");
     } else if verification.outcome() == Outcome::Found {
@@ -59,7 +59,7 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
             report::human::note(&format!(
                 "{} accepts {}",
                 kernel.name(),
-                report::human::counted(verification.programs().count(), "program")
+                report::human::counted(verification.accepted().count(), "program")
             ));
         }
     }

@@ -15,7 +15,7 @@ use self::locked::Lock;
 
 use crate::{
     cli::{self, Global},
-    command::build,
+    command::build::{self, NamedObject},
     diagnosis::Source,
     kernels::{self, Choice, Wanted},
     matrix::{
@@ -52,8 +52,8 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         .then(|| Lock::of(&Project::find(global)?, request))
         .transpose()?;
     let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&Project::find(global)?)?.paths(),
-        named => named.to_vec(),
+        [] => build::for_this_machine(&Project::find(global)?)?.named(),
+        named => named.iter().map(NamedObject::from).collect(),
     };
     let wanted = match (request.kernel.as_slice(), &lock) {
         ([], Some(lock)) => lock.kernels()?,
@@ -90,7 +90,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
 ///
 /// # Errors
 /// As [`verify`].
-pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verification> {
+pub(crate) fn on_host(objects: &[NamedObject], global: &Global) -> Result<Verification> {
     let settings = Settings {
         memory: cli::GUEST_MEMORY,
         deadline: Duration::from_secs(cli::DEADLINE),
@@ -109,13 +109,13 @@ pub(crate) fn on_host(objects: &[PathBuf], global: &Global) -> Result<Verificati
 /// # Errors
 /// When the asking itself fails, or Ctrl-C.
 fn verify(
-    objects: &[PathBuf],
+    objects: &[NamedObject],
     kernels: &[Choice],
     settings: &Settings,
     depth: Depth,
     global: &Global,
 ) -> Result<Verification> {
-    let given: Vec<Given> = objects.iter().map(|path| Given::read(path)).collect();
+    let given: Vec<Given> = objects.iter().map(Given::read).collect();
     let data: Vec<_> = given
         .iter()
         .filter_map(|given| given.data.as_ref().ok().cloned())
@@ -149,14 +149,17 @@ fn verify(
 /// every kernel.
 struct Given {
     path: PathBuf,
+    /// Its programs that may be left out.
+    optional: Vec<String>,
     data: Result<Vec<u8>>,
 }
 
 impl Given {
-    fn read(path: &Path) -> Self {
+    fn read(named: &NamedObject) -> Self {
         Self {
-            data: object_file::read(path),
-            path: path.to_owned(),
+            data: object_file::read(&named.path),
+            path: named.path.clone(),
+            optional: named.optional.clone(),
         }
     }
 
@@ -185,7 +188,7 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]
             Ok(_) => events.next().unwrap_or_default(),
             Err(error) => vec![Event::Found(error.finding().clone())],
         };
-        judge::object(&name, source, release, events)
+        judge::object(&name, source, &given.optional, release, events)
     });
     let objects = objects.collect();
     OnKernel {
@@ -203,18 +206,18 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]
 }
 
 /// Asks libbpf, too: on this machine's own kernel.
-fn ask_libbpf(bpftool: &Bpftool, paths: &[PathBuf], verification: &mut Verification) {
+fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Verification) {
     let host = verification
         .kernels
         .iter_mut()
         .filter(|kernel| kernel.guest.is_none());
-    for (path, object) in host.flat_map(|host| paths.iter().zip(&mut host.objects)) {
+    for (named, object) in host.flat_map(|host| objects.iter().zip(&mut host.objects)) {
         // libbpf would only repeat that this is no object, or that there are no rights.
         let no_rights = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
         if object.programs.is_empty() || object.programs.iter().any(no_rights) {
             continue;
         }
-        match bpftool.load_all(path) {
+        match bpftool.load_all(&named.path) {
             Ok(answer) => object.bpftool = Some(answer),
             Err(error) => object.findings.push(error.finding().clone()),
         }

@@ -129,7 +129,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
         for object in ebpf.objects()? {
             let path = project.object_path(&object, target);
             findings.push(if path.is_file() {
-                min_kernel::finding(ebpf, promised, &path)?
+                min_kernel::finding(ebpf, promised, &settings.optional, &path)?
             } else {
                 Finding::fine(
                     "min-kernel",

@@ -144,7 +144,7 @@ impl Report for Requirements {
 /// The release and the first line of the source that asks for it:
 /// `Linux 5.19: src/main.rs:31 attaches to contention_begin`.
 pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
-    let impossible = needs.requirements.iter().find(|found| found.impossible);
+    let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
         return format!("no Linux there is: {}", reason(impossible, here));
     }
@@ -269,7 +269,11 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
             programs.add_row([
                 release(program.release),
                 program.name.demangled().to_string(),
-                release(program.without),
+                if program.optional {
+                    "optional".to_owned()
+                } else {
+                    release(program.without)
+                },
             ]);
         }
         write_table(out, &programs)?;

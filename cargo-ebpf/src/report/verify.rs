@@ -131,9 +131,10 @@ impl Verification {
         self.kernels.iter().flat_map(|kernel| &kernel.objects)
     }
 
-    /// The programs of all objects.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.objects().flat_map(|object| &object.programs)
+    /// The programs of all objects that were accepted.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &Program> {
+        let programs = self.objects().flat_map(|object| &object.programs);
+        programs.filter(|program| matches!(program.verdict, Verdict::Accepted))
     }
 
     /// What concerns objects as a whole.
@@ -189,6 +190,7 @@ impl OnKernel {
 /// Why a program was not accepted, or not attached, at the place to mend.
 fn finding(object: &Object, program: &Program) -> Option<Finding> {
     let found = match (&program.verdict, &program.attach) {
+        _ if program.is_left_out() => return None,
         (Verdict::Accepted, None | Some(Attach::Attached)) => return None,
         (Verdict::Refused(rejection), _) => {
             let sources = Sources::around(Path::new(&object.object));
@@ -298,6 +300,7 @@ fn reasons(programs: &[Program]) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
     for program in programs {
         match (&program.verdict, &program.attach) {
+            _ if program.is_left_out() => {}
             (Verdict::Refused(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => {}
             (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
             | (
@@ -362,6 +365,7 @@ mod tests {
             section: "xdp".to_owned(),
             program_type: "xdp".to_owned(),
             instructions: 2,
+            optional: false,
             verdict,
             attach: None,
             statistics: Default::default(),
@@ -407,6 +411,48 @@ mod tests {
         ]);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].contains("`a`, `c`: this process"), "{texts:?}");
+    }
+
+    #[test]
+    fn an_optional_program_is_left_out_where_the_kernel_has_no_place_for_it() {
+        let unsupported = |optional| Program {
+            optional,
+            ..program(
+                "a",
+                Verdict::Unsupported(Finding::error("attach-target", "no such tracepoint")),
+            )
+        };
+        let outcome = |programs: Vec<Program>| {
+            let kernels = vec![kernel(Object {
+                object: "x".to_owned(),
+                programs,
+                findings: Vec::new(),
+                bpftool: None,
+            })];
+            let verification = Verification {
+                kernels,
+                budget: None,
+            };
+            let text = verification.human();
+            assert!(text.contains("not supported here"), "{text}");
+            (
+                verification.outcome(),
+                Report::findings(&verification).len(),
+                text,
+            )
+        };
+        let (left_out, findings, text) = outcome(vec![unsupported(true)]);
+        assert_eq!((left_out, findings), (Outcome::Fine, 0));
+        assert!(!text.contains("error"), "{text}");
+        let (missing, findings, text) = outcome(vec![unsupported(false)]);
+        assert_eq!((missing, findings), (Outcome::Found, 1));
+        assert!(text.contains("error[attach-target]"), "{text}");
+
+        let refused = Program {
+            optional: true,
+            ..program("a", Verdict::NotTried(Finding::error("x", "no")))
+        };
+        assert!(!refused.is_left_out(), "for no other reason");
     }
 
     #[test]

@@ -88,6 +88,15 @@ impl Requirement {
         !self.softened
     }
 
+    /// Whether an object does without it that is loaded without these programs. Maps are
+    /// made for all programs at once.
+    fn is_only_of(&self, programs: &[String]) -> bool {
+        let is_one = |name: &Name| programs.iter().any(|one| one == name.as_str());
+        !matches!(self.kind, Kind::MapType | Kind::MapFlag)
+            && !self.programs.is_empty()
+            && self.programs.iter().all(is_one)
+    }
+
     /// The release that must be asked for because of it.
     pub(crate) fn floor(&self) -> Option<KernelRelease> {
         self.since?.floor()
@@ -116,12 +125,15 @@ pub(crate) struct ProgramNeeds {
     /// What the object needs without this program, where that is less.
     #[serde(serialize_with = "shown")]
     pub without: Option<KernelRelease>,
+    /// Whether the loader leaves it out where the kernel lacks what it needs.
+    pub optional: bool,
 }
 
 /// What an object needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Needs {
-    /// The first release that loads and attaches all of it, as far as it is known.
+    /// The first release that loads and attaches all of it but optional programs, as far
+    /// as it is known.
     #[serde(serialize_with = "shown")]
     pub release: Option<KernelRelease>,
     /// Newest first; what is unknown before all.
@@ -141,12 +153,13 @@ pub(crate) enum Prediction<'needs> {
     Unknown(&'needs Requirement),
 }
 
-/// Tells what the object in `data` needs. With `kernel_btf`, the BTF of a kernel, also
-/// whether that one has what the programs attach to.
+/// Tells what the object in `data` needs, of whose programs those in `optional` may be left
+/// out. With `kernel_btf`, the BTF of a kernel, also whether that one has what the programs
+/// attach to.
 ///
 /// # Errors
 /// When `data` is not a whole BPF object, or `kernel_btf` is no BTF.
-pub(crate) fn needs(data: &[u8], kernel_btf: Option<&[u8]>) -> Result<Needs> {
+pub(crate) fn needs(data: &[u8], optional: &[String], kernel_btf: Option<&[u8]>) -> Result<Needs> {
     let object = Object::parse(data)?;
     let mut requirements = collect::requirements(data, &object, kernel_btf)?;
     // What binds before what does not; then the unknown, then newest first.
@@ -157,7 +170,8 @@ pub(crate) fn needs(data: &[u8], kernel_btf: Option<&[u8]>) -> Result<Needs> {
             .then_with(|| b.since.cmp(&a.since))
             .then_with(|| (a.kind, &a.name).cmp(&(b.kind, &b.name)))
     });
-    Ok(Needs::new(requirements, collect::programs(&object)))
+    let programs = collect::programs(&object);
+    Ok(Needs::new(requirements, programs, optional))
 }
 
 /// The newest release that requirements ask for.
@@ -169,12 +183,17 @@ fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<Ker
 }
 
 impl Needs {
-    fn new(requirements: Vec<Requirement>, programs: Vec<(Name, Name)>) -> Self {
-        let release = newest(requirements.iter());
+    fn new(
+        requirements: Vec<Requirement>,
+        programs: Vec<(Name, Name)>,
+        optional: &[String],
+    ) -> Self {
+        let required = || requirements.iter().filter(|one| !one.is_only_of(optional));
+        let release = newest(required());
         let programs = programs
             .into_iter()
             .map(|(name, section)| {
-                let others = requirements.iter().filter(|requirement| {
+                let others = required().filter(|requirement| {
                     requirement.programs.is_empty()
                         || requirement.programs.iter().any(|other| *other != name)
                 });
@@ -185,6 +204,7 @@ impl Needs {
                             .filter(|requirement| requirement.programs.contains(&name)),
                     ),
                     without: newest(others).filter(|without| Some(*without) < release),
+                    optional: optional.iter().any(|other| other == name.as_str()),
                     name,
                     section,
                 }
@@ -210,9 +230,17 @@ impl Needs {
             .release
     }
 
+    /// What cannot be left out with the optional programs.
+    pub(crate) fn required(&self) -> impl Iterator<Item = &Requirement> {
+        let optional = self.programs.iter().filter(|program| program.optional);
+        let optional: Vec<_> = optional.map(|program| program.name.to_string()).collect();
+        let required = move |one: &&Requirement| !one.is_only_of(&optional);
+        self.requirements.iter().filter(required)
+    }
+
     /// The requirements that make the object's release what it is.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements.iter().filter(|requirement| {
+        self.required().filter(|requirement| {
             requirement.binds() && self.release.is_some() && requirement.floor() == self.release
         })
     }

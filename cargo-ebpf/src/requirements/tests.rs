@@ -146,7 +146,7 @@ fn fixture_object(name: &str) -> Vec<u8> {
 }
 
 fn needs_of(name: &str) -> Needs {
-    needs(&fixture_object(name), None).unwrap()
+    needs(&fixture_object(name), &[], None).unwrap()
 }
 
 #[test]
@@ -214,10 +214,10 @@ fn a_given_kernel_is_asked_what_it_has() {
     let elf = crate::object::elf::Elf::parse(&object).unwrap();
     let (_, btf) = elf.section(".BTF").unwrap();
     assert!(Btf::parse(btf.data, elf.endian).is_ok());
-    let needs = needs(&object, Some(btf.data)).unwrap();
+    let needs = needs(&object, &[], Some(btf.data)).unwrap();
     let tracepoint = needs.reasons().next().unwrap();
     assert_eq!(tracepoint.in_btf, Some(false));
-    let error = super::needs(&object, Some(b"no BTF")).unwrap_err();
+    let error = super::needs(&object, &[], Some(b"no BTF")).unwrap_err();
     assert_eq!(error.code(), "btf-unreadable");
 }
 
@@ -230,10 +230,10 @@ fn damaged_objects_do_not_panic() {
         for at in (0..object.len()).step_by(11) {
             let mut damaged = object.clone();
             damaged[at] ^= 0xff;
-            let _ = needs(&damaged, None);
+            let _ = needs(&damaged, &[], None);
         }
         for end in (0..object.len()).step_by(97) {
-            let _ = needs(&object[..end], None);
+            let _ = needs(&object[..end], &[], None);
         }
     }
 }

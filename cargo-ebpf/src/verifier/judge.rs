@@ -11,8 +11,15 @@ use crate::{
 };
 
 /// What all that was observed of the object called `name` amounts to. `source` is the
-/// object, `kernel` the release of the one that was asked.
-pub(crate) fn object(name: &str, source: &Source<'_>, kernel: &str, events: Vec<Event>) -> Object {
+/// object, `optional` names its programs that may be left out, `kernel` is the release of the
+/// one that was asked.
+pub(crate) fn object(
+    name: &str,
+    source: &Source<'_>,
+    optional: &[String],
+    kernel: &str,
+    events: Vec<Event>,
+) -> Object {
     let mut object = Object {
         object: untrusted::name(name),
         programs: Vec::new(),
@@ -22,7 +29,12 @@ pub(crate) fn object(name: &str, source: &Source<'_>, kernel: &str, events: Vec<
     for event in events {
         match event {
             Event::Trying(_) => {}
-            Event::Tried(tried) => object.programs.push(program(tried, source, kernel)),
+            Event::Tried(tried) => {
+                let optional = optional.contains(&tried.subject.name);
+                object
+                    .programs
+                    .push(program(tried, optional, source, kernel));
+            }
             Event::Found(finding) => object.findings.push(finding),
         }
     }
@@ -34,9 +46,15 @@ pub(crate) fn object(name: &str, source: &Source<'_>, kernel: &str, events: Vec<
     object
 }
 
-fn program(tried: observation::Program, source: &Source<'_>, kernel: &str) -> Program {
+fn program(
+    tried: observation::Program,
+    optional: bool,
+    source: &Source<'_>,
+    kernel: &str,
+) -> Program {
     let subject = tried.subject;
     Program {
+        optional,
         verdict: match tried.outcome {
             Outcome::Accepted => Verdict::Accepted,
             Outcome::Refused(refusal) => {

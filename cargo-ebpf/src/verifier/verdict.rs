@@ -33,6 +33,9 @@ pub(crate) struct Program {
     pub program_type: String,
     /// How many instructions it has, with the functions that it calls.
     pub instructions: usize,
+    /// Whether its loader leaves it out where the kernel has no place for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// What became of it.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -78,10 +81,16 @@ impl Program {
         }
     }
 
-    /// Whether it would run, as far as that was tried.
+    /// Whether its loader does without it on this kernel.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.optional && matches!(self.verdict, Verdict::Unsupported(_))
+    }
+
+    /// Whether it would run, as far as that was tried, or need not.
     fn is_fine(&self) -> bool {
-        matches!(self.verdict, Verdict::Accepted)
-            && !matches!(self.attach, Some(Attach::Refused(_)))
+        self.is_left_out()
+            || matches!(self.verdict, Verdict::Accepted)
+                && !matches!(self.attach, Some(Attach::Refused(_)))
     }
 }
 
@@ -112,7 +121,7 @@ pub(crate) struct Rejection {
 }
 
 impl Object {
-    /// Whether every program was accepted, none refused to attach, and nothing else was wrong.
+    /// Whether every program was accepted or left out, none refused to attach, and nothing else was wrong.
     pub(crate) fn is_fine(&self) -> bool {
         self.programs.iter().all(Program::is_fine)
             && self

@@ -11,6 +11,7 @@ use ebpf_build::{Error, Result, strip_debug, toolchain::Toolchain};
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
     cli::{self, Global},
+    command::build::NamedObject,
     host::process::Process,
     kernels::Wanted,
     project::Project,
@@ -73,7 +74,7 @@ impl Lock {
         })
     }
 
-    /// Holds `verification` of the objects at `paths` against it, or writes it anew.
+    /// Holds `verification` of `objects` against it, or writes it anew.
     ///
     /// # Errors
     /// When an object cannot be read or the file cannot be written; when there is
@@ -81,11 +82,11 @@ impl Lock {
     pub(super) fn hold(
         &self,
         verification: &Verification,
-        paths: &[PathBuf],
+        objects: &[NamedObject],
         tools: BTreeMap<String, String>,
     ) -> Result<Held> {
-        let names: Vec<_> = paths.iter().map(|path| name(path)).collect();
-        let sizes = paths.iter().map(|path| size(path));
+        let names: Vec<_> = objects.iter().map(|object| name(&object.path)).collect();
+        let sizes = objects.iter().map(|object| size(&object.path));
         let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
         let made_with = tools.clone();
         let measured = budget::measure(&verification.kernels, &names, &sizes, tools);
