@@ -201,7 +201,7 @@ fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
     let mut hash = HASH_SEED;
     for index in 0..KERNEL_FRAMES {
         // SAFETY: index < KERNEL_FRAMES.
-        let frame = unsafe { &mut *(&raw mut (*stack).frames[index]) };
+        let frame = unsafe { &mut (*stack).frames[index] };
         if index >= frames {
             *frame = 0; // Of the stack before.
         } else if index >= TRACING_FRAMES {
@@ -213,7 +213,8 @@ fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
         return Ok(hash);
     }
     // SAFETY: as above.
-    match STACKS.insert(hash, unsafe { &*stack }, BPF_NOEXIST.into()) {
+    let stack = unsafe { &*stack };
+    match STACKS.insert(hash, stack, BPF_NOEXIST.into()) {
         Ok(()) => Ok(hash),
         // Another CPU may have been first.
         Err(_) if STACKS.get_ptr(hash).is_some() => Ok(hash),

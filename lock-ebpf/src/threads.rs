@@ -188,7 +188,7 @@ impl Waits {
         for index in 0..SLEEPS_PER_THREAD {
             // SAFETY: index < SLEEPS_PER_THREAD, in a live value that only this thread
             // changes.
-            let place = unsafe { &mut *(&raw mut (*self.0).sleeps[index]) };
+            let place = unsafe { &mut (*self.0).sleeps[index] };
             if place.lock == lock {
                 place.turn(now_ns);
                 let sleep = *place;
