@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use libtest_mimic::{Completion, Failed};
+use libtest_mimic::Failed;
 
 /// A version, from which on a kernel has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +10,10 @@ pub(crate) struct Version(pub(crate) u16, pub(crate) u16);
 
 /// Waits for kernel locks: `contention_begin`, `contention_end`.
 pub(crate) const WAITS: Version = Version(5, 19);
+
+/// The oldest kernel in guests that tells of waits at all: from there on, a mutex names its
+/// owner while it is waited for.
+pub(crate) const OWNERS: Version = WAITS;
 
 /// Who lets a contended kernel lock go: `contended_release`.
 pub(crate) const RELEASES: Version = Version(7, 2);
@@ -24,11 +28,4 @@ impl Version {
             _ => Err(format!("no version in the release {release:?}").into()),
         }
     }
-}
-
-/// What becomes of a test that this kernel is too old for; none where it is not.
-pub(crate) fn too_old(needed: Version) -> Result<Option<Completion>, Failed> {
-    let Version(major, minor) = needed;
-    let because = || Completion::ignored_with(format!("it needs Linux {major}.{minor}"));
-    Ok((Version::running()? < needed).then(because))
 }

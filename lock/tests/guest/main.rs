@@ -2,13 +2,16 @@
 //! this program there, and `cargo xtask test` runs it here.
 //!
 //! A guest has nothing but this program and its libraries, so it is `lock` as well: started
-//! with a word in its environment, it does what `lock` does with its arguments.
+//! with a word in its environment, it does what `lock` does with its arguments. It may have no
+//! processor of its own either: what takes its time there is to load the programs, so that a
+//! test records as many workloads as it can at once.
 
+mod combinations;
 mod kernel;
-mod kernel_locks;
 mod record;
 mod report;
-mod user_locks;
+mod truth;
+mod workloads;
 
 use std::process::ExitCode;
 
@@ -18,21 +21,19 @@ pub(crate) type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
     if record::is_lock() {
-        return lock::main();
+        return match workloads::asked_for() {
+            Some(scenarios) => workloads::run(scenarios),
+            None => lock::main(),
+        };
     }
     let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
     arguments.test_threads.get_or_insert(1);
-    let refusal = record::refusal();
-    let trials = [kernel_locks::TRIALS, user_locks::TRIALS]
+    let trials = [truth::TRIALS, combinations::TRIALS]
         .into_iter()
         .flatten()
         .map(|&(name, test)| {
-            let refusal = refusal.clone();
             Trial::ignorable_test(name, move || {
-                if let Some(reason) = refusal {
-                    return Ok(Completion::ignored_with(reason));
-                }
                 // By its mark, `test --kernel` takes this program for one of its own.
                 ebpf_test::require_btf();
                 test()

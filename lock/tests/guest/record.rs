@@ -1,4 +1,4 @@
-//! Runs `lock` on `lock workload`, and gives what each of them said.
+//! Runs `lock`, and gives what it said.
 
 use std::{
     env, io,
@@ -6,8 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use libtest_mimic::Failed;
+use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+
+use crate::workloads;
 
 /// Whoever starts this program with it in the environment starts `lock`. Its children
 /// inherit it, so what `lock record` starts is `lock workload`.
@@ -18,45 +20,51 @@ pub(crate) fn is_lock() -> bool {
     env::var_os(AS_LOCK).is_some()
 }
 
-/// What a recorded workload came to.
+/// What recorded workloads came to.
 pub(crate) struct Recorded {
-    /// What `lock` says of it.
+    /// What `lock` says of them.
     pub(crate) report: Value,
-    /// What it says of itself.
-    pub(crate) truth: Value,
+    /// What each says of itself, with its process.
+    pub(crate) truths: Vec<Value>,
 }
 
-/// Records `lock workload` in this scenario, every wait with its stack.
-pub(crate) fn workload(scenario: &str) -> Result<Recorded, Failed> {
+/// Records `lock workload` in each of these scenarios, every wait with its stack.
+pub(crate) fn workloads(scenarios: &[&str]) -> Result<Recorded, Failed> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("recording");
     let mut record = lock()?;
     record.args(["record", "--exact", "--output"]).arg(&file);
     record.arg("--").arg(env::current_exe()?);
-    record.args(["workload", scenario, "--duration", "1", "--format", "json"]);
+    record.arg(workloads::WORD).args(scenarios);
+    let (_, truths) = document(&mut record)?;
+    let Value::Array(truths) = truths else {
+        return Err(format!("no list of truths: {truths:#}").into());
+    };
     Ok(Recorded {
-        truth: document(&mut record)?,
         report: report(&file)?,
+        truths,
     })
 }
 
 fn report(recording: &Path) -> Result<Value, Failed> {
-    document(
-        lock()?
-            .arg("report")
-            .arg(recording)
-            .args(["--format", "json"]),
-    )
+    let mut report = lock()?;
+    report.arg("report").arg(recording);
+    Ok(document(report.args(["--format", "json"]))?.1)
 }
 
-/// What a command that has to end well writes.
-fn document(command: &mut Command) -> Result<Value, Failed> {
-    let output = command.output()?;
+/// The process of a command that has to end well, and what it writes.
+pub(crate) fn document(command: &mut Command) -> Result<(u32, Value), Failed> {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let process = child.id();
+    let output = child.wait_with_output()?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{command:?}: {}: {stderr}", output.status).into());
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    Ok((process, serde_json::from_slice(&output.stdout)?))
 }
 
 /// Refusals that are a matter of the machine, not of `lock`.
@@ -66,17 +74,21 @@ const REFUSALS: [&str; 3] = [
     "error[object-stub]",
 ];
 
-/// Why this machine cannot record, if so.
-pub(crate) fn refusal() -> Option<String> {
-    let record = lock().ok()?.args(["record", "--duration", "0.01"]).output();
-    let stderr = String::from_utf8_lossy(&record.ok()?.stderr).into_owned();
-    REFUSALS
-        .iter()
-        .any(|refusal| stderr.starts_with(refusal))
-        .then(|| stderr.lines().map(str::trim).collect::<Vec<_>>().join("; "))
+/// What a test comes to that failed: on a machine that cannot record, nothing.
+pub(crate) fn unless_refused(failed: Failed) -> Result<Completion, Failed> {
+    let message = failed.message().unwrap_or_default();
+    match REFUSALS.iter().find_map(|refusal| message.find(refusal)) {
+        Some(begin) => {
+            let lines = message.get(begin..).unwrap_or_default().lines();
+            let reason = lines.map(str::trim).collect::<Vec<_>>().join("; ");
+            Ok(Completion::ignored_with(reason))
+        }
+        None => Err(failed),
+    }
 }
 
-fn lock() -> io::Result<Command> {
+/// `lock`, to be given arguments.
+pub(crate) fn lock() -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.env(AS_LOCK, "1").stdin(Stdio::null());
     Ok(command)

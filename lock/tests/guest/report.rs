@@ -1,4 +1,4 @@
-//! What a report says, held against a workload's truth.
+//! What a report says, held against what workloads say of themselves.
 
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -13,14 +13,14 @@ struct Sum {
 }
 
 impl Recorded {
-    /// Holds each lock of the workload against its row in the report, which must be of its
+    /// Holds each lock of a workload against its row in the report, which must be of its
     /// type: the same number of waits, and their time to 1 % of what is known of it.
-    pub(crate) fn agrees(&self) -> Result<(), Failed> {
-        self.account_holds()?;
-        for lock in array(&self.truth, "/locks")? {
+    pub(crate) fn agrees(&self, of: &Value) -> Result<(), Failed> {
+        let process = number(of, "/process")?;
+        for lock in array(of, "/truth/locks")? {
             let seen = match lock["address"].as_u64() {
-                Some(_) => self.waits_for_address(lock)?,
-                None => self.waits_of_caller(lock)?,
+                Some(_) => self.waits_for_address(process, lock)?,
+                None => self.waits_of_caller(process, lock)?,
             };
             let (waits, unsure) = (number(lock, "/waits")?, number(lock, "/unsure")?);
             if waits == 0 || !(waits..=waits + unsure).contains(&seen.count) {
@@ -50,28 +50,59 @@ impl Recorded {
         Ok(hooks.iter().any(|hook| hook["name"] == name))
     }
 
-    /// Sampled waits of one thread for what another one had.
-    pub(crate) fn waits_of_pair(&self, victim: &str, culprit: &str) -> Result<u64, Failed> {
-        let threads = array(&self.report, "/threads")?;
-        let name = |index: &Value| {
-            let index = usize::try_from(index.as_u64()?).ok()?;
-            threads.get(index)?["comm"].as_str()
-        };
-        let sites = array(&self.report, "/sites")?.iter().filter(|site| {
-            name(&site["thread"]) == Some(victim)
-                && name(&site["holder"]["thread"]) == Some(culprit)
-        });
-        sites.map(|site| number(site, "/waits/count")).sum()
+    /// Each pair of a workload's victim and culprit is one in the report, too.
+    pub(crate) fn names_pairs(&self, of: &Value) -> Result<(), Failed> {
+        let process = number(of, "/process")?;
+        for pair in array(of, "/truth/pairs")? {
+            let mut count = 0;
+            for site in self.sites_of(process)? {
+                let holder = &site["holder"]["thread"];
+                if !holder.is_null()
+                    && self.entry("/threads", &site["thread"])?["comm"] == pair["victim"]
+                    && self.entry("/threads", holder)?["comm"] == pair["culprit"]
+                {
+                    count += number(site, "/waits/count")?;
+                }
+            }
+            if count == 0 {
+                return Err(format!("{pair} is not in {:#}", self.report["sites"]).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Of a process's waits for locks of a type, at least half name a holder in it.
+    pub(crate) fn names_holders(&self, of: &Value, lock_type: &str) -> Result<(), Failed> {
+        let process = number(of, "/process")?;
+        let (mut named, mut all) = (0, 0);
+        for site in self.sites_of(process)? {
+            if self.entry("/locks", &site["lock"])?["type"] != lock_type {
+                continue;
+            }
+            let count = number(site, "/waits/count")?;
+            all += count;
+            let holder = &site["holder"]["thread"];
+            if !holder.is_null() && self.process_of(holder)? == process {
+                named += count;
+            }
+        }
+        if all > 0 && named * 2 >= all {
+            return Ok(());
+        }
+        Err(format!("{named} of {all} waits for a {lock_type} name their holder").into())
     }
 
     /// Of a user lock, by its place in memory.
-    fn waits_for_address(&self, subject: &Value) -> Result<Sum, Failed> {
+    fn waits_for_address(&self, process: u64, subject: &Value) -> Result<Sum, Failed> {
         let (begin, bytes) = (number(subject, "/address")?, number(subject, "/bytes")?);
         let mut sum = Sum::default();
         for lock in array(&self.report, "/locks")? {
             let address = lock["address"].as_str().and_then(hexadecimal);
             let is_it = |address| (begin..begin + bytes).contains(&address);
-            if lock["kind"] == "private" && address.is_some_and(is_it) {
+            if lock["kind"] == "private"
+                && address.is_some_and(is_it)
+                && self.pid_of(&lock["process"])? == process
+            {
                 expect_type(lock, subject)?;
                 sum.add(&lock["waits"])?;
             }
@@ -80,10 +111,10 @@ impl Recorded {
     }
 
     /// Of a kernel lock, by the function that waits for it.
-    fn waits_of_caller(&self, subject: &Value) -> Result<Sum, Failed> {
+    fn waits_of_caller(&self, process: u64, subject: &Value) -> Result<Sum, Failed> {
         let caller = subject["caller"].as_str().ok_or("no caller")?;
         let mut sum = Sum::default();
-        for site in array(&self.report, "/sites")? {
+        for site in self.sites_of(process)? {
             let stack = self.entry("/stacks", &site["stack"])?;
             let Some(frame) = array(stack, "/kernel")?.first() else {
                 continue;
@@ -97,6 +128,26 @@ impl Recorded {
             }
         }
         Ok(sum)
+    }
+
+    /// Where the threads of a process waited.
+    fn sites_of(&self, process: u64) -> Result<Vec<&Value>, Failed> {
+        let mut sites = Vec::new();
+        for site in array(&self.report, "/sites")? {
+            if self.process_of(&site["thread"])? == process {
+                sites.push(site);
+            }
+        }
+        Ok(sites)
+    }
+
+    /// The number of a thread's process.
+    fn process_of(&self, thread: &Value) -> Result<u64, Failed> {
+        self.pid_of(&self.entry("/threads", thread)?["process"])
+    }
+
+    fn pid_of(&self, process: &Value) -> Result<u64, Failed> {
+        number(self.entry("/processes", process)?, "/pid")
     }
 
     fn entry(&self, table: &str, index: &Value) -> Result<&Value, Failed> {
@@ -128,7 +179,7 @@ fn hexadecimal(text: &str) -> Option<u64> {
 }
 
 /// The number at a place in a document.
-fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
+pub(crate) fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
     document
         .pointer(pointer)
         .and_then(Value::as_u64)

@@ -1,0 +1,120 @@
+//! Waits for locks of both kinds, held against what the workloads say of themselves.
+
+use libtest_mimic::{Completion, Failed};
+
+use crate::{
+    Test,
+    kernel::{OWNERS, RELEASES, Version, WAITS},
+    record::{self, Recorded, unless_refused},
+    report::{array, number},
+};
+
+/// On a kernel that can be recorded.
+pub(crate) const TRIALS: &[(&str, Test)] =
+    &[(
+        "every_kind_of_wait_is_reported_as_it_was",
+        || match every_kind_of_wait() {
+            Ok(()) => Ok(Completion::Completed),
+            Err(failed) => unless_refused(failed),
+        },
+    )];
+
+/// Older than any kernel that can be recorded.
+const FUTEX: Version = Version(2, 6);
+
+/// What is waited for, and since when kernels have it and tell of it.
+const SCENARIOS: &[(&str, Version)] = &[
+    ("file-position", WAITS),
+    ("mmap", WAITS),
+    ("pthread-mutex", FUTEX),
+    ("rust-mutex", FUTEX),
+    ("pthread-rwlock", FUTEX),
+    ("pi-mutex", FUTEX),
+    ("holder", FUTEX),
+    ("futex-waitv", Version(5, 16)),
+    ("futex2-wait", Version(6, 7)),
+];
+
+fn every_kind_of_wait() -> Result<(), Failed> {
+    let running = Version::running()?;
+    let scenarios: Vec<&str> = SCENARIOS
+        .iter()
+        .filter(|(_, since)| *since <= running)
+        .map(|(name, _)| *name)
+        .collect();
+    let recorded = record::workloads(&scenarios)?;
+
+    // All that is wrong, as a guest is not soon asked again.
+    let mut wrong = Vec::new();
+    let mut check = |what: &str, result: Result<(), Failed>| {
+        if let Err(failed) = result {
+            wrong.push(format!("{what}: {}", failed.message().unwrap_or_default()));
+        }
+    };
+    check("account", recorded.account_holds());
+    check("hooks", expect_hooks(&recorded, running));
+    check(
+        "notes",
+        expect_a_sentence_without_kernel_locks(&recorded, running),
+    );
+    for of in &recorded.truths {
+        let name = of["truth"]["scenario"].as_str().unwrap_or_default();
+        check(name, recorded.agrees(of));
+        check(name, recorded.names_pairs(of));
+        match name {
+            "file-position" if running >= OWNERS => {
+                check(name, recorded.names_holders(of, "mutex"));
+            }
+            // Whoever reads is named by its release alone.
+            "mmap" if running >= RELEASES => check(name, expect_releases(&recorded)),
+            _ => {}
+        }
+    }
+    if recorded.truths.len() != scenarios.len() {
+        wrong.push(format!("{} truths of {scenarios:?}", recorded.truths.len()));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(wrong.join("\n").into())
+}
+
+fn expect_hooks(recorded: &Recorded, running: Version) -> Result<(), Failed> {
+    for (hook, since) in [
+        ("contention_begin", WAITS),
+        ("contention_end", WAITS),
+        ("contended_release", RELEASES),
+        ("sched_switch", FUTEX),
+        ("sched_waking", FUTEX),
+    ] {
+        if recorded.has_hook(hook)? != (running >= since) {
+            return Err(format!("{hook}: {:#}", recorded.report["hooks"]).into());
+        }
+    }
+    Ok(())
+}
+
+fn expect_a_sentence_without_kernel_locks(
+    recorded: &Recorded,
+    running: Version,
+) -> Result<(), Failed> {
+    let told = array(&recorded.report, "/notes")?.iter().any(|note| {
+        let note = note.as_str().unwrap_or_default();
+        note.starts_with("Only user locks are recorded: this kernel")
+    });
+    if told == (running < WAITS) {
+        return Ok(());
+    }
+    Err(format!("{:#}", recorded.report["notes"]).into())
+}
+
+/// Contended locks were let go, and the program saw it.
+fn expect_releases(recorded: &Recorded) -> Result<(), Failed> {
+    let hooks = array(&recorded.report, "/hooks")?.iter();
+    for hook in hooks.filter(|hook| hook["name"] == "contended_release") {
+        if number(hook, "/timed_runs")? > 0 {
+            return Ok(());
+        }
+    }
+    Err(format!("no release was seen: {:#}", recorded.report["hooks"]).into())
+}
