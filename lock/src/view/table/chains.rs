@@ -15,12 +15,24 @@ use crate::{
 /// How many chains are shown.
 const SHOWN: usize = 5;
 
-/// The chains that cost most. Empty without any.
+/// Of a hundred parts of all waiting, one: shorter chains explain nothing.
+const PARTS: u64 = 100;
+
+/// The chains that cost most, of those that cost anything to speak of. Empty without any.
 pub(super) fn section(snapshot: &Snapshot, width: Option<u16>) -> String {
-    if snapshot.chains.is_empty() {
+    let waited = snapshot
+        .locks
+        .iter()
+        .filter(|lock| !lock.lock_type.is_idle())
+        .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.total_ns));
+    let mut chains: Vec<&Chain> = snapshot
+        .chains
+        .iter()
+        .filter(|chain| chain.waits.wait_ns > waited / PARTS)
+        .collect();
+    if chains.is_empty() {
         return String::new();
     }
-    let mut chains: Vec<&Chain> = snapshot.chains.iter().collect();
     // Stable: chains of the same time stay in the order of the recording.
     chains.sort_by_key(|chain| std::cmp::Reverse(chain.waits.wait_ns));
     let labels = lock_labels(snapshot);
