@@ -50,8 +50,8 @@ pub(crate) mod map {
 /// 2^22).
 const NOBODY: u32 = u32::MAX;
 
-/// How many samples each CPU takes at the most in a window of 17 ms: about 240 a second.
-const SAMPLES_PER_WINDOW: u32 = 4;
+/// How many samples each CPU takes at the most in a window of 17 ms: about 120 a second.
+const SAMPLES_PER_WINDOW: u32 = 2;
 
 /// Stands for a field that a kernel does not have.
 const NO_FIELD: u32 = u32::MAX;
