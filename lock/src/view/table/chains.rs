@@ -15,12 +15,23 @@ use crate::{
 /// How many chains are shown.
 const SHOWN: usize = 5;
 
+/// A chain is shown if its waits are at least one in this many of all waiting for locks.
+const LEAST: u64 = 100;
+
 /// The chains that cost most. Empty without any.
 pub(super) fn section(snapshot: &Snapshot, width: Option<u16>) -> String {
-    if snapshot.chains.is_empty() {
+    let waiting = snapshot
+        .locks
+        .iter()
+        .filter(|lock| !lock.lock_type.is_idle())
+        .fold(0_u64, |sum, lock| {
+            sum.saturating_add(lock.ranked().total_ns)
+        });
+    let matters = |chain: &&Chain| chain.waits.wait_ns.saturating_mul(LEAST) >= waiting;
+    let mut chains: Vec<&Chain> = snapshot.chains.iter().filter(matters).collect();
+    if chains.is_empty() {
         return String::new();
     }
-    let mut chains: Vec<&Chain> = snapshot.chains.iter().collect();
     // Stable: chains of the same time stay in the order of the recording.
     chains.sort_by_key(|chain| std::cmp::Reverse(chain.waits.wait_ns));
     let labels = lock_labels(snapshot);
