@@ -233,7 +233,9 @@ fn takes_mutex(operation: Option<Operation>) -> bool {
 fn overrides(inner: Known, outer: Class, outer_name: Option<&str>) -> bool {
     const LOCKS: &[Class] = &[Class::Mutex, Class::RwLock, Class::PiMutex];
     let inner_locks = inner.class.is_some_and(|class| LOCKS.contains(&class));
-    if inner.name.is_some() && outer_name.is_none() {
+    // Who waited for a lock of Python has to take the GIL again, within the same call.
+    let gil = inner.name == Some(class_table::GIL);
+    if gil || inner.name.is_some() && outer_name.is_none() {
         return false;
     }
     !inner_locks || LOCKS.contains(&outer)

@@ -18,18 +18,18 @@ pub(super) struct Hidden {
 /// The locking code that `frames` begin with, if it is such. `inner` is the function that it
 /// called: of the C library, or locking code, too.
 pub(super) fn hidden(inner: Option<&str>, frames: &[Frame]) -> Option<Hidden> {
-    let module = frames.first()?.module.as_str();
+    let module = file(frames.first()?);
     let nameless = frames
         .iter()
         .take(MOST.saturating_add(1))
-        .take_while(|frame| frame.function.is_none() && frame.module == module)
+        .take_while(|frame| frame.function.is_none() && file(frame) == module)
         .count();
     if nameless > MOST {
         return None;
     }
     let outer = frames.get(nameless)?;
     let function = outer.function.as_deref()?;
-    if outer.module != module {
+    if file(outer) != module {
         return None;
     }
     let known = class_table::find(function).and_then(|known| known.name);
@@ -63,6 +63,15 @@ pub(super) fn hidden(inner: Option<&str>, frames: &[Frame]) -> Option<Hidden> {
         frames: nameless,
         name: None,
     })
+}
+
+/// The file of a frame's module, without the build id that stands behind it where there is
+/// no name.
+fn file(frame: &Frame) -> &str {
+    let module = frame.module.as_str();
+    module
+        .split_once(" (build id")
+        .map_or(module, |(file, _)| file)
 }
 
 /// Whether a module is `CPython`, or a library of it.

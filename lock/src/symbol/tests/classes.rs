@@ -42,8 +42,10 @@ fn stripped(module: &str, functions: &[&str]) -> Vec<Frame> {
             function: (!["-", "+"].contains(&function)).then(|| function.to_owned()),
             module: if function == "-" || function.starts_with("pthread_") {
                 "libc.so.6".to_owned()
-            } else {
+            } else if function == "+" {
                 format!("{module} (build id 12)")
+            } else {
+                module.to_owned()
             },
             ..Frame::default()
         })
@@ -130,6 +132,23 @@ fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
     assert_eq!(
         stripped_told("server", &other, condition),
         (None, Word::Pair, 2)
+    );
+}
+
+#[test]
+fn to_take_the_gil_again_after_a_python_lock_is_to_wait_for_the_gil() {
+    let functions = [
+        "pthread_cond_timedwait",
+        "take_gil",
+        "PyEval_RestoreThread",
+        "acquire_timed",
+        "lock_PyThread_acquire_lock",
+        "method_vectorcall",
+    ];
+    let told = classify(Some(Operation::futex(9 | PRIVATE, 0)), &frames(&functions));
+    assert_eq!(
+        (told.name, told.word, told.locking_frames),
+        (Some("GIL"), Word::Polled, 5)
     );
 }
 
