@@ -37,7 +37,8 @@ impl Figures {
         self.total_ns().checked_div(self.count()).unwrap_or(0)
     }
 
-    /// The longest wait, in nanoseconds: of an estimate, the longest that was sampled.
+    /// The longest wait, in nanoseconds: of an estimate, the longest that was
+    /// sampled; of waits in pieces, the longest piece.
     pub(crate) fn max_ns(&self) -> u64 {
         match self {
             Self::Exact(waits) => waits.max_ns,
@@ -45,18 +46,20 @@ impl Figures {
         }
     }
 
-    /// The shortest wait, in nanoseconds. Samples do not tell it.
+    /// The shortest wait, in nanoseconds. Neither samples nor the pieces of waits tell it.
     pub(crate) fn min_ns(&self) -> Option<u64> {
         match self {
-            Self::Exact(waits) => (waits.count > 0).then_some(waits.min_ns),
+            Self::Exact(waits) => (waits.count > 0 && waits.pieces == 0).then_some(waits.min_ns),
             Self::Estimated(_) => None,
         }
     }
 
     /// The wait, in nanoseconds, that a share (0 to 1) of all do not exceed: at most an
-    /// eighth off, and never outside of the shortest and the longest. Samples do not tell it.
+    /// eighth off, and never outside of the shortest and the longest. Neither samples nor the
+    /// pieces of waits tell it.
     pub(crate) fn percentile(&self, share: f64) -> Option<u64> {
         match self {
+            Self::Exact(waits) if waits.pieces > 0 => None,
             Self::Exact(waits) => {
                 let ns = waits.histogram.percentile(share)?;
                 Some(ns.max(waits.min_ns).min(waits.max_ns))

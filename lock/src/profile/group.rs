@@ -258,7 +258,9 @@ impl<'a> Rows<'a> {
 
     fn add_locks(&mut self, filter: &Filter) {
         for (index, lock) in self.snapshot.locks.iter().enumerate() {
-            if lock.waits.count == 0 || !filter.passes_type(lock.lock_type) {
+            let waits = lock.ranked();
+            if waits.count.saturating_add(waits.pieces) == 0 || !filter.passes_type(lock.lock_type)
+            {
                 continue;
             }
             let id = LockId(index as u32);
@@ -267,7 +269,7 @@ impl<'a> Rows<'a> {
             };
             let row = self.row(key);
             row.locks.push(id);
-            row.figures.add(&Figures::Exact(lock.waits.clone()));
+            row.figures.add(&Figures::Exact(waits.into_owned()));
         }
     }
 
@@ -334,8 +336,9 @@ fn failed(snapshot: &Snapshot, filter: &Filter) -> Vec<Failed> {
     let mut sums = BTreeMap::<LockType, Waits>::new();
     for lock in &snapshot.locks {
         // A condition variable's time limit is no lock that was not had.
-        if lock.waits.failed() > 0 && filter.passes_type(lock.lock_type) {
-            sums.entry(lock.lock_type).or_default().add(&lock.waits);
+        let waits = lock.ranked();
+        if waits.failed() > 0 && filter.passes_type(lock.lock_type) {
+            sums.entry(lock.lock_type).or_default().add(&waits);
         }
     }
     sums.into_iter()

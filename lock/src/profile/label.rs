@@ -21,7 +21,11 @@ impl Snapshot {
             Some(frame) => match &frame.function {
                 Some(function) => function.clone(),
                 None if frame.module.is_empty() => format!("{:#x}", frame.address),
-                None => format!("{}+{:#x}", frame.module, frame.address),
+                None => {
+                    let module = frame.module.split_once(" (build id");
+                    let file = module.map_or(frame.module.as_str(), |(file, _)| file);
+                    format!("{file}+{:#x}", frame.address)
+                }
             },
         }
     }

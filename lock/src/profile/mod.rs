@@ -11,3 +11,4 @@ pub(crate) mod lock_type;
 pub(crate) mod merge;
 pub(crate) mod snapshot;
 pub(crate) mod tables;
+pub(crate) mod word;

@@ -7,9 +7,11 @@
 //! whose stack was taken: their sums are unbiased and know their variance. Recorded with
 //! `--exact`, every wait is sampled and the variance is zero.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use crate::profile::{histogram::Histogram, lock_type::LockType};
+use crate::profile::{histogram::Histogram, lock_type::LockType, word::Word};
 
 /// An index into a table of the snapshot that it stands in.
 macro_rules! ids {
@@ -243,6 +245,10 @@ pub(crate) struct Waits {
     pub(crate) not_acquired: u64,
     /// The time of these three together, in nanoseconds.
     pub(crate) not_acquired_ns: u64,
+    /// Waits that were pieces of others ([`Word::is_piece`]): their time is in `total_ns`,
+    /// and how long the whole waits took one by one is not known. Only in the figures of
+    /// rows ([`Lock::ranked`]): recordings have what the kernel counted.
+    pub(crate) pieces: u64,
 }
 
 impl Waits {
@@ -260,6 +266,7 @@ impl Waits {
             interrupted,
             not_acquired,
             not_acquired_ns,
+            pieces,
         } = *other;
         if count > 0 {
             self.min_ns = if self.count == 0 {
@@ -279,6 +286,7 @@ impl Waits {
             (&mut self.interrupted, interrupted),
             (&mut self.not_acquired, not_acquired),
             (&mut self.not_acquired_ns, not_acquired_ns),
+            (&mut self.pieces, pieces),
         ] {
             *sum = sum.saturating_add(term);
         }
@@ -326,6 +334,15 @@ impl Estimate {
             max_ns: wait_ns,
             count_variance: spread,
             wait_variance: spread * w * w,
+        }
+    }
+
+    /// The same of a piece of a wait: it takes time, but is no wait by itself.
+    pub(crate) fn piece(wait_ns: u64, shift: u32) -> Self {
+        Self {
+            count: 0,
+            count_variance: 0.0,
+            ..Self::of(wait_ns, shift)
         }
     }
 
@@ -454,8 +471,42 @@ pub(crate) struct Lock {
     pub(crate) operation: String,
     /// Its name, if it has one: `mmap_lock`, `runqueue`, a global's symbol.
     pub(crate) name: Option<String>,
-    /// Its waits.
+    /// What the word is that is waited on.
+    #[serde(default)]
+    pub(crate) word: Word,
+    /// Its waits, as the kernel counted them.
     pub(crate) waits: Waits,
+}
+
+impl Lock {
+    /// What its waits come to in a ranking: those that were pieces of others add their time
+    /// alone.
+    pub(crate) fn ranked(&self) -> Cow<'_, Waits> {
+        let piece = |acquired| self.word.is_piece(acquired);
+        if !piece(false) {
+            return Cow::Borrowed(&self.waits);
+        }
+        let raw = &self.waits;
+        let whole = if piece(true) {
+            Waits {
+                pieces: raw.count,
+                total_ns: raw.total_ns,
+                runqueue_ns: raw.runqueue_ns,
+                ..Waits::default()
+            }
+        } else {
+            raw.clone()
+        };
+        Cow::Owned(Waits {
+            total_ns: whole.total_ns.saturating_add(raw.not_acquired_ns),
+            pieces: whole.pieces.saturating_add(raw.failed()),
+            timed_out: 0,
+            interrupted: 0,
+            not_acquired: 0,
+            not_acquired_ns: 0,
+            ..whole
+        })
+    }
 }
 
 /// Sampled waits with everything in common.
@@ -570,7 +621,11 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use super::{Estimate, Waits};
+    use super::{Estimate, Identity, Lock, Waits};
+    use crate::profile::{
+        lock_type::{Class, LockType},
+        word::Word,
+    };
 
     #[test]
     fn adding_keeps_the_extremes_and_ignores_those_of_nothing() {
@@ -598,6 +653,47 @@ mod tests {
                 ..waits(3, 35, 5, 20)
             }
         );
+    }
+
+    #[test]
+    fn pieces_add_their_time_alone() {
+        let lock = |word| Lock {
+            identity: Identity::Other,
+            lock_type: LockType::User(Class::Mutex),
+            operation: String::new(),
+            name: Some("GIL".to_owned()),
+            word,
+            waits: Waits {
+                count: 3,
+                total_ns: 30,
+                min_ns: 5,
+                max_ns: 20,
+                timed_out: 4,
+                interrupted: 1,
+                not_acquired_ns: 100,
+                ..Waits::default()
+            },
+        };
+        let told = |word| {
+            let lock = lock(word);
+            let ranked = lock.ranked();
+            (
+                ranked.count,
+                ranked.total_ns,
+                ranked.pieces,
+                ranked.failed(),
+            )
+        };
+        assert_eq!(told(Word::Own), (3, 30, 0, 5));
+        assert_eq!(told(Word::Waiter), (3, 30, 0, 5));
+        assert_eq!(told(Word::Polled), (3, 130, 5, 0));
+        assert_eq!(told(Word::Inner), (0, 130, 8, 0));
+        let piece = Estimate::piece(10, 3);
+        assert_eq!(
+            (piece.count, piece.wait_ns, piece.count_error()),
+            (0, 80, 0)
+        );
+        assert!(piece.wait_error_ns() > 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::profile::{
         Chain, ChainLink, Estimate, Frame, FrameId, Holder, Identity, Interval, Lock, LockId,
         Process, ProcessId, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
     },
+    word::Word,
 };
 
 /// What two locks of one snapshot never have in common.
@@ -118,6 +119,7 @@ impl Tables {
             lock_type,
             operation: operation.to_owned(),
             name: None,
+            word: Word::Own,
             waits: Waits::default(),
         });
         if let Some(known) = table.get_mut(id as usize) {
@@ -130,6 +132,15 @@ impl Tables {
             }
         }
         LockId(id)
+    }
+
+    /// Keeps what is newly known of a lock's word.
+    pub(crate) fn set_word(&mut self, lock: LockId, word: Word) {
+        if word != Word::Own
+            && let Some(lock) = self.snapshot.locks.get_mut(lock.index())
+        {
+            lock.word = word;
+        }
     }
 
     /// Adds waits to a lock's.

@@ -18,6 +18,7 @@ use crate::{
             Stack, StackId,
         },
         tables::{Tables, keep_longest},
+        word::Word,
     },
     source::{
         stacks::{KernelStacks, NamedStack},
@@ -47,6 +48,7 @@ const CHAIN: usize = 6;
 struct Learnt {
     name: Option<String>,
     class: Option<Class>,
+    word: Word,
     /// For a futex that processes share: what memory, and where in it. None within if that
     /// could not be told.
     shared: Option<Option<String>>,
@@ -75,6 +77,8 @@ struct Recent {
 struct Wait<'a> {
     event: &'a Event,
     wait_ns: u64,
+    /// Whether it is a piece of a wait only.
+    piece: bool,
     kernel: Option<Rc<NamedStack>>,
     user: Option<&'a UserStack>,
     holder: Option<(u32, u32)>,
@@ -125,8 +129,16 @@ impl Samples {
             event::WAKE => {
                 self.threads.note(event.tgid, event.tid, &event.comm);
                 let stack = self.user_stack(event, bytes, None);
-                if let Some(pending) = self.pending.get_mut(&(event.sample, event.lock)) {
-                    pending.released = stack;
+                let Some(pending) = self.pending.get_mut(&(event.sample, event.lock)) else {
+                    return;
+                };
+                let joins = stack.as_ref().is_some_and(|stack| {
+                    class::ends_python_thread(pending.stack.name, &stack.frames)
+                });
+                pending.released = stack;
+                if joins {
+                    let key = lock_key(&pending.event);
+                    self.learn(key, |learnt| learnt.class = Some(Class::Join));
                 }
             }
             event::RESUME => self.take_resume(tables, event),
@@ -187,6 +199,7 @@ impl Samples {
         let wait = Wait {
             event,
             wait_ns: event.wait_ns,
+            piece: false,
             kernel,
             user: user.as_ref(),
             holder: unpack(event.holder),
@@ -201,10 +214,11 @@ impl Samples {
         let Some(stack) = self.user_stack(event, bytes, Some(operation)) else {
             return;
         };
-        let (class, name) = (stack.class, stack.name);
+        let (class, name, word) = (stack.class, stack.name, stack.word);
         self.learn(lock_key(event), |learnt| {
             if class != Class::Unknown {
                 learnt.class = Some(class);
+                learnt.word = word;
             }
             if let Some(name) = name {
                 learnt.name = Some(name.to_owned());
@@ -225,7 +239,9 @@ impl Samples {
         let Some(pending) = self.pending.remove(&(event.sample, event.lock)) else {
             return;
         };
-        if event.wait_ns < self.min_wait_ns || event.outcome != outcome::ACQUIRED {
+        let acquired = event.outcome == outcome::ACQUIRED;
+        let piece = pending.stack.word.is_piece(acquired);
+        if event.wait_ns < self.min_wait_ns || !(acquired || piece) {
             self.counts.used += 1;
             return;
         }
@@ -236,6 +252,7 @@ impl Samples {
         let wait = Wait {
             event: &pending.event,
             wait_ns: event.wait_ns,
+            piece,
             kernel: None,
             user: Some(&pending.stack),
             holder,
@@ -260,7 +277,11 @@ impl Samples {
     ) {
         let event = wait.event;
         self.counts.used += 1;
-        let estimate = Estimate::of(wait.wait_ns, event.shift);
+        let estimate = if wait.piece {
+            Estimate::piece(wait.wait_ns, event.shift)
+        } else {
+            Estimate::of(wait.wait_ns, event.shift)
+        };
         let key = lock_key(event);
         let lock = self.lock_id(tables, key);
         let lost = wait.kernel.is_none() && !key.is_user();
@@ -293,7 +314,8 @@ impl Samples {
         self.remember(wait, key);
     }
 
-    /// If who had the lock waited itself meanwhile: for what, and who had that.
+    /// If who had the lock waited itself meanwhile: for what, and who had that. Not if it was
+    /// for the same lock: that is a queue.
     fn add_chain(&mut self, tables: &mut Tables, wait: &Wait<'_>, key: LockKey) {
         let event = wait.event;
         let mut window = (event.start_ns, event.start_ns.saturating_add(wait.wait_ns));
@@ -310,8 +332,12 @@ impl Samples {
             let Some(recent) = self
                 .recent
                 .get(&tid)
-                .and_then(|recent| recent.iter().max_by_key(overlap))
-                .filter(|recent| overlap(recent) > 0)
+                .and_then(|recent| {
+                    let other = |recent: &&Recent| !waits.iter().any(|it| it.1 == recent.lock);
+                    recent.iter().filter(other).max_by_key(overlap)
+                })
+                // What kept the holder for less than a tenth of the wait is not why.
+                .filter(|recent| overlap(recent) > window.1.saturating_sub(window.0) / 10)
             else {
                 break;
             };
@@ -381,7 +407,7 @@ impl Samples {
         } else {
             None
         };
-        let (class, name) = (learnt.class, learnt.name.clone());
+        let (class, name, word) = (learnt.class, learnt.name.clone(), learnt.word);
         let identity = match object {
             Some(object) => Identity::Shared { object },
             None => Identity::Private {
@@ -389,12 +415,14 @@ impl Samples {
                 address: key.address,
             },
         };
-        tables.lock(
+        let id = tables.lock(
             identity,
             lock_type(key.what, class),
             &operation_of_kind(key.what).to_string(),
             name.as_deref(),
-        )
+        );
+        tables.set_word(id, word);
+        id
     }
 
     /// Where a sampled wait that has not ended waits.

@@ -3,8 +3,11 @@
 use std::fmt;
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame},
-    symbol::class_table::{self, Known},
+    profile::{lock_type::Class, snapshot::Frame, word::Word},
+    symbol::{
+        class_table::{self, Known},
+        stripped,
+    },
 };
 
 /// `futex(2)`'s commands that wait, from `linux/futex.h`.
@@ -91,6 +94,8 @@ pub(crate) struct Classified {
     pub(crate) name: Option<&'static str>,
     /// How many innermost frames are locking code of libraries: the next one is the caller.
     pub(crate) locking_frames: u32,
+    /// What the word is that it waits on.
+    pub(crate) word: Word,
 }
 
 /// What a wait is for, by the call alone: what libraries use it for most.
@@ -124,15 +129,30 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
     let mut told: Option<Known> = None;
     let mut locking = 0;
     let mut nameless = true;
-    for (depth, frame) in frames.iter().enumerate() {
+    let mut inner = None;
+    let mut depth = 0;
+    while let Some(frame) = frames.get(depth) {
+        depth = depth.saturating_add(1);
         let Some(function) = frame.function.as_deref() else {
             // Without its own names, a C library's inner functions have none: those that
             // every program calls have.
             if nameless && class_table::is_c_library(&frame.module) {
-                locking = depth.saturating_add(1);
+                locking = depth;
                 continue;
             }
-            break;
+            let here = frames.get(depth.saturating_sub(1)..).unwrap_or_default();
+            let Some(hidden) = stripped::hidden(inner, here) else {
+                break;
+            };
+            depth = depth.saturating_add(hidden.frames.saturating_sub(1));
+            locking = depth;
+            if hidden.name.is_some() {
+                told = Some(Known {
+                    class: Some(Class::Mutex),
+                    name: hidden.name,
+                });
+            }
+            continue;
         };
         let Some(known) = class_table::find(function) else {
             if class_table::is_between(function) {
@@ -141,7 +161,8 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
             break;
         };
         nameless = nameless && class_table::may_hide_callers(function);
-        locking = depth.saturating_add(1);
+        locking = depth;
+        inner = Some(function);
         if let Some(class) = known.class
             && told.is_none_or(|inner| overrides(inner, class, known.name))
         {
@@ -162,7 +183,51 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
         class,
         name,
         locking_frames: u32::try_from(locking).unwrap_or(u32::MAX),
+        word: word(
+            class,
+            name,
+            operation,
+            frames.get(..locking).unwrap_or_default(),
+        ),
     }
+}
+
+/// What the word is that such a wait is on.
+fn word(class: Class, name: Option<&str>, operation: Option<Operation>, locking: &[Frame]) -> Word {
+    let mut functions = locking.iter().filter_map(|frame| frame.function.as_deref());
+    if name == Some(class_table::GIL) {
+        return if takes_mutex(operation) {
+            Word::Inner
+        } else {
+            Word::Polled
+        };
+    }
+    if class == Class::Condvar && functions.clone().any(|name| name.contains("pthread_cond_")) {
+        return Word::Pair;
+    }
+    if functions.any(class_table::is_waiters_own) {
+        return Word::Waiter;
+    }
+    Word::Own
+}
+
+/// Whether a wait for a lock of Python was one for the end of a thread: that is what releases
+/// the lock, by these functions.
+pub(crate) fn ends_python_thread(lock: Option<&str>, releaser: &[Frame]) -> bool {
+    lock == Some(class_table::PYTHON_LOCK)
+        && releaser.iter().any(|frame| {
+            matches!(
+                frame.function.as_deref(),
+                Some("PyThreadState_Clear" | "release_sentinel")
+            )
+        })
+}
+
+/// Whether a call is that with which the C libraries take a mutex.
+fn takes_mutex(operation: Option<Operation>) -> bool {
+    operation.is_some_and(|operation| {
+        operation.call == Call::Futex && operation.op == WAIT && operation.value == 2
+    })
 }
 
 /// Whether what an outer function is tells more than what it is built on: a barrier built on
@@ -171,7 +236,9 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
 fn overrides(inner: Known, outer: Class, outer_name: Option<&str>) -> bool {
     const LOCKS: &[Class] = &[Class::Mutex, Class::RwLock, Class::PiMutex];
     let inner_locks = inner.class.is_some_and(|class| LOCKS.contains(&class));
-    if inner.name.is_some() && outer_name.is_none() {
+    // Who waited for a lock of Python has to take the GIL again, within the same call.
+    let gil = inner.name == Some(class_table::GIL);
+    if gil || inner.name.is_some() && outer_name.is_none() {
         return false;
     }
     !inner_locks || LOCKS.contains(&outer)
@@ -179,15 +246,12 @@ fn overrides(inner: Known, outer: Class, outer_name: Option<&str>) -> bool {
 
 /// The same when a C library's inner functions have no names.
 fn confirmed(class: Class, name: Option<&str>, operation: Option<Operation>) -> Class {
-    let takes_mutex = operation.is_some_and(|operation| {
-        operation.call == Call::Futex && operation.op == WAIT && operation.value == 2
-    });
     let takes_pi = operation.is_some_and(|operation| {
         operation.call == Call::Futex && matches!(operation.op, LOCK_PI | LOCK_PI2)
     });
     match class {
         // glibc and musl wait for a condition with other commands or values.
-        Class::Condvar if takes_mutex => Class::Mutex,
+        Class::Condvar if takes_mutex(operation) => Class::Mutex,
         Class::Mutex | Class::Condvar if takes_pi && name.is_none() => Class::PiMutex,
         class => class,
     }

@@ -1,7 +1,10 @@
 //! The table of functions that lock: of C libraries, of Rust, C++, Go, Python and Java, of
 //! PostgreSQL, OpenMP and libuv.
 
-use crate::profile::lock_type::Class;
+use crate::{
+    profile::lock_type::Class,
+    symbol::class_table::{GIL, LWLOCK, PYTHON_LOCK},
+};
 
 /// How a function is recognised, by its name without arguments and compiler's suffixes.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,10 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("futex_abstimed_wait"), ANY, None),
     (Starts("futex_reltimed_wait"), ANY, None),
     (Starts("futex_lock_pi"), ANY, None),
+    // What wakes a waiter.
+    (Starts("futex_wake"), ANY, None),
+    (Starts("futex_unlock_pi"), ANY, None),
+    (Starts("__condvar_"), ANY, None),
     (Starts("__lll_lock_wait"), Some(Mutex), None),
     (Starts("__lll_"), Some(Mutex), None),
     (Starts("lll_"), Some(Mutex), None),
@@ -54,6 +61,10 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("cnd_timedwait"), Some(Condvar), None),
     (Is("mtx_lock"), Some(Mutex), None),
     (Is("mtx_timedlock"), Some(Mutex), None),
+    (Is("cnd_signal"), Some(Condvar), None),
+    (Is("cnd_broadcast"), Some(Condvar), None),
+    (Is("mtx_unlock"), Some(Mutex), None),
+    (Is("sem_post"), Some(Semaphore), None),
     (Is("sem_wait"), Some(Semaphore), None),
     (Is("sem_timedwait"), Some(Semaphore), None),
     (Is("sem_clockwait"), Some(Semaphore), None),
@@ -71,6 +82,9 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("__timedwait_cp"), ANY, None),
     (Is("__wait"), ANY, None),
     (Is("__futexwait"), ANY, None),
+    (Is("__wake"), ANY, None),
+    (Is("__unlock"), Some(Mutex), None),
+    (Is("__unlockfile"), Some(Mutex), Some("stdio")),
     (Is("__lock"), Some(Mutex), None),
     (Is("__lockfile"), Some(Mutex), Some("stdio")),
     (Is("__private_cond_signal"), Some(Condvar), None),
@@ -78,6 +92,8 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     // C's streams.
     (Is("flockfile"), Some(Mutex), Some("stdio")),
     (Is("_IO_flockfile"), Some(Mutex), Some("stdio")),
+    (Is("funlockfile"), Some(Mutex), Some("stdio")),
+    (Is("_IO_funlockfile"), Some(Mutex), Some("stdio")),
     // Rust's library.
     (Starts("std::sys::sync::mutex::"), Some(Mutex), None),
     (Starts("std::sys::sync::rwlock::"), Some(RwLock), None),
@@ -177,6 +193,91 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("std::sync::once::"), Some(Mutex), Some("once")),
     (Starts("std::sync::once_lock::"), Some(Mutex), Some("once")),
     (Starts("std::sync::lazy_lock::"), Some(Mutex), Some("once")),
+    // A guard is dropped: that unlocks.
+    (
+        Starts("core::ptr::drop_in_place<std::sync::poison::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place<std::sync::poison::rwlock::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place<std::sync::nonpoison::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place<std::sync::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place<std::sync::rwlock::"),
+        ANY,
+        None,
+    ),
+    (Starts("core::ptr::drop_in_place<lock_api::"), ANY, None),
+    (
+        Starts("core::ptr::drop_in_place::<std::sync::poison::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place::<std::sync::poison::rwlock::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place::<std::sync::nonpoison::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place::<std::sync::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::ptr::drop_in_place::<std::sync::rwlock::"),
+        ANY,
+        None,
+    ),
+    (Starts("core::ptr::drop_in_place::<lock_api::"), ANY, None),
+    (
+        Starts("core::mem::drop<std::sync::poison::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::mem::drop<std::sync::poison::rwlock::"),
+        ANY,
+        None,
+    ),
+    (Starts("core::mem::drop<std::sync::nonpoison::"), ANY, None),
+    (Starts("core::mem::drop<std::sync::mutex::"), ANY, None),
+    (Starts("core::mem::drop<std::sync::rwlock::"), ANY, None),
+    (Starts("core::mem::drop<lock_api::"), ANY, None),
+    (
+        Starts("core::mem::drop::<std::sync::poison::mutex::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::mem::drop::<std::sync::poison::rwlock::"),
+        ANY,
+        None,
+    ),
+    (
+        Starts("core::mem::drop::<std::sync::nonpoison::"),
+        ANY,
+        None,
+    ),
+    (Starts("core::mem::drop::<std::sync::mutex::"), ANY, None),
+    (Starts("core::mem::drop::<std::sync::rwlock::"), ANY, None),
+    (Starts("core::mem::drop::<lock_api::"), ANY, None),
     // Rust's crates.
     (Starts("parking_lot::raw_mutex::"), Some(Mutex), None),
     (Starts("parking_lot::raw_fair_mutex::"), Some(Mutex), None),
@@ -277,6 +378,10 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
         Some("Go runtime"),
     ),
     (Is("runtime.lock"), Some(Mutex), Some("Go runtime")),
+    (Starts("runtime.futexwakeup"), ANY, None),
+    (Starts("runtime.unlock"), Some(Mutex), Some("Go runtime")),
+    (Starts("runtime.semawakeup"), Some(Parked), None),
+    (Starts("runtime.notewakeup"), Some(Parked), None),
     (Starts("runtime.semasleep"), Some(Parked), None),
     (Starts("runtime.notesleep"), Some(Parked), None),
     (Starts("runtime.notetsleep"), Some(Parked), None),
@@ -286,12 +391,18 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("runtime.findRunnable"), Some(Parked), None),
     (Is("runtime.findrunnable"), Some(Parked), None),
     // CPython: the lock of the interpreter, then those of the language.
-    (Starts("take_gil"), Some(Mutex), Some("GIL")),
-    (Is("PyEval_RestoreThread"), Some(Mutex), Some("GIL")),
-    (Is("PyEval_AcquireThread"), Some(Mutex), Some("GIL")),
-    (Is("PyGILState_Ensure"), Some(Mutex), Some("GIL")),
-    (Is("_PyThreadState_Attach"), Some(Mutex), Some("GIL")),
-    (Starts("_PyEval_AcquireLock"), Some(Mutex), Some("GIL")),
+    (Starts("take_gil"), Some(Mutex), Some(GIL)),
+    (Is("PyEval_RestoreThread"), Some(Mutex), Some(GIL)),
+    (Starts("drop_gil"), Some(Condvar), None),
+    (Is("PyEval_SaveThread"), Some(Mutex), Some(GIL)),
+    (Is("PyEval_ReleaseThread"), Some(Mutex), Some(GIL)),
+    (Is("PyGILState_Release"), Some(Mutex), Some(GIL)),
+    (Is("_PyThreadState_Detach"), Some(Mutex), Some(GIL)),
+    (Is("eval_frame_handle_pending"), Some(Mutex), Some(GIL)),
+    (Is("PyEval_AcquireThread"), Some(Mutex), Some(GIL)),
+    (Is("PyGILState_Ensure"), Some(Mutex), Some(GIL)),
+    (Is("_PyThreadState_Attach"), Some(Mutex), Some(GIL)),
+    (Starts("_PyEval_AcquireLock"), Some(Mutex), Some(GIL)),
     (Starts("_PyMutex_"), Some(Mutex), None),
     (Is("PyMutex_Lock"), Some(Mutex), None),
     (Starts("_PyRWMutex_"), Some(RwLock), None),
@@ -299,13 +410,34 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("_PySemaphore_"), ANY, None),
     (Starts("_PyEvent_"), Some(Parked), None),
     (Starts("PyEvent_"), Some(Parked), None),
-    (Starts("PyThread_acquire_lock"), Some(Mutex), None),
-    (Starts("PyThread_release_lock"), Some(Mutex), None),
-    (Starts("acquire_timed"), Some(Mutex), None),
+    (
+        Starts("PyThread_acquire_lock"),
+        Some(Mutex),
+        Some(PYTHON_LOCK),
+    ),
+    (
+        Starts("PyThread_release_lock"),
+        Some(Mutex),
+        Some(PYTHON_LOCK),
+    ),
+    (Starts("acquire_timed"), Some(Mutex), Some(PYTHON_LOCK)),
     (Starts("PyCOND_"), Some(Condvar), None),
-    (Is("_Py_HandlePending"), Some(Mutex), Some("GIL")),
-    (Is("lock_PyThread_acquire_lock"), Some(Mutex), None),
-    (Starts("rlock_acquire"), Some(Mutex), None),
+    (Is("_Py_HandlePending"), Some(Mutex), Some(GIL)),
+    (
+        Is("lock_PyThread_acquire_lock"),
+        Some(Mutex),
+        Some(PYTHON_LOCK),
+    ),
+    (
+        Is("lock_PyThread_release_lock"),
+        Some(Mutex),
+        Some(PYTHON_LOCK),
+    ),
+    (
+        Starts("rlock_"),
+        Some(Mutex),
+        Some("Python lock (threading.RLock)"),
+    ),
     // The Java virtual machine.
     (Starts("ObjectMonitor::wait"), Some(Parked), None),
     (Starts("ObjectMonitor::"), Some(Mutex), Some("Java monitor")),
@@ -348,8 +480,9 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("Semaphore::wait"), Some(Semaphore), None),
     (Starts("PosixSemaphore::wait"), Some(Semaphore), None),
     // PostgreSQL.
+    (Starts("PGSemaphoreUnlock"), Some(Semaphore), None),
     (Starts("PGSemaphoreLock"), Some(Semaphore), None),
-    (Starts("LWLock"), Some(RwLock), Some("LWLock")),
+    (Starts("LWLock"), Some(RwLock), Some(LWLOCK)),
     (Is("ProcSleep"), Some(RwLock), Some("heavyweight lock")),
     (Starts("ProcWaitForSignal"), Some(Parked), None),
     (Starts("WaitOnLock"), Some(RwLock), Some("heavyweight lock")),
@@ -368,6 +501,7 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("do_spin"), ANY, None),
     (Starts("__kmp_suspend_"), Some(Parked), None),
     // node and others on libuv.
+    (Is("uv_mutex_unlock"), Some(Mutex), None),
     (Is("uv_mutex_lock"), Some(Mutex), None),
     (Starts("uv_rwlock_"), Some(RwLock), None),
     (Starts("uv_cond_"), Some(Condvar), None),

@@ -4,6 +4,14 @@ use std::borrow::Cow;
 
 use crate::{profile::lock_type::Class, symbol::class_names::TABLE};
 
+/// `CPython`'s global interpreter lock.
+pub(crate) const GIL: &str = "GIL";
+/// A lightweight lock of PostgreSQL.
+pub(crate) const LWLOCK: &str = "LWLock";
+/// A lock of Python. That a thread ended, and that something happened, is told by one, too:
+/// which of these it is, is written in Python alone.
+pub(crate) const PYTHON_LOCK: &str = "Python lock (threading.Lock, join, Event)";
+
 /// What is known of a function: that it is locking code, and maybe of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -32,6 +40,23 @@ pub(crate) fn is_between(function: &str) -> bool {
     ];
     let name = plain(function);
     BETWEEN.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether the word that a function waits on is its thread's own, whatever it waits for.
+pub(crate) fn is_waiters_own(function: &str) -> bool {
+    const OWN: &[&str] = &[
+        "parking_lot_core::",
+        "std::sys::sync::thread_parking::",
+        "crossbeam_utils::sync::parker::",
+        "PGSemaphoreLock",
+        "_PySemaphore_",
+        "_PyParkingLot_",
+        "runtime.semasleep",
+        "runtime.notesleep",
+        "runtime.notetsleep",
+    ];
+    let name = plain(function);
+    OWN.iter().any(|start| name.starts_with(start))
 }
 
 /// Whether functions without a name may come between this one and the one that called it:

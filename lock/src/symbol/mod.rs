@@ -15,12 +15,13 @@ mod process;
 pub(crate) mod process_info;
 mod root;
 mod rust_path;
+mod stripped;
 mod unwind;
 
 use std::collections::HashMap;
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame},
+    profile::{lock_type::Class, snapshot::Frame, word::Word},
     symbol::{class::Operation, kernel::KernelNames, modules::Modules, process::Process},
 };
 
@@ -56,6 +57,8 @@ pub(crate) struct UserStack {
     pub(crate) class: Class,
     /// The lock's name, where it is one that users know: `GIL`.
     pub(crate) name: Option<&'static str>,
+    /// What the word is that it waits on.
+    pub(crate) word: Word,
 }
 
 impl Symbols {
@@ -131,6 +134,7 @@ impl Symbols {
             locking_frames: classified.locking_frames,
             class: classified.class,
             name: classified.name,
+            word: classified.word,
         }
     }
 

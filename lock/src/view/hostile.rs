@@ -7,6 +7,7 @@ use crate::profile::{
         Estimate, Frame, FrameId, Holder, Identity, Lock, LockId, Process, ProcessId, Site,
         Snapshot, Stack, StackId, Thread, ThreadId, Waits,
     },
+    word::Word,
 };
 
 /// A semicolon, a line break, quotes, markup and a character that XML does not have.
@@ -54,6 +55,7 @@ pub(crate) fn hostile() -> Snapshot {
         lock_type: LockType::User(Class::Unknown),
         operation: NAME.to_owned(),
         name: None,
+        word: Word::Own,
         waits: Waits::default(),
     });
     snapshot.sites.push(Site {

@@ -6,6 +6,7 @@ use crate::profile::{
     group::{By, Row},
     lock_type::LockType,
     snapshot::{Identity, Lock, LockId, ProcessId, Site, Snapshot, StackId, ThreadId},
+    word::Word,
 };
 
 /// What the waits of a row have in common.
@@ -19,6 +20,11 @@ pub(super) enum Key {
     In(LockType, String),
     /// Nameless kernel locks with no wait sampled.
     NotSampled(LockType),
+    /// A process's only lock of this name, whatever words it has.
+    OfProcess(LockType, String, ProcessId),
+    /// Locks of which only the waiters' own words are known, by the process's name, the
+    /// lock's and the function that mostly waits on the word.
+    Waiters(LockType, String, Option<String>, String),
     /// One lock.
     Lock(LockType, Identity),
     /// A function that waits.
@@ -49,6 +55,8 @@ impl Key {
             | Self::Named(lock_type, _)
             | Self::In(lock_type, _)
             | Self::NotSampled(lock_type)
+            | Self::OfProcess(lock_type, ..)
+            | Self::Waiters(lock_type, ..)
             | Self::Lock(lock_type, _)
             | Self::Caller(lock_type, _)
             | Self::Stack(lock_type, _)
@@ -70,7 +78,14 @@ pub(super) struct Keys<'a> {
     snapshot: &'a Snapshot,
     by: By,
     /// Lock -> the function that waited longest for it.
-    callers: HashMap<LockId, String>,
+    callers: HashMap<LockId, Dominant>,
+}
+
+/// Who waited longest for a lock.
+struct Dominant {
+    caller: String,
+    /// The name of a process that waits.
+    process: String,
 }
 
 impl<'a> Keys<'a> {
@@ -99,7 +114,26 @@ impl<'a> Keys<'a> {
 
     fn by_lock(&self, id: LockId, lock: &Lock) -> Key {
         let lock_type = lock.lock_type;
-        match (&lock.identity, &lock.name, self.callers.get(&id)) {
+        let dominant = self.callers.get(&id);
+        match (lock.word, &lock.identity, &lock.name, dominant) {
+            (word, Identity::Private { process, .. }, Some(name), _) if word.is_of_process() => {
+                return Key::OfProcess(lock_type, name.clone(), *process);
+            }
+            (Word::Waiter, _, name, Some(Dominant { caller, process })) => {
+                return Key::Waiters(lock_type, process.clone(), name.clone(), caller.clone());
+            }
+            (Word::Pair, Identity::Private { process, address }, ..) => {
+                // They are the last eight bytes of glibc's pthread_cond_t, which is aligned.
+                let identity = Identity::Private {
+                    process: *process,
+                    address: address & !7,
+                };
+                return Key::Lock(lock_type, identity);
+            }
+            _ => {}
+        }
+        let caller = dominant.map(|dominant| &dominant.caller);
+        match (&lock.identity, &lock.name, caller) {
             (Identity::Kernel { .. }, Some(name), _) => Key::Named(lock_type, name.clone()),
             (Identity::Kernel { .. }, None, Some(caller)) => Key::In(lock_type, caller.clone()),
             (Identity::Kernel { .. }, None, None) => Key::NotSampled(lock_type),
@@ -148,6 +182,21 @@ impl<'a> Keys<'a> {
             Key::Named(_, name) => name.clone(),
             Key::In(_, caller) => format!("in {caller}"),
             Key::NotSampled(_) => "(not sampled)".to_owned(),
+            Key::OfProcess(_, name, process) => {
+                format!("{name} ({})", snapshot.process_name(*process))
+            }
+            Key::Waiters(_, process, name, caller) => {
+                let mostly = if self.all_in(row, caller) {
+                    ""
+                } else {
+                    "mostly "
+                };
+                let name = name.as_deref().map(|name| format!("{name} "));
+                format!(
+                    "{}{mostly}in {caller} ({process})",
+                    name.unwrap_or_default()
+                )
+            }
             Key::Lock(_, identity) => self.one_lock(identity, row),
             Key::Caller(_, caller) => caller.clone(),
             Key::Stack(lock_type, stack) => snapshot.caller(*stack, *lock_type),
@@ -169,6 +218,25 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Whether at least 95 % of a row's sampled waiting is in this function.
+    fn all_in(&self, row: &Row, caller: &str) -> bool {
+        let (mut all, mut here) = (0_u128, 0_u128);
+        for site in row
+            .sites
+            .iter()
+            .filter_map(|&at| self.snapshot.sites.get(at))
+        {
+            let lock_type = self.snapshot.locks.get(site.lock.index());
+            all = all.saturating_add(site.waits.wait_ns.into());
+            if lock_type
+                .is_some_and(|lock| self.snapshot.caller(site.stack, lock.lock_type) == caller)
+            {
+                here = here.saturating_add(site.waits.wait_ns.into());
+            }
+        }
+        here.saturating_mul(100) >= all.saturating_mul(95)
+    }
+
     /// A lock's name, or the function that waits for it and where it is.
     fn one_lock(&self, identity: &Identity, row: &Row) -> String {
         let locks = || {
@@ -182,7 +250,8 @@ impl<'a> Keys<'a> {
         let caller = locks()
             .filter(|(id, _)| self.callers.contains_key(id))
             .max_by_key(|(_, lock)| lock.waits.total_ns)
-            .and_then(|(id, _)| self.callers.get(id));
+            .and_then(|(id, _)| self.callers.get(id))
+            .map(|dominant| &dominant.caller);
         match (name, caller, identity) {
             (_, _, Identity::Other) => place,
             (Some(name), _, _) => format!("{name} ({place})"),
@@ -217,13 +286,22 @@ fn party_name(snapshot: &Snapshot, party: &Party, threads: &BTreeSet<ThreadId>) 
     }
 }
 
-fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, String> {
+fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, Dominant> {
     // Lock -> caller -> estimated wait and count.
     let mut waits = HashMap::<LockId, BTreeMap<String, (u64, u64)>>::new();
+    let mut processes = HashMap::<LockId, String>::new();
     for site in &snapshot.sites {
         let Some(lock) = snapshot.locks.get(site.lock.index()) else {
             continue;
         };
+        if lock.word == Word::Waiter {
+            let process = snapshot
+                .threads
+                .get(site.thread.index())
+                .and_then(|thread| snapshot.processes.get(thread.process.index()));
+            let comm = process.map_or_else(String::new, |process| process.comm.clone());
+            processes.entry(site.lock).or_insert(comm);
+        }
         let caller = snapshot.caller(site.stack, lock.lock_type);
         let sum = waits
             .entry(site.lock)
@@ -237,7 +315,8 @@ fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, String> {
         .into_iter()
         .filter_map(|(lock, callers)| {
             let (caller, _) = callers.into_iter().max_by_key(|(_, sum)| *sum)?;
-            Some((lock, caller))
+            let process = processes.remove(&lock).unwrap_or_default();
+            Some((lock, Dominant { caller, process }))
         })
         .collect()
 }

@@ -3,7 +3,8 @@ use crate::profile::{
     figures::{Figures, Sort},
     fixture,
     lock_type::{Class, LockType},
-    snapshot::{Holder, Identity, Snapshot, StackId, ThreadId},
+    snapshot::{Holder, Identity, Lock, LockId, Snapshot, StackId, ThreadId},
+    word::Word,
 };
 
 fn ranked(snapshot: &Snapshot, by: By, filter: &Filter) -> Vec<Row> {
@@ -154,6 +155,64 @@ fn small_rows_are_left_out_and_stay_in_the_total() {
     let large = group(&snapshot, By::Lock, &filter);
     assert!(large.rows.len() < all.rows.len());
     assert_eq!(large.total, all.total);
+}
+
+/// Rows by lock after this was done to two locks that one process has.
+fn rows_of_two(change: impl Fn(&mut Lock)) -> Vec<Row> {
+    let mut snapshot = fixture::snapshot();
+    let process = snapshot.threads[0].process;
+    for (index, address) in [0x1028_u64, 0x102c].into_iter().enumerate() {
+        let lock = &mut snapshot.locks[index];
+        lock.identity = Identity::Private { process, address };
+        lock.lock_type = LockType::User(Class::Mutex);
+        lock.name = None;
+        change(lock);
+    }
+    let rows = ranked(&snapshot, By::Lock, &Filter::default());
+    let of_two = |row: &Row| row.locks.iter().any(|lock| lock.index() < 2);
+    rows.into_iter().filter(of_two).collect()
+}
+
+#[test]
+fn words_of_one_lock_are_one_row() {
+    assert_eq!(rows_of_two(|_| {}).len(), 2);
+    let pair = rows_of_two(|lock| lock.word = Word::Pair);
+    assert_eq!(pair.len(), 1);
+    assert!(pair[0].label.ends_with(" 0x1028)"), "{}", pair[0].label);
+    let gil = rows_of_two(|lock| {
+        lock.word = Word::Polled;
+        lock.name = Some("GIL".to_owned());
+    });
+    assert_eq!(gil.len(), 1);
+    assert!(gil[0].label.starts_with("GIL ("), "{}", gil[0].label);
+}
+
+#[test]
+fn waiters_own_words_are_put_together_by_caller() {
+    let mut snapshot = fixture::snapshot();
+    let site = snapshot.sites[0].clone();
+    snapshot.sites.clear();
+    let process = snapshot.threads[site.thread.index()].process;
+    for index in 0..2 {
+        let lock = &mut snapshot.locks[index];
+        lock.identity = Identity::Private {
+            process,
+            address: 0x1000 * (1 + index as u64),
+        };
+        lock.lock_type = LockType::User(Class::RwLock);
+        lock.name = Some("LWLock".to_owned());
+        lock.word = Word::Waiter;
+        let mut site = site.clone();
+        site.lock = LockId(index as u32);
+        snapshot.sites.push(site);
+    }
+    let rows = ranked(&snapshot, By::Lock, &Filter::default());
+    let row = rows
+        .iter()
+        .find(|row| row.locks.contains(&LockId(0)))
+        .unwrap();
+    assert_eq!(row.locks.len(), 2);
+    assert!(row.label.starts_with("LWLock in "), "{}", row.label);
 }
 
 #[test]

@@ -53,7 +53,9 @@ impl Places {
                     | Identity::Other) => identity.clone(),
                 };
                 let name = lock.name.as_deref();
-                Some(tables.lock(identity, lock.lock_type, &lock.operation, name))
+                let id = tables.lock(identity, lock.lock_type, &lock.operation, name);
+                tables.set_word(id, lock.word);
+                Some(id)
             });
             places.locks.push(place);
         }

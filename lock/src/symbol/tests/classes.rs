@@ -1,8 +1,8 @@
 //! Classes of stacks as other libraries and builds have them.
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame},
-    symbol::class::{Call, Operation, classify, from_operation},
+    profile::{lock_type::Class, snapshot::Frame, word::Word},
+    symbol::class::{Call, Operation, classify, ends_python_thread, from_operation},
 };
 
 const PRIVATE: u32 = 128;
@@ -32,6 +32,205 @@ fn told<'a>(
         told.name,
         functions.get(told.locking_frames as usize).copied(),
     )
+}
+
+/// Frames of a stripped program: `+` is one without a name, `-` one of the C library.
+fn stripped(module: &str, functions: &[&str]) -> Vec<Frame> {
+    functions
+        .iter()
+        .map(|&function| Frame {
+            function: (!["-", "+"].contains(&function)).then(|| function.to_owned()),
+            module: if function == "-" || function.starts_with("pthread_") {
+                "libc.so.6".to_owned()
+            } else if function == "+" {
+                format!("{module} (build id 12)")
+            } else {
+                module.to_owned()
+            },
+            ..Frame::default()
+        })
+        .collect()
+}
+
+/// Name, word and caller's place.
+fn stripped_told(
+    module: &str,
+    functions: &[&str],
+    operation: Operation,
+) -> (Option<&'static str>, Word, u32) {
+    let told = classify(Some(operation), &stripped(module, functions));
+    (told.name, told.word, told.locking_frames)
+}
+
+#[test]
+fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
+    let condition = Operation::futex(9 | PRIVATE, 0);
+    for (functions, operation, expected) in [
+        (
+            &[
+                "-",
+                "pthread_cond_timedwait",
+                "+",
+                "_PyEval_EvalFrameDefault",
+            ][..],
+            condition,
+            (Some("GIL"), Word::Polled, 3),
+        ),
+        (
+            &[
+                "-",
+                "pthread_cond_timedwait",
+                "+",
+                "PyEval_RestoreThread",
+                "+",
+                "PyObject_Vectorcall",
+            ],
+            condition,
+            (Some("GIL"), Word::Polled, 4),
+        ),
+        (
+            &[
+                "-",
+                "pthread_cond_timedwait",
+                "+",
+                "+",
+                "PyEval_AcquireThread",
+                "+",
+            ],
+            condition,
+            (Some("GIL"), Word::Polled, 5),
+        ),
+        // Its own mutex.
+        (
+            &["-", "pthread_mutex_lock", "+", "PyEval_RestoreThread", "+"],
+            Operation::futex(PRIVATE, 2),
+            (Some("GIL"), Word::Inner, 4),
+        ),
+        // Who gave it away waits until somebody took it: that is no wait for it.
+        (
+            &["-", "pthread_cond_wait", "+", "_PyEval_EvalFrameDefault"],
+            condition,
+            (None, Word::Pair, 2),
+        ),
+    ] {
+        for module in ["python3.11", "libpython3.11.so.1.0"] {
+            assert_eq!(
+                stripped_told(module, functions, operation),
+                expected,
+                "{functions:?}"
+            );
+        }
+        let (name, _, locking) = stripped_told("server", &functions[..3], operation);
+        assert_eq!((name, locking), (None, 2), "{functions:?}");
+    }
+    let other = [
+        "-",
+        "pthread_cond_timedwait",
+        "+",
+        "_PyEval_EvalFrameDefault",
+    ];
+    assert_eq!(
+        stripped_told("server", &other, condition),
+        (None, Word::Pair, 2)
+    );
+}
+
+#[test]
+fn to_take_the_gil_again_after_a_python_lock_is_to_wait_for_the_gil() {
+    let functions = [
+        "pthread_cond_timedwait",
+        "take_gil",
+        "PyEval_RestoreThread",
+        "acquire_timed",
+        "lock_PyThread_acquire_lock",
+        "method_vectorcall",
+    ];
+    let told = classify(Some(Operation::futex(9 | PRIVATE, 0)), &frames(&functions));
+    assert_eq!(
+        (told.name, told.word, told.locking_frames),
+        (Some("GIL"), Word::Polled, 5)
+    );
+}
+
+#[test]
+fn what_releases_is_locking_code_too() {
+    for functions in [
+        &[
+            "futex_wake",
+            "__new_sem_post",
+            "PGSemaphoreUnlock",
+            "LWLockRelease",
+            "XLogFlush",
+        ][..],
+        &[
+            "-",
+            "sem_post",
+            "PyThread_release_lock",
+            "lock_PyThread_release_lock",
+            "main",
+        ],
+        &[
+            "futex_wake",
+            "__condvar_confirm_wakeup",
+            "___pthread_cond_signal",
+            "drop_gil",
+            "main",
+        ],
+        &[
+            "syscall",
+            "std::sys::sync::mutex::futex::Mutex::wake",
+            "<std::sync::poison::mutex::MutexGuard<T> as core::ops::drop::Drop>::drop",
+            "core::ptr::drop_in_place<std::sync::poison::mutex::MutexGuard<u64>>",
+            "service::refresh",
+        ],
+        &[
+            "parking_lot_core::parking_lot::unpark_one",
+            "parking_lot::raw_mutex::RawMutex::unlock_slow",
+            "<lock_api::mutex::MutexGuard<R,T> as core::ops::drop::Drop>::drop",
+            "core::ptr::drop_in_place<lock_api::mutex::MutexGuard<parking_lot::raw_mutex::RawMutex,u64>>",
+            "service::log",
+        ],
+    ] {
+        let told = classify(None, &frames(functions));
+        let caller = functions.get(told.locking_frames as usize);
+        assert_eq!(caller, functions.last(), "{functions:?}");
+    }
+    // PostgreSQL's inner functions have no names.
+    let flush = [
+        "-",
+        "sem_post",
+        "PGSemaphoreUnlock",
+        "+",
+        "LWLockRelease",
+        "XLogFlush",
+    ];
+    let told = classify(None, &stripped("postgres", &flush));
+    assert_eq!((told.locking_frames, told.word), (5, Word::Own));
+}
+
+#[test]
+fn only_the_end_of_a_thread_makes_a_join_of_a_python_lock() {
+    let ends = |name, functions| ends_python_thread(name, &frames(functions));
+    let lock = classify(None, &frames(&["sem_wait", "PyThread_acquire_lock_timed"])).name;
+    assert!(ends(
+        lock,
+        &[
+            "sem_post",
+            "PyThread_release_lock",
+            "-",
+            "PyThreadState_Clear"
+        ]
+    ));
+    assert!(!ends(
+        lock,
+        &[
+            "sem_post",
+            "PyThread_release_lock",
+            "-",
+            "PyObject_Vectorcall"
+        ]
+    ));
+    assert!(!ends(Some("GIL"), &["sem_post", "PyThreadState_Clear"]));
 }
 
 #[test]
@@ -76,7 +275,7 @@ fn the_outermost_locking_function_tells() {
             9 | PRIVATE | REALTIME,
             0,
             Class::Mutex,
-            None,
+            Some("Python lock (threading.Lock, join, Event)"),
             "method_vectorcall",
         ),
         (

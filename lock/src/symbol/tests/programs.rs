@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, path::Path, process::Command, time::Instant};
 
 use super::victim::{Victim, caller, compile, functions, waiter};
 use crate::{
-    profile::lock_type::Class,
+    profile::{lock_type::Class, word::Word},
     symbol::{MOST_PROCESSES, Symbols, UserStack},
 };
 
@@ -290,15 +290,31 @@ fn the_gil_and_the_locks_of_python() {
                def hold():\n    ctypes.PyDLL(None).pause()\n\
                threading.Thread(target=hold).start()\n\
                import time\ntime.sleep(0.2)\n";
-    let victim = Victim::start(Command::new("python3").args(["-c", gil]));
-    let stack = waiter(victim.0.id(), true).named_by(&mut Symbols::new());
-    assert_eq!(
-        (stack.class, stack.name),
-        (Class::Mutex, Some("GIL")),
-        "{stack:#?}"
-    );
-    assert!(!stack.cut, "{stack:#?}");
-    assert!(functions(&stack).contains(&"main") || functions(&stack).contains(&"_start"));
+    // The distribution's own is stripped, others are not.
+    let distribution = "/usr/bin/python3";
+    let pythons = [
+        Some("python3"),
+        Path::new(distribution).exists().then_some(distribution),
+    ];
+    for python in pythons.into_iter().flatten() {
+        let victim = Victim::start(Command::new(python).args(["-c", gil]));
+        let mut symbols = Symbols::new();
+        let begun = Instant::now();
+        // At first it waits for the thread to start, which is a lock of Python.
+        let stack = loop {
+            let stack = waiter(victim.0.id(), true).named_by(&mut symbols);
+            if stack.name == Some("GIL") || begun.elapsed().as_secs() >= 10 {
+                break stack;
+            }
+        };
+        assert_eq!(
+            (stack.class, stack.name, stack.word),
+            (Class::Mutex, Some("GIL"), Word::Polled),
+            "{python} {stack:#?}"
+        );
+        assert!(!stack.cut, "{stack:#?}");
+        assert!(functions(&stack).contains(&"main") || functions(&stack).contains(&"_start"));
+    }
 
     let lock = "import threading, time\n\
                 lock = threading.Lock()\nlock.acquire()\n\
@@ -309,7 +325,10 @@ fn the_gil_and_the_locks_of_python() {
     let stack = victim.waiter().named_by(&mut Symbols::new());
     assert_eq!(
         (stack.class, stack.name),
-        (Class::Mutex, None),
+        (
+            Class::Mutex,
+            Some("Python lock (threading.Lock, join, Event)")
+        ),
         "{stack:#?}"
     );
     assert!(!stack.cut, "{stack:#?}");

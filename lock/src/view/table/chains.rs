@@ -15,21 +15,20 @@ use crate::{
 /// How many chains are shown.
 const SHOWN: usize = 5;
 
-/// Of a hundred parts of all waiting, one: shorter chains explain nothing.
-const PARTS: u64 = 100;
+/// A chain is shown if its waits are at least one in this many of all waiting for locks.
+const LEAST: u64 = 100;
 
-/// The chains that cost most, of those that cost anything to speak of. Empty without any.
+/// The chains that cost most. Empty without any.
 pub(super) fn section(snapshot: &Snapshot, width: Option<u16>) -> String {
-    let waited = snapshot
+    let waiting = snapshot
         .locks
         .iter()
         .filter(|lock| !lock.lock_type.is_idle())
-        .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.total_ns));
-    let mut chains: Vec<&Chain> = snapshot
-        .chains
-        .iter()
-        .filter(|chain| chain.waits.wait_ns > waited / PARTS)
-        .collect();
+        .fold(0_u64, |sum, lock| {
+            sum.saturating_add(lock.ranked().total_ns)
+        });
+    let matters = |chain: &&Chain| chain.waits.wait_ns.saturating_mul(LEAST) >= waiting;
+    let mut chains: Vec<&Chain> = snapshot.chains.iter().filter(matters).collect();
     if chains.is_empty() {
         return String::new();
     }

@@ -34,6 +34,9 @@ pub(super) fn section(
     if !grouped.failed.is_empty() {
         facts.push(("not acquired", failed(&grouped.failed)));
     }
+    if let Some(pieces) = pieces(&grouped.total) {
+        facts.push(("in pieces", pieces));
+    }
     facts.push(("still waiting", open(snapshot)));
     facts.push(("lost", lost(snapshot)));
     facts.extend(
@@ -130,6 +133,18 @@ fn failed(failed: &[Failed]) -> String {
         })
         .collect();
     format!("not in the ranking: {}", list.join("; "))
+}
+
+/// Only exact rows tell it.
+fn pieces(total: &Figures) -> Option<String> {
+    let pieces = total.waits()?.pieces;
+    (pieces > 0).then(|| {
+        format!(
+            "{pieces} waits for the GIL that timed out, or were for its own mutex, are pieces of \
+             the waits in the ranking: in its total, not in its count; its max is the longest \
+             piece, and it has no percentiles"
+        )
+    })
 }
 
 fn counts<const N: usize>(parts: [(u64, &str); N]) -> Vec<String> {

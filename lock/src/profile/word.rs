@@ -1,0 +1,40 @@
+//! How the word in memory that a thread waits on stands for the lock that it waits for.
+
+use serde::{Deserialize, Serialize};
+
+/// What the word of a futex is. Stacks tell it; a kernel lock's address is the lock itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Word {
+    /// The lock's own: another word is another lock.
+    #[default]
+    Own,
+    /// One of the two that a condition variable of glibc has side by side.
+    Pair,
+    /// The waiter's own, whatever it waits for, as `parking_lot`'s parker or the semaphore of
+    /// a process of PostgreSQL. Which lock it was only the caller tells.
+    Waiter,
+    /// Of a lock that a process has one of, whose waiters poll: `CPython`'s GIL. They wait
+    /// some milliseconds, ask for the lock, and wait again. A wait that ends without the lock
+    /// is a piece of a wait.
+    Polled,
+    /// The mutex within such a lock: each wait for it is a piece of a wait for that lock.
+    Inner,
+}
+
+impl Word {
+    /// Whether a wait that ended with the word, or without it, is no whole wait for the lock,
+    /// but a piece of one: its time counts, and it is none by itself.
+    pub(crate) const fn is_piece(self, acquired: bool) -> bool {
+        match self {
+            Self::Own | Self::Pair | Self::Waiter => false,
+            Self::Polled => !acquired,
+            Self::Inner => true,
+        }
+    }
+
+    /// Whether all of a process's words with the lock's name are one lock.
+    pub(crate) const fn is_of_process(self) -> bool {
+        matches!(self, Self::Polled | Self::Inner)
+    }
+}
