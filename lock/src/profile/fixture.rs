@@ -122,7 +122,6 @@ fn account(snapshot: &mut Snapshot) {
             user_stacks: 300,
             user_stacks_cut: 12,
         },
-        children_not_followed: 0,
     };
 }
 

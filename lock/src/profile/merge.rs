@@ -233,12 +233,10 @@ fn add_account(sum: &mut Account, term: &Account) {
         kernel,
         user,
         samples,
-        children_not_followed,
     } = *term;
     add_events(&mut sum.kernel, kernel);
     add_events(&mut sum.user, user);
     add_samples(&mut sum.samples, samples);
-    add_each([(&mut sum.children_not_followed, children_not_followed)]);
 }
 
 fn add_events(sum: &mut Events, term: Events) {

@@ -157,8 +157,6 @@ pub(crate) struct Account {
     pub(crate) user: Events,
     /// What became of the samples. A wait whose sample was lost is still in [`Waits`].
     pub(crate) samples: Samples,
-    /// Children of recorded processes that the filter had no room for.
-    pub(crate) children_not_followed: u64,
 }
 
 /// Begins of waits, and where each is.

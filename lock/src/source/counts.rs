@@ -97,7 +97,6 @@ impl Counts {
                 user_stacks: 0,
                 user_stacks_cut: 0,
             },
-            children_not_followed: 0,
         }
     }
 }

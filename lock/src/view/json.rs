@@ -119,7 +119,6 @@ struct AccountOf {
     kernel: EventsOf,
     user: EventsOf,
     samples: SamplesOf,
-    children_not_followed: u64,
 }
 
 #[derive(Serialize)]
@@ -191,7 +190,6 @@ impl From<&Account> for AccountOf {
                 user_stacks: samples.user_stacks,
                 user_stacks_cut: samples.user_stacks_cut,
             },
-            children_not_followed: account.children_not_followed,
         }
     }
 }

@@ -209,11 +209,6 @@ fn lost(snapshot: &Snapshot) -> String {
             ));
         }
     }
-    match account.children_not_followed {
-        0 => {}
-        1 => lost.push("1 child process not followed".to_owned()),
-        count => lost.push(format!("{count} child processes not followed")),
-    }
     let begins = both(|it| it.begins);
     let mut text = match lost.as_slice() {
         [] => format!("none of {begins} events"),
