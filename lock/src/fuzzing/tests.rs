@@ -30,9 +30,20 @@ fn every_kept_input_and_mutations_of_them() {
             run(input, choice);
         }
     }
-    let mut random = Rng::with_seed(7);
-    for _ in 0..1000 {
-        let mut input = random.choice(&kept).unwrap().clone();
+    mutations(&kept, 1000, 7);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --release -p lock --lib -- --ignored a_million_mutations"]
+fn a_million_mutations() {
+    mutations(&kept(), 1_000_000, 9);
+}
+
+/// Runs so many mutations of the kept inputs, the same for the same seed.
+fn mutations(kept: &[Vec<u8>], count: usize, seed: u64) {
+    let mut random = Rng::with_seed(seed);
+    for _ in 0..count {
+        let mut input = random.choice(kept).unwrap().clone();
         for _ in 0..random.usize(1..=4) {
             mutate(&mut input, &mut random);
         }
