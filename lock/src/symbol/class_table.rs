@@ -24,10 +24,29 @@ pub(crate) struct Known {
 /// What is known of a function. None: it is no locking code.
 pub(crate) fn find(function: &str) -> Option<Known> {
     let name = plain(function);
+    if drops_guard(&name) {
+        return Some(Known {
+            class: None,
+            name: None,
+        });
+    }
     TABLE
         .iter()
         .find(|(pattern, ..)| pattern.fits(&name))
         .map(|&(_, class, name)| Known { class, name })
+}
+
+/// Whether a function drops what keeps a lock of Rust locked: that unlocks.
+fn drops_guard(name: &str) -> bool {
+    let dropped = ["core::ptr::drop_in_place", "core::mem::drop"]
+        .iter()
+        .find_map(|drop| name.strip_prefix(drop));
+    let Some(dropped) = dropped else {
+        return false;
+    };
+    let path = dropped.trim_start_matches("::").trim_start_matches('<');
+    let path = path.split_once('<').map_or(path, |(path, _)| path);
+    path.ends_with("Guard") && (path.starts_with("std::sync::") || path.starts_with("lock_api::"))
 }
 
 /// Whether a function stands between others of locking code, and is none by itself.

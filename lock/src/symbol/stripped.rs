@@ -57,8 +57,7 @@ pub(super) fn hidden(inner: Option<&str>, frames: &[Frame]) -> Option<Hidden> {
         });
     }
     // Between a lock of the language and the call of its method.
-    let is_lock =
-        inner.starts_with("PyThread_acquire_lock") || inner.starts_with("PyThread_release_lock");
+    let is_lock = inner.starts_with("PyThread_acquire_lock") || inner.contains("sem_post");
     is_lock.then_some(Hidden {
         frames: nameless,
         name: None,

@@ -18,6 +18,7 @@ mod machine;
 mod output;
 mod perf;
 mod process;
+mod programs;
 mod recording;
 mod refusal;
 mod rights;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         machine::TRIALS,
         rights::TRIALS,
         truth::TRIALS,
+        programs::TRIALS,
     ];
     let refusal = refusal::refusal();
     let trials = on_kernel
