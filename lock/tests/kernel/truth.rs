@@ -216,8 +216,12 @@ fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
     let timed_out = field(lock, "timed_out")?;
     let moved = row.timed_out.abs_diff(timed_out);
     that(moved <= timed_out.div_ceil(20), "timeouts")?;
+    // A lock that is known by its caller only: glibc calls mprotect as well, for the stacks of
+    // the workload's threads.
+    let others = if lock["address"].is_null() { 2 } else { 0 };
+    let most = waits + unsure + moved + others;
     that(
-        (waits.saturating_sub(unseen + moved)..=waits + unsure + moved).contains(&row.count),
+        (waits.saturating_sub(unseen + moved)..=most).contains(&row.count),
         "another number of waits",
     )?;
     that(
@@ -246,9 +250,9 @@ fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
     );
     that(
         unsure > 0
-            || (off_cpu - within)
-                .saturating_sub(field(lock, "loose_ns")? + moved * field(lock, "max_ns")?)
-                <= row.total_ns
+            || (off_cpu - within).saturating_sub(
+                field(lock, "loose_ns")? + (moved + unseen) * field(lock, "max_ns")?,
+            ) <= row.total_ns
                 && row.total_ns <= total + within + moved * row.max_ns,
         "another total",
     )?;
