@@ -145,6 +145,7 @@ fn names_come_right_after_the_process_ended() {
 }
 
 #[test]
+#[cfg_attr(not(has_user_namespaces), ignore = "no user namespaces here")]
 fn a_program_in_a_mount_namespace() {
     let folder = tempfile::tempdir().unwrap();
     compile(folder.path(), "victim", &["-g"]);
@@ -190,6 +191,7 @@ fn assert_compiled(stack: &UserStack) {
 }
 
 #[test]
+#[cfg_attr(not(has_user_namespaces), ignore = "no user namespaces here")]
 fn code_that_was_compiled_in_a_container() {
     // Not in /tmp, which the container has one of its own of, and where this test itself may be.
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -284,6 +286,7 @@ fn a_fork_bomb_is_forgotten() {
 }
 
 #[test]
+#[cfg_attr(not(has_python3), ignore = "no python3 here")]
 fn the_gil_and_the_locks_of_python() {
     let gil = "import threading, ctypes\n\
                def hold():\n    ctypes.PyDLL(None).pause()\n\
