@@ -27,7 +27,6 @@ static MIN_USER_WAIT_NS: Global<u64> = Global::new(0);
 
 /// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
 mod call {
-    pub(super) const EXIT: u64 = 60;
     pub(super) const KILL: u64 = 62;
     pub(super) const RT_SIGQUEUEINFO: u64 = 129;
     pub(super) const TKILL: u64 = 200;
@@ -384,16 +383,18 @@ fn waking(registers: Registers, waker: Thread, block: &Block) -> Waking {
             }
         }
         call::FUTEX_WAKE | call::FUTEX_REQUEUE => return Waking::Release,
-        call::EXIT => return Waking::Exit,
         call::KILL
         | call::TKILL
         | call::TGKILL
         | call::RT_SIGQUEUEINFO
-        | call::RT_TGSIGQUEUEINFO
-        | call::EXIT_GROUP => return Waking::Signal,
+        | call::RT_TGSIGQUEUEINFO => return Waking::Signal,
+        // Where others are killed with it. An interrupt can hit a process that ends, too.
+        call::EXIT_GROUP if waker.tgid == block.tgid => return Waking::Signal,
         _ => {}
     }
-    if task::is_exiting(task::current()) {
+    let may_end_it =
+        waker.tgid == block.tgid || block.what & what::PRIVATE == 0 && block.has_timeout == 0;
+    if may_end_it && task::is_exiting(task::current()) {
         Waking::Exit
     } else if block.has_timeout != 0 {
         Waking::Timeout
