@@ -22,8 +22,8 @@ static SAMPLES_PER_WINDOW: Global<u32> = Global::new(16);
 #[btf_map]
 static SAMPLERS: PerCpuArray<Sampler, 3> = PerCpuArray::new();
 
-/// Length of a window: 2^24 ns, 17 ms.
-const WINDOW_NS: u64 = 1 << 24;
+/// Length of a window: 2^26 ns, 67 ms.
+const WINDOW_NS: u64 = 1 << 26;
 /// 2^40 ns are 18 minutes.
 const MAX_EXPONENT: u64 = 40;
 /// The chance of a wait whose length is only guessed is not below 2^-6: a wrong guess must

@@ -50,7 +50,7 @@ pub(crate) mod map {
 /// 2^22).
 const NOBODY: u32 = u32::MAX;
 
-/// How many samples each CPU takes at the most in a window of 17 ms: about 120 a second.
+/// How many samples each CPU takes at the most in a window of 67 ms: about 30 a second.
 const SAMPLES_PER_WINDOW: u32 = 2;
 
 /// Stands for a field that a kernel does not have.
