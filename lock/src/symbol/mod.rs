@@ -16,6 +16,7 @@ pub(crate) mod process_info;
 mod root;
 mod rust_path;
 mod stripped;
+mod tail_call;
 mod unwind;
 
 use std::collections::HashMap;

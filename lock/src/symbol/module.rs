@@ -20,7 +20,13 @@ use blazesym::symbolize::{
 use framehop::ExplicitModuleSectionInfo;
 use object::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache, SegmentFlags, elf};
 
-use crate::{profile::snapshot::Frame, symbol::rust_path::qualify};
+use crate::{
+    profile::snapshot::Frame,
+    symbol::{
+        rust_path::qualify,
+        tail_call::{self, TailCalls},
+    },
+};
 
 /// How many addresses are remembered per file.
 const MOST_REMEMBERED: usize = 1 << 14;
@@ -40,6 +46,7 @@ pub(crate) struct Module {
     file: File,
     segments: Vec<Segment>,
     sections: OnceCell<ExplicitModuleSectionInfo<Bytes>>,
+    tail_calls: OnceCell<TailCalls>,
     symbolizer: Symbolizer,
     frames: RefCell<HashMap<u64, Rc<[Frame]>>>,
 }
@@ -97,6 +104,7 @@ impl Module {
             file,
             segments,
             sections: OnceCell::new(),
+            tail_calls: OnceCell::new(),
             symbolizer,
             frames: RefCell::default(),
         })
@@ -187,6 +195,27 @@ impl Module {
         let found: Rc<[Frame]> = self.look_up(call, address).into();
         frames.insert(call, Rc::clone(&found));
         found
+    }
+
+    /// The locking function that jumped to the nameless one with the address `call`.
+    pub(crate) fn tail_caller(&self, call: u64) -> Option<&str> {
+        let sections = self.sections();
+        let start = tail_call::function_start(
+            (
+                sections.eh_frame_hdr.as_deref()?,
+                sections.eh_frame_hdr_svma?.start,
+            ),
+            (sections.eh_frame.as_deref()?, sections.eh_frame_svma?.start),
+            call,
+        )?;
+        self.tail_calls
+            .get_or_init(|| {
+                let cache = ReadCache::new(&self.file);
+                object::File::parse(&cache)
+                    .map(|elf| TailCalls::of(&elf))
+                    .unwrap_or_default()
+            })
+            .name(start)
     }
 
     fn look_up(&self, call: u64, address: u64) -> Vec<Frame> {

@@ -161,7 +161,16 @@ impl Process {
                 Some(Code::File(module, bias)) => {
                     let found =
                         module.frames(call.wrapping_sub(*bias), address.wrapping_sub(*bias));
+                    let from = frames.len();
                     frames.extend(found.iter().cloned());
+                    let caller = addresses.get(depth.saturating_add(1));
+                    if let Some([frame]) = frames.get_mut(from..)
+                        && frame.function.is_none()
+                        && caller.is_some_and(|&caller| !self.is_of(module, caller))
+                    {
+                        let name = module.tail_caller(call.wrapping_sub(*bias));
+                        frame.function = name.map(str::to_owned);
+                    }
                 }
                 Some(Code::Named(name)) => frames.push(Frame {
                     address,
@@ -181,6 +190,14 @@ impl Process {
             }
         }
         frames
+    }
+
+    /// Whether a return address is a file's. Only exported functions are called from others.
+    fn is_of(&self, module: &Rc<Module>, address: u64) -> bool {
+        match area(&self.areas, address.saturating_sub(1)).map(|area| &area.code) {
+            Some(Code::File(other, _)) => Rc::ptr_eq(module, other),
+            _ => false,
+        }
     }
 }
 

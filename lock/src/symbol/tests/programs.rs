@@ -97,8 +97,8 @@ fn a_c_library_without_debugging_information() {
         ("timed", Class::Mutex),
         ("read", Class::RwLock),
         ("pi", Class::PiMutex),
-        // Its outer function has jumped to an inner one, and the call alone does not tell.
-        ("semaphore", Class::Unknown),
+        // Its outer function has jumped to an inner one, and leaves no frame.
+        ("semaphore", Class::Semaphore),
         ("barrier", Class::Barrier),
         ("join", Class::Join),
         ("condition", Class::Condvar),
