@@ -459,6 +459,10 @@ pub mod event {
     pub const RELEASE: u32 = 5;
     /// A [`RawStack`](super::RawStack).
     pub const RAW_STACK: u32 = 6;
+    /// A wait for a user lock ended unseen: the switch back to its thread was not shown, but
+    /// that it was woken, and that it ran. Taken to have ended when it was woken, and not part
+    /// of the totals.
+    pub const UNSEEN: u32 = 7;
 }
 
 /// Which waits for kernel locks have their user stacks taken.
@@ -520,6 +524,33 @@ pub const fn hash_frame(hash: u64, frame: u64) -> u64 {
 /// ... and is not zero, which stands for no stack.
 pub const fn finish_hash(hash: u64) -> u64 {
     hash | 1
+}
+
+impl Event {
+    /// An event of which nothing is known.
+    pub const ZERO: Self = Self {
+        event: 0,
+        shift: 0,
+        sample: 0,
+        lock: 0,
+        start_ns: 0,
+        wait_ns: 0,
+        tid: 0,
+        tgid: 0,
+        cgroup: 0,
+        holder: 0,
+        stack: 0,
+        what: 0,
+        outcome: outcome::ACQUIRED,
+        value: 0,
+        word: 0,
+        ip: 0,
+        sp: 0,
+        bp: 0,
+        comm: [0; 16],
+        user_bytes: 0,
+        hint: hint::NONE,
+    };
 }
 
 impl Totals {
@@ -592,7 +623,7 @@ counters! {
     UserBegins,
     /// Lost: no place for the thread in the table of threads.
     UserLostTableFull,
-    /// Lost: the wait's end was not seen.
+    /// Lost: neither the wait's end nor what woke it was seen, or that could not be sent.
     UserLostEnd,
     /// Waits that ended and were too short for the filter.
     UserFiltered,

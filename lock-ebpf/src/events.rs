@@ -5,10 +5,12 @@ use core::ffi::c_void;
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
     btf_maps::{PerCpuArray, RingBuf},
-    helpers::generated::bpf_ringbuf_output,
+    helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, generated::bpf_ringbuf_output},
     macros::btf_map,
 };
 use lock_common::{Event, EventWithStack, RawStack, USER_STACK};
+
+use crate::task::Thread;
 
 /// The events, each with its copy of a user stack. `lock` looks for them by itself: to wake
 /// it from within a lock's slow path could wait for locks.
@@ -27,6 +29,19 @@ pub enum Sender {
     Switch = 1,
     Waking = 2,
     Release = 3,
+}
+
+/// An event of the current thread, of which nothing else is known.
+#[inline(always)] // Some stores into the event that its caller makes of it.
+pub fn of_current(thread: Thread) -> Event {
+    Event {
+        tid: thread.tid,
+        tgid: thread.tgid,
+        // SAFETY: the helper has no preconditions.
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        comm: bpf_get_current_comm().unwrap_or_default(),
+        ..Event::ZERO
+    }
 }
 
 /// Where a program puts an event together. What stood there before is still there.

@@ -4,11 +4,8 @@
 //! A futex call that does not block costs nothing here, unlike with tracepoints of system
 //! calls, which slow down every system call of every process.
 
-use aya_ebpf::{
-    Global,
-    helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_probe_read_user},
-};
-use lock_common::{Block, Counter, Event, event, hint, outcome, value_class, what};
+use aya_ebpf::{Global, helpers::bpf_probe_read_user};
+use lock_common::{Block, Counter, Event, event, outcome, value_class, what};
 
 use crate::{
     clock::now_ns,
@@ -143,6 +140,32 @@ fn waited_for_first(registers: Registers) -> Option<Futex> {
     })
 }
 
+/// The current thread leaves its CPU. It ran until now: a wait of it that is still open was
+/// over before, when the switch back to it was not shown. Some kernels do not show the
+/// switches away from certain threads.
+#[inline(always)] // Its one caller is the program itself.
+pub fn leave(task: Task) {
+    let tid = task::tid(task);
+    let Some(waits) = threads::find(tid) else {
+        return;
+    };
+    // SAFETY: the place of this thread, in a live map.
+    let block = unsafe { &mut *waits.block() };
+    if block.start_ns == 0 {
+        return;
+    }
+    let ended = *block;
+    block.start_ns = 0;
+    let wait_ns = ended.wake_ns.saturating_sub(ended.start_ns);
+    if ended.wake_ns == 0 {
+        lost::count(Counter::UserLostEnd);
+    } else if wait_ns < MIN_USER_WAIT_NS.load() {
+        lost::count(Counter::UserFiltered);
+    } else if !send_end(event::UNSEEN, tid, &ended, wait_ns) {
+        lost::count(Counter::UserLostEnd);
+    }
+}
+
 /// The current thread leaves its CPU and sleeps.
 #[inline(always)] // Its one caller is the program itself.
 pub fn block(task: Task) {
@@ -167,9 +190,6 @@ pub fn block(task: Task) {
     };
     // SAFETY: the place of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
-    if block.start_ns != 0 {
-        lost::count(Counter::UserLostEnd);
-    }
     let before_ns = block.before_ns;
     // Without a guess the wait is sampled: it is the thread's first.
     let guess_ns = if before_ns == 0 { u64::MAX } else { before_ns };
@@ -217,23 +237,10 @@ fn send_block(registers: Registers, thread: Thread, futex: Futex, now_ns: u64, s
         sample: now_ns,
         lock: futex.address,
         start_ns: now_ns,
-        wait_ns: 0,
-        tid: thread.tid,
-        tgid: thread.tgid,
-        // SAFETY: the helper has no preconditions.
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
-        holder: 0,
-        stack: 0,
         what: futex.what,
-        outcome: outcome::ACQUIRED,
         value: futex.value,
         word: if is_pi { word } else { owner },
-        ip: 0,
-        sp: 0,
-        bp: 0,
-        comm: bpf_get_current_comm().unwrap_or_default(),
-        user_bytes: 0,
-        hint: hint::NONE,
+        ..events::of_current(thread)
     };
     user_stack::copy(registers, to);
     events::send(to)
@@ -243,9 +250,6 @@ fn send_block(registers: Registers, thread: Thread, futex: Futex, now_ns: u64, s
 #[inline(always)] // Its one caller is the program itself.
 pub fn resume(task: Task) {
     let tid = task::tid(task);
-    if tid == 0 {
-        return; // The idle task, of which each CPU has one with this number.
-    }
     let Some(waits) = threads::find(tid) else {
         return;
     };
@@ -275,38 +279,29 @@ pub fn resume(task: Task) {
     }) {
         lost::count(Counter::UserLostTotals);
     }
-    if ended.sample != 0 && !send_resume(tid, &ended, wait_ns) {
+    if ended.sample != 0 && !send_end(event::RESUME, tid, &ended, wait_ns) {
         lost::count(Counter::UserSampleEndsLost);
     }
 }
 
-#[inline(always)] // Its one caller is the program itself.
-fn send_resume(tid: u32, ended: &Block, wait_ns: u64) -> bool {
+/// Sends that a wait is over, as one of the kinds of [`event`].
+#[inline(always)] // Its callers are the program itself.
+fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
     let Some(to) = events::scratch(Sender::Switch) else {
         return false;
     };
     to.event = Event {
-        event: event::RESUME,
-        shift: 0,
+        event: kind,
         sample: ended.sample,
         lock: ended.address,
         start_ns: ended.start_ns,
         wait_ns,
         tid,
         tgid: ended.tgid,
-        cgroup: 0,
         holder: ended.waker,
-        stack: 0,
         what: ended.what,
         outcome: ended.outcome,
-        value: 0,
-        word: 0,
-        ip: 0,
-        sp: 0,
-        bp: 0,
-        comm: [0; 16],
-        user_bytes: 0,
-        hint: hint::NONE,
+        ..Event::ZERO
     };
     events::send(to)
 }
@@ -410,27 +405,11 @@ fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
     };
     to.event = Event {
         event: event::WAKE,
-        shift: 0,
         sample: block.sample,
         lock: block.address,
         start_ns: now_ns,
-        wait_ns: 0,
-        tid: thread.tid,
-        tgid: thread.tgid,
-        // SAFETY: the helper has no preconditions.
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
-        holder: 0,
-        stack: 0,
         what: block.what,
-        outcome: outcome::ACQUIRED,
-        value: 0,
-        word: 0,
-        ip: 0,
-        sp: 0,
-        bp: 0,
-        comm: bpf_get_current_comm().unwrap_or_default(),
-        user_bytes: 0,
-        hint: hint::NONE,
+        ..events::of_current(thread)
     };
     user_stack::copy(registers, to);
     // Without it only the place of the release is not known.

@@ -3,7 +3,6 @@
 
 use aya_ebpf::{
     Global,
-    helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm},
     programs::BtfTracePointContext,
 };
 use lock_common::{
@@ -231,30 +230,18 @@ fn sample(
     to.event = Event {
         event: event::KERNEL,
         shift,
-        sample: 0,
         lock,
         start_ns: wait.start_ns,
         wait_ns,
-        tid: thread.tid,
-        tgid: thread.tgid,
-        // SAFETY: the helper has no preconditions.
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
         holder,
         stack,
         what: lock_type(wait.flags),
-        outcome: outcome::ACQUIRED,
-        value: 0,
-        word: 0,
-        ip: 0,
-        sp: 0,
-        bp: 0,
-        comm: bpf_get_current_comm().unwrap_or_default(),
-        user_bytes: 0,
         hint: if is_mmap_lock {
             hint::MMAP_LOCK
         } else {
             hint::NONE
         },
+        ..events::of_current(thread)
     };
     let wanted = match USER_STACKS.load() {
         user_stacks::NONE => false,
@@ -297,27 +284,10 @@ pub fn release(ctx: &BtfTracePointContext, lock: u64) {
     let task = task::current();
     to.event = Event {
         event: event::RELEASE,
-        shift: 0,
-        sample: 0,
         lock,
         start_ns: at_ns,
-        wait_ns: 0,
-        tid: thread.tid,
-        tgid: thread.tgid,
-        // SAFETY: the helper has no preconditions.
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
-        holder: 0,
         stack,
-        what: 0,
-        outcome: outcome::ACQUIRED,
-        value: 0,
-        word: 0,
-        ip: 0,
-        sp: 0,
-        bp: 0,
-        comm: bpf_get_current_comm().unwrap_or_default(),
-        user_bytes: 0,
-        hint: hint::NONE,
+        ..events::of_current(thread)
     };
     if USER_STACKS.load() != user_stacks::NONE
         && !task::is_kernel_thread(task)

@@ -47,6 +47,7 @@ pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
 /// unsigned int prev_state)`: `prev`, the current task, leaves the CPU to `next`.
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    futex_wait::leave(ctx.arg(1));
     let preempted: u64 = ctx.arg(0);
     // bool: only its lowest byte is defined.
     if preempted & 0xff == 0 && task::interruptible(&ctx, ctx.arg(1)) {

@@ -52,6 +52,9 @@ pub struct SleepPlace(*mut Sleep);
 /// The place of a thread, if it has one.
 #[inline(always)] // On the path of each switch of tasks.
 pub fn find(tid: u32) -> Option<Waits> {
+    if tid == 0 {
+        return None; // The idle task, of which each CPU has one with this number.
+    }
     let set = THREADS.get_ptr_mut(tid & THREAD_SET_MASK.load())?;
     for way in 0..WAYS {
         // SAFETY: way < WAYS, in a live value.

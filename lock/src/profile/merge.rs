@@ -244,6 +244,7 @@ fn add_events(sum: &mut Events, term: Events) {
         begins,
         repeats,
         ended,
+        unseen_ends,
         filtered,
         lost:
             Lost {
@@ -260,6 +261,7 @@ fn add_events(sum: &mut Events, term: Events) {
         (&mut sum.begins, begins),
         (&mut sum.repeats, repeats),
         (&mut sum.ended, ended),
+        (&mut sum.unseen_ends, unseen_ends),
         (&mut sum.filtered, filtered),
         (&mut sum.lost.table_full, table_full),
         (&mut sum.lost.nested, lost_nested),

@@ -67,7 +67,8 @@ impl Tables {
         })
     }
 
-    /// The place of a process, known by its number. What was empty before is filled in.
+    /// The place of a process, known by its number. What it is now called is its name: a new
+    /// process has its parent's until it runs another program.
     pub(crate) fn process(&mut self, process: &Process) -> ProcessId {
         let table = &mut self.snapshot.processes;
         let id = place(&mut self.processes, table, process.pid, || process.clone());
@@ -76,7 +77,7 @@ impl Tables {
                 (&mut known.comm, &process.comm),
                 (&mut known.cgroup, &process.cgroup),
             ] {
-                if known.is_empty() {
+                if !new.is_empty() && known != new {
                     known.clone_from(new);
                 }
             }
@@ -84,7 +85,8 @@ impl Tables {
         ProcessId(id)
     }
 
-    /// The place of a thread, known by its number within its process.
+    /// The place of a thread, known by its number within its process. What it is now called
+    /// is its name: a new thread has its parent's until it gives itself one.
     pub(crate) fn thread(&mut self, tid: u32, comm: &str, process: ProcessId) -> ThreadId {
         let table = &mut self.snapshot.threads;
         let id = place(&mut self.threads, table, (tid, process.0), || Thread {
@@ -93,7 +95,8 @@ impl Tables {
             process,
         });
         if let Some(known) = table.get_mut(id as usize)
-            && known.comm.is_empty()
+            && !comm.is_empty()
+            && known.comm != comm
         {
             comm.clone_into(&mut known.comm);
         }

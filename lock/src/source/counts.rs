@@ -58,6 +58,7 @@ impl Counts {
                 begins: self.get(C::KernelBegins),
                 repeats: self.get(C::KernelRepeats),
                 ended: 0,
+                unseen_ends: 0,
                 filtered: self.get(C::KernelFiltered),
                 lost: Lost {
                     table_full: sum(&[C::KernelLostTableFull, C::KernelLostTotals]),
@@ -73,6 +74,7 @@ impl Counts {
                 begins: self.get(C::UserBegins),
                 repeats: 0,
                 ended: 0,
+                unseen_ends: 0,
                 filtered: self.get(C::UserFiltered),
                 lost: Lost {
                     table_full: sum(&[C::UserLostTableFull, C::UserLostTotals]),

@@ -158,7 +158,14 @@ impl Live {
             (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
             (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
         ];
-        for (key, waits) in self.rows.advance(maps, self.cpus)? {
+        let unseen = self.samples.take_unseen();
+        account.user.unseen_ends = unseen.len() as u64;
+        for (key, waits) in self
+            .rows
+            .advance(maps, self.cpus)?
+            .into_iter()
+            .chain(unseen)
+        {
             count_ended(&mut account, key, &waits);
             let lock = self.samples.lock_id(&mut self.tables, key);
             self.tables.add_waits(lock, &waits);

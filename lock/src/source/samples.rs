@@ -15,7 +15,7 @@ use crate::{
         lock_type::{Class, LockType},
         snapshot::{
             ChainLink, Estimate, Holder, Identity, Interval, LockId, Samples as SampleCounts,
-            Stack, StackId,
+            Stack, StackId, Waits,
         },
         tables::{Tables, keep_longest},
         word::Word,
@@ -23,7 +23,7 @@ use crate::{
     source::{
         stacks::{KernelStacks, NamedStack},
         threads::Threads,
-        totals::LockKey,
+        totals::{self, LockKey},
     },
     symbol::{
         Registers, Symbols, UserStack,
@@ -96,6 +96,8 @@ pub(crate) struct Samples {
     recent: HashMap<u32, VecDeque<Recent>>,
     /// Lock -> who was seen to release it, and where.
     releases: HashMap<u64, (u32, Rc<NamedStack>, Option<UserStack>)>,
+    /// Waits that ended unseen, which the kernel's totals lack.
+    unseen: Vec<(LockKey, Waits)>,
     min_wait_ns: u64,
     counts: SampleCounts,
 }
@@ -111,6 +113,7 @@ impl Samples {
             pending: HashMap::new(),
             recent: HashMap::new(),
             releases: HashMap::new(),
+            unseen: Vec::new(),
             min_wait_ns,
             counts: SampleCounts::default(),
         }
@@ -119,6 +122,11 @@ impl Samples {
     /// What became of the samples since the last call.
     pub(crate) fn take_counts(&mut self) -> SampleCounts {
         std::mem::take(&mut self.counts)
+    }
+
+    /// Waits since the last call that the kernel's totals lack.
+    pub(crate) fn take_unseen(&mut self) -> Vec<(LockKey, Waits)> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// Takes an event with its copy of a user stack.
@@ -142,6 +150,12 @@ impl Samples {
                 }
             }
             event::RESUME => self.take_resume(tables, event),
+            event::UNSEEN => {
+                if event.sample != 0 {
+                    self.take_resume(tables, event);
+                }
+                self.unseen.push((lock_key(event), totals::of_one(event)));
+            }
             event::RELEASE => {
                 self.threads.note(event.tgid, event.tid, &event.comm);
                 let user = self.user_stack(event, bytes, None);

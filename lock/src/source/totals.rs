@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, os::fd::RawFd};
 
-use lock_common::{ROW_BUCKETS, Totals, TotalsKey, bucket_floor, outcome, what};
+use lock_common::{Event, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what};
 
 use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
 
@@ -97,6 +97,26 @@ impl Row {
     }
 }
 
+/// What one wait comes to that is in no row: one whose end was not seen.
+pub(crate) fn of_one(event: &Event) -> Waits {
+    let bucket = bucket(event.wait_ns);
+    let mut totals = Totals {
+        total_ns: event.wait_ns,
+        min_ns: event.wait_ns.max(1),
+        max_ns: event.wait_ns.max(1),
+        ..Totals::ZERO
+    };
+    if let Some(count) = totals.counts.get_mut(bucket as usize % ROW_BUCKETS) {
+        *count = 1;
+    }
+    let mut row = Row::default();
+    row.advance(&[totals]);
+    let kind = event.what | event.outcome << 16 | (bucket / ROW_BUCKETS as u32) << 24;
+    let mut waits = Waits::default();
+    add(&mut waits, kind, &row, &Row::default());
+    waits
+}
+
 /// Adds what came to a row. The shortest and the longest are of all time: where they did not
 /// change, those of the interval lie between them and the bounds of its buckets.
 fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
@@ -153,9 +173,9 @@ fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
 
 #[cfg(test)]
 mod tests {
-    use lock_common::{ROW_BUCKETS, Totals, bucket, outcome};
+    use lock_common::{Event, ROW_BUCKETS, Totals, bucket, outcome, what};
 
-    use super::{Row, add};
+    use super::{Row, add, of_one};
     use crate::profile::snapshot::Waits;
 
     /// A CPU's part of a row, with `count` waits of about 100 ns.
@@ -214,6 +234,26 @@ mod tests {
             (waits.count, waits.timed_out, waits.not_acquired_ns),
             (0, 4, 400)
         );
+    }
+
+    #[test]
+    fn a_wait_that_is_in_no_row_counts_as_others_do() {
+        let event = Event {
+            what: what::USER,
+            wait_ns: 12_345,
+            ..Event::ZERO
+        };
+        let waits = of_one(&event);
+        assert_eq!(
+            (waits.count, waits.total_ns, waits.min_ns, waits.max_ns),
+            (1, 12_345, 12_345, 12_345)
+        );
+        assert_eq!(waits.histogram.0.get(&(bucket(12_345) as u8)), Some(&1));
+        let timed_out = of_one(&Event {
+            outcome: outcome::TIMED_OUT,
+            ..event
+        });
+        assert_eq!((timed_out.count, timed_out.timed_out), (0, 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _, ReadCache, ReadRef};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _, ReadRef};
 
 use crate::symbol::class_table;
 

@@ -127,6 +127,7 @@ struct EventsOf {
     begins: u64,
     repeats: u64,
     ended: u64,
+    unseen_ends: u64,
     filtered: u64,
     lost: LostOf,
     open: u64,
@@ -160,6 +161,7 @@ impl From<&Events> for EventsOf {
             begins: events.begins,
             repeats: events.repeats,
             ended: events.ended,
+            unseen_ends: events.unseen_ends,
             filtered: events.filtered,
             lost: LostOf {
                 table_full: events.lost.table_full,

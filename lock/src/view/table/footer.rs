@@ -221,6 +221,10 @@ fn lost(snapshot: &Snapshot) -> String {
             "in the row of others: the table of locks was full",
         ),
         (both(|it| it.ends_without_begin), "ends without a begin"),
+        (
+            both(|it| it.unseen_ends),
+            "taken as over when woken: that they ran again was seen later",
+        ),
     ];
     let others = counts(others);
     if !others.is_empty() {
