@@ -193,6 +193,9 @@ pub const PROCESSES: usize = 64;
 /// on 64-bit machines.
 pub const MAX_PROCESSES: usize = 1 << 22;
 
+/// For [`Block::wake_ns`]: the thread was about to leave its CPU when it was woken.
+pub const WOKEN_EARLY: u64 = 1;
+
 /// How many innermost frames are in the program itself and in what calls it: they are not
 /// part of a stack's hash, nor of what is looked at in its memory.
 pub const TRACING_FRAMES: usize = 2;
@@ -270,7 +273,8 @@ shared! {
         pub start_ns: u64,
         /// The futex.
         pub address: u64,
-        /// When the thread was woken; zero if it was not.
+        /// When the thread was woken; zero if it was not, [`WOKEN_EARLY`] if that was before it
+        /// left its CPU.
         pub wake_ns: u64,
         /// Who woke it: process << 32 | thread.
         pub waker: u64,
@@ -334,6 +338,7 @@ shared! {
 
     /// A sampled event. Of a wait that began in user space there are two: its begin, with the
     /// stack, and its end; and if it was woken by a release, a third one with the releaser's.
+    /// The begin is sent as the wait begins, or when it is over and its length known.
     pub struct Event {
         /// One of [`event`].
         pub event: u32,
@@ -361,10 +366,11 @@ shared! {
         pub what: u32,
         /// One of [`outcome`].
         pub outcome: u32,
-        /// The value that is waited on.
-        pub value: u32,
-        /// The word eight bytes behind the futex, where glibc's mutexes keep their owner.
+        /// At the begin of a wait for a user lock: the word eight bytes behind the futex, where
+        /// glibc's mutexes keep their owner. Zero if it was not looked at.
         pub word: u32,
+        /// Zero.
+        pub zero: u32,
         /// Instruction pointer in user space; zero without a user stack.
         pub ip: u64,
         /// Stack pointer.
@@ -460,8 +466,7 @@ pub mod event {
     /// A [`RawStack`](super::RawStack).
     pub const RAW_STACK: u32 = 6;
     /// A wait for a user lock ended unseen: the switch back to its thread was not shown, but
-    /// that it was woken, and that it ran. Taken to have ended when it was woken, and not part
-    /// of the totals.
+    /// that it ran, and for how long. Not part of the totals.
     pub const UNSEEN: u32 = 7;
 }
 
@@ -542,8 +547,8 @@ impl Event {
         stack: 0,
         what: 0,
         outcome: outcome::ACQUIRED,
-        value: 0,
         word: 0,
+        zero: 0,
         ip: 0,
         sp: 0,
         bp: 0,
@@ -623,18 +628,23 @@ counters! {
     UserBegins,
     /// Lost: no place for the thread in the table of threads.
     UserLostTableFull,
-    /// Lost: neither the wait's end nor what woke it was seen, or that could not be sent.
+    /// Lost: the wait's end was not seen, and that could not be sent.
     UserLostEnd,
     /// Waits that ended and were too short for the filter.
     UserFiltered,
     /// Lost: no row in the totals, not even for other locks.
     UserLostTotals,
-    /// Samples taken.
+    /// Samples taken at the begin.
     UserSamples,
     /// Samples lost: the buffer was full, at the begin.
     UserSamplesLost,
     /// Samples whose end was lost: the buffer was full.
     UserSampleEndsLost,
+    // sched_waking
+    /// Samples taken when the thread was woken.
+    WokenSamples,
+    /// Samples lost: the buffer was full, when the thread was woken.
+    WokenSamplesLost,
     // sched_process_free
     /// Lost: waits for kernel locks of threads that are gone, their end not seen.
     LostKernelThreadGone,

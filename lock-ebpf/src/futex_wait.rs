@@ -4,8 +4,13 @@
 //! A futex call that does not block costs nothing here, unlike with tracepoints of system
 //! calls, which slow down every system call of every process.
 
-use aya_ebpf::{Global, helpers::bpf_probe_read_user};
-use lock_common::{Block, Counter, Event, event, outcome, value_class, what};
+use core::ptr::{read_volatile, write_volatile};
+
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
+};
+use lock_common::{Block, Counter, Event, WOKEN_EARLY, event, outcome, value_class, what};
 
 use crate::{
     clock::now_ns,
@@ -64,7 +69,6 @@ struct Futex {
     address: u64,
     /// One of `lock_common::what`.
     what: u32,
-    value: u32,
     has_timeout: bool,
 }
 
@@ -96,7 +100,6 @@ fn waited_for(registers: Registers) -> Option<Futex> {
             Some(Futex {
                 address: registers.get(Register::Di),
                 what,
-                value,
                 has_timeout: registers.get(Register::R10) != 0,
             })
         }
@@ -110,7 +113,6 @@ fn waited_for(registers: Registers) -> Option<Futex> {
             Some(Futex {
                 address: registers.get(Register::Di),
                 what,
-                value,
                 // The timeout is the fifth argument, which has no other use.
                 has_timeout: registers.get(Register::R8) != 0,
             })
@@ -135,7 +137,6 @@ fn waited_for_first(registers: Registers) -> Option<Futex> {
     Some(Futex {
         address,
         what,
-        value,
         has_timeout: registers.get(Register::R10) != 0,
     })
 }
@@ -154,12 +155,17 @@ pub fn leave(task: Task) {
     if block.start_ns == 0 {
         return;
     }
-    let ended = *block;
-    block.start_ns = 0;
-    let wait_ns = ended.wake_ns.saturating_sub(ended.start_ns);
-    if ended.wake_ns == 0 {
-        lost::count(Counter::UserLostEnd);
-    } else if wait_ns < MIN_USER_WAIT_NS.load() {
+    let now_ns = now_ns();
+    let mut ended = *block;
+    // What wakes a thread unseen may be hidden as well.
+    let at_ns = now_ns
+        .saturating_sub(task::ran_ns(task))
+        .max(ended.start_ns)
+        .max(ended.wake_ns);
+    let wait_ns = at_ns - ended.start_ns;
+    ended.infer_outcome();
+    block.close(wait_ns);
+    if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
     } else if !send_end(event::UNSEEN, tid, &ended, wait_ns) {
         lost::count(Counter::UserLostEnd);
@@ -190,57 +196,105 @@ pub fn block(task: Task) {
     };
     // SAFETY: the place of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
-    let before_ns = block.before_ns;
-    // Without a guess the wait is sampled: it is the thread's first.
-    let guess_ns = if before_ns == 0 { u64::MAX } else { before_ns };
-    let sampled = match sampler::draw(Who::UserBegin, guess_ns, now_ns) {
-        Some(shift) => {
-            lost::count(Counter::UserSamples);
-            let sent = send_block(registers, thread, futex, now_ns, shift);
-            if !sent {
-                lost::count(Counter::UserSamplesLost);
-            }
-            sent
-        }
-        None => false,
+    block.address = futex.address;
+    block.what = futex.what;
+    block.tgid = thread.tgid;
+    block.has_timeout = futex.has_timeout.into();
+    block.outcome = outcome::ACQUIRED;
+    block.sample = 0;
+    // The last store: from here on a wake-up on another CPU finds the wait.
+    // SAFETY: as above.
+    let woken_early = unsafe {
+        write_volatile(&raw mut block.start_ns, now_ns);
+        read_volatile(&raw const block.wake_ns) == WOKEN_EARLY
     };
-    *block = Block {
-        start_ns: now_ns,
-        address: futex.address,
-        wake_ns: 0,
-        waker: 0,
-        sample: if sampled { now_ns } else { 0 },
-        before_ns,
-        what: futex.what,
-        // Also where the wake-up came before this, and was not seen.
-        outcome: outcome::ACQUIRED,
-        tgid: thread.tgid,
-        has_timeout: futex.has_timeout.into(),
+    if !woken_early && sampled_when_woken(block) {
+        return;
+    }
+    let guess_ns = match block.before_ns {
+        // Without a guess the wait is sampled: it is the thread's first.
+        0 => u64::MAX,
+        before_ns => before_ns,
     };
-}
-
-#[inline(always)] // Its one caller is the program itself.
-fn send_block(registers: Registers, thread: Thread, futex: Futex, now_ns: u64, shift: u32) -> bool {
-    let Some(to) = events::scratch(Sender::Switch) else {
-        return false;
+    let Some(shift) = sampler::draw(Who::UserBegin, guess_ns, now_ns) else {
+        return;
     };
+    lost::count(Counter::UserSamples);
     // Bytes 8 to 11 of glibc's pthread_mutex_t are its owner's number; in a mutex with
     // priority inheritance it is the futex's word itself.
     // SAFETY: the helper checks the address.
     let [word, _, owner] =
         unsafe { bpf_probe_read_user(futex.address as *const [u32; 3]) }.unwrap_or_default();
-    let command = futex.what & what::COMMAND;
-    let is_pi = command == futex::LOCK_PI as u32 || command == futex::LOCK_PI2 as u32;
+    let begin = Begin {
+        sample: sample_number(now_ns),
+        shift,
+        word: if is_pi(futex.what) { word } else { owner },
+    };
+    block.sample = begin.sample;
+    if !send_begin(
+        Sender::Switch,
+        registers,
+        events::of_current(thread),
+        block,
+        begin,
+    ) {
+        block.sample = 0;
+        lost::count(Counter::UserSamplesLost);
+    }
+}
+
+/// Whether a wait is sampled when its thread is woken: by then its length is known, so that
+/// the chance need not go by a guess. Only a thread of the same process can read the waiting
+/// one's stack, and a wait that may end by its timeout may have no such waker.
+#[inline(always)] // Some comparisons.
+fn sampled_when_woken(block: &Block) -> bool {
+    !sampler::exact() && block.what & what::PRIVATE != 0 && block.has_timeout == 0
+}
+
+#[inline(always)] // Some comparisons.
+fn is_pi(what: u32) -> bool {
+    let command = u64::from(what & what::COMMAND);
+    command == futex::LOCK_PI || command == futex::LOCK_PI2
+}
+
+/// A number that no other sample has: two CPUs can have the same time, one CPU cannot.
+#[inline(always)] // Two instructions and a helper call.
+fn sample_number(now_ns: u64) -> u64 {
+    // SAFETY: the helper has no preconditions.
+    let cpu = u64::from(unsafe { bpf_get_smp_processor_id() });
+    now_ns << 12 | cpu & 0xfff | 1 << 63
+}
+
+/// What the sample of a wait has beside the wait.
+#[derive(Clone, Copy)]
+struct Begin {
+    sample: u64,
+    shift: u32,
+    /// The mutex's owner in memory.
+    word: u32,
+}
+
+/// Sends the begin of a wait, with the stack of the thread, whose `registers` these are.
+#[inline(always)] // Once in each program that samples waits for user locks.
+fn send_begin(
+    sender: Sender,
+    registers: Registers,
+    waiter: Event,
+    block: &Block,
+    begin: Begin,
+) -> bool {
+    let Some(to) = events::scratch(sender) else {
+        return false;
+    };
     to.event = Event {
         event: event::BLOCK,
-        shift,
-        sample: now_ns,
-        lock: futex.address,
-        start_ns: now_ns,
-        what: futex.what,
-        value: futex.value,
-        word: if is_pi { word } else { owner },
-        ..events::of_current(thread)
+        shift: begin.shift,
+        sample: begin.sample,
+        lock: block.address,
+        start_ns: block.start_ns,
+        what: block.what,
+        word: begin.word,
+        ..waiter
     };
     user_stack::copy(registers, to);
     events::send(to)
@@ -256,17 +310,22 @@ pub fn resume(task: Task) {
     // SAFETY: the place of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     if block.start_ns == 0 {
+        // Not that of its next wait.
+        if block.wake_ns != 0 {
+            block.wake_ns = 0;
+            block.waker = 0;
+        }
         return;
     }
     let now_ns = now_ns();
-    let wait_ns = now_ns.saturating_sub(block.start_ns);
-    let part_ns = match block.wake_ns {
+    let mut ended = *block;
+    let wait_ns = now_ns.saturating_sub(ended.start_ns);
+    let part_ns = match ended.wake_ns {
         0 => 0,
-        wake_ns => now_ns.saturating_sub(wake_ns),
+        wake_ns => now_ns.saturating_sub(wake_ns.max(ended.start_ns)),
     };
-    let ended = *block;
-    block.start_ns = 0;
-    block.before_ns = wait_ns;
+    ended.infer_outcome();
+    block.close(wait_ns);
     if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
     } else if !totals::add(Ended {
@@ -281,6 +340,32 @@ pub fn resume(task: Task) {
     }
     if ended.sample != 0 && !send_end(event::RESUME, tid, &ended, wait_ns) {
         lost::count(Counter::UserSampleEndsLost);
+    }
+}
+
+/// What becomes of a wait that is over.
+trait Over {
+    /// What woke a wait with a timeout unseen was the timer: its interrupt can hit a thread
+    /// that the kernel does not show.
+    fn infer_outcome(&mut self);
+    /// Makes the place ready for the thread's next wait.
+    fn close(&mut self, wait_ns: u64);
+}
+
+impl Over for Block {
+    #[inline(always)] // Two comparisons.
+    fn infer_outcome(&mut self) {
+        if self.wake_ns == 0 && self.has_timeout != 0 {
+            self.outcome = outcome::TIMED_OUT;
+        }
+    }
+
+    #[inline(always)] // Some stores.
+    fn close(&mut self, wait_ns: u64) {
+        self.start_ns = 0;
+        self.wake_ns = 0;
+        self.waker = 0;
+        self.before_ns = wait_ns;
     }
 }
 
@@ -327,12 +412,22 @@ pub fn wake(task: Task) {
     // SAFETY: the place of the woken thread, in a live map. It sleeps, and the kernel lets
     // one at a time wake it.
     let block = unsafe { &mut *waits.block() };
-    if block.start_ns == 0 || block.wake_ns != 0 {
-        return;
-    }
-    let now_ns = now_ns();
     let thread = Thread::current();
     let registers = Registers::current();
+    if block.start_ns == 0 {
+        // It may be about to wait: on its way to sleep it can be woken before its switch away
+        // is shown.
+        if registers.is_some_and(wakes_for_futex) {
+            block.waker = thread.packed();
+        }
+        block.wake_ns = WOKEN_EARLY;
+        return;
+    }
+    if block.wake_ns > WOKEN_EARLY {
+        return;
+    }
+    let was_early = block.wake_ns == WOKEN_EARLY;
+    let now_ns = now_ns();
     let waking = registers.map_or(Waking::Timeout, |registers| {
         waking(registers, thread, block)
     });
@@ -340,16 +435,59 @@ pub fn wake(task: Task) {
     match waking {
         Waking::Timeout => block.outcome = outcome::TIMED_OUT,
         Waking::Signal => block.outcome = outcome::INTERRUPTED,
-        Waking::Exit => block.waker = thread.packed(),
-        Waking::Release => {
+        Waking::Exit | Waking::Release => {
             block.waker = thread.packed();
+            if !was_early && sampled_when_woken(block) && thread.tgid == block.tgid {
+                sample_woken(task, thread, block, now_ns);
+            }
             if block.sample != 0
+                && matches!(waking, Waking::Release)
                 && let Some(registers) = registers
             {
                 send_wake(registers, thread, block, now_ns);
             }
         }
     }
+}
+
+/// Draws whether the wait of a thread that is woken is sampled, and takes its stack then: it
+/// sleeps, and its memory is that of the current thread.
+#[inline(always)] // Its one caller is the program itself.
+fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
+    // What is still to come is the wait for a CPU, for which the last wait is a guess.
+    let length_ns = now_ns.saturating_sub(block.start_ns).max(block.before_ns);
+    let Some(shift) = sampler::draw(Who::UserWake, length_ns, now_ns) else {
+        return;
+    };
+    lost::count(Counter::WokenSamples);
+    let begin = Begin {
+        sample: sample_number(now_ns),
+        shift,
+        // By now it is another thread's.
+        word: 0,
+    };
+    let waiter = Event {
+        tid: task::tid(task),
+        comm: task::comm(task),
+        ..events::of_current(waker)
+    };
+    if let Some(registers) = Registers::of(task)
+        && send_begin(Sender::Waking, registers, waiter, block, begin)
+    {
+        block.sample = begin.sample;
+    } else {
+        lost::count(Counter::WokenSamplesLost);
+    }
+}
+
+/// Whether a thread with these registers is in a system call that wakes those who wait for a
+/// futex.
+#[inline(always)] // Its one caller is the program itself.
+fn wakes_for_futex(registers: Registers) -> bool {
+    matches!(
+        registers.get(Register::OrigAx),
+        call::FUTEX | call::FUTEX_WAKE | call::FUTEX_REQUEUE
+    )
 }
 
 /// What the current thread is doing, as it wakes one that waits.

@@ -1,10 +1,7 @@
 //! Waits for kernel locks: what happens at their begin, at their end, and when a holder
 //! releases.
 
-use aya_ebpf::{
-    Global,
-    programs::BtfTracePointContext,
-};
+use aya_ebpf::{Global, programs::BtfTracePointContext};
 use lock_common::{
     Counter, Event, Release, Sleep, Spin, event, flag, hint, lock_type, only_spins, outcome,
     user_stacks,

@@ -14,13 +14,13 @@ use lock_common::Sampler;
 #[unsafe(no_mangle)]
 static EXACT: Global<u32> = Global::new(0);
 
-/// How many samples a CPU shall take in a window. Set by the loader.
+/// How many samples of waits for kernel locks a CPU shall take in a window. Set by the loader.
 #[unsafe(no_mangle)]
 static SAMPLES_PER_WINDOW: Global<u32> = Global::new(16);
 
 /// Which program samples -> its state on this CPU.
 #[btf_map]
-static SAMPLERS: PerCpuArray<Sampler, 3> = PerCpuArray::new();
+static SAMPLERS: PerCpuArray<Sampler, 4> = PerCpuArray::new();
 
 /// Length of a window: 2^26 ns, 67 ms.
 const WINDOW_NS: u64 = 1 << 26;
@@ -29,6 +29,13 @@ const MAX_EXPONENT: u64 = 40;
 /// The chance of a wait whose length is only guessed is not below 2^-6: a wrong guess must
 /// not let one sample stand for too much.
 const MAX_GUESSED_SHIFT: u64 = 6;
+/// That of a wait for a user lock is not below 2^-8: with longer ones beside them, so few of the
+/// short ones would be sampled that nothing tells how many there are by thread or caller.
+const MAX_WOKEN_SHIFT: u64 = 8;
+
+/// How many times as many samples are taken of waits for user locks. These are fewer, and
+/// vary more: a part of each is the wait for a CPU.
+const USER_SAMPLES: u64 = 4;
 
 /// Who samples.
 #[derive(Clone, Copy)]
@@ -38,6 +45,8 @@ pub enum Who {
     KernelEnd = 0,
     /// The begin of waits for user locks, whose length is guessed.
     UserBegin = 1,
+    /// The wake-up of threads that waited for a user lock.
+    UserWake = 3,
     /// Releases of contended kernel locks.
     Release = 2,
 }
@@ -58,7 +67,11 @@ pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
     // SAFETY: a live value of this CPU; each program has its own, and the kernel does not
     // enter a program again on the same CPU.
     let sampler = unsafe { &mut *sampler };
-    let wanted = u64::from(SAMPLES_PER_WINDOW.load());
+    let kernel = u64::from(SAMPLES_PER_WINDOW.load());
+    let wanted = match who {
+        Who::KernelEnd | Who::Release => kernel,
+        Who::UserBegin | Who::UserWake => kernel * USER_SAMPLES,
+    };
     if now_ns.wrapping_sub(sampler.window_ns) > WINDOW_NS {
         if sampler.taken < wanted / 2 && sampler.exponent > 0 {
             sampler.exponent -= 1;
@@ -70,8 +83,15 @@ pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
     }
     let length = u64::from((wait_ns | 1).ilog2());
     let mut shift = sampler.exponent.saturating_sub(length);
-    if matches!(who, Who::UserBegin) && shift > MAX_GUESSED_SHIFT {
-        shift = MAX_GUESSED_SHIFT;
+    let most = match who {
+        Who::UserBegin => Some(MAX_GUESSED_SHIFT),
+        Who::UserWake => Some(MAX_WOKEN_SHIFT),
+        Who::KernelEnd | Who::Release => None,
+    };
+    if let Some(most) = most
+        && shift > most
+    {
+        shift = most;
     }
     let shift = (shift & 63) as u32;
     if shift > 0 {

@@ -28,6 +28,13 @@ static TASK_STATE_OFFSET: Global<u32> = Global::new(0);
 static TASK_STACK_OFFSET: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 static TASK_MM_OFFSET: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+static TASK_COMM_OFFSET: Global<u32> = Global::new(0);
+/// Of `se.sum_exec_runtime` and `se.prev_sum_exec_runtime`.
+#[unsafe(no_mangle)]
+static TASK_RAN_OFFSET: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+static TASK_RAN_BEFORE_OFFSET: Global<u32> = Global::new(0);
 
 /// Not zero: `sched_switch` has its fourth argument, from Linux 5.18 on.
 #[unsafe(no_mangle)]
@@ -189,6 +196,21 @@ pub fn read_tgid(task: Task) -> Option<u32> {
 #[inline(always)] // One helper call.
 pub fn memory(task: Task) -> Option<u64> {
     read(task, TASK_MM_OFFSET.load())
+}
+
+/// A task's name.
+#[inline(always)] // One helper call.
+pub fn comm(task: Task) -> [u8; 16] {
+    read(task, TASK_COMM_OFFSET.load()).unwrap_or_default()
+}
+
+/// For how long a task that leaves its CPU has had it, in nanoseconds: what the kernel
+/// accounted since it picked the task. More than that for a task of a real-time class.
+#[inline(always)] // Its one caller is the program itself.
+pub fn ran_ns(task: Task) -> u64 {
+    let ran: u64 = read(task, TASK_RAN_OFFSET.load()).unwrap_or(0);
+    let before: u64 = read(task, TASK_RAN_BEFORE_OFFSET.load()).unwrap_or(0);
+    ran.saturating_sub(before)
 }
 
 /// Whether a task is the kernel's own.

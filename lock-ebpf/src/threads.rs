@@ -117,6 +117,8 @@ pub fn forget(task: Task) {
                 lost::count(Counter::LostUserThreadGone);
             }
             (*block).start_ns = 0;
+            (*block).wake_ns = 0;
+            (*block).waker = 0;
             (*block).before_ns = 0;
             for index in 0..SLEEPS_PER_THREAD {
                 let sleep = &raw mut (*waits).sleeps[index];

@@ -100,6 +100,7 @@ fn programs(kernel: &Kernel, plan: &Plan) -> Vec<&'static str> {
 fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, u32)>> {
     let task = |field| kernel.offset("task_struct", field);
     let state = task("__state").or_else(|_| task("state"))?;
+    let runtime = |field| Ok::<_, Error>(task("se")? + kernel.offset("sched_entity", field)?);
     let optional = |structure, field| kernel.offset(structure, field).unwrap_or(NO_FIELD);
     let user_stacks = match plan.user_stacks {
         UserStacks::Auto if plan.exact => user_stacks::NONE,
@@ -120,9 +121,12 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
         ("OWN_TGID", own),
         ("RWSEM_OWNER_OFFSET", optional("rw_semaphore", "owner")),
         ("SAMPLES_PER_WINDOW", SAMPLES_PER_WINDOW),
+        ("TASK_COMM_OFFSET", task("comm")?),
         ("TASK_FLAGS_OFFSET", task("flags")?),
         ("TASK_MM_OFFSET", task("mm")?),
         ("TASK_PID_OFFSET", task("pid")?),
+        ("TASK_RAN_BEFORE_OFFSET", runtime("prev_sum_exec_runtime")?),
+        ("TASK_RAN_OFFSET", runtime("sum_exec_runtime")?),
         ("TASK_STACK_OFFSET", task("stack")?),
         ("TASK_STATE_OFFSET", state),
         ("TASK_TGID_OFFSET", task("tgid")?),

@@ -67,8 +67,6 @@ impl Kernel {
             "a user lock that is got by spinning, without a system call that blocks",
             "user locks of 32-bit programs",
             "a release in the moment in which the waiter's time is over (counted as timed out)",
-            "now and then a single switch of tasks, one in ten thousand (a missing end is counted \
-             as lost)",
             "waits that were under way when recording began (some are seen in part)",
         ]);
         spots.into_iter().map(str::to_owned).collect()

@@ -170,8 +170,8 @@ pub(crate) struct Events {
     pub(crate) repeats: u64,
     /// Of these, waits that ended and were counted, with the lock or without it.
     pub(crate) ended: u64,
-    /// Of these that ended, those taken to have ended when the thread was woken: that it ran
-    /// again was seen later only.
+    /// Of these that ended, those whose end was not shown: it is told by how long the thread
+    /// had run when it next left its CPU.
     pub(crate) unseen_ends: u64,
     /// Of these, waits that ended and were left out by a filter (`--min-wait`, ...).
     pub(crate) filtered: u64,

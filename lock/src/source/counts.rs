@@ -87,12 +87,13 @@ impl Counts {
                 other: 0,
             },
             samples: Samples {
-                taken: sum(&[C::KernelSamples, C::UserSamples]),
+                taken: sum(&[C::KernelSamples, C::UserSamples, C::WokenSamples]),
                 used: 0,
                 buffer_full: sum(&[
                     C::KernelSamplesLost,
                     C::UserSamplesLost,
                     C::UserSampleEndsLost,
+                    C::WokenSamplesLost,
                 ]),
                 stacks_full: sum(&[C::BeginStacksFull, C::EndStacksFull]),
                 stack_unreadable: sum(&[C::BeginStacksUnreadable, C::EndStacksUnreadable]),

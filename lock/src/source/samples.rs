@@ -224,7 +224,7 @@ impl Samples {
 
     fn take_block(&mut self, event: &Event, bytes: &[u8]) {
         self.threads.note(event.tgid, event.tid, &event.comm);
-        let operation = operation(event.what, event.value);
+        let operation = operation(event.what);
         let Some(stack) = self.user_stack(event, bytes, Some(operation)) else {
             return;
         };
@@ -432,7 +432,7 @@ impl Samples {
         let id = tables.lock(
             identity,
             lock_type(key.what, class),
-            &operation_of_kind(key.what).to_string(),
+            &operation(key.what).to_string(),
             name.as_deref(),
         );
         tables.set_word(id, word);
@@ -494,19 +494,11 @@ fn lock_type(what: u32, class: Option<Class>) -> LockType {
     if what & lock_common::what::USER == 0 {
         return LockType::Kernel(what);
     }
-    LockType::User(class.unwrap_or_else(|| class::from_operation(operation_of_kind(what))))
-}
-
-/// The futex operation with the value itself.
-fn operation(what: u32, value: u32) -> Operation {
-    Operation {
-        value,
-        ..operation_of_kind(what)
-    }
+    LockType::User(class.unwrap_or_else(|| class::from_operation(operation(what))))
 }
 
 /// The futex operation, of whose value only the class is known.
-fn operation_of_kind(what: u32) -> Operation {
+fn operation(what: u32) -> Operation {
     use lock_common::{value, what as w};
     let value = match what >> w::VALUE_SHIFT & w::VALUE {
         value::MAX => u32::MAX,

@@ -62,8 +62,8 @@ struct Load {
     /// other begins to count.
     apart_ns: f64,
     /// How many waits a row has at the least that is compared. A sampled wait for a user lock
-    /// stands for up to 64 (`MAX_GUESSED_SHIFT` of `lock-ebpf/src/sampler.rs`): with fewer
-    /// than 30 of these expected, an estimate that is too low does not know that it is.
+    /// stands for up to 256 (`MAX_WOKEN_SHIFT` of `lock-ebpf/src/sampler.rs`): with fewer
+    /// than 15 of these expected, an estimate that is too low does not know that it is.
     enough: u64,
 }
 
@@ -71,9 +71,9 @@ struct Load {
 /// recordings begin to count does not matter.
 fn user_locks() -> Load {
     Load {
-        script: format!("exec {LOCK} workload short-waits --duration 2"),
+        script: format!("exec {LOCK} workload short-waits --duration 6"),
         apart_ns: 2_000.0,
-        enough: 64 * 30,
+        enough: 256 * 15,
     }
 }
 

@@ -31,26 +31,6 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 pub(crate) type Test = fn() -> Result<Completion, Failed>;
 
-/// How often a trial is tried. Of ten thousand switches of tasks the kernel shows all
-/// but one or so to a program, and a wait whose end was not seen is not as long as it was. That
-/// is said in each report; a fault of `lock` is there each time.
-const ATTEMPTS: u32 = 3;
-
-/// Tries until it holds.
-#[expect(
-    clippy::print_stdout,
-    reason = "a failed attempt stands in the log of the test"
-)]
-fn attempt(test: Test) -> Result<Completion, Failed> {
-    for left in (1..ATTEMPTS).rev() {
-        match test() {
-            Err(failed) => println!("failed, {left} more to try: {failed:?}"),
-            completed => return completed,
-        }
-    }
-    test()
-}
-
 fn main() -> ExitCode {
     if let Some(code) = actor::act() {
         return code;
@@ -81,7 +61,7 @@ fn main() -> ExitCode {
             let refusal = refusal.clone();
             Trial::ignorable_test(name, move || match refusal {
                 Some(reason) => Ok(Completion::ignored_with(reason)),
-                None => attempt(test),
+                None => test(),
             })
         })
         .chain(

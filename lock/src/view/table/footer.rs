@@ -223,7 +223,7 @@ fn lost(snapshot: &Snapshot) -> String {
         (both(|it| it.ends_without_begin), "ends without a begin"),
         (
             both(|it| it.unseen_ends),
-            "taken as over when woken: that they ran again was seen later",
+            "with an end that was not shown, and told by how long the thread ran",
         ),
     ];
     let others = counts(others);
