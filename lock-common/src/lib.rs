@@ -98,6 +98,10 @@ pub const BUCKETS: u32 = 256;
 /// three times as many rows, a row for all a cache line for each half dozen.
 pub const ROW_BUCKETS: usize = 8;
 
+/// How many quick places each CPU has for rows of totals: half for kernel locks, half for user
+/// locks. 80 kB: what is waited for again and again stays in the CPU's own cache.
+pub const QUICK_ROWS: usize = 1024;
+
 /// The bucket of a duration in nanoseconds: four to each power of two.
 pub const fn bucket(ns: u64) -> u32 {
     if ns < 4 {
@@ -300,13 +304,15 @@ shared! {
         pub sleeps: [Sleep; SLEEPS_PER_THREAD],
     }
 
-    /// The threads whose numbers are equal in their lower bits.
-    pub struct ThreadSet {
-        /// The thread that has each place; zero is a free one. On a cache line of their own.
+    /// The threads whose numbers are equal in their lower bits and have a place.
+    pub struct ThreadIds {
+        /// The thread that has each place; zero is a free one.
         pub tids: [u32; WAYS],
-        /// Zero.
-        pub zero: [u32; 12],
-        /// Their waits.
+    }
+
+    /// Their waits.
+    pub struct ThreadSet {
+        /// At the same places.
         pub waits: [ThreadWaits; WAYS],
     }
 
@@ -423,6 +429,14 @@ shared! {
         pub holder: u64,
         /// When (CLOCK_MONOTONIC, nanoseconds).
         pub at_ns: u64,
+    }
+
+    /// A row of totals that a CPU found a quick place for. A free one has a key of zeros.
+    pub struct QuickRow {
+        /// What it is of.
+        pub key: TotalsKey,
+        /// What it comes to.
+        pub totals: Totals,
     }
 
     /// How likely a CPU samples waits, and how many it did. See `sampler.rs` of `lock-ebpf`.

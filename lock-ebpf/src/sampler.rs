@@ -22,8 +22,8 @@ static SAMPLES_PER_WINDOW: Global<u32> = Global::new(16);
 #[btf_map]
 static SAMPLERS: PerCpuArray<Sampler, 4> = PerCpuArray::new();
 
-/// Length of a window: 2^26 ns, 67 ms.
-const WINDOW_NS: u64 = 1 << 26;
+/// Length of a window: 2^27 ns, 134 ms.
+const WINDOW_NS: u64 = 1 << 27;
 /// 2^40 ns are 18 minutes.
 const MAX_EXPONENT: u64 = 40;
 /// The chance of a wait whose length is only guessed is not below 2^-6: a wrong guess must
@@ -35,7 +35,7 @@ const MAX_WOKEN_SHIFT: u64 = 8;
 
 /// How many times as many samples are taken of waits for user locks. These are fewer, and
 /// vary more: a part of each is the wait for a CPU.
-const USER_SAMPLES: u64 = 4;
+const USER_SAMPLES: u64 = 8;
 
 /// Who samples.
 #[derive(Clone, Copy)]

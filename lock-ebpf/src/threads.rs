@@ -1,8 +1,8 @@
 //! Open waits of threads that may sleep, in the kernel and in user space.
 //!
 //! A thread keeps its place from its first wait to its end. So a begin and an end find it
-//! with one look at an array, and write to no cache line but the thread's own: a hash table
-//! would take a lock of a bucket for each of them.
+//! with one look at each of two arrays, and write to no cache line but the thread's own: a hash
+//! table would take a lock of a bucket for each of them.
 
 use core::ptr::{read_volatile, write_volatile};
 
@@ -12,14 +12,22 @@ use aya_ebpf::{
     btf_maps::{Array, HashMap},
     macros::btf_map,
 };
-use lock_common::{Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadSet, ThreadWaits, WAYS, flag};
+use lock_common::{
+    Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadIds, ThreadSet, ThreadWaits, WAYS, flag,
+};
 
 use crate::{
     lost,
     task::{self, Task},
 };
 
-/// Lower bits of a thread's number -> the threads that have them.
+/// Lower bits of a thread's number -> the threads that have them. Apart from their waits: most
+/// threads that switch, or spin for a lock, have none, and this is small enough to stay in a
+/// CPU's cache.
+#[btf_map]
+static TIDS: Array<ThreadIds, 4096> = Array::new();
+
+/// The same -> their waits.
 #[btf_map]
 static THREADS: Array<ThreadSet, 4096> = Array::new();
 
@@ -55,16 +63,22 @@ pub fn find(tid: u32) -> Option<Waits> {
     if tid == 0 {
         return None; // The idle task, of which each CPU has one with this number.
     }
-    let set = THREADS.get_ptr_mut(tid & THREAD_SET_MASK.load())?;
+    let number = tid & THREAD_SET_MASK.load();
+    let ids = TIDS.get_ptr_mut(number)?;
     for way in 0..WAYS {
         // SAFETY: way < WAYS, in a live value.
-        unsafe {
-            if read_volatile(&raw const (*set).tids[way]) == tid {
-                return Some(Waits(&raw mut (*set).waits[way]));
-            }
+        if unsafe { read_volatile(&raw const (*ids).tids[way]) } == tid {
+            return waits_at(number, way);
         }
     }
     None
+}
+
+#[inline(always)] // On the path of each switch of tasks.
+fn waits_at(number: u32, way: usize) -> Option<Waits> {
+    let set = THREADS.get_ptr_mut(number)?;
+    // SAFETY: way < WAYS, in a live value.
+    Some(Waits(unsafe { &raw mut (*set).waits[way] }))
 }
 
 /// The place of a thread, which gets one if there is one left.
@@ -74,20 +88,18 @@ pub fn claim(tid: u32) -> Option<Waits> {
         return Some(waits);
     }
     let number = tid & THREAD_SET_MASK.load();
-    let set = THREADS.get_ptr_mut(number)?;
+    let ids = TIDS.get_ptr_mut(number)?;
     for way in 0..WAYS {
         // SAFETY: way < WAYS, in a live value.
-        let holder = unsafe { &raw mut (*set).tids[way] };
+        let holder = unsafe { &raw mut (*ids).tids[way] };
         let place = number * WAYS as u32 + way as u32;
         // SAFETY: as above.
         if unsafe { read_volatile(holder) } == 0
             && PLACES.insert(place, tid, BPF_NOEXIST.into()).is_ok()
         {
             // SAFETY: as above; the place is this thread's.
-            unsafe {
-                write_volatile(holder, tid);
-                return Some(Waits(&raw mut (*set).waits[way]));
-            }
+            unsafe { write_volatile(holder, tid) };
+            return waits_at(number, way);
         }
     }
     None
@@ -100,41 +112,47 @@ pub fn forget(task: Task) {
         return;
     };
     let number = tid & THREAD_SET_MASK.load();
-    let Some(set) = THREADS.get_ptr_mut(number) else {
+    let Some(ids) = TIDS.get_ptr_mut(number) else {
         return;
     };
     for way in 0..WAYS {
-        // SAFETY: way < WAYS, in a live value. The thread is gone, so that nobody else
-        // writes to its waits.
-        unsafe {
-            let holder = &raw mut (*set).tids[way];
-            if read_volatile(holder) != tid {
-                continue;
-            }
-            let waits = &raw mut (*set).waits[way];
-            let block = &raw mut (*waits).block;
-            if (*block).start_ns != 0 {
-                lost::count(Counter::LostUserThreadGone);
-            }
-            (*block).start_ns = 0;
-            (*block).wake_ns = 0;
-            (*block).waker = 0;
-            (*block).before_ns = 0;
-            for index in 0..SLEEPS_PER_THREAD {
-                let sleep = &raw mut (*waits).sleeps[index];
-                if (*sleep).lock != 0 {
-                    lost::count(Counter::LostKernelThreadGone);
-                }
-                (*sleep).lock = 0;
-            }
-            write_volatile(holder, 0);
+        // SAFETY: way < WAYS, in a live value.
+        let holder = unsafe { &raw mut (*ids).tids[way] };
+        // SAFETY: as above.
+        if unsafe { read_volatile(holder) } != tid {
+            continue;
         }
+        if let Some(waits) = waits_at(number, way) {
+            waits.clear();
+        }
+        // SAFETY: as above. The thread is gone, so that nobody else writes here.
+        unsafe { write_volatile(holder, 0) };
         let _ = PLACES.remove(number * WAYS as u32 + way as u32);
         return;
     }
 }
 
 impl Waits {
+    /// Forgets the waits of a thread that is gone.
+    #[inline(always)] // Its one caller is the program itself.
+    fn clear(self) {
+        // SAFETY: a live value, which only events of this thread change, and it is gone.
+        let ThreadWaits { block, sleeps } = unsafe { &mut *self.0 };
+        if block.start_ns != 0 {
+            lost::count(Counter::LostUserThreadGone);
+        }
+        block.start_ns = 0;
+        block.wake_ns = 0;
+        block.waker = 0;
+        block.before_ns = 0;
+        for sleep in sleeps {
+            if sleep.lock != 0 {
+                lost::count(Counter::LostKernelThreadGone);
+            }
+            sleep.lock = 0;
+        }
+    }
+
     /// The thread's wait for a user lock; one with `start_ns` zero if there is none.
     pub fn block(self) -> *mut Block {
         // SAFETY: within a live value.

@@ -6,8 +6,8 @@
 use std::fs;
 
 use lock_common::{
-    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, RawStack, Release,
-    Sampler, Spins, ThreadSet, Totals, TotalsKey, WAYS,
+    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, QUICK_ROWS, QuickRow,
+    RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals, TotalsKey, WAYS,
 };
 
 use crate::probe::plan::Limits;
@@ -119,6 +119,7 @@ impl Limits {
         vec![
             ring,
             table::<TotalsKey, Totals>("LOCK_TOTALS", Kind::PerCpuHash, self.locks.into()),
+            table::<u32, ThreadIds>("TIDS", Kind::Array, threads / WAYS as u64),
             table::<u32, ThreadSet>("THREADS", Kind::Array, threads / WAYS as u64),
             table::<u32, u32>("PLACES", Kind::Hash, threads),
             table::<u64, KernelStack>("STACKS", Kind::Hash, self.stacks.into()),
@@ -130,6 +131,7 @@ impl Limits {
                 Kind::Array,
                 (MAX_PROCESSES / PROCESSES) as u64,
             ),
+            table::<u32, QuickRow>("QUICK_TOTALS", Kind::PerCpuArray, QUICK_ROWS as u64),
             table::<TotalsKey, Totals>("OTHER_TOTALS", Kind::PerCpuHash, 4096),
             table::<u64, Release>("RELEASES", Kind::LruHash, 8192),
             table::<u64, u32>("SENT", Kind::LruHash, 8192),
@@ -137,7 +139,7 @@ impl Limits {
             table::<u32, EventWithStack>("EVENT_SCRATCH", Kind::PerCpuArray, 4),
             table::<u32, RawStack>("RAW_SCRATCH", Kind::PerCpuArray, 3),
             table::<u32, Spins>("CPU_SPINS", Kind::PerCpuArray, 1),
-            table::<u32, Sampler>("SAMPLERS", Kind::PerCpuArray, 3),
+            table::<u32, Sampler>("SAMPLERS", Kind::PerCpuArray, 4),
             table::<u32, u64>("COUNTS", Kind::PerCpuArray, lock_common::COUNTERS as u64),
         ]
     }
@@ -183,7 +185,7 @@ mod tests {
         for (name, told) in [
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
-            ("THREADS", 4_063_544),
+            ("THREADS", 3_801_400),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 4_194_616),

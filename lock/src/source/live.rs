@@ -1,13 +1,14 @@
 //! A recording that is under way: snapshots from the maps of running programs.
 
 use std::{
+    collections::HashMap,
     io,
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
     time::{Duration, Instant},
 };
 
 use aya::maps::{Map, MapError};
-use lock_common::{Spins, ThreadSet, lock_type};
+use lock_common::{Spins, ThreadIds, ThreadSet, lock_type};
 
 use crate::{
     error::{Error, Result},
@@ -32,7 +33,7 @@ use crate::{
         reader::Reader,
         samples::Samples,
         stacks::KernelStacks,
-        totals::{LockKey, Rows},
+        totals::{self, LockKey, Rows},
     },
 };
 
@@ -154,15 +155,18 @@ impl Live {
         let counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
         let mut account = counts.since(&self.counts).account();
         self.counts = counts;
-        let maps = [
-            (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
-            (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
-        ];
+        let maps = totals::Tables {
+            by_key: [
+                (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
+                (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
+            ],
+            quick: (self.fd(map::QUICK_TOTALS)?, map::QUICK_TOTALS),
+        };
         let unseen = self.samples.take_unseen();
         account.user.unseen_ends = unseen.len() as u64;
         for (key, waits) in self
             .rows
-            .advance(maps, self.cpus)?
+            .advance(&maps, self.cpus)?
             .into_iter()
             .chain(unseen)
         {
@@ -225,11 +229,21 @@ impl Live {
 
     fn add_open(&mut self, account: &mut Account, until_ns: u64) -> Result<()> {
         let mut open = Vec::new();
-        let threads = self.fd(map::THREADS)?;
-        let mut sets = Vec::new();
-        batch::for_each(threads, 1, |_: &u32, values: &[ThreadSet]| {
-            sets.extend(values.iter().filter(|set| set.tids != [0; 4]).copied());
+        let mut tids = HashMap::new();
+        batch::for_each(self.fd(map::TIDS)?, 1, |&set: &u32, ids: &[ThreadIds]| {
+            tids.extend(ids.first().map(|ids| (set, ids.tids)));
         })
+        .map_err(|error| unreadable(map::TIDS, &error))?;
+        let mut threads = Vec::new();
+        batch::for_each(
+            self.fd(map::THREADS)?,
+            1,
+            |set: &u32, sets: &[ThreadSet]| {
+                if let (Some(tids), [set]) = (tids.get(set), sets) {
+                    threads.extend(tids.iter().copied().zip(set.waits));
+                }
+            },
+        )
         .map_err(|error| unreadable(map::THREADS, &error))?;
         let mut spins = Vec::new();
         let cpu_spins = self.fd(map::CPU_SPINS)?;
@@ -237,37 +251,35 @@ impl Live {
             spins.extend(values.iter().copied());
         })
         .map_err(|error| unreadable(map::CPU_SPINS, &error))?;
-        for set in &sets {
-            for (&tid, waits) in set.tids.iter().zip(&set.waits) {
-                if tid == 0 {
-                    continue;
-                }
-                let tgid = thread_group(tid);
-                let block = waits.block;
-                if block.start_ns != 0 {
-                    account.user.open += 1;
-                    let key = LockKey {
-                        address: block.address,
-                        tgid: block.tgid,
-                        what: block.what,
-                    };
-                    let stack =
-                        self.samples
-                            .open_stack(&mut self.tables, block.sample, block.address);
-                    open.push((key, block.tgid, tid, block.start_ns, stack));
-                }
-                for sleep in waits.sleeps.iter().filter(|sleep| sleep.lock != 0) {
-                    account.kernel.open += 1;
-                    let key = LockKey {
-                        address: sleep.lock,
-                        tgid: 0,
-                        what: lock_type(sleep.flags),
-                    };
-                    let stack = self
-                        .samples
-                        .open_kernel_stack(&mut self.tables, sleep.stack);
-                    open.push((key, tgid, tid, sleep.start_ns, stack));
-                }
+        for (tid, waits) in threads {
+            if tid == 0 {
+                continue;
+            }
+            let tgid = thread_group(tid);
+            let block = waits.block;
+            if block.start_ns != 0 {
+                account.user.open += 1;
+                let key = LockKey {
+                    address: block.address,
+                    tgid: block.tgid,
+                    what: block.what,
+                };
+                let stack = self
+                    .samples
+                    .open_stack(&mut self.tables, block.sample, block.address);
+                open.push((key, block.tgid, tid, block.start_ns, stack));
+            }
+            for sleep in waits.sleeps.iter().filter(|sleep| sleep.lock != 0) {
+                account.kernel.open += 1;
+                let key = LockKey {
+                    address: sleep.lock,
+                    tgid: 0,
+                    what: lock_type(sleep.flags),
+                };
+                let stack = self
+                    .samples
+                    .open_kernel_stack(&mut self.tables, sleep.stack);
+                open.push((key, tgid, tid, sleep.start_ns, stack));
             }
         }
         for (&lock, spin) in spins

@@ -3,7 +3,9 @@
 
 use std::{collections::HashMap, os::fd::RawFd};
 
-use lock_common::{Event, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what};
+use lock_common::{
+    Event, QuickRow, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what,
+};
 
 use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
 
@@ -25,9 +27,19 @@ impl LockKey {
     }
 }
 
-/// What the rows were the last time.
+/// What the rows were the last time: those of the tables, and those in the CPUs' quick places,
+/// where a key can have a row, too.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(HashMap<RowKey, Row>);
+pub(crate) struct Rows {
+    tables: HashMap<RowKey, Row>,
+    quick: HashMap<RowKey, Row>,
+}
+
+/// The tables that rows are in: descriptors, and names for errors.
+pub(crate) struct Tables {
+    pub(crate) by_key: [(RawFd, &'static str); 2],
+    pub(crate) quick: (RawFd, &'static str),
+}
 
 /// The fields of a [`TotalsKey`], which has no hash of its own.
 type RowKey = (u64, u32, u32);
@@ -49,27 +61,57 @@ impl Rows {
     /// Reads the rows, and tells what was added since the last time.
     pub(crate) fn advance(
         &mut self,
-        maps: [(RawFd, &str); 2],
+        tables: &Tables,
         cpus: usize,
     ) -> Result<HashMap<LockKey, Waits>> {
         let mut locks: HashMap<LockKey, Waits> = HashMap::new();
-        for (map, name) in maps {
+        for (map, name) in tables.by_key {
             batch::for_each(map, cpus, |key: &TotalsKey, values: &[Totals]| {
-                let row = self.0.entry((key.lock, key.tgid, key.kind)).or_default();
-                let before = row.clone();
-                row.advance(values);
-                if row.counts != before.counts {
-                    let lock = LockKey {
-                        address: key.lock,
-                        tgid: key.tgid,
-                        what: key.kind & 0xffff,
-                    };
-                    add(locks.entry(lock).or_default(), key.kind, row, &before);
-                }
+                let key = (key.lock, key.tgid, key.kind);
+                advance(&mut self.tables, key, values, &mut locks);
             })
             .map_err(|error| unreadable(name, &error))?;
         }
+        // Each CPU has its own at a place.
+        let mut quick: HashMap<RowKey, Vec<Totals>> = HashMap::new();
+        let (map, name) = tables.quick;
+        batch::for_each(map, cpus, |_: &u32, places: &[QuickRow]| {
+            for (cpu, QuickRow { key, totals }) in places.iter().enumerate() {
+                if key.lock != 0 {
+                    let key = (key.lock, key.tgid, key.kind);
+                    let row = quick.entry(key).or_insert_with(|| vec![Totals::ZERO; cpus]);
+                    if let Some(place) = row.get_mut(cpu) {
+                        *place = *totals;
+                    }
+                }
+            }
+        })
+        .map_err(|error| unreadable(name, &error))?;
+        for (key, values) in quick {
+            advance(&mut self.quick, key, &values, &mut locks);
+        }
         Ok(locks)
+    }
+}
+
+/// Takes what a row is now, and adds what came to it to its lock.
+fn advance(
+    rows: &mut HashMap<RowKey, Row>,
+    key: RowKey,
+    values: &[Totals],
+    locks: &mut HashMap<LockKey, Waits>,
+) {
+    let row = rows.entry(key).or_default();
+    let before = row.clone();
+    row.advance(values);
+    if row.counts != before.counts {
+        let (address, tgid, kind) = key;
+        let lock = LockKey {
+            address,
+            tgid,
+            what: kind & 0xffff,
+        };
+        add(locks.entry(lock).or_default(), kind, row, &before);
     }
 }
 
