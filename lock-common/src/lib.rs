@@ -247,6 +247,9 @@ shared! {
         /// The lock that each place waits for; zero is a free place. Together on a cache
         /// line: most of the time nothing else is looked at.
         pub locks: [u64; SPINS_PER_CPU],
+        /// How many were opened, which belongs to [`Counter::KernelBegins`]: on a cache line that
+        /// a begin writes to anyway.
+        pub begins: u64,
         /// The rest of each wait.
         pub spins: [Spin; SPINS_PER_CPU],
     }
@@ -447,6 +450,8 @@ shared! {
         pub window_ns: u64,
         /// Samples since.
         pub taken: u64,
+        /// Where the row of random numbers stands; zero before it began.
+        pub random: u64,
     }
 
     /// What is done with the waits of some processes: one of [`mode`] each, zero for none of

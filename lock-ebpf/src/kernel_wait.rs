@@ -47,10 +47,9 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
         return;
     }
     let start_ns = now_ns();
-    lost::count(Counter::KernelBegins);
-
     if only_spins(flags) {
         let Some(place) = SpinPlace::find(lock, thread.tid) else {
+            lost::count(Counter::KernelBegins);
             lost::count(Counter::KernelLostNested);
             return;
         };
@@ -58,6 +57,7 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
             lost::count(Counter::KernelNested);
         }
         let stack = exact_stack(ctx);
+        // It counts the begin, too.
         place.open(
             lock,
             Spin {
@@ -69,6 +69,7 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
         );
         return;
     }
+    lost::count(Counter::KernelBegins);
     let Some(waits) = threads::claim(thread.tid) else {
         lost::count(Counter::KernelLostTableFull);
         return;

@@ -95,9 +95,17 @@ pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
     }
     let shift = (shift & 63) as u32;
     if shift > 0 {
-        // SAFETY: the helper has no preconditions.
-        let random = u64::from(unsafe { bpf_get_prandom_u32() });
-        if random & ((1 << shift) - 1) != 0 {
+        if sampler.random == 0 {
+            // SAFETY: the helper has no preconditions.
+            sampler.random = u64::from(unsafe { bpf_get_prandom_u32() }) << 1 | 1;
+        }
+        // Knuth's linear congruential generator, MMIX: its upper bits are the good ones, and it
+        // takes less time than to call the helper.
+        sampler.random = sampler
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        if sampler.random >> (64 - shift) != 0 {
             return None;
         }
     }

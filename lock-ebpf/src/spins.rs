@@ -69,6 +69,7 @@ impl SpinPlace {
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU. Volatile keeps the
         // order: the place is taken once the rest is there.
         unsafe {
+            (*spins).begins += 1;
             write_volatile(&raw mut (*spins).spins[index], spin);
             write_volatile(&raw mut (*spins).locks[index], lock);
         }

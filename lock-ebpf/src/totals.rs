@@ -9,6 +9,7 @@
 use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::{
+    Global,
     bindings::BPF_NOEXIST,
     btf_maps::{PerCpuArray, PerCpuHashMap},
     macros::btf_map,
@@ -18,6 +19,11 @@ use lock_common::{QUICK_ROWS, QuickRow, ROW_BUCKETS, Totals, TotalsKey, bucket, 
 /// Number of a place -> the row there, on this CPU.
 #[btf_map]
 static QUICK_TOTALS: PerCpuArray<QuickRow, QUICK_ROWS> = PerCpuArray::new();
+
+/// One less than how many of the places are used for kernel locks, and as many for user locks: a
+/// power of two. Set by the loader, so that they are few where few rows are wanted.
+#[unsafe(no_mangle)]
+static QUICK_MASK: Global<u32> = Global::new(QUICK_ROWS as u32 / 2 - 1);
 
 /// What the waits were for -> totals, on this CPU, where the places above were taken.
 #[btf_map]
@@ -102,7 +108,7 @@ fn first_place(key: TotalsKey) -> u32 {
     const HALF: u32 = QUICK_ROWS as u32 / 2;
     let mixed = key.lock ^ u64::from(key.kind) << 32 ^ u64::from(key.tgid) << 20;
     let hash = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let place = hash as u32 & (HALF - 1);
+    let place = hash as u32 & QUICK_MASK.load();
     // The programs that end waits for kernel and for user locks can interrupt each other.
     if key.kind & what::USER != 0 {
         place | HALF

@@ -8,8 +8,8 @@ use aya::{
     programs::{BtfTracePoint, ProgramError},
 };
 use lock_common::{
-    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, USER_STACK, USER_STACK_PORTION, WAYS,
-    filter, mode, user_stacks, what,
+    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_ROWS, USER_STACK, USER_STACK_PORTION,
+    WAYS, filter, mode, user_stacks, what,
 };
 
 use crate::{
@@ -123,6 +123,7 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
         ("MM_LOCK_OFFSET", optional("mm_struct", "mmap_lock")),
         ("MUTEX_OWNER_OFFSET", optional("mutex", "owner")),
         ("OWN_TGID", own),
+        ("QUICK_MASK", quick_places(plan) - 1),
         ("RWSEM_OWNER_OFFSET", optional("rw_semaphore", "owner")),
         ("SAMPLES_PER_WINDOW", SAMPLES_PER_WINDOW),
         ("TASK_COMM_OFFSET", task("comm")?),
@@ -138,6 +139,13 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
         ("USER_STACKS", user_stacks),
         ("USER_STACK_PORTIONS", portions as u32),
     ])
+}
+
+/// How many quick places each CPU has for rows of either kind: as a part of all rows.
+fn quick_places(plan: &Plan) -> u32 {
+    const MOST: u32 = QUICK_ROWS as u32 / 2;
+    // Two neighbours at the least.
+    (plan.limits.locks / 16).clamp(2, MOST).next_power_of_two()
 }
 
 /// How many sets of threads there are.

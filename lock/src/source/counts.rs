@@ -33,6 +33,13 @@ impl Counts {
         Ok(counts)
     }
 
+    /// Adds what is counted elsewhere.
+    pub(crate) fn add(&mut self, counter: Counter, more: u64) {
+        if let Some(count) = self.0.get_mut(counter as usize) {
+            *count += more;
+        }
+    }
+
     /// What was counted since.
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self(

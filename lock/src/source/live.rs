@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya::maps::{Map, MapError};
-use lock_common::{Spins, ThreadIds, ThreadSet, lock_type};
+use lock_common::{Counter, Spins, ThreadIds, ThreadSet, lock_type};
 
 use crate::{
     error::{Error, Result},
@@ -152,7 +152,12 @@ impl Live {
         } = self;
         reader.drain(|(event, stack)| samples.take(tables, &event, &stack));
         let hooks = self.hooks(until_ns);
-        let counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
+        let mut counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
+        let spins = self.spins()?;
+        counts.add(
+            Counter::KernelBegins,
+            spins.iter().map(|spins| spins.begins).sum(),
+        );
         let mut account = counts.since(&self.counts).account();
         self.counts = counts;
         let maps = totals::Tables {
@@ -175,7 +180,7 @@ impl Live {
             self.tables.add_waits(lock, &waits);
         }
         if last {
-            self.add_open(&mut account, until_ns)?;
+            self.add_open(&mut account, &spins, until_ns)?;
         }
         let seen = self.samples.take_counts();
         account.samples.used = seen.used;
@@ -227,7 +232,18 @@ impl Live {
         hooks
     }
 
-    fn add_open(&mut self, account: &mut Account, until_ns: u64) -> Result<()> {
+    /// What each CPU spins for.
+    fn spins(&self) -> Result<Vec<Spins>> {
+        let mut spins = Vec::new();
+        let map = self.fd(map::CPU_SPINS)?;
+        batch::for_each(map, self.cpus, |_: &u32, values: &[Spins]| {
+            spins.extend(values.iter().copied());
+        })
+        .map_err(|error| unreadable(map::CPU_SPINS, &error))?;
+        Ok(spins)
+    }
+
+    fn add_open(&mut self, account: &mut Account, spins: &[Spins], until_ns: u64) -> Result<()> {
         let mut open = Vec::new();
         let mut tids = HashMap::new();
         batch::for_each(self.fd(map::TIDS)?, 1, |&set: &u32, ids: &[ThreadIds]| {
@@ -245,12 +261,6 @@ impl Live {
             },
         )
         .map_err(|error| unreadable(map::THREADS, &error))?;
-        let mut spins = Vec::new();
-        let cpu_spins = self.fd(map::CPU_SPINS)?;
-        batch::for_each(cpu_spins, self.cpus, |_: &u32, values: &[Spins]| {
-            spins.extend(values.iter().copied());
-        })
-        .map_err(|error| unreadable(map::CPU_SPINS, &error))?;
         for (tid, waits) in threads {
             if tid == 0 {
                 continue;

@@ -91,6 +91,27 @@ impl Recorded {
         Err(format!("{named} of {all} waits for a {lock_type} name their holder").into())
     }
 
+    /// Of a process's waits for kernel locks whose type begins so, some name the place in the
+    /// kernel where the lock was let go, which `contended_release` alone tells.
+    pub(crate) fn names_releases(&self, of: &Value, lock_type: &str) -> Result<(), Failed> {
+        let process = number(of, "/process")?;
+        for site in self.sites_of(process)? {
+            let lock = self.entry("/locks", &site["lock"])?;
+            let is_of_type = |name: &str| name.starts_with(lock_type);
+            if lock["type"].as_str().is_some_and(is_of_type) && !site["holder"]["stack"].is_null() {
+                let stack = self.entry("/stacks", &site["holder"]["stack"])?;
+                if !array(stack, "/kernel")?.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        Err(format!(
+            "no release of a {lock_type} was seen: {:#}",
+            self.report["sites"]
+        )
+        .into())
+    }
+
     /// Of a user lock, by its place in memory.
     fn waits_for_address(&self, process: u64, subject: &Value) -> Result<Sum, Failed> {
         let (begin, bytes) = (number(subject, "/address")?, number(subject, "/bytes")?);
