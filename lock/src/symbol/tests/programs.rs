@@ -29,7 +29,6 @@ fn assert_whole(stack: &UserStack) {
 }
 
 #[test]
-#[cfg_attr(not(has_debug_information), ignore = "no libc6-dbg here")]
 fn the_locks_of_glibc_without_frame_pointers() {
     let folder = tempfile::tempdir().unwrap();
     let program = compile(folder.path(), "victim", &["-g"]);
