@@ -26,6 +26,10 @@ Examples:\n  \
 sudo lock record -- make -j8                a command, from begin to end\n  \
 sudo lock record --pid 4711 --duration 10   a process that runs already\n  \
 sudo lock record --duration 10              everything on this machine\n  \
+sudo lock record -o run.lock -- make -j8    kept in a file, for the next ones\n  \
+lock report run.lock --by holder            who waited for whom\n  \
+lock diff before.lock run.lock              what got worse\n  \
+sudo lock top                               all of it live\n  \
 lock help record                            all about one command\n\
 \n\
 Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not start; else \

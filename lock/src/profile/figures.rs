@@ -34,11 +34,24 @@ impl Figures {
 
     /// The mean wait, in nanoseconds; zero if there is none.
     pub(crate) fn mean_ns(&self) -> u64 {
-        self.total_ns().checked_div(self.count()).unwrap_or(0)
+        self.average_ns().unwrap_or(0)
     }
 
-    /// The longest wait, in nanoseconds: of an estimate, the longest that was
-    /// sampled; of waits in pieces, the longest piece.
+    /// The mean wait, in nanoseconds. None without one: all may be pieces of waits.
+    pub(crate) fn average_ns(&self) -> Option<u64> {
+        self.total_ns().checked_div(self.count())
+    }
+
+    /// The longest wait, in nanoseconds: of an estimate, the longest that was sampled. The
+    /// pieces of waits do not tell it.
+    pub(crate) fn longest_ns(&self) -> Option<u64> {
+        match self {
+            Self::Exact(waits) if waits.pieces > 0 => None,
+            _ => Some(self.max_ns()),
+        }
+    }
+
+    /// The same; of waits in pieces, the longest piece.
     pub(crate) fn max_ns(&self) -> u64 {
         match self {
             Self::Exact(waits) => waits.max_ns,

@@ -70,11 +70,8 @@ pub(crate) fn table(examination: &Examination, width: Option<u16>) -> String {
         (false, _) => format!("lock cannot record on Linux {kernel} as it is run here."),
         (true, 0) => format!("lock can record on Linux {kernel}."),
         (true, count) => format!(
-            "lock can record on Linux {kernel}; {} not all there.",
-            match count {
-                1 => "1 item is".to_owned(),
-                _ => format!("{count} items are"),
-            }
+            "lock can record on Linux {kernel}; limits of {} are told above.",
+            plural(count as u64, "limited item")
         ),
     };
     format!("{}\n{}", lines(&facts, width), wrapped(&sum, width))

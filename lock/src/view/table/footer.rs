@@ -49,7 +49,7 @@ pub(super) fn section(
         .map(|(whose, events)| ("account", broken(whose, events))),
     );
     if snapshot.account.samples.taken > 0 {
-        facts.push(("sampling", sampling(snapshot, options)));
+        facts.push(("sampling", sampling(snapshot, options, &grouped.total)));
     }
     if let Some(cut) = cut_stacks(snapshot) {
         facts.push(("stacks", cut));
@@ -141,8 +141,8 @@ fn pieces(total: &Figures) -> Option<String> {
     (pieces > 0).then(|| {
         format!(
             "{pieces} waits for the GIL that timed out, or were for its own mutex, are pieces of \
-             the waits in the ranking: in its total, not in its count; its max is the longest \
-             piece, and it has no percentiles"
+             the waits in the ranking: in its total, not in its count, and so it has no longest \
+             wait and no percentiles"
         )
     })
 }
@@ -248,7 +248,7 @@ fn broken(whose: &str, events: &Events) -> String {
     )
 }
 
-fn sampling(snapshot: &Snapshot, options: &ReportOptions) -> String {
+fn sampling(snapshot: &Snapshot, options: &ReportOptions, total: &Figures) -> String {
     let samples = &snapshot.account.samples;
     let filter = options.filter();
     let mut sum = Estimate::default();
@@ -278,6 +278,16 @@ fn sampling(snapshot: &Snapshot, options: &ReportOptions) -> String {
             time(sum.total_ns())
         )
     };
+    // Where the ranking counted every wait, it tells how good the estimate is.
+    let counted = total.waits().map_or(sum.total_ns(), |_| total.total_ns());
+    let missing = counted.saturating_sub(sum.total_ns());
+    if missing > sum.error_ns().max(counted / 20) {
+        text += &format!(
+            ". That misses the {} that were counted: long waits were not sampled, and rows by caller, \
+             stack, thread or holder lack them (--exact takes all)",
+            time(counted)
+        );
+    }
     let lost = counts([
         (samples.buffer_full, "samples lost, the buffer was full"),
         (samples.stacks_full, "without a stack, beyond --max-stacks"),

@@ -109,8 +109,8 @@ impl Page<'_> {
                 "{} waits  total {}{error}  mean {}  max {}",
                 cells::count(figures.count()),
                 units::time(figures.total_ns()),
-                units::time(figures.mean_ns()),
-                units::time(figures.max_ns()),
+                cells::time(figures.average_ns()),
+                cells::time(figures.longest_ns()),
             ),
         );
         let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]

@@ -230,9 +230,9 @@ fn line(
             Column::Waits => cells::count(figures.count()),
             Column::Total => units::time(figures.total_ns()),
             Column::Error => cells::error(figures),
-            Column::Mean => units::time(figures.mean_ns()),
+            Column::Mean => cells::time(figures.average_ns()),
             Column::P99 => cells::time(figures.percentile(0.99)),
-            Column::Max => units::time(figures.max_ns()),
+            Column::Max => cells::time(figures.longest_ns()),
             Column::Type => row.lock_type.map_or_else(String::new, |t| t.to_string()),
         };
         let mut text = String::new();
