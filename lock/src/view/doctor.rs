@@ -69,10 +69,10 @@ pub(crate) fn table(examination: &Examination, width: Option<u16>) -> String {
     let sum = match (works, limited.count()) {
         (false, _) => format!("lock cannot record on Linux {kernel} as it is run here."),
         (true, 0) => format!("lock can record on Linux {kernel}."),
-        (true, count) => format!(
-            "lock can record on Linux {kernel}; limits of {} are told above.",
-            plural(count as u64, "limited item")
-        ),
+        (true, 1) => format!("lock can record on Linux {kernel}; one item above is limited."),
+        (true, count) => {
+            format!("lock can record on Linux {kernel}; {count} items above are limited.")
+        }
     };
     format!("{}\n{}", lines(&facts, width), wrapped(&sum, width))
 }
