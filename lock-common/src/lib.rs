@@ -301,6 +301,8 @@ shared! {
 
     /// The open waits of one thread.
     pub struct ThreadWaits {
+        /// How many of `sleeps` are open: to be told with a look at one cache line.
+        pub sleeping: u64,
         /// In user space.
         pub block: Block,
         /// In the kernel.

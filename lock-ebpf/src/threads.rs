@@ -55,7 +55,10 @@ pub enum Begin {
 }
 
 /// A free place for a sleeping wait.
-pub struct SleepPlace(*mut Sleep);
+pub struct SleepPlace {
+    waits: *mut ThreadWaits,
+    place: *mut Sleep,
+}
 
 /// The place of a thread, if it has one.
 #[inline(always)] // On the path of each switch of tasks.
@@ -137,7 +140,12 @@ impl Waits {
     #[inline(always)] // Its one caller is the program itself.
     fn clear(self) {
         // SAFETY: a live value, which only events of this thread change, and it is gone.
-        let ThreadWaits { block, sleeps } = unsafe { &mut *self.0 };
+        let ThreadWaits {
+            sleeping,
+            block,
+            sleeps,
+        } = unsafe { &mut *self.0 };
+        *sleeping = 0;
         if block.start_ns != 0 {
             lost::count(Counter::LostUserThreadGone);
         }
@@ -160,15 +168,10 @@ impl Waits {
     }
 
     /// Whether the thread has a sleeping wait for a kernel lock open.
-    #[inline(always)] // Three loads.
+    #[inline(always)] // One load.
     pub fn sleeps(self) -> bool {
-        for index in 0..SLEEPS_PER_THREAD {
-            // SAFETY: index < SLEEPS_PER_THREAD, in a live value.
-            if unsafe { (*self.0).sleeps[index].lock } != 0 {
-                return true;
-            }
-        }
-        false
+        // SAFETY: within a live value.
+        unsafe { (*self.0).sleeping != 0 }
     }
 
     /// Takes a begin. A mutex's waiter alternates between spinning and sleeping; any other
@@ -192,11 +195,16 @@ impl Waits {
                 }
                 lost::count(Counter::KernelLostEnd);
                 place.lock = 0;
+                // SAFETY: as above.
+                unsafe { (*self.0).sleeping -= 1 };
             }
             if place.lock != 0 {
                 nested = true;
             } else if free.is_none() {
-                free = Some(SleepPlace(sleep));
+                free = Some(SleepPlace {
+                    waits: self.0,
+                    place: sleep,
+                });
             }
         }
         match free {
@@ -216,6 +224,8 @@ impl Waits {
                 place.turn(now_ns);
                 let sleep = *place;
                 place.lock = 0;
+                // SAFETY: as above.
+                unsafe { (*self.0).sleeping -= 1 };
                 return Some(sleep);
             }
         }
@@ -228,7 +238,10 @@ impl SleepPlace {
     #[inline(always)] // Its one caller is the program itself.
     pub fn open(self, sleep: Sleep) {
         // SAFETY: a place in a live value that only this thread changes.
-        unsafe { *self.0 = sleep };
+        unsafe {
+            *self.place = sleep;
+            (*self.waits).sleeping += 1;
+        }
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
         for (name, told) in [
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
-            ("THREADS", 3_801_400),
+            ("THREADS", 3_932_472),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 4_194_616),

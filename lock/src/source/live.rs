@@ -151,6 +151,7 @@ impl Live {
             ..
         } = self;
         reader.drain(|(event, stack)| samples.take(tables, &event, &stack));
+        samples.add_all_pieces(tables);
         let hooks = self.hooks(until_ns);
         let mut counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
         let spins = self.spins()?;

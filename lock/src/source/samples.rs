@@ -38,6 +38,8 @@ const PENDING: usize = 65536;
 /// for it, and of how many threads.
 const RECENT: usize = 16;
 const RECENT_THREADS: usize = 65536;
+/// How many pieces of a wait are kept until it is over.
+const PIECES: usize = 1024;
 /// How many locks are remembered.
 const REMEMBERED: usize = 262_144;
 /// The longest chain that is followed.
@@ -93,6 +95,9 @@ pub(crate) struct Samples {
     locks: HashMap<LockKey, Learnt>,
     /// Number of the sample and the lock -> the wait.
     pending: HashMap<(u64, u64), Pending>,
+    /// Thread -> the pieces of its wait so far, and how long each lasted: who had the lock is
+    /// known when the wait is over.
+    pieces: HashMap<u32, Vec<(Pending, u64)>>,
     recent: HashMap<u32, VecDeque<Recent>>,
     /// Lock -> who was seen to release it, and where.
     releases: HashMap<u64, (u32, Rc<NamedStack>, Option<UserStack>)>,
@@ -111,6 +116,7 @@ impl Samples {
             threads: Threads::default(),
             locks: HashMap::new(),
             pending: HashMap::new(),
+            pieces: HashMap::new(),
             recent: HashMap::new(),
             releases: HashMap::new(),
             unseen: Vec::new(),
@@ -259,20 +265,65 @@ impl Samples {
             self.counts.used += 1;
             return;
         }
+        let tid = pending.event.tid;
+        if piece {
+            let pieces = self.pieces.entry(tid).or_default();
+            pieces.push((pending, event.wait_ns));
+            if pieces.len() >= PIECES {
+                self.add_pieces(tables, tid, None, None);
+            }
+            return;
+        }
         // Whoever had the lock when the wait began; else who released it at its end, who may
         // have waited for it as well.
         let waker = unpack(event.holder);
         let holder = owner_in_memory(&pending).or(waker);
+        let released = pending.released.as_ref().filter(|_| holder == waker);
+        if pending.stack.word.is_of_process() {
+            self.add_pieces(tables, tid, holder, released);
+        } else {
+            self.add_pieces(tables, tid, None, None);
+        }
         let wait = Wait {
             event: &pending.event,
             wait_ns: event.wait_ns,
-            piece,
+            piece: false,
             kernel: None,
             user: Some(&pending.stack),
             holder,
-            released: pending.released.as_ref().filter(|_| holder == waker),
+            released,
         };
         self.add(tables, &wait, None);
+    }
+
+    /// Adds the pieces of a thread's wait to the tables, with who had the lock, if that is known.
+    fn add_pieces(
+        &mut self,
+        tables: &mut Tables,
+        tid: u32,
+        holder: Option<(u32, u32)>,
+        released: Option<&UserStack>,
+    ) {
+        for (pending, wait_ns) in self.pieces.remove(&tid).unwrap_or_default() {
+            let wait = Wait {
+                event: &pending.event,
+                wait_ns,
+                piece: true,
+                kernel: None,
+                user: Some(&pending.stack),
+                holder,
+                released,
+            };
+            self.add(tables, &wait, None);
+        }
+    }
+
+    /// Adds the pieces of waits that are not over: an interval ends.
+    pub(crate) fn add_all_pieces(&mut self, tables: &mut Tables) {
+        let threads: Vec<u32> = self.pieces.keys().copied().collect();
+        for tid in threads {
+            self.add_pieces(tables, tid, None, None);
+        }
     }
 
     fn learn(&mut self, key: LockKey, learn: impl FnOnce(&mut Learnt)) {
