@@ -20,12 +20,10 @@ fn functions() -> Item {
 fn data() -> Item {
     const CODE: &str = "kernel-data-names";
     let says = if symbol::kernel_data_shown() {
-        "the kernel names its data, too (CONFIG_KALLSYMS_ALL)"
+        "the kernel names its data, too: locks of which it has one each are called what they are"
     } else {
-        "the kernel does not name its data (CONFIG_KALLSYMS_ALL is off)"
+        "the kernel does not name its data (CONFIG_KALLSYMS_ALL is off): locks are named by the \
+         functions around a wait"
     };
-    Item::ok(
-        CODE,
-        format!("{says}; locks are named by the functions around a wait"),
-    )
+    Item::ok(CODE, says)
 }

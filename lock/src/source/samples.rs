@@ -449,17 +449,15 @@ impl Samples {
             return tables.lock(Identity::Other, lock_type, "", None);
         }
         if !key.is_user() {
-            let name = self
-                .locks
-                .get(&key)
-                .and_then(|learnt| learnt.name.as_deref());
+            let learnt = self.locks.get(&key).and_then(|it| it.name.clone());
+            let name = learnt.or_else(|| self.symbols.kernel_data(key.address));
             return tables.lock(
                 Identity::Kernel {
                     address: key.address,
                 },
                 LockType::Kernel(key.what),
                 "",
-                name,
+                name.as_deref(),
             );
         }
         let learnt = self.locks.entry(key).or_default();

@@ -5,6 +5,7 @@ pub(crate) mod class;
 mod class_names;
 mod class_table;
 mod kernel;
+mod kernel_data;
 mod kernel_names;
 mod locking;
 mod mapping;
@@ -23,7 +24,10 @@ use std::collections::HashMap;
 
 use crate::{
     profile::{lock_type::Class, snapshot::Frame, word::Word},
-    symbol::{class::Operation, kernel::KernelNames, modules::Modules, process::Process},
+    symbol::{
+        class::Operation, kernel::KernelNames, kernel_data::KernelData, modules::Modules,
+        process::Process,
+    },
 };
 
 pub(crate) use self::{
@@ -38,6 +42,7 @@ const MOST_PROCESSES: usize = 1024;
 /// made it.
 pub(crate) struct Symbols {
     kernel: KernelNames,
+    kernel_data: KernelData,
     modules: Modules,
     unwinding: unwind::Cache,
     /// Process -> when it was last used, and what is known of it.
@@ -67,6 +72,7 @@ impl Symbols {
     pub(crate) fn new() -> Self {
         Self {
             kernel: KernelNames::new(),
+            kernel_data: KernelData::default(),
             modules: Modules::default(),
             unwinding: unwind::Cache::default(),
             processes: HashMap::new(),
@@ -92,6 +98,11 @@ impl Symbols {
         let name = kernel_names::name(locking, callers);
         frames.drain(..caller.min(frames.len()));
         (frames, name)
+    }
+
+    /// The name of the kernel's own data at an address, where it shows that.
+    pub(crate) fn kernel_data(&mut self, address: u64) -> Option<String> {
+        self.kernel_data.name(address)
     }
 
     /// Learns what is mapped into a process, so that its stacks have names even if it ends

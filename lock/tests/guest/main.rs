@@ -8,6 +8,7 @@
 
 mod combinations;
 mod kernel;
+mod names;
 mod record;
 mod report;
 mod truth;
@@ -21,15 +22,16 @@ pub(crate) type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
     if record::is_lock() {
-        return match workloads::asked_for() {
-            Some(scenarios) => workloads::run(scenarios),
-            None => lock::main(),
+        return match (workloads::asked_for(), names::act()) {
+            (Some(scenarios), _) => workloads::run(scenarios),
+            (None, Some(code)) => code,
+            (None, None) => lock::main(),
         };
     }
     let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
     arguments.test_threads.get_or_insert(1);
-    let trials = [truth::TRIALS, combinations::TRIALS]
+    let trials = [truth::TRIALS, names::TRIALS, combinations::TRIALS]
         .into_iter()
         .flatten()
         .map(|&(name, test)| {

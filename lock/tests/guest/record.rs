@@ -46,7 +46,7 @@ pub(crate) fn workloads(scenarios: &[&str]) -> Result<Recorded, Failed> {
     })
 }
 
-fn report(recording: &Path) -> Result<Value, Failed> {
+pub(crate) fn report(recording: &Path) -> Result<Value, Failed> {
     let mut report = lock()?;
     report.arg("report").arg(recording);
     Ok(document(report.args(["--format", "json"]))?.1)

@@ -1,13 +1,17 @@
-//! What is said of real programs: the hot lock is in the first row.
+//! What is said of real programs: the hot lock is in the first row, and locks of the kernel
+//! are called what they are.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
 
 use crate::{
     Test,
-    expect::{expect, expect_code},
+    expect::{expect, expect_code, number},
     process::{lock, report},
 };
 
@@ -17,6 +21,7 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
     ("the_gil_is_first_in_the_distributions_python", || {
         gil("/usr/bin/python3")
     }),
+    ("a_percpu_rwsem_is_called_so", a_percpu_rwsem_is_called_so),
 ];
 
 /// Three threads that compute, and one that has to answer: the GIL is what they wait for.
@@ -52,5 +57,74 @@ fn gil(python: &str) -> Result<Completion, Failed> {
     let total = first.pointer("/figures/total_ns").or(first.get("total_ns"));
     let total = total.and_then(Value::as_u64).unwrap_or(0);
     expect(total > 3_000_000_000, || format!("{first:#}"))?;
+    Ok(Completion::Completed)
+}
+
+/// A cgroup of the test, which ends with it.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new(mount: &Path, name: &str) -> std::io::Result<Self> {
+        let folder = mount.join(format!("lock-test-{}-{name}", std::process::id()));
+        fs::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Processes start all the time, which reads the kernel's `cgroup_threadgroup_rwsem`, and one
+/// is moved to and fro between two cgroups, which writes it.
+fn a_percpu_rwsem_is_called_so() -> Result<Completion, Failed> {
+    const SCRIPT: &str = "
+        sleep 60 & moved=$!
+        timeout 2 sh -c \"while :; do echo $moved >$1/cgroup.procs; echo $moved >$2/cgroup.procs; done\" &
+        timeout 2 sh -c 'while :; do /bin/true; done' &
+        timeout 2 sh -c 'while :; do /bin/true; done'
+        kill $moved
+        wait
+        true";
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let mount = mounts.lines().find_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let place = words.next()?;
+        (words.next()? == "cgroup2").then_some(Path::new(place))
+    });
+    let Some(mount) = mount else {
+        return Ok(Completion::ignored_with("no cgroup2 is mounted"));
+    };
+    let (a, b) = match (Cgroup::new(mount, "a"), Cgroup::new(mount, "b")) {
+        (Ok(a), Ok(b)) => (a, b),
+        (Err(error), _) | (_, Err(error)) => {
+            return Ok(Completion::ignored_with(format!(
+                "no cgroup can be made: {error}"
+            )));
+        }
+    };
+    let folder = tempfile::tempdir()?;
+    let recording: &Path = &folder.path().join("run.lock");
+    let output = lock(&["record", "--output"])
+        .arg(recording)
+        .args(["--", "sh", "-c", SCRIPT, "sh"])
+        .args([&a.0, &b.0])
+        .output()?;
+    expect_code(&output, 0)?;
+    let report = report(recording)?;
+    let mut waits = 0;
+    for lock in report["locks"].as_array().ok_or("no locks")? {
+        if lock["type"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("percpu-rwsem:"))
+        {
+            waits += number(lock, "/waits/count")?;
+        }
+    }
+    expect(waits > 0, || {
+        format!("no percpu-rwsem: {:#}", report["locks"])
+    })?;
     Ok(Completion::Completed)
 }
