@@ -37,6 +37,16 @@ pub(crate) fn builds_only_what_changed(project: &Project) {
     assert!(changed().unwrap() > before);
 }
 
+pub(crate) fn profiles_of_a_native_build_change_nothing(project: &Project) {
+    project.build();
+    let mut build = project.ebpf(&["build"]);
+    build.env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
+    run(&mut build)
+        .exits(0)
+        .says("(unchanged)")
+        .compiles_nothing();
+}
+
 pub(crate) fn builds_inside_the_ebpf_crate(project: &Project) {
     let mut build = project.ebpf(&["build"]);
     run(build.current_dir(project.path("probe-ebpf/src")))

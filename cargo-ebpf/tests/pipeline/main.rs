@@ -36,6 +36,7 @@ fn tests() -> Vec<(&'static str, &'static [Need], Test)> {
     tests! {
         builds::builds_and_inspects;
         builds::builds_only_what_changed;
+        builds::profiles_of_a_native_build_change_nothing;
         builds::builds_inside_the_ebpf_crate;
         builds::the_kernel_accepts_the_object, needs rights;
         builds::run_starts_the_loader_with_its_object, needs rights;

@@ -294,11 +294,23 @@ pub const FOREIGN: [&str; 14] = [
     "RUSTUP_TOOLCHAIN",
 ];
 
+/// What the names of settings begin with that are for the profiles of a native build: with
+/// CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS, for one, an object would have panic code.
+const FOREIGN_PROFILES: &str = "CARGO_PROFILE_";
+
 /// A command that inherits nothing that is meant for somebody else's build.
 pub(crate) fn isolated(program: &Path) -> Command {
     let mut command = Command::new(program);
     for name in FOREIGN {
         command.env_remove(name);
+    }
+    for (name, _) in env::vars_os() {
+        if name
+            .as_encoded_bytes()
+            .starts_with(FOREIGN_PROFILES.as_bytes())
+        {
+            command.env_remove(name);
+        }
     }
     command.stdin(Stdio::null());
     command
