@@ -23,6 +23,7 @@ pub(super) struct Numbers {
     p90_ns: Option<u64>,
     p99_ns: Option<u64>,
     max_ns: u64,
+    pieces: Option<u64>,
     spin_ns: Option<u64>,
     runqueue_ns: Option<u64>,
 }
@@ -41,6 +42,7 @@ impl From<&Figures> for Numbers {
             p90_ns: figures.percentile(0.9),
             p99_ns: figures.percentile(0.99),
             max_ns: figures.max_ns(),
+            pieces: figures.waits().map(|waits| waits.pieces),
             spin_ns: figures.waits().map(|waits| waits.spin_ns),
             runqueue_ns: figures.waits().map(|waits| waits.runqueue_ns),
         }
