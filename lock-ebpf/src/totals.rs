@@ -3,8 +3,8 @@
 //! the histogram of a lock.
 //!
 //! The first rows of a CPU are in an array, each at one of two places that its key tells. What
-//! finds both taken is in a hash table, where a look costs three cache lines more. A row stays
-//! where it is, so that the two together are exact.
+//! finds both taken is in a hash table, where a look takes longer. A row stays where it is, so
+//! that the two together are exact.
 
 use core::ptr::{read_volatile, write_volatile};
 
@@ -65,7 +65,6 @@ pub fn add(ended: Ended) -> bool {
         kind: what | outcome << 16 | (bucket(wait_ns) / ROW_BUCKETS as u32) << 24,
     };
     let place = first_place(own);
-    // Not a loop: with one the verifier tries twice as many ways through the rest.
     if let Some(row) = quick_row(place, own).or_else(|| quick_row(place ^ 1, own)) {
         add_to(row, ended);
         return true;
