@@ -32,6 +32,9 @@ pub(crate) const CODE: &str = "interrupted";
 /// for any cleaning up, short for a user who wants her prompt back.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How often we look for programs to end hard: one that belongs to root stays.
+const TRIES: usize = 20;
+
 /// The signal that came first; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
@@ -97,7 +100,7 @@ fn received(origin: &Origin) {
         .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
         .is_ok();
     if !first {
-        send(SIGKILL, &descendants());
+        end_descendants();
         end(signal);
         return;
     }
@@ -115,6 +118,19 @@ fn received(origin: &Origin) {
         }
         end(signal);
     });
+}
+
+/// Ends every process below this one hard. More than once: while /proc is read, one whose
+/// parent ends gets us for its parent, and can be below nobody for a moment.
+fn end_descendants() {
+    for _ in 0..TRIES {
+        let left = descendants();
+        if left.is_empty() {
+            return;
+        }
+        send(SIGKILL, &left);
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Ends this process the way it would have without us.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     os::unix::process::ExitStatusExt as _,
     process::{Child, Command, Stdio},
     thread,
@@ -22,7 +23,7 @@ fn sleeper() {
 /// Runs it up to where it sleeps; gives also the sleeper's process.
 fn sleeping(sandbox: &Sandbox) -> (Child, u32) {
     let started = sandbox.path("started");
-    let child = Command::new(program())
+    let mut child = Command::new(program())
         .arg("test")
         .current_dir(sandbox.root())
         .env("STARTED", &started)
@@ -32,17 +33,28 @@ fn sleeping(sandbox: &Sandbox) -> (Child, u32) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let sleeper = wait_for(|| fs::read_to_string(&started).ok()?.parse().ok());
+    let sleeper = wait_for("the sleeper's start", || {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut said = String::new();
+            let stderr = child.stderr.as_mut().unwrap();
+            stderr.read_to_string(&mut said).unwrap();
+            panic!("it ended before the sleeper began, with {status}: {said}");
+        }
+        fs::read_to_string(&started).ok()?.parse().ok()
+    });
     (child, sleeper)
 }
 
-fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(found) = found() {
             return found;
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "it did not come");
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "{what} did not come"
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -78,7 +90,7 @@ fn a_signal_to_us_alone_ends_all_that_we_started() {
         let (child, sleeper) = sleeping(&sandbox);
         send(signal, child.id());
         let output = child.wait_with_output().unwrap();
-        wait_for(|| has_ended(sleeper));
+        wait_for("the sleeper's end", || has_ended(sleeper));
         assert_eq!(output.status.code(), Some(130), "{signal}");
         let stderr = String::from_utf8_lossy(&output.stderr);
         let said: Vec<&str> = stderr
@@ -96,7 +108,7 @@ fn a_second_signal_ends_hard() {
     // Stopped, it cannot follow the first signal.
     let (mut child, sleeper) = sleeping(&sandbox);
     send(libc::SIGSTOP, sleeper);
-    wait_for(|| has_stopped(sleeper));
+    wait_for("the sleeper's stop", || has_stopped(sleeper));
     send(libc::SIGINT, child.id());
     thread::sleep(Duration::from_millis(300));
     assert!(
@@ -105,7 +117,7 @@ fn a_second_signal_ends_hard() {
     );
     send(libc::SIGINT, child.id());
     let status = child.wait().unwrap();
-    wait_for(|| has_ended(sleeper));
+    wait_for("the sleeper's end", || has_ended(sleeper));
     // Once the programs are gone our own end may come first: either is at once.
     assert!(
         status.signal() == Some(2) || status.code() == Some(130),
