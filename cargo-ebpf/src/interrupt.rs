@@ -33,7 +33,10 @@ pub(crate) const CODE: &str = "interrupted";
 const GRACE: Duration = Duration::from_secs(3);
 
 /// How often we look for programs to end hard: one that belongs to root stays.
-const TRIES: usize = 20;
+const TRIES: usize = 30;
+
+/// How often in a row none must be left.
+const SURE: usize = 5;
 
 /// The signal that came first; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -120,15 +123,21 @@ fn received(origin: &Origin) {
     });
 }
 
-/// Ends every process below this one hard. More than once: while /proc is read, one whose
-/// parent ends gets us for its parent, and can be below nobody for a moment.
+/// Ends every process below this one hard. Until there is none several times: /proc is not read
+/// at once, and one whose parent ends meanwhile can be below nobody for a moment.
 fn end_descendants() {
+    let mut nobody = 0;
     for _ in 0..TRIES {
         let left = descendants();
         if left.is_empty() {
-            return;
+            nobody += 1;
+            if nobody == SURE {
+                return;
+            }
+        } else {
+            nobody = 0;
+            send(SIGKILL, &left);
         }
-        send(SIGKILL, &left);
         thread::sleep(Duration::from_millis(10));
     }
 }
