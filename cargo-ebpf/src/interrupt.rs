@@ -68,6 +68,19 @@ pub(crate) fn outlive() -> Result<()> {
     Ok(())
 }
 
+/// As [`check`], at our end: after a signal, what is left of the programs that we started, and
+/// could not follow it, ends with us.
+///
+/// # Errors
+/// After a signal.
+pub(crate) fn cleared() -> Result<()> {
+    let outcome = check();
+    if outcome.is_err() {
+        end_descendants();
+    }
+    outcome
+}
+
 fn refused(cause: &io::Error) -> Error {
     Error::new("signals", "could not watch for Ctrl-C").because(cause.to_string())
 }

@@ -48,7 +48,7 @@ use crate::{
 pub fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
     // What a signal broke off ends in an error of some kind; the signal is its cause.
-    match run(&cli).map_err(|error| interrupt::check().err().unwrap_or(error)) {
+    match run(&cli).map_err(|error| interrupt::cleared().err().unwrap_or(error)) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             // The error still goes to stderr when stdout is gone.
