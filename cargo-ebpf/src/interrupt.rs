@@ -32,12 +32,6 @@ pub(crate) const CODE: &str = "interrupted";
 /// for any cleaning up, short for a user who wants her prompt back.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How often we look for programs to end hard: one that belongs to root stays.
-const TRIES: usize = 30;
-
-/// How often in a row none must be left.
-const SURE: usize = 5;
-
 /// The signal that came first; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
@@ -76,7 +70,7 @@ pub(crate) fn outlive() -> Result<()> {
 pub(crate) fn cleared() -> Result<()> {
     let outcome = check();
     if outcome.is_err() {
-        end_descendants();
+        send(SIGKILL, &descendants());
     }
     outcome
 }
@@ -116,7 +110,7 @@ fn received(origin: &Origin) {
         .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
         .is_ok();
     if !first {
-        end_descendants();
+        send(SIGKILL, &descendants());
         end(signal);
         return;
     }
@@ -134,25 +128,6 @@ fn received(origin: &Origin) {
         }
         end(signal);
     });
-}
-
-/// Ends every process below this one hard. Until there is none several times: /proc is not read
-/// at once, and one whose parent ends meanwhile can be below nobody for a moment.
-fn end_descendants() {
-    let mut nobody = 0;
-    for _ in 0..TRIES {
-        let left = descendants();
-        if left.is_empty() {
-            nobody += 1;
-            if nobody == SURE {
-                return;
-            }
-        } else {
-            nobody = 0;
-            send(SIGKILL, &left);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Ends this process the way it would have without us.
