@@ -18,7 +18,7 @@ use crate::{
     filter, lost,
     sampler::{self, Who},
     task::{self, Register, Registers, Task, Thread},
-    threads,
+    threads::{self, Over as _},
     totals::{self, Ended},
     user_stack,
 };
@@ -340,32 +340,6 @@ pub fn resume(task: Task) {
     }
     if ended.sample != 0 && !send_end(event::RESUME, tid, &ended, wait_ns) {
         lost::count(Counter::UserSampleEndsLost);
-    }
-}
-
-/// What becomes of a wait that is over.
-trait Over {
-    /// What woke a wait with a timeout unseen was the timer: its interrupt can hit a thread
-    /// that the kernel does not show.
-    fn infer_outcome(&mut self);
-    /// Makes the place ready for the thread's next wait.
-    fn close(&mut self, wait_ns: u64);
-}
-
-impl Over for Block {
-    #[inline(always)] // Two comparisons.
-    fn infer_outcome(&mut self) {
-        if self.wake_ns == 0 && self.has_timeout != 0 {
-            self.outcome = outcome::TIMED_OUT;
-        }
-    }
-
-    #[inline(always)] // Some stores.
-    fn close(&mut self, wait_ns: u64) {
-        self.start_ns = 0;
-        self.wake_ns = 0;
-        self.waker = 0;
-        self.before_ns = wait_ns;
     }
 }
 

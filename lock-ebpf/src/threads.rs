@@ -14,6 +14,7 @@ use aya_ebpf::{
 };
 use lock_common::{
     Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadIds, ThreadSet, ThreadWaits, WAYS, flag,
+    outcome,
 };
 
 use crate::{
@@ -149,10 +150,7 @@ impl Waits {
         if block.start_ns != 0 {
             lost::count(Counter::LostUserThreadGone);
         }
-        block.start_ns = 0;
-        block.wake_ns = 0;
-        block.waker = 0;
-        block.before_ns = 0;
+        block.close(0);
         for sleep in sleeps {
             if sleep.lock != 0 {
                 lost::count(Counter::LostKernelThreadGone);
@@ -242,6 +240,32 @@ impl SleepPlace {
             *self.place = sleep;
             (*self.waits).sleeping += 1;
         }
+    }
+}
+
+/// What becomes of a wait that is over.
+pub trait Over {
+    /// What woke a wait with a timeout unseen was the timer: its interrupt can hit a thread
+    /// that the kernel does not show.
+    fn infer_outcome(&mut self);
+    /// Makes the place ready for the thread's next wait.
+    fn close(&mut self, wait_ns: u64);
+}
+
+impl Over for Block {
+    #[inline(always)] // Two comparisons.
+    fn infer_outcome(&mut self) {
+        if self.wake_ns == 0 && self.has_timeout != 0 {
+            self.outcome = outcome::TIMED_OUT;
+        }
+    }
+
+    #[inline(always)] // Some stores.
+    fn close(&mut self, wait_ns: u64) {
+        self.start_ns = 0;
+        self.wake_ns = 0;
+        self.waker = 0;
+        self.before_ns = wait_ns;
     }
 }
 
