@@ -53,8 +53,7 @@ pub(crate) mod map {
 const NOBODY: u32 = u32::MAX;
 
 /// How many samples of waits for kernel locks each CPU takes at the most in a window of 134 ms:
-/// about 15 a second. So seldom, all that a sample touches has left the CPU's caches, and it
-/// takes ten times as long as one that follows on another.
+/// about 15 a second. So seldom, all that a sample touches has left the CPU's caches.
 const SAMPLES_PER_WINDOW: u32 = 2;
 
 /// Stands for a field that a kernel does not have.

@@ -87,6 +87,27 @@ struct Wait<'a> {
     released: Option<&'a UserStack>,
 }
 
+impl Pending {
+    /// The wait, or a piece of one, now that it has ended.
+    fn wait<'a>(
+        &'a self,
+        wait_ns: u64,
+        piece: bool,
+        holder: Option<(u32, u32)>,
+        released: Option<&'a UserStack>,
+    ) -> Wait<'a> {
+        Wait {
+            event: &self.event,
+            wait_ns,
+            piece,
+            kernel: None,
+            user: Some(&self.stack),
+            holder,
+            released,
+        }
+    }
+}
+
 /// All that is known of samples.
 pub(crate) struct Samples {
     pub(crate) symbols: Symbols,
@@ -284,15 +305,7 @@ impl Samples {
         } else {
             self.add_pieces(tables, tid, None, None);
         }
-        let wait = Wait {
-            event: &pending.event,
-            wait_ns: event.wait_ns,
-            piece: false,
-            kernel: None,
-            user: Some(&pending.stack),
-            holder,
-            released,
-        };
+        let wait = pending.wait(event.wait_ns, false, holder, released);
         self.add(tables, &wait, None);
     }
 
@@ -305,15 +318,7 @@ impl Samples {
         released: Option<&UserStack>,
     ) {
         for (pending, wait_ns) in self.pieces.remove(&tid).unwrap_or_default() {
-            let wait = Wait {
-                event: &pending.event,
-                wait_ns,
-                piece: true,
-                kernel: None,
-                user: Some(&pending.stack),
-                holder,
-                released,
-            };
+            let wait = pending.wait(wait_ns, true, holder, released);
             self.add(tables, &wait, None);
         }
     }

@@ -18,7 +18,8 @@ use blazesym::{
 
 use crate::profile::snapshot::Frame;
 
-const KALLSYMS: &str = "/proc/kallsyms";
+/// The kernel's symbols: lines `address type name`.
+pub(super) const KALLSYMS: &str = "/proc/kallsyms";
 const MODULES: &str = "/proc/modules";
 
 /// How many addresses are remembered. Kernels have some ten thousand calls of locking code.
@@ -207,18 +208,6 @@ fn shows_addresses() -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Whether kallsyms has data, too (CONFIG_KALLSYMS_ALL): symbols of the types b and d, as nm
-/// has them. Some data is there in any case, of the types A and V.
-pub(crate) fn shows_data() -> bool {
-    let Ok(file) = File::open(KALLSYMS) else {
-        return false;
-    };
-    BufReader::new(file)
-        .lines()
-        .map_while(Result::ok)
-        .any(|line| matches!(line.split(' ').nth(1), Some("b" | "B" | "d" | "D")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
     io::{self, BufRead, BufReader},
 };
 
-const KALLSYMS: &str = "/proc/kallsyms";
+use crate::symbol::kernel::KALLSYMS;
 
 /// Where the kernel's image is mapped, and modules behind it: `__START_KERNEL_map` of its
 /// `arch/x86/include/asm/page_64_types.h`. What is allocated while it runs is below.
@@ -50,8 +50,8 @@ fn parse(text: impl BufRead) -> io::Result<Vec<(u64, Box<str>)>> {
     for line in text.lines() {
         let line = line?;
         let mut words = line.split_ascii_whitespace();
-        if let (Some(address), Some("b" | "B" | "d" | "D"), Some(name)) =
-            (words.next(), words.next(), words.next())
+        if let (Some(address), Some(kind), Some(name)) = (words.next(), words.next(), words.next())
+            && is_data(kind)
             && let Ok(address) = u64::from_str_radix(address, 16)
             && address >= IMAGE
         {
@@ -60,6 +60,23 @@ fn parse(text: impl BufRead) -> io::Result<Vec<(u64, Box<str>)>> {
     }
     symbols.sort();
     Ok(symbols)
+}
+
+/// Whether kallsyms has data, too (CONFIG_KALLSYMS_ALL).
+pub(crate) fn shown() -> bool {
+    let Ok(file) = File::open(KALLSYMS) else {
+        return false;
+    };
+    BufReader::new(file)
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.split(' ').nth(1).is_some_and(is_data))
+}
+
+/// Whether a symbol's type, as nm has them, is that of data. Some is there without
+/// CONFIG_KALLSYMS_ALL, too, of the types A and V.
+fn is_data(kind: &str) -> bool {
+    matches!(kind, "b" | "B" | "d" | "D")
 }
 
 #[cfg(test)]

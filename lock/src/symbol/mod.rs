@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(crate) use self::{
-    kernel::{readable as kernel_names_shown, shows_data as kernel_data_shown},
+    kernel::readable as kernel_names_shown, kernel_data::shown as kernel_data_shown,
     unwind::Registers,
 };
 

@@ -199,6 +199,15 @@ impl Module {
 
     /// The locking function that jumped to the nameless one with the address `call`.
     pub(crate) fn tail_caller(&self, call: u64) -> Option<&str> {
+        let calls = self.tail_calls.get_or_init(|| {
+            let cache = ReadCache::new(&self.file);
+            object::File::parse(&cache)
+                .map(|elf| TailCalls::of(&elf))
+                .unwrap_or_default()
+        });
+        if calls.is_empty() {
+            return None;
+        }
         let sections = self.sections();
         let start = tail_call::function_start(
             (
@@ -208,14 +217,7 @@ impl Module {
             (sections.eh_frame.as_deref()?, sections.eh_frame_svma?.start),
             call,
         )?;
-        self.tail_calls
-            .get_or_init(|| {
-                let cache = ReadCache::new(&self.file);
-                object::File::parse(&cache)
-                    .map(|elf| TailCalls::of(&elf))
-                    .unwrap_or_default()
-            })
-            .name(start)
+        calls.name(start)
     }
 
     fn look_up(&self, call: u64, address: u64) -> Vec<Frame> {

@@ -56,6 +56,11 @@ impl TailCalls {
         }
     }
 
+    /// Whether there is none, as in most files.
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// The locking function that ends in the function that begins at `start`.
     pub(super) fn name(&self, start: u64) -> Option<&str> {
         self.names.get(&start)?.as_deref()
