@@ -5,6 +5,10 @@
 //! and a map key with garbage in it would never be found again.
 #![no_std]
 
+mod expected;
+
+pub use expected::{expected_log, mean_square};
+
 /// Data that is the same bytes on both sides: `repr(C)`, no padding, and valid for
 /// every bit pattern.
 ///
@@ -287,8 +291,10 @@ shared! {
         pub waker: u64,
         /// The number of its sample; zero if it is not sampled.
         pub sample: u64,
-        /// How long the thread's wait before took, in nanoseconds: a guess for this one.
-        pub before_ns: u64,
+        /// The [`mean_square`] of the thread's waits before: what is expected of this one.
+        pub wait_square: u64,
+        /// That of their parts as waits for a CPU, after having been woken.
+        pub cpu_square: u64,
         /// One of [`what`].
         pub what: u32,
         /// One of [`outcome`].
@@ -446,14 +452,22 @@ shared! {
 
     /// How likely a CPU samples waits, and how many it did. See `sampler.rs` of `lock-ebpf`.
     pub struct Sampler {
-        /// Waits of 2^exponent nanoseconds and more are always sampled.
-        pub exponent: u64,
         /// When the window began (CLOCK_MONOTONIC, nanoseconds).
         pub window_ns: u64,
-        /// Samples since.
-        pub taken: u64,
         /// Where the row of random numbers stands; zero before it began.
         pub random: u64,
+        /// Of those that are sampled for their length: from 2^level nanoseconds on all are.
+        pub by_length: Level,
+        /// Of those that are sampled like any other, whatever their length: one in 2^level is.
+        pub any: Level,
+    }
+
+    /// What follows the load, so that enough samples are taken and not too many.
+    pub struct Level {
+        /// The higher, the fewer.
+        pub level: u64,
+        /// Samples in this window.
+        pub taken: u64,
     }
 
     /// What is done with the waits of some processes: one of [`mode`] each, zero for none of

@@ -10,7 +10,9 @@ use aya_ebpf::{
     Global,
     helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
 };
-use lock_common::{Block, Counter, Event, WOKEN_EARLY, event, outcome, value_class, what};
+use lock_common::{
+    Block, Counter, Event, WOKEN_EARLY, event, expected_log, outcome, value_class, what,
+};
 
 use crate::{
     clock::now_ns,
@@ -164,7 +166,7 @@ pub fn leave(task: Task) {
         .max(ended.wake_ns);
     let wait_ns = at_ns - ended.start_ns;
     ended.infer_outcome();
-    block.close(wait_ns);
+    block.close();
     if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
     } else if !send_end(event::UNSEEN, tid, &ended, wait_ns) {
@@ -211,12 +213,17 @@ pub fn block(task: Task) {
     if !woken_early && sampled_when_woken(block) {
         return;
     }
-    let guess_ns = match block.before_ns {
-        // Without a guess the wait is sampled: it is the thread's first.
-        0 => u64::MAX,
-        before_ns => before_ns,
+    // Woken as it is, it waits for no more than a CPU.
+    let expected = if woken_early {
+        block.cpu_square
+    } else {
+        block.wait_square
     };
-    let Some(shift) = sampler::draw(Who::UserBegin, guess_ns, now_ns) else {
+    let log = match expected {
+        0 => sampler::UNKNOWN, // It is the thread's first.
+        expected => expected_log(0, expected),
+    };
+    let Some(shift) = sampler::draw(Who::UserBegin, log, now_ns) else {
         return;
     };
     lost::count(Counter::UserSamples);
@@ -325,7 +332,8 @@ pub fn resume(task: Task) {
         wake_ns => now_ns.saturating_sub(wake_ns.max(ended.start_ns)),
     };
     ended.infer_outcome();
-    block.close(wait_ns);
+    block.learn(wait_ns, part_ns);
+    block.close();
     if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
     } else if !totals::add(Ended {
@@ -428,9 +436,10 @@ pub fn wake(task: Task) {
 /// sleeps, and its memory is that of the current thread.
 #[inline(always)] // Its one caller is the program itself.
 fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
-    // What is still to come is the wait for a CPU, for which the last wait is a guess.
-    let length_ns = now_ns.saturating_sub(block.start_ns).max(block.before_ns);
-    let Some(shift) = sampler::draw(Who::UserWake, length_ns, now_ns) else {
+    // What is still to come is the wait for a CPU.
+    let so_far_ns = now_ns.saturating_sub(block.start_ns);
+    let log = expected_log(so_far_ns, block.cpu_square);
+    let Some(shift) = sampler::draw(Who::UserWake, log, now_ns) else {
         return;
     };
     lost::count(Counter::WokenSamples);

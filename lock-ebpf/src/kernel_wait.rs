@@ -3,8 +3,8 @@
 
 use aya_ebpf::{Global, programs::BtfTracePointContext};
 use lock_common::{
-    Counter, Event, Release, Sleep, Spin, event, flag, hint, lock_type, only_spins, outcome,
-    user_stacks,
+    Counter, Event, Release, Sleep, Spin, event, expected_log, flag, hint, lock_type, only_spins,
+    outcome, user_stacks,
 };
 
 use crate::{
@@ -160,7 +160,7 @@ pub fn end(ctx: &BtfTracePointContext, lock: u64, ret: i32) {
     if outcome != outcome::ACQUIRED {
         return;
     }
-    if let Some(shift) = sampler::draw(Who::KernelEnd, wait_ns, now_ns) {
+    if let Some(shift) = sampler::draw(Who::KernelEnd, expected_log(wait_ns, 0), now_ns) {
         lost::count(Counter::KernelSamples);
         if !sample(ctx, lock, thread, wait, wait_ns, shift) {
             lost::count(Counter::KernelSamplesLost);
@@ -260,7 +260,7 @@ fn sample(
 #[inline(always)] // Its one caller is the program itself.
 pub fn release(ctx: &BtfTracePointContext, lock: u64) {
     /// A length that stands for all: releases have none.
-    const LENGTH_NS: u64 = 1 << 10;
+    const LOG: u64 = 10;
     let thread = Thread::current();
     let at_ns = now_ns();
     owner::released(
@@ -270,7 +270,7 @@ pub fn release(ctx: &BtfTracePointContext, lock: u64) {
             at_ns,
         },
     );
-    if sampler::draw(Who::Release, LENGTH_NS, at_ns).is_none() {
+    if sampler::draw(Who::Release, LOG, at_ns).is_none() {
         return;
     }
     let Ok(stack) = stacks::current(ctx, Taker::Release) else {

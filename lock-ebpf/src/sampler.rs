@@ -1,14 +1,17 @@
 //! Which waits are sampled: each with a chance of 2^-shift that depends only on what was
 //! known before, so that a sampled wait stands for 2^shift of its like and sums stay
-//! unbiased. The longer a wait, the likelier: the chance doubles with its length, and from
-//! 2^exponent nanoseconds on it is certain.
+//! unbiased.
 //!
-//! The exponent follows the load, on each CPU by itself, so that about `SAMPLES_PER_WINDOW`
-//! are taken: on a quiet machine every wait is. That bounds what sampling costs, whatever
-//! happens.
+//! Half of the samples are for the time that is waited: the chance doubles with a wait's length,
+//! and from some length on it is certain. The other half is of any wait: the chance of none is
+//! below a bound, so that their number is known as well, and no sample stands for too much where
+//! a wait lasts longer than was expected of it.
+//!
+//! Both follow the load, on each CPU by itself, so that about `SAMPLES_PER_WINDOW` are taken: on
+//! a quiet machine every wait is. That bounds what sampling costs, whatever happens.
 
 use aya_ebpf::{Global, btf_maps::PerCpuArray, helpers::bpf_get_prandom_u32, macros::btf_map};
-use lock_common::Sampler;
+use lock_common::{Level, Sampler};
 
 /// Not zero: every wait is sampled.
 #[unsafe(no_mangle)]
@@ -24,14 +27,14 @@ static SAMPLERS: PerCpuArray<Sampler, 4> = PerCpuArray::new();
 
 /// Length of a window: 2^27 ns, 134 ms.
 const WINDOW_NS: u64 = 1 << 27;
-/// 2^40 ns are 18 minutes.
-const MAX_EXPONENT: u64 = 40;
-/// The chance of a wait whose length is only guessed is not below 2^-6: a wrong guess must
-/// not let one sample stand for too much.
-const MAX_GUESSED_SHIFT: u64 = 6;
-/// That of a wait for a user lock is not below 2^-8: with longer ones beside them, so few of the
-/// short ones would be sampled that nothing tells how many there are by thread or caller.
-const MAX_WOKEN_SHIFT: u64 = 8;
+
+/// 2^31 ns are 2 seconds, the longest that [`expected_log`](lock_common::expected_log) tells.
+const MAX_LEVEL: u64 = 31;
+
+/// For how long a wait is taken of which nothing is known, as a logarithm: 2^24 ns, 17 ms. Longer
+/// than most, but not than all: where threads come and go, the first wait of each must not be
+/// sampled at any load.
+pub const UNKNOWN: u64 = 24;
 
 /// How many times as many samples are taken of waits for user locks. These are fewer, and
 /// vary more: a part of each is the wait for a CPU.
@@ -43,12 +46,12 @@ const USER_SAMPLES: u64 = 8;
 pub enum Who {
     /// The end of waits for kernel locks.
     KernelEnd = 0,
-    /// The begin of waits for user locks, whose length is guessed.
+    /// The begin of waits for user locks, whose length is only expected.
     UserBegin = 1,
-    /// The wake-up of threads that waited for a user lock.
-    UserWake = 3,
     /// Releases of contended kernel locks.
     Release = 2,
+    /// The wake-up of threads that waited for a user lock.
+    UserWake = 3,
 }
 
 /// Whether every wait is sampled.
@@ -57,9 +60,10 @@ pub fn exact() -> bool {
     EXACT.load() != 0
 }
 
-/// Draws. The shift if the wait is to be sampled.
+/// Draws for a wait with this logarithm, to base 2, of its length in nanoseconds. The shift if it
+/// is to be sampled.
 #[inline(always)] // Once in each program that samples.
-pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
+pub fn draw(who: Who, length: u64, now_ns: u64) -> Option<u32> {
     if exact() {
         return Some(0);
     }
@@ -71,28 +75,18 @@ pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
     let wanted = match who {
         Who::KernelEnd | Who::Release => kernel,
         Who::UserBegin | Who::UserWake => kernel * USER_SAMPLES,
-    };
+    } / 2;
     if now_ns.wrapping_sub(sampler.window_ns) > WINDOW_NS {
-        if sampler.taken < wanted / 2 && sampler.exponent > 0 {
-            sampler.exponent -= 1;
-        } else if sampler.taken > wanted && sampler.exponent < MAX_EXPONENT {
-            sampler.exponent += 1;
-        }
         sampler.window_ns = now_ns;
-        sampler.taken = 0;
+        sampler.by_length.next_window(wanted);
+        sampler.any.next_window(wanted);
     }
-    let length = u64::from((wait_ns | 1).ilog2());
-    let mut shift = sampler.exponent.saturating_sub(length);
-    let most = match who {
-        Who::UserBegin => Some(MAX_GUESSED_SHIFT),
-        Who::UserWake => Some(MAX_WOKEN_SHIFT),
-        Who::KernelEnd | Who::Release => None,
+    let by_length = sampler.by_length.level.saturating_sub(length);
+    let (shift, level) = if by_length < sampler.any.level {
+        (by_length, &mut sampler.by_length)
+    } else {
+        (sampler.any.level, &mut sampler.any)
     };
-    if let Some(most) = most
-        && shift > most
-    {
-        shift = most;
-    }
     let shift = (shift & 63) as u32;
     if shift > 0 {
         if sampler.random == 0 {
@@ -109,12 +103,37 @@ pub fn draw(who: Who, wait_ns: u64, now_ns: u64) -> Option<u32> {
             return None;
         }
     }
-    sampler.taken += 1;
-    // Four times too many, and the window not over: at once to where this wait is less
-    // likely, and likewise with each further time.
-    if sampler.taken >= 4 * wanted && sampler.exponent < MAX_EXPONENT {
-        sampler.exponent = sampler.exponent.max(length) + 1;
-        sampler.taken = 3 * wanted;
-    }
+    level.take(wanted);
     Some(shift)
+}
+
+/// How a level follows the load.
+trait Follow {
+    /// A window is over.
+    fn next_window(&mut self, wanted: u64);
+    /// A sample is taken.
+    fn take(&mut self, wanted: u64);
+}
+
+impl Follow for Level {
+    #[inline(always)] // Twice for each program that samples, on its rare path.
+    fn next_window(&mut self, wanted: u64) {
+        if self.taken * 2 < wanted && self.level > 0 {
+            self.level -= 1;
+        } else if self.taken > wanted && self.level < MAX_LEVEL {
+            self.level += 1;
+        }
+        self.taken = 0;
+    }
+
+    #[inline(always)] // Some instructions.
+    fn take(&mut self, wanted: u64) {
+        self.taken += 1;
+        // Four times too many, and the window not over: half as likely at once, and likewise
+        // with each further time.
+        if self.taken >= 4 * wanted && self.level < MAX_LEVEL {
+            self.level += 1;
+            self.taken = 3 * wanted;
+        }
+    }
 }

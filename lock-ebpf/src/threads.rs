@@ -14,7 +14,7 @@ use aya_ebpf::{
 };
 use lock_common::{
     Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadIds, ThreadSet, ThreadWaits, WAYS, flag,
-    outcome,
+    mean_square, outcome,
 };
 
 use crate::{
@@ -150,7 +150,9 @@ impl Waits {
         if block.start_ns != 0 {
             lost::count(Counter::LostUserThreadGone);
         }
-        block.close(0);
+        block.close();
+        block.wait_square = 0;
+        block.cpu_square = 0;
         for sleep in sleeps {
             if sleep.lock != 0 {
                 lost::count(Counter::LostKernelThreadGone);
@@ -248,8 +250,10 @@ pub trait Over {
     /// What woke a wait with a timeout unseen was the timer: its interrupt can hit a thread
     /// that the kernel does not show.
     fn infer_outcome(&mut self);
+    /// What the length of a wait, and its part as a wait for a CPU, let expect of the next.
+    fn learn(&mut self, wait_ns: u64, cpu_ns: u64);
     /// Makes the place ready for the thread's next wait.
-    fn close(&mut self, wait_ns: u64);
+    fn close(&mut self);
 }
 
 impl Over for Block {
@@ -260,12 +264,17 @@ impl Over for Block {
         }
     }
 
+    #[inline(always)] // A few instructions.
+    fn learn(&mut self, wait_ns: u64, cpu_ns: u64) {
+        self.wait_square = mean_square(self.wait_square, wait_ns);
+        self.cpu_square = mean_square(self.cpu_square, cpu_ns);
+    }
+
     #[inline(always)] // Some stores.
-    fn close(&mut self, wait_ns: u64) {
+    fn close(&mut self) {
         self.start_ns = 0;
         self.wake_ns = 0;
         self.waker = 0;
-        self.before_ns = wait_ns;
     }
 }
 

@@ -83,7 +83,7 @@ fn user_locks() -> Load {
 fn kernel_locks() -> Option<Load> {
     Command::new("perf").arg("--version").output().ok()?;
     Some(Load {
-        script: "exec perf bench sched messaging -g 4 -l 1000".to_owned(),
+        script: "exec perf bench sched messaging -g 4 -l 10000".to_owned(),
         apart_ns: 20_000.0,
         enough: 0,
     })
