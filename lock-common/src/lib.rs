@@ -102,9 +102,17 @@ pub const BUCKETS: u32 = 256;
 /// three times as many rows, a row for all a cache line for each half dozen.
 pub const ROW_BUCKETS: usize = 8;
 
-/// How many quick places each CPU has for rows of totals: half for kernel locks, half for user
-/// locks. 80 kB: what is waited for again and again stays in the CPU's own cache.
-pub const QUICK_ROWS: usize = 1024;
+/// How many rows of totals have the same quick place.
+pub const QUICK_WAYS: usize = 4;
+
+/// How many quick places lie together. They have 10 kB; the kernel gives an element of a per-CPU
+/// array 32 kB at most (`PCPU_MIN_UNIT_SIZE` in `include/linux/percpu.h`), and finds the way to
+/// each by a pointer of its own, which shall stay in the CPU's cache.
+pub const QUICK_SETS: usize = 32;
+
+/// How many of these each CPU has: half for kernel locks, half for user locks. 320 kB: thousands
+/// of rows, as many as a busy program has. A hash table takes three times as long.
+pub const QUICK_PORTIONS: usize = 32;
 
 /// The bucket of a duration in nanoseconds: four to each power of two.
 pub const fn bucket(ns: u64) -> u32 {
@@ -113,6 +121,11 @@ pub const fn bucket(ns: u64) -> u32 {
     }
     let log = ns.ilog2();
     log * 4 + ((ns >> (log - 2)) & 3) as u32
+}
+
+/// The logarithm, to base 2 and rounded down, of the durations in a bucket.
+pub const fn bucket_log(bucket: u32) -> u64 {
+    (bucket / 4) as u64
 }
 
 /// The shortest duration, in nanoseconds, that falls into a bucket (below [`BUCKETS`]).
@@ -442,12 +455,18 @@ shared! {
         pub at_ns: u64,
     }
 
-    /// A row of totals that a CPU found a quick place for. A free one has a key of zeros.
-    pub struct QuickRow {
-        /// What it is of.
-        pub key: TotalsKey,
-        /// What it comes to.
-        pub totals: Totals,
+    /// Rows of totals with the same quick place. A free one has a key of zeros.
+    pub struct QuickSet {
+        /// What they are of: a cache line.
+        pub keys: [TotalsKey; QUICK_WAYS],
+        /// What they come to.
+        pub totals: [Totals; QUICK_WAYS],
+    }
+
+    /// Quick places that lie together.
+    pub struct QuickSets {
+        /// By the lower bits of their numbers.
+        pub sets: [QuickSet; QUICK_SETS],
     }
 
     /// How likely a CPU samples waits, and how many it did. See `sampler.rs` of `lock-ebpf`.
@@ -604,6 +623,16 @@ impl Totals {
     };
 }
 
+impl QuickSets {
+    /// The rows that are taken.
+    pub fn rows(&self) -> impl Iterator<Item = (&TotalsKey, &Totals)> {
+        self.sets
+            .iter()
+            .flat_map(|set| set.keys.iter().zip(&set.totals))
+            .filter(|(key, _)| key.lock != 0)
+    }
+}
+
 /// Declares [`Counter`] and the list of all, so that neither can miss one.
 macro_rules! counters {
     ($($(#[$meta:meta])* $name:ident,)+) => {
@@ -694,6 +723,7 @@ const _: () = {
     let mut bucket = 8;
     while bucket < BUCKETS {
         assert!(self::bucket(bucket_floor(bucket)) == bucket);
+        assert!(bucket_log(bucket) == bucket_floor(bucket).ilog2() as u64);
         bucket += 1;
     }
     assert!(BUCKETS - 1 == self::bucket(u64::MAX));

@@ -11,7 +11,7 @@ use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
 };
 use lock_common::{
-    Block, Counter, Event, WOKEN_EARLY, event, expected_log, outcome, value_class, what,
+    Block, Counter, Event, WOKEN_EARLY, bucket, event, expected_log, outcome, value_class, what,
 };
 
 use crate::{
@@ -342,6 +342,7 @@ pub fn resume(task: Task) {
         what: ended.what,
         outcome: ended.outcome,
         wait_ns,
+        bucket: bucket(wait_ns),
         part_ns,
     }) {
         lost::count(Counter::UserLostTotals);

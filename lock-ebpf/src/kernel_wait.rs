@@ -3,8 +3,8 @@
 
 use aya_ebpf::{Global, programs::BtfTracePointContext};
 use lock_common::{
-    Counter, Event, Release, Sleep, Spin, event, expected_log, flag, hint, lock_type, only_spins,
-    outcome, user_stacks,
+    Counter, Event, Release, Sleep, Spin, bucket, bucket_log, event, flag, hint, lock_type,
+    only_spins, outcome, user_stacks,
 };
 
 use crate::{
@@ -147,12 +147,14 @@ pub fn end(ctx: &BtfTracePointContext, lock: u64, ret: i32) {
         _ => outcome::FAILED,
     };
     let what = lock_type(wait.flags);
+    let bucket = bucket(wait_ns);
     if !totals::add(Ended {
         lock,
         tgid: 0,
         what,
         outcome,
         wait_ns,
+        bucket,
         part_ns: wait.part_ns,
     }) {
         lost::count(Counter::KernelLostTotals);
@@ -160,7 +162,7 @@ pub fn end(ctx: &BtfTracePointContext, lock: u64, ret: i32) {
     if outcome != outcome::ACQUIRED {
         return;
     }
-    if let Some(shift) = sampler::draw(Who::KernelEnd, expected_log(wait_ns, 0), now_ns) {
+    if let Some(shift) = sampler::draw(Who::KernelEnd, bucket_log(bucket), now_ns) {
         lost::count(Counter::KernelSamples);
         if !sample(ctx, lock, thread, wait, wait_ns, shift) {
             lost::count(Counter::KernelSamplesLost);

@@ -2,9 +2,9 @@
 //! of durations, on each CPU. So one look into one table adds to the count, the total, the extremes and
 //! the histogram of a lock.
 //!
-//! The first rows of a CPU are in an array, each at one of two places that its key tells. What
-//! finds both taken is in a hash table, where a look takes longer. A row stays where it is, so
-//! that the two together are exact.
+//! The first rows of a CPU are in an array, at places that their keys tell, some rows to each.
+//! What finds its place full is in a hash table, where a look takes longer. A row stays where it
+//! is, so that the two together are exact.
 
 use core::ptr::{read_volatile, write_volatile};
 
@@ -14,16 +14,21 @@ use aya_ebpf::{
     btf_maps::{PerCpuArray, PerCpuHashMap},
     macros::btf_map,
 };
-use lock_common::{QUICK_ROWS, QuickRow, ROW_BUCKETS, Totals, TotalsKey, bucket, what};
+use lock_common::{
+    QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, ROW_BUCKETS, Totals, TotalsKey, what,
+};
 
-/// Number of a place -> the row there, on this CPU.
+/// Upper bits of a place's number -> the rows of the places that have them, on this CPU.
 #[btf_map]
-static QUICK_TOTALS: PerCpuArray<QuickRow, QUICK_ROWS> = PerCpuArray::new();
+static QUICK_TOTALS: PerCpuArray<QuickSets, QUICK_PORTIONS> = PerCpuArray::new();
 
-/// One less than how many of the places are used for kernel locks, and as many for user locks: a
+/// One less than how many places are used for kernel locks, and as many for user locks: a
 /// power of two. Set by the loader, so that they are few where few rows are wanted.
 #[unsafe(no_mangle)]
-static QUICK_MASK: Global<u32> = Global::new(QUICK_ROWS as u32 / 2 - 1);
+static QUICK_MASK: Global<u32> = Global::new(QUICK_PLACES as u32 - 1);
+
+/// How many places there are for locks of either kind.
+const QUICK_PLACES: usize = QUICK_PORTIONS / 2 * QUICK_SETS;
 
 /// What the waits were for -> totals, on this CPU, where the places above were taken.
 #[btf_map]
@@ -44,6 +49,8 @@ pub struct Ended {
     /// One of `lock_common::outcome`.
     pub outcome: u32,
     pub wait_ns: u64,
+    /// The [`bucket`](lock_common::bucket) of `wait_ns`: it takes 30 instructions to tell.
+    pub bucket: u32,
     /// Of this, spinning for a mutex, or waiting for a CPU.
     pub part_ns: u64,
 }
@@ -56,98 +63,83 @@ pub fn add(ended: Ended) -> bool {
         tgid,
         what,
         outcome,
-        wait_ns,
+        bucket,
         ..
     } = ended;
     let own = TotalsKey {
         lock,
         tgid,
-        kind: what | outcome << 16 | (bucket(wait_ns) / ROW_BUCKETS as u32) << 24,
+        kind: what | outcome << 16 | (bucket / ROW_BUCKETS as u32) << 24,
     };
-    let place = first_place(own);
-    if let Some(row) = quick_row(place, own).or_else(|| quick_row(place ^ 1, own)) {
-        add_to(row, ended);
-        return true;
-    }
-    if let Some(row) = LOCK_TOTALS.get_ptr_mut(own) {
-        add_to(row, ended);
-        return true;
-    }
-    if LOCK_TOTALS
-        .insert(own, first(ended), BPF_NOEXIST.into())
-        .is_ok()
-    {
-        return true;
-    }
-    // Another CPU may have been first.
-    if let Some(row) = LOCK_TOTALS.get_ptr_mut(own) {
-        add_to(row, ended);
-        return true;
-    }
-    let other = TotalsKey {
-        lock: 0,
-        tgid: 0,
-        kind: own.kind,
+    let Some(row) = row_of(own) else {
+        return false;
     };
-    if OTHER_TOTALS.get_ptr(other).is_none() {
-        let _ = OTHER_TOTALS.insert(other, Totals::ZERO, BPF_NOEXIST.into());
-    }
-    match OTHER_TOTALS.get_ptr_mut(other) {
-        Some(row) => {
-            add_to(row, ended);
-            true
-        }
-        None => false,
-    }
+    add_to(row, ended);
+    true
 }
 
-/// The first of a key's two quick places: they are neighbours.
-#[inline(always)] // Some instructions.
-fn first_place(key: TotalsKey) -> u32 {
-    const HALF: u32 = QUICK_ROWS as u32 / 2;
-    let mixed = key.lock ^ u64::from(key.kind) << 32 ^ u64::from(key.tgid) << 20;
-    let hash = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let place = hash as u32 & QUICK_MASK.load();
-    // The programs that end waits for kernel and for user locks can interrupt each other.
-    if key.kind & what::USER != 0 {
-        place | HALF
-    } else {
-        place
-    }
-}
-
-/// The row at a place, if it is that of the key, or free: then it is from now on.
-#[inline(always)] // Its callers are inlined.
-fn quick_row(place: u32, key: TotalsKey) -> Option<*mut Totals> {
-    let row = QUICK_TOTALS.get_ptr_mut(place)?;
-    // SAFETY: a live value of this CPU, of which one program takes the places.
-    unsafe {
-        let known = &raw mut (*row).key;
-        let rest = read_volatile((&raw const (*known).tgid).cast::<u64>());
-        let own_rest = u64::from(key.kind) << 32 | u64::from(key.tgid);
-        let lock = read_volatile(&raw const (*known).lock);
-        if lock == 0 && rest == 0 {
-            write_volatile((&raw mut (*known).tgid).cast::<u64>(), own_rest);
-            // User space takes the place for free until the lock is there.
-            write_volatile(&raw mut (*known).lock, key.lock);
-        } else if lock != key.lock || rest != own_rest {
-            return None;
-        }
-        Some(&raw mut (*row).totals)
-    }
-}
-
-/// The row of one wait.
+/// The row of a key, or that of all those without one.
 #[inline(always)] // Its one caller is inlined.
-fn first(ended: Ended) -> Totals {
-    let mut row = Totals::ZERO;
-    add_to(&mut row, ended);
-    row
+fn row_of(own: TotalsKey) -> Option<*mut Totals> {
+    quick_row(own)
+        .or_else(|| LOCK_TOTALS.get_ptr_mut(own))
+        .or_else(|| {
+            // Another CPU may be first.
+            let _ = LOCK_TOTALS.insert(own, Totals::ZERO, BPF_NOEXIST.into());
+            LOCK_TOTALS.get_ptr_mut(own)
+        })
+        .or_else(|| {
+            let other = TotalsKey {
+                lock: 0,
+                tgid: 0,
+                kind: own.kind,
+            };
+            if OTHER_TOTALS.get_ptr(other).is_none() {
+                let _ = OTHER_TOTALS.insert(other, Totals::ZERO, BPF_NOEXIST.into());
+            }
+            OTHER_TOTALS.get_ptr_mut(other)
+        })
 }
 
-#[inline(always)] // Its callers are inlined.
+/// The row of a key at its quick place, or one that is free there: then it is its row from now on.
+#[inline(always)] // Its one caller is inlined.
+fn quick_row(key: TotalsKey) -> Option<*mut Totals> {
+    let rest = u64::from(key.kind) << 32 | u64::from(key.tgid);
+    let hash = (key.lock ^ rest.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let place = hash as u32 & QUICK_MASK.load();
+    let portion = place / QUICK_SETS as u32;
+    // The programs that end waits for kernel and for user locks can interrupt each other.
+    let portion = if key.kind & what::USER != 0 {
+        portion + QUICK_PORTIONS as u32 / 2
+    } else {
+        portion
+    };
+    let sets = QUICK_TOTALS.get_ptr_mut(portion)?;
+    // SAFETY: an index below QUICK_SETS, in a live value of this CPU.
+    let set = unsafe { &raw mut (*sets).sets[place as usize % QUICK_SETS] };
+    for way in 0..QUICK_WAYS {
+        // SAFETY: way < QUICK_WAYS, in a live value of this CPU, of which one program takes
+        // the places.
+        unsafe {
+            let known = &raw mut (*set).keys[way];
+            let known_rest = (&raw mut (*known).tgid).cast::<u64>();
+            let lock = read_volatile(&raw const (*known).lock);
+            if lock == 0 {
+                write_volatile(known_rest, rest);
+                // User space takes the place for free until the lock is there.
+                write_volatile(&raw mut (*known).lock, key.lock);
+            } else if lock != key.lock || read_volatile(known_rest) != rest {
+                continue;
+            }
+            return Some(&raw mut (*set).totals[way]);
+        }
+    }
+    None
+}
+
+#[inline(always)] // Its one caller is inlined.
 fn add_to(row: *mut Totals, ended: Ended) {
-    let place = bucket(ended.wait_ns) as usize % ROW_BUCKETS;
+    let place = ended.bucket as usize % ROW_BUCKETS;
     let wait_ns = ended.wait_ns.max(1);
     // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
     // program, which the kernel does not enter again on the same CPU, writes to those of

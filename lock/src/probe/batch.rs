@@ -8,8 +8,10 @@ use lock_common::Plain;
 
 use crate::probe::syscall;
 
-/// How many rows are asked for at once.
-const ROWS: u32 = 4096;
+/// How many rows are asked for at once, ...
+const ROWS: usize = 4096;
+/// ... and how many bytes of values, where that is less.
+const BYTES: usize = 4 << 20;
 
 /// `ENOENT`: there is nothing behind these rows.
 const LAST: i32 = libc::ENOENT;
@@ -26,7 +28,7 @@ pub(crate) fn for_each<K: Plain, V: Plain>(
     values_per_key: usize,
     mut each: impl FnMut(&K, &[V]),
 ) -> io::Result<()> {
-    let mut room = ROWS as usize;
+    let mut room = (BYTES / (size_of::<V>() * values_per_key).max(1)).clamp(1, ROWS);
     // Where the kernel goes on: opaque, no larger than the larger of a key and 4 bytes.
     let mut cursor = vec![0_u8; size_of::<K>().max(8)];
     let mut started = false;

@@ -6,8 +6,8 @@
 use std::fs;
 
 use lock_common::{
-    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, QUICK_ROWS, QuickRow,
-    RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals, TotalsKey, WAYS,
+    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, QUICK_PORTIONS,
+    QuickSets, RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals, TotalsKey, WAYS,
 };
 
 use crate::probe::plan::Limits;
@@ -131,7 +131,7 @@ impl Limits {
                 Kind::Array,
                 (MAX_PROCESSES / PROCESSES) as u64,
             ),
-            table::<u32, QuickRow>("QUICK_TOTALS", Kind::PerCpuArray, QUICK_ROWS as u64),
+            table::<u32, QuickSets>("QUICK_TOTALS", Kind::PerCpuArray, QUICK_PORTIONS as u64),
             table::<TotalsKey, Totals>("OTHER_TOTALS", Kind::PerCpuHash, 4096),
             table::<u64, Release>("RELEASES", Kind::LruHash, 8192),
             table::<u64, u32>("SENT", Kind::LruHash, 8192),
@@ -185,7 +185,8 @@ mod tests {
         for (name, told) in [
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
-            ("THREADS", 3_932_472),
+            ("QUICK_TOTALS", 655_928),
+            ("THREADS", 4_063_544),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 4_194_616),

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, os::fd::RawFd};
 
 use lock_common::{
-    Event, QuickRow, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what,
+    Event, QuickSets, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what,
 };
 
 use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
@@ -75,9 +75,9 @@ impl Rows {
         // Each CPU has its own at a place.
         let mut quick: HashMap<RowKey, Vec<Totals>> = HashMap::new();
         let (map, name) = tables.quick;
-        batch::for_each(map, cpus, |_: &u32, places: &[QuickRow]| {
-            for (cpu, QuickRow { key, totals }) in places.iter().enumerate() {
-                if key.lock != 0 {
+        batch::for_each(map, cpus, |_: &u32, portions: &[QuickSets]| {
+            for (cpu, portion) in portions.iter().enumerate() {
+                for (key, totals) in portion.rows() {
                     let key = (key.lock, key.tgid, key.kind);
                     let row = quick.entry(key).or_insert_with(|| vec![Totals::ZERO; cpus]);
                     if let Some(place) = row.get_mut(cpu) {
