@@ -58,6 +58,11 @@ pub(crate) struct ReportOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Types(pub(crate) Vec<LockType>);
 
+/// The types that are meant together.
+pub(crate) fn all(types: &[Types]) -> Vec<LockType> {
+    types.iter().flat_map(|it| it.0.clone()).collect()
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -89,7 +94,7 @@ impl ReportOptions {
     /// Which waits are shown.
     pub(crate) fn filter(&self) -> Filter {
         Filter {
-            types: self.types.iter().flat_map(|it| it.0.clone()).collect(),
+            types: all(&self.types),
             stack: self.stack.clone(),
             min_total_ns: 0,
             include_idle: self.idle,
@@ -106,7 +111,8 @@ impl ReportOptions {
     }
 }
 
-fn types(name: &str) -> Result<Types, String> {
+/// Reads a type's name.
+pub(super) fn types(name: &str) -> Result<Types, String> {
     let found = lock_type::named(name);
     if found.is_empty() {
         return Err(format!("it is none of {}", lock_type::names().join(", ")));

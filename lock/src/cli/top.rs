@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use crate::{
-    cli::record::What,
+    cli::{
+        record::What,
+        report::{Types, types},
+    },
     profile::{figures::Sort, group::By},
 };
 
@@ -14,6 +17,10 @@ use crate::{
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) what: What,
+    /// Only locks of this type, such as mutex, rwsem, rwsem:R, user-mutex, user; can be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
+          conflicts_with = "replay")]
+    pub(crate) types: Vec<Types>,
     /// How long an interval is
     #[arg(short, long, value_name = "SECONDS", value_parser = super::seconds, default_value = "1")]
     pub(crate) interval: Duration,

@@ -148,14 +148,21 @@ impl Sink {
     reason = "stdout is for the command that is recorded"
 )]
 fn tell(place: &Place, length: u64, whole: &Snapshot) {
-    let waits = whole
-        .locks
-        .iter()
-        .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.count));
+    let sum = |idle| {
+        whole
+            .locks
+            .iter()
+            .filter(|lock| lock.lock_type.is_idle() == idle)
+            .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.count))
+    };
+    let idle = match sum(true) {
+        0 => String::new(),
+        idle => format!(" and {idle} idle ones"),
+    };
     let path = place.path().display();
     eprintln!(
-        "{} in {}: {path} ({} KiB); `lock report {path}` shows them",
-        plural(waits, "wait"),
+        "{}{idle} in {}: {path} ({} KiB); `lock report {path}` shows them",
+        plural(sum(false), "wait"),
         time(whole.duration_ns),
         length.div_ceil(1024),
     );

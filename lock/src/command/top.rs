@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cli::top::Top,
+    cli::{report, top::Top},
     command::{plan, record},
     error::{Error, Result},
     profile::snapshot::Scope,
@@ -47,7 +47,7 @@ fn run_with(source: Receiver<Feed>, start: Start) -> Result<()> {
 
 fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
     let what = &arguments.what;
-    let plan = plan::plan(what, Vec::new())?;
+    let plan = plan::plan(what, report::all(&arguments.types))?;
     let (object, kernel) = live::prepare(&plan)?;
     let session = Session::begin()?;
     if let Scope::Process { pid } = plan.scope {

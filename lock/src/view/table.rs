@@ -3,8 +3,8 @@
 use crate::{
     cli::report::ReportOptions,
     profile::{
-        figures::Figures,
-        group::{By, Grouped, group, rank},
+        figures::{Figures, Sort},
+        group::{By, Filter, Grouped, group, rank},
         label::NO_STACK,
         snapshot::{Scope, Snapshot, StackId},
     },
@@ -65,9 +65,11 @@ fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> V
         only => format!(", only {}", untrusted::line(&only.join(", "))),
     };
     if grouped.rows.is_empty() {
-        return vec![format!(
-            "No wait for a lock in {duration} of {whose}{only}."
-        )];
+        let nothing = format!("No wait for a lock in {duration} of {whose}{only}.");
+        return [nothing]
+            .into_iter()
+            .chain(left_out(snapshot, options))
+            .collect();
     }
     let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
     if grouped.estimated_by_filter() {
@@ -77,6 +79,41 @@ fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> V
         lines.push("Estimates have no such figure to sort by: sorted by the total.".to_owned());
     }
     lines
+}
+
+/// What the options leave out of an empty ranking: so that a filter which asks for too much is
+/// not taken for an answer.
+fn left_out(snapshot: &Snapshot, options: &ReportOptions) -> Option<String> {
+    /// So many types are named.
+    const TYPES: usize = 5;
+    if options.types.is_empty() && options.stack.is_none() {
+        return None; // The footer has what is idle.
+    }
+    let everything = Filter {
+        include_idle: true,
+        ..Filter::default()
+    };
+    let mut by_type = group(snapshot, By::Type, &everything);
+    rank(&mut by_type.rows, Sort::Count);
+    let types: Vec<String> = by_type
+        .rows
+        .iter()
+        .take(TYPES)
+        .map(|row| format!("{} {}", row.label, row.figures.count()))
+        .collect();
+    if types.is_empty() {
+        return None;
+    }
+    let more = if by_type.rows.len() > TYPES {
+        ", and others"
+    } else {
+        ""
+    };
+    Some(format!(
+        "Without these options there are {}, by type: {}{more}.",
+        plural(by_type.total.count(), "wait"),
+        types.join(", ")
+    ))
 }
 
 fn ranking(

@@ -141,6 +141,19 @@ fn filters_are_told_and_estimates_are_named() {
 }
 
 #[test]
+fn a_filter_that_nothing_passes_tells_what_there_is() {
+    let with_stack = |text: &str| {
+        let options = ReportOptions {
+            stack: Some(text.to_owned()),
+            ..ReportOptions::default()
+        };
+        report(&fixture::snapshot(), &options, None)
+    };
+    insta::assert_snapshot!(with_stack("no_such_function").lines().nth(1).unwrap());
+    assert!(!with_stack("log::rotate").contains("Without these options"));
+}
+
+#[test]
 fn texts_of_programs_do_not_steer_the_terminal() {
     let mut snapshot = fixture::snapshot();
     let evil = "\u{1b}[2J\r\nx\u{202e}";
