@@ -33,8 +33,9 @@ pub use sample::{Event, EventWithStack, event, hint};
 pub use sampler::{Level, Sampler};
 pub use scope::{FilterKey, MAX_PROCESSES, Modes, PROCESSES, filter, mode};
 pub use stack::{
-    HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS, TRACING_FRAMES, USER_STACK,
-    USER_STACK_PORTION, finish_hash, hash_frame, step, user_stacks,
+    CALL_SETS, CALL_WAYS, CallSet, HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS,
+    TRACING_FRAMES, USER_STACK, USER_STACK_PORTION, call_set, finish_hash, hash_frame, step,
+    user_stacks,
 };
 pub use totals::{
     QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS, Totals, TotalsKey,

@@ -22,6 +22,17 @@ pub mod step {
     pub const FIRST: u32 = 0;
 }
 
+/// How many sets of calls there are, of which the sizes of frames are kept; a power of two.
+pub const CALL_SETS: usize = 4096;
+
+/// How many calls have a place in a set.
+pub const CALL_WAYS: usize = 4;
+
+/// The set of a call, which is the lower half of its return address.
+pub const fn call_set(call: u32) -> u32 {
+    call.wrapping_mul(0x9e37_79b1) >> (32 - CALL_SETS.ilog2())
+}
+
 /// How many words of a kernel stack are looked at at the most, to recognise it.
 pub const STACK_WORDS: usize = 256;
 
@@ -45,6 +56,12 @@ shared! {
     pub struct KernelStack {
         /// Return addresses, innermost first; zeros behind the last.
         pub frames: [u64; KERNEL_FRAMES],
+    }
+
+    /// Calls and the sizes of their frames.
+    pub struct CallSet {
+        /// A call << 32 | one of [`step`]; zero for a free place, behind those that are taken.
+        pub calls: [u64; CALL_WAYS],
     }
 
     /// An event, too: a kernel stack as it is in memory, which was not recognised.

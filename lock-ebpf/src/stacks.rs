@@ -11,14 +11,14 @@ use core::{
 use aya_ebpf::{
     EbpfContext as _,
     bindings::BPF_NOEXIST,
-    btf_maps::{HashMap, LruHashMap, PerCpuArray},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray},
     helpers::{bpf_get_stack, generated::bpf_probe_read_kernel},
     macros::btf_map,
     programs::BtfTracePointContext,
 };
 use lock_common::{
-    HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS, TRACING_FRAMES, event,
-    finish_hash, hash_frame, step,
+    CALL_SETS, CALL_WAYS, CallSet, HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS,
+    TRACING_FRAMES, call_set, event, finish_hash, hash_frame, step,
 };
 
 use crate::{events, task::Registers};
@@ -31,9 +31,11 @@ static STACKS: HashMap<u64, KernelStack, 8192> = HashMap::new();
 #[btf_map]
 static RAW_SCRATCH: PerCpuArray<RawStack, 3> = PerCpuArray::new();
 
-/// Lower half of a return address -> one of `lock_common::step`. User space finds that out.
+/// Number of a set -> calls, and how far it is from each to the next: user space finds that out.
+/// An array, as each frame of a stack takes a look: a hash table's is a call and two cache
+/// lines more.
 #[btf_map]
-static FRAME_STEPS: HashMap<u32, u32, 16384> = HashMap::new();
+static FRAME_STEPS: Array<CallSet, CALL_SETS> = Array::new();
 
 /// Hash of a stack -> how often user space got its memory.
 #[btf_map]
@@ -153,10 +155,17 @@ fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
     None
 }
 
-#[inline(always)] // One helper call.
-fn step_of(address: u32) -> Option<u32> {
-    // SAFETY: the value is copied at once.
-    unsafe { FRAME_STEPS.get(address) }.copied()
+#[inline(always)] // A few instructions.
+fn step_of(call: u32) -> Option<u32> {
+    let set = FRAME_STEPS.get_ptr(call_set(call))?;
+    for way in 0..CALL_WAYS {
+        // SAFETY: way < CALL_WAYS, in a live value.
+        let entry = unsafe { read_volatile(&raw const (*set).calls[way]) };
+        if (entry >> 32) as u32 == call {
+            return Some(entry as u32);
+        }
+    }
+    None
 }
 
 /// Sends a stack's memory to user space, which finds the return addresses in it.

@@ -6,8 +6,9 @@
 use std::fs;
 
 use lock_common::{
-    EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES, QUICK_PORTIONS,
-    QuickSets, RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals, TotalsKey, WAYS,
+    CALL_SETS, CallSet, EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES,
+    QUICK_PORTIONS, QuickSets, RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals,
+    TotalsKey, WAYS,
 };
 
 use crate::probe::plan::Limits;
@@ -124,7 +125,7 @@ impl Limits {
             table::<u32, u32>("PLACES", Kind::Hash, threads),
             table::<u64, KernelStack>("STACKS", Kind::Hash, self.stacks.into()),
             // Those of one size.
-            table::<u32, u32>("FRAME_STEPS", Kind::Hash, 16384),
+            table::<u32, CallSet>("FRAME_STEPS", Kind::Array, CALL_SETS as u64),
             // As large as this where processes are filtered by, else of one element.
             table::<u32, Modes>(
                 "PROCESS_MODES",

@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aya::maps::{HashMap as BpfMap, MapData};
-use lock_common::{KERNEL_FRAMES, RawStack, TRACING_FRAMES, step};
+use aya::maps::{Array, MapData};
+use lock_common::{CALL_SETS, CALL_WAYS, KERNEL_FRAMES, RawStack, TRACING_FRAMES, call_set, step};
 
-/// How many calls are known at the most, as `lock-ebpf/src/stacks.rs` has it.
-const CALLS: usize = 16384;
+/// How many calls are known at the most.
+const CALLS: usize = CALL_SETS * CALL_WAYS;
+
+/// A set of calls, as [`lock_common::CallSet`] has it.
+type Set = [u64; CALL_WAYS];
 
 /// How far it is from one return address to the next, here and in the kernel.
 pub(crate) struct FrameSteps {
-    map: BpfMap<MapData, u32, u32>,
+    map: Array<MapData, Set>,
     known: HashMap<u32, Step>,
     /// A call whose next return address could be at several places, and the distances to
     /// those at which it could be each time.
@@ -40,7 +43,7 @@ struct Seen {
 
 impl FrameSteps {
     /// Takes the map over.
-    pub(crate) fn new(map: BpfMap<MapData, u32, u32>) -> Self {
+    pub(crate) fn new(map: Array<MapData, Set>) -> Self {
         Self {
             map,
             known: HashMap::new(),
@@ -113,8 +116,25 @@ impl FrameSteps {
             Step::Varies => step::UNKNOWN,
         };
         // Without it the kernel walks the stack each time.
-        let _ = self.map.insert(call, step, 0);
+        let number = call_set(call);
+        if let Ok(mut set) = self.map.get(&number, 0)
+            && enter(&mut set, call, step)
+        {
+            let _ = self.map.set(number, set, 0);
+        }
     }
+}
+
+/// Enters a call into its set. False if that is full.
+fn enter(set: &mut Set, call: u32, step: u32) -> bool {
+    let place = set
+        .iter_mut()
+        .find(|entry| **entry == 0 || (**entry >> 32) as u32 == call);
+    if let Some(place) = place {
+        *place = u64::from(call) << 32 | u64::from(step);
+        return true;
+    }
+    false
 }
 
 /// What was known of a call, and what was seen now.
@@ -268,7 +288,7 @@ impl Places {
 mod tests {
     use std::collections::HashMap;
 
-    use super::{Places, Seen, Step, together};
+    use super::{Places, Seen, Set, Step, enter, together};
 
     /// The places that are certain.
     fn certain(words: &[u64], addresses: &[u64]) -> Option<Vec<Option<usize>>> {
@@ -357,6 +377,17 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn calls_share_a_set_until_it_is_full() {
+        let mut set = Set::default();
+        for call in 0..4 {
+            assert!(enter(&mut set, call, 7));
+        }
+        assert!(!enter(&mut set, 4, 7));
+        assert!(enter(&mut set, 3, 9));
+        assert_eq!(set, [7, 1 << 32 | 7, 2 << 32 | 7, 3 << 32 | 9]);
     }
 
     #[test]

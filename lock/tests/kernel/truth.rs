@@ -274,10 +274,9 @@ fn expect_estimate(row: &Row, is_exact: bool, lost: u64) -> Result<(), String> {
         true => 0,
         false => (row.estimated_error_ns as f64 / SHOWN * SIGMAS) as u64,
     };
-    // Each row of the estimate is rounded. A wait that is sampled with a chance of 1/64
-    // (`MAX_GUESSED_SHIFT` of `lock-ebpf/src/sampler.rs`) and its like can all stay unseen,
-    // up to some hundred of them, and then no sample tells of it: what the estimate lacks in
-    // time it must then lack in waits.
+    // Each row of the estimate is rounded. Waits that are sampled with a small chance can all
+    // stay unseen, up to some hundred of them, and then no sample tells of it: what the estimate
+    // lacks in time it must then lack in waits.
     let lacking = match is_exact {
         true => 0,
         false => row.count.abs_diff(row.estimated_count).min(UNSEEN),
