@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     output::Output,
     profile::{
+        group::{By, Filter, group},
         merge::Merger,
         snapshot::{Scope, Snapshot},
     },
@@ -148,21 +149,20 @@ impl Sink {
     reason = "stdout is for the command that is recorded"
 )]
 fn tell(place: &Place, length: u64, whole: &Snapshot) {
-    let sum = |idle| {
-        whole
-            .locks
-            .iter()
-            .filter(|lock| lock.lock_type.is_idle() == idle)
-            .fold(0_u64, |sum, lock| sum.saturating_add(lock.waits.count))
-    };
-    let idle = match sum(true) {
+    // The numbers of the report.
+    let grouped = group(whole, By::Lock, &Filter::default());
+    let idle = grouped
+        .idle
+        .iter()
+        .fold(0_u64, |sum, aside| sum.saturating_add(aside.count));
+    let idle = match idle {
         0 => String::new(),
         idle => format!(" and {idle} idle ones"),
     };
     let path = place.path().display();
     eprintln!(
         "{}{idle} in {}: {path} ({} KiB); `lock report {path}` shows them",
-        plural(sum(false), "wait"),
+        plural(grouped.total.count(), "wait"),
         time(whole.duration_ns),
         length.div_ceil(1024),
     );
