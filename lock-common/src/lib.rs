@@ -38,5 +38,6 @@ pub use stack::{
     user_stacks,
 };
 pub use totals::{
-    QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS, Totals, TotalsKey,
+    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS, Totals,
+    TotalsKey,
 };

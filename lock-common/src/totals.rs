@@ -16,6 +16,9 @@ pub const QUICK_SETS: usize = 32;
 /// of rows, as many as a busy program has. In a hash table a look takes longer.
 pub const QUICK_PORTIONS: usize = 32;
 
+/// How many quick places each CPU has for locks of either kind.
+pub const QUICK_PLACES: usize = QUICK_PORTIONS / 2 * QUICK_SETS;
+
 shared! {
     /// Key of [`Totals`].
     pub struct TotalsKey {

@@ -251,8 +251,8 @@ pub fn block(task: Task) {
 }
 
 /// Whether a wait is sampled when its thread is woken: by then its length is known, so that
-/// the chance need not go by what is expected. Only a thread of the same process can read the waiting
-/// one's stack, and a wait that may end by its timeout may have no such waker.
+/// the chance need not go by what is expected. Only a thread of the same process can read the
+/// waiting one's stack, and a wait that may end by its timeout may have no such waker.
 #[inline(always)] // Some comparisons.
 fn sampled_when_woken(block: &Block) -> bool {
     !sampler::exact() && block.what & what::PRIVATE != 0 && block.has_timeout == 0

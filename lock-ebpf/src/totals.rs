@@ -1,6 +1,6 @@
 //! What ended waits come to: a row for each lock, way of ending, and two powers of two
-//! of durations, on each CPU. So one look into one table adds to the count, the total, the extremes and
-//! the histogram of a lock.
+//! of durations, on each CPU. So one look into one table adds to the count, the total, the
+//! extremes and the histogram of a lock.
 //!
 //! The first rows of a CPU are in an array, at places that their keys tell, some rows to each.
 //! What finds its place full is in a hash table, where a look takes longer. A row stays where it
@@ -15,7 +15,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use lock_common::{
-    QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, ROW_BUCKETS, Totals, TotalsKey, what,
+    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, ROW_BUCKETS, Totals,
+    TotalsKey, what,
 };
 
 /// Upper bits of a place's number -> the rows of the places that have them, on this CPU.
@@ -26,9 +27,6 @@ static QUICK_TOTALS: PerCpuArray<QuickSets, QUICK_PORTIONS> = PerCpuArray::new()
 /// power of two. Set by the loader, so that they are few where few rows are wanted.
 #[unsafe(no_mangle)]
 static QUICK_MASK: Global<u32> = Global::new(QUICK_PLACES as u32 - 1);
-
-/// How many places there are for locks of either kind.
-const QUICK_PLACES: usize = QUICK_PORTIONS / 2 * QUICK_SETS;
 
 /// What the waits were for -> totals, on this CPU, where the places above were taken.
 #[btf_map]

@@ -8,8 +8,8 @@ use aya::{
     programs::{BtfTracePoint, ProgramError},
 };
 use lock_common::{
-    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS,
-    USER_STACK, USER_STACK_PORTION, WAYS, filter, mode, user_stacks, what,
+    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_PLACES, QUICK_WAYS, USER_STACK,
+    USER_STACK_PORTION, WAYS, filter, mode, user_stacks, what,
 };
 
 use crate::{
@@ -142,9 +142,8 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
 
 /// How many quick places each CPU has for rows of either kind: for a part of all rows.
 fn quick_places(plan: &Plan) -> u32 {
-    const MOST: u32 = (QUICK_PORTIONS / 2 * QUICK_SETS) as u32;
     (plan.limits.locks / 8 / QUICK_WAYS as u32)
-        .clamp(1, MOST)
+        .clamp(1, QUICK_PLACES as u32)
         .next_power_of_two()
 }
 

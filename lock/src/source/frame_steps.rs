@@ -4,17 +4,18 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aya::maps::{Array, MapData};
-use lock_common::{CALL_SETS, CALL_WAYS, KERNEL_FRAMES, RawStack, TRACING_FRAMES, call_set, step};
+use lock_common::{
+    CALL_SETS, CALL_WAYS, CallSet, KERNEL_FRAMES, RawStack, TRACING_FRAMES, call_set, step,
+};
+
+use crate::probe::load::Shared;
 
 /// How many calls are known at the most.
 const CALLS: usize = CALL_SETS * CALL_WAYS;
 
-/// A set of calls, as [`lock_common::CallSet`] has it.
-type Set = [u64; CALL_WAYS];
-
 /// How far it is from one return address to the next, here and in the kernel.
 pub(crate) struct FrameSteps {
-    map: Array<MapData, Set>,
+    map: Array<MapData, Shared<CallSet>>,
     known: HashMap<u32, Step>,
     /// A call whose next return address could be at several places, and the distances to
     /// those at which it could be each time.
@@ -43,7 +44,7 @@ struct Seen {
 
 impl FrameSteps {
     /// Takes the map over.
-    pub(crate) fn new(map: Array<MapData, Set>) -> Self {
+    pub(crate) fn new(map: Array<MapData, Shared<CallSet>>) -> Self {
         Self {
             map,
             known: HashMap::new(),
@@ -118,7 +119,7 @@ impl FrameSteps {
         // Without it the kernel walks the stack each time.
         let number = call_set(call);
         if let Ok(mut set) = self.map.get(&number, 0)
-            && enter(&mut set, call, step)
+            && enter(&mut set.0, call, step)
         {
             let _ = self.map.set(number, set, 0);
         }
@@ -126,8 +127,9 @@ impl FrameSteps {
 }
 
 /// Enters a call into its set. False if that is full.
-fn enter(set: &mut Set, call: u32, step: u32) -> bool {
+fn enter(set: &mut CallSet, call: u32, step: u32) -> bool {
     let place = set
+        .calls
         .iter_mut()
         .find(|entry| **entry == 0 || (**entry >> 32) as u32 == call);
     if let Some(place) = place {
@@ -288,7 +290,9 @@ impl Places {
 mod tests {
     use std::collections::HashMap;
 
-    use super::{Places, Seen, Set, Step, enter, together};
+    use lock_common::{CALL_WAYS, CallSet};
+
+    use super::{Places, Seen, Step, enter, together};
 
     /// The places that are certain.
     fn certain(words: &[u64], addresses: &[u64]) -> Option<Vec<Option<usize>>> {
@@ -381,13 +385,15 @@ mod tests {
 
     #[test]
     fn calls_share_a_set_until_it_is_full() {
-        let mut set = Set::default();
+        let mut set = CallSet {
+            calls: [0; CALL_WAYS],
+        };
         for call in 0..4 {
             assert!(enter(&mut set, call, 7));
         }
         assert!(!enter(&mut set, 4, 7));
         assert!(enter(&mut set, 3, 9));
-        assert_eq!(set, [7, 1 << 32 | 7, 2 << 32 | 7, 3 << 32 | 9]);
+        assert_eq!(set.calls, [7, 1 << 32 | 7, 2 << 32 | 7, 3 << 32 | 9]);
     }
 
     #[test]
