@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An interval in which there is something of everything.
-const EVERYTHING: &str = include_str!("fuzzing/everything.json");
+const EVERYTHING: &str = include_str!("everything.json");
 
 /// Next to the limits of what fields hold, and what leads nowhere as an index.
 const NUMBERS: [u64; 16] = [
