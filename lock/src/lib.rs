@@ -18,6 +18,7 @@ mod recording;
 mod session;
 mod source;
 mod symbol;
+mod units;
 mod view;
 mod workload;
 

@@ -7,6 +7,7 @@ mod man;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod top;
+mod values;
 
 use std::time::Duration;
 
@@ -139,8 +140,8 @@ lock man --dir /usr/local/share/man/man1")]
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
     /// Which contention: one of those that --list shows
-    #[arg(value_enum, value_name = "SCENARIO", default_value_t = Scenario::FilePosition,
-          hide_possible_values = true)]
+    #[arg(value_name = "SCENARIO", value_parser = values::scenario(),
+          default_value = "file-position", hide_possible_values = true)]
     pub(crate) scenario: Scenario,
     /// List the scenarios and end
     #[arg(long)]

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::profile::{
-    figures::Sort,
-    group::{By, Filter},
-    lock_type::{self, LockType},
+use crate::{
+    profile::{
+        figures::Sort,
+        group::{By, Filter},
+        lock_type::{self, LockType},
+    },
+    view::{Format, Options, folded::Side},
 };
 
 /// Arguments of `report`.
@@ -63,50 +66,37 @@ pub(crate) fn all(types: &[Types]) -> Vec<LockType> {
     types.iter().flat_map(|it| it.0.clone()).collect()
 }
 
-/// How a report is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Text and a table, for people
-    #[default]
-    Table,
-    /// One versioned JSON document with everything
-    Json,
-    /// The rows, comma-separated
-    Csv,
-    /// Folded stacks, for flamegraph tools
-    Folded,
-    /// A flamegraph
-    Svg,
-    /// A profile for pprof and speedscope
-    Pprof,
-    /// A timeline of the longest waits, for Chrome and Perfetto
-    Chrome,
-}
-
-impl Format {
-    /// Whether it is no text.
-    pub(crate) const fn is_binary(self) -> bool {
-        matches!(self, Self::Pprof)
-    }
-}
-
-impl ReportOptions {
-    /// Which waits are shown.
-    pub(crate) fn filter(&self) -> Filter {
-        Filter {
-            types: all(&self.types),
-            stack: self.stack.clone(),
-            min_total_ns: 0,
-            include_idle: self.idle,
-        }
-    }
-
-    /// How many rows are shown at the most, where the format has this many by default.
-    pub(crate) fn rows(&self, default: usize) -> usize {
-        match self.top {
-            None => default,
-            Some(0) => usize::MAX,
-            Some(top) => top,
+impl From<&ReportOptions> for Options {
+    fn from(options: &ReportOptions) -> Self {
+        let ReportOptions {
+            by,
+            sort,
+            format,
+            top,
+            stack,
+            types,
+            idle,
+            culprits,
+        } = options;
+        Self {
+            by: *by,
+            sort: *sort,
+            format: *format,
+            limit: match top {
+                Some(0) => Some(usize::MAX),
+                limit => *limit,
+            },
+            filter: Filter {
+                types: all(types),
+                stack: stack.clone(),
+                min_total_ns: 0,
+                include_idle: *idle,
+            },
+            side: if *culprits {
+                Side::Holders
+            } else {
+                Side::Waiters
+            },
         }
     }
 }
@@ -122,7 +112,7 @@ pub(super) fn types(name: &str) -> Result<Types, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ReportOptions, types};
+    use super::{Options, ReportOptions, types};
 
     #[test]
     fn types_are_known_by_their_names() {
@@ -135,13 +125,13 @@ mod tests {
 
     #[test]
     fn zero_rows_are_all() {
-        let top = |top| {
-            ReportOptions {
+        let rows = |top| {
+            Options::from(&ReportOptions {
                 top,
                 ..ReportOptions::default()
-            }
+            })
             .rows(25)
         };
-        assert_eq!([top(None), top(Some(3)), top(Some(0))], [25, 3, usize::MAX]);
+        assert_eq!([None, Some(3), Some(0)].map(rows), [25, 3, usize::MAX]);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cli::{self, record::Record, report::ReportOptions},
+    cli::{self, record::Record},
     command::{plan, report},
     error::{Error, Result},
     output::Output,
@@ -20,7 +20,8 @@ use crate::{
     recording::{Place, Writer},
     session::{self, End, Running, Session},
     source::live::{self, Live, TICK},
-    view::units::{plural, time},
+    units::{plural, time},
+    view::Options,
 };
 
 /// How much time an interval of a recording covers.
@@ -35,7 +36,8 @@ pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
         report_file,
         report,
     } = arguments;
-    let plan = plan::plan(&what, report.filter().types)?;
+    let report = Options::from(&report);
+    let plan = plan::plan(&what, report.filter.types.clone())?;
     let (object, kernel) = live::prepare(&plan)?;
     let mut sink = match &output {
         Some(path) => Sink::File {
@@ -117,7 +119,7 @@ impl Sink {
         self,
         end: End,
         whole: &Snapshot,
-        options: &ReportOptions,
+        options: &Options,
         output: &Output,
     ) -> Result<Written> {
         let written = match self {

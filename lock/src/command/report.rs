@@ -3,24 +3,24 @@
 use std::process::ExitCode;
 
 use crate::{
-    cli::report::{Report, ReportOptions},
+    cli::report::Report,
     error::Result,
     output::Output,
     profile::snapshot::Snapshot,
     recording::Recording,
-    view,
+    view::{self, Options},
 };
 
 /// Reads a recording and reports it.
 pub(crate) fn run(arguments: &Report) -> Result<ExitCode> {
     let output = Output::prepare(arguments.output.clone())?;
     let snapshot = Recording::open(&arguments.recording)?.merge();
-    write(&snapshot, &arguments.options, &output)?;
+    write(&snapshot, &(&arguments.options).into(), &output)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the report of what was recorded.
-pub(crate) fn write(snapshot: &Snapshot, options: &ReportOptions, output: &Output) -> Result<()> {
+pub(crate) fn write(snapshot: &Snapshot, options: &Options, output: &Output) -> Result<()> {
     let report = view::render(snapshot, options, output.columns())?;
     if options.format.is_binary() {
         output.write_binary(&report)

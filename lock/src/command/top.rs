@@ -11,10 +11,9 @@ use crate::{
     cli::{report, top::Top},
     command::{plan, record},
     error::{Error, Result},
-    profile::snapshot::Scope,
+    profile::{feed::Feed, snapshot::Scope},
     session::{End, Running, Session},
     source::{
-        feed::Feed,
         live::{self, Live, TICK},
         replay,
     },

@@ -20,8 +20,8 @@ pub(crate) fn run(arguments: &cli::Workload) -> Result<ExitCode> {
     let (truth, exact) = scenario.run(arguments.duration, arguments.waiters, arguments.hold)?;
     let name = scenario.name();
     let text = match arguments.format {
-        Format::Human => truth::human(&name, exact, &truth),
-        Format::Json => view::document::document(&truth::Document::new(&name, exact, &truth))?,
+        Format::Human => truth::human(name, exact, &truth),
+        Format::Json => view::document::document(&truth::Document::new(name, exact, &truth))?,
     };
     Output::Stdout.write(&text)?;
     Ok(ExitCode::SUCCESS)

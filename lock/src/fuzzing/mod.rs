@@ -3,11 +3,9 @@
 
 use std::{io::Cursor, path::Path, sync::OnceLock};
 
-use clap::ValueEnum as _;
 use serde_json::Value;
 
 use crate::{
-    cli::report::{Format, ReportOptions},
     profile::{
         diff::{self, Series, diff},
         figures::Sort,
@@ -16,7 +14,7 @@ use crate::{
         snapshot::Snapshot,
     },
     recording::Recording,
-    view,
+    view::{self, Format, Options, folded::Side},
 };
 
 /// An interval in which there is something of everything.
@@ -167,14 +165,17 @@ impl Choices {
 }
 
 fn view(snapshot: &Snapshot, choices: &mut Choices) {
-    let options = ReportOptions {
-        format: choices.of(Format::value_variants()),
-        by: choices.of(By::value_variants()),
-        sort: choices.of(Sort::value_variants()),
-        idle: choices.of(&[false, true]),
-        culprits: choices.of(&[false, true]),
-        stack: choices.of(&[None, Some("e")]).map(str::to_owned),
-        ..ReportOptions::default()
+    let options = Options {
+        format: choices.of(&Format::ALL),
+        by: choices.of(&By::ALL),
+        sort: choices.of(&Sort::ALL),
+        limit: None,
+        filter: Filter {
+            include_idle: choices.of(&[false, true]),
+            stack: choices.of(&[None, Some("e")]).map(str::to_owned),
+            ..Filter::default()
+        },
+        side: choices.of(&Side::ALL),
     };
     let columns = choices.of(&[None, Some(80), Some(20)]);
     // An error is as good as a report.
@@ -194,7 +195,7 @@ fn view(snapshot: &Snapshot, choices: &mut Choices) {
 
 fn compare(intervals: &[Snapshot], choices: &mut Choices) {
     let names = ["before".to_owned(), "after".to_owned()];
-    let by = choices.of(diff::By::value_variants());
+    let by = choices.of(&diff::By::ALL);
     let mut sides = [0, 1].map(|_| Series::new(by, Filter::default()));
     for _ in 0..5 {
         for (number, interval) in intervals.iter().enumerate() {

@@ -10,11 +10,11 @@ use aya::{Ebpf, programs::tp_btf::BtfTracePointLink};
 use crate::{
     error::Result,
     probe::{
+        clock::monotonic_ns,
         load::{Loaded, denied, program, refused},
         statistics::Run,
         syscall,
     },
-    source::clock::monotonic_ns,
 };
 
 /// Programs that are recording, or have been.

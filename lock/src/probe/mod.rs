@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod batch;
+pub(crate) mod clock;
 pub(crate) mod kernel_types;
 pub(crate) mod load;
 pub(crate) mod memory;

@@ -25,14 +25,14 @@ pub(crate) struct Plan {
 }
 
 /// Which waits' user stacks are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UserStacks {
     /// Those of waits for user locks, and of sampled waits for kernel locks that may sleep;
-    /// with --exact only those of waits for user locks
+    /// with `exact` only those of waits for user locks.
     Auto,
-    /// Those of all waits whose stack is taken
+    /// Those of all waits whose stack is taken.
     All,
-    /// Those of waits for user locks only
+    /// Those of waits for user locks only.
     User,
 }
 

@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use clap::ValueEnum;
-
 use crate::profile::snapshot::{Estimate, Waits};
 
 /// What the waits of a row come to.
@@ -121,29 +119,55 @@ impl Figures {
     }
 }
 
-/// What rows are ranked by, the greatest first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+/// What rows are ranked by, in descending order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// Time waited in all
+    /// Total wait time.
     #[default]
     Total,
-    /// Number of waits
+    /// Number of waits.
     Count,
-    /// Mean wait
+    /// Mean wait.
     Mean,
-    /// Longest wait
+    /// Longest wait.
     Max,
-    /// Shortest wait
+    /// Shortest wait.
     Min,
-    /// Median wait
+    /// Median wait.
     P50,
-    /// The wait that 90 % do not exceed
+    /// 90th percentile of the waits.
     P90,
-    /// The wait that 99 % do not exceed
+    /// 99th percentile of the waits.
     P99,
 }
 
 impl Sort {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Total,
+        Self::Count,
+        Self::Mean,
+        Self::Max,
+        Self::Min,
+        Self::P50,
+        Self::P90,
+        Self::P99,
+    ];
+
+    /// The name in options and documents.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Count => "count",
+            Self::Mean => "mean",
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+        }
+    }
+
     /// The figure.
     pub(crate) fn of(self, figures: &Figures) -> u64 {
         match self {

@@ -15,6 +15,7 @@ use crate::{
     probe::{
         attach::Attached,
         batch,
+        clock::{monotonic_ns, unix_ms},
         load::{self, map, strange_object},
         object,
         plan::Plan,
@@ -26,7 +27,6 @@ use crate::{
         tables::{Tables, keep_longest},
     },
     source::{
-        clock::{monotonic_ns, unix_ms},
         cost::own_cpu_ns,
         counts::Counts,
         frame_steps::FrameSteps,

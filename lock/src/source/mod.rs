@@ -1,9 +1,7 @@
 //! Where snapshots come from.
 
-pub(crate) mod clock;
 pub(crate) mod cost;
 pub(crate) mod counts;
-pub(crate) mod feed;
 pub(crate) mod frame_steps;
 pub(crate) mod live;
 mod reader;

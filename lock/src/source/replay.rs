@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{error::Result, recording::Recording, source::feed::Feed};
+use crate::{error::Result, profile::feed::Feed, recording::Recording};
 
 /// Plays a recording: one of its intervals at once, the next after each pause.
 ///

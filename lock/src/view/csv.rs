@@ -3,13 +3,12 @@
 //! terminal are made fit for it, as the rows may be shown on one.
 
 use crate::{
-    cli::report::ReportOptions,
     error::{Error, Result},
     profile::{
         group::{Row, group, rank},
         snapshot::{Snapshot, Waits},
     },
-    view::untrusted,
+    view::{Options, untrusted},
 };
 
 const HEADER: [&str; 18] = [
@@ -34,8 +33,8 @@ const HEADER: [&str; 18] = [
 ];
 
 /// Writes the rows.
-pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions) -> Result<Vec<u8>> {
-    let mut grouped = group(snapshot, options.by, &options.filter());
+pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<Vec<u8>> {
+    let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |error: &dyn std::error::Error| {
@@ -44,10 +43,10 @@ pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions) -> Result<Vec
     writer
         .write_record(HEADER)
         .map_err(|error| failed(&error))?;
-    let by = super::by_name(options.by);
+    let by = options.by.name();
     for row in grouped.rows.iter().take(options.rows(usize::MAX)) {
         writer
-            .write_record(record(&by, row))
+            .write_record(record(by, row))
             .map_err(|error| failed(&error))?;
     }
     writer.into_inner().map_err(|error| failed(&error))
@@ -82,24 +81,24 @@ fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
 mod tests {
     use super::{HEADER, report};
     use crate::{
-        cli::report::ReportOptions,
         profile::{fixture, group::By},
+        view::Options,
     };
 
-    fn csv(options: &ReportOptions) -> String {
+    fn csv(options: &Options) -> String {
         String::from_utf8(report(&fixture::snapshot(), options).unwrap()).unwrap()
     }
 
     #[test]
     fn rows_by_lock() {
-        insta::assert_snapshot!(csv(&ReportOptions::default()));
+        insta::assert_snapshot!(csv(&Options::default()));
     }
 
     #[test]
     fn rows_by_holder() {
-        insta::assert_snapshot!(csv(&ReportOptions {
+        insta::assert_snapshot!(csv(&Options {
             by: By::Holder,
-            ..ReportOptions::default()
+            ..Options::default()
         }));
     }
 
@@ -109,10 +108,10 @@ mod tests {
         for thread in &mut snapshot.threads {
             thread.comm = "a,\"b\"\u{1b}c".to_owned();
         }
-        let options = ReportOptions {
+        let options = Options {
             by: By::Thread,
-            top: Some(2),
-            ..ReportOptions::default()
+            limit: Some(2),
+            ..Options::default()
         };
         let text = report(&snapshot, &options).unwrap();
         let mut reader = csv::Reader::from_reader(text.as_slice());

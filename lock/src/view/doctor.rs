@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::{
     doctor::{Examination, State},
     error::Result,
+    units::plural,
     view::{
         document::document,
         table::facts::{lines, wrapped},
-        units::plural,
         untrusted,
     },
 };

@@ -8,10 +8,8 @@ use inferno::flamegraph::{
 use crate::{
     error::{Error, Result},
     profile::{group::Filter, snapshot::Snapshot},
-    view::{
-        folded::{self, Side},
-        units,
-    },
+    units,
+    view::folded::{self, Side},
 };
 
 /// The sum of weights that a drawing may have. The library adds them up unchecked, and
@@ -41,8 +39,8 @@ pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Ve
 
     let mut options = Options::default();
     let (title, background) = match side {
-        Side::Victims => ("Waiting for locks: where", BackgroundColor::Blue),
-        Side::Culprits => (
+        Side::Waiters => ("Waiting for locks: where", BackgroundColor::Blue),
+        Side::Holders => (
             "Waiting for locks: where their holders released them",
             BackgroundColor::Yellow,
         ),
@@ -146,7 +144,7 @@ mod tests {
     #[test]
     fn it_is_as_wide_as_all_that_was_waited() {
         let snapshot = fixture::snapshot();
-        for side in [Side::Victims, Side::Culprits] {
+        for side in [Side::Waiters, Side::Holders] {
             let total: u64 = stacks(&snapshot, side, &Filter::default()).values().sum();
             let svg = text(&snapshot, side);
             assert!(
@@ -161,33 +159,33 @@ mod tests {
     #[test]
     fn each_side_has_its_title_and_its_frames() {
         let snapshot = fixture::snapshot();
-        let victims = text(&snapshot, Side::Victims);
-        assert!(victims.contains("Waiting for locks: where<"));
-        assert!(victims.contains("631 ms ± "));
-        assert!(text(&fixture::exact(), Side::Victims).contains("631 ms of waiting in 2.00 s"));
-        assert!(victims.contains("lock_mm_and_find_vma (10,800,000 ns of waiting"));
-        assert!(!victims.contains("(holder not known)"));
-        let culprits = text(&snapshot, Side::Culprits);
-        assert!(culprits.contains("where their holders released them<"));
-        assert!(culprits.contains("(holder not known) ("));
+        let waiters = text(&snapshot, Side::Waiters);
+        assert!(waiters.contains("Waiting for locks: where<"));
+        assert!(waiters.contains("631 ms ± "));
+        assert!(text(&fixture::exact(), Side::Waiters).contains("631 ms of waiting in 2.00 s"));
+        assert!(waiters.contains("lock_mm_and_find_vma (10,800,000 ns of waiting"));
+        assert!(!waiters.contains("(holder not known)"));
+        let holders = text(&snapshot, Side::Holders);
+        assert!(holders.contains("where their holders released them<"));
+        assert!(holders.contains("(holder not known) ("));
     }
 
     #[test]
     fn names_cannot_break_out_of_the_drawing() {
-        let svg = text(&hostile::hostile(), Side::Victims);
+        let svg = text(&hostile::hostile(), Side::Waiters);
         assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000,000,000 ns of waiting"));
     }
 
     #[test]
     fn forged_weights_are_drawn_to_scale() {
-        let svg = text(&hostile::forged(), Side::Victims);
+        let svg = text(&hostile::forged(), Side::Waiters);
         assert!(svg.contains("(stack not known)"));
         assert!(svg.ends_with("</svg>"));
     }
 
     #[test]
     fn nothing_is_a_drawing_that_says_so() {
-        let svg = text(&Snapshot::default(), Side::Victims);
+        let svg = text(&Snapshot::default(), Side::Waiters);
         assert!(svg.contains("No waits were sampled"));
     }
 }

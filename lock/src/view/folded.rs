@@ -20,13 +20,19 @@ use crate::{
 };
 
 /// Whose stacks are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Of those that waited: where they did.
-    Victims,
-    /// Of those that had the lock: where they released it. The weight is what others
-    /// waited for it.
-    Culprits,
+    /// The waiters' stacks: where they waited.
+    #[default]
+    Waiters,
+    /// The holders' stacks: where they released the lock. The weight is what others waited
+    /// for it.
+    Holders,
+}
+
+impl Side {
+    /// Both of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Waiters, Self::Holders];
 }
 
 /// Whose stack, which, and what was waited for. The stack is missing where a release was
@@ -57,9 +63,9 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
             continue;
         }
         let key = match (side, site.holder) {
-            (Side::Victims, _) => Some((site.thread, Some(site.stack))),
-            (Side::Culprits, Some(holder)) => Some((holder.thread, holder.stack)),
-            (Side::Culprits, None) => None,
+            (Side::Waiters, _) => Some((site.thread, Some(site.stack))),
+            (Side::Holders, Some(holder)) => Some((holder.thread, holder.stack)),
+            (Side::Holders, None) => None,
         }
         .map(|(thread, stack)| Weighted {
             process: process_of(snapshot, thread),
@@ -177,12 +183,12 @@ mod tests {
     fn both_sides() {
         let snapshot = fixture::snapshot();
         insta::assert_snapshot!(
-            "victims",
-            folded(&snapshot, Side::Victims, &Filter::default())
+            "waiters",
+            folded(&snapshot, Side::Waiters, &Filter::default())
         );
         insta::assert_snapshot!(
-            "culprits",
-            folded(&snapshot, Side::Culprits, &Filter::default())
+            "holders",
+            folded(&snapshot, Side::Holders, &Filter::default())
         );
     }
 
@@ -192,7 +198,7 @@ mod tests {
         let all: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
         // Three workers, 25 times 100 ms each.
         let idle = 7_500_000_000;
-        for side in [Side::Victims, Side::Culprits] {
+        for side in [Side::Waiters, Side::Holders] {
             let total = |include_idle| -> u64 {
                 let filter = Filter {
                     include_idle,
@@ -212,14 +218,14 @@ mod tests {
             stack: Some("vm_mmap".to_owned()),
             ..Filter::default()
         };
-        let text = folded(&snapshot, Side::Victims, &filter);
+        let text = folded(&snapshot, Side::Waiters, &filter);
         assert!(text.ends_with("[rwsem:W] mmap_lock 24000000\n"), "{text}");
         assert_eq!(text.lines().count(), 1);
         let filter = Filter {
             types: vec![LockType::User(Class::Condvar)],
             ..Filter::default()
         };
-        let text = folded(&snapshot, Side::Culprits, &filter);
+        let text = folded(&snapshot, Side::Holders, &filter);
         assert_eq!(text, "(holder not known) 7500000000\n");
     }
 
@@ -230,7 +236,7 @@ mod tests {
             ..Filter::default()
         };
         for snapshot in [hostile::hostile(), hostile::forged()] {
-            for side in [Side::Victims, Side::Culprits] {
+            for side in [Side::Waiters, Side::Holders] {
                 for line in folded(&snapshot, side, &everything).lines() {
                     let (stack, weight) = line.rsplit_once(' ').unwrap();
                     weight.parse::<u64>().unwrap();

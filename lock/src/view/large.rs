@@ -91,7 +91,7 @@ fn every_exporter_is_done_in_seconds() {
         (SITES, STACKS)
     );
     let filter = Filter::default();
-    for side in [Side::Victims, Side::Culprits] {
+    for side in [Side::Waiters, Side::Holders] {
         for (name, most, export) in [
             (
                 "folded",

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::view::units::{plural, time};
+use crate::units::{plural, time};
 
 /// Which lock, by what a report may show of it.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::ValueEnum;
-
 use crate::profile::{
     diff::statistics::{LEVEL, Rate, compare, holm},
     figures::Figures,
@@ -26,15 +24,29 @@ mod tests;
 const LEAST_SHARE: f64 = 0.001;
 
 /// What a row is: something that has the same name in another run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum By {
-    /// A function that waits for locks of a type
+    /// A function that waits for locks of a type.
     #[default]
     Caller,
-    /// A type of locks
+    /// A type of locks.
     Type,
-    /// A cgroup that waits
+    /// A cgroup that waits.
     Cgroup,
+}
+
+impl By {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Caller, Self::Type, Self::Cgroup];
+
+    /// The name in options and documents.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => group::By::Caller.name(),
+            Self::Type => group::By::Type.name(),
+            Self::Cgroup => group::By::Cgroup.name(),
+        }
+    }
 }
 
 impl From<By> for group::By {

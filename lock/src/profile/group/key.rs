@@ -205,15 +205,15 @@ impl<'a> Keys<'a> {
             Key::Process(None) => "(process not known)".to_owned(),
             Key::Cgroup(path) if path.is_empty() => "(cgroup not known)".to_owned(),
             Key::Cgroup(path) => path.clone(),
-            Key::Pair(_, victim, culprit) => {
+            Key::Pair(_, waiter, holder) => {
                 let sites = || row.sites.iter().filter_map(|&i| snapshot.sites.get(i));
-                let victims = sites().map(|site| site.thread).collect();
-                let culprits = sites().filter_map(|site| Some(site.holder?.thread));
-                let culprit = match culprit {
-                    Some(culprit) => party_name(snapshot, culprit, &culprits.collect()),
+                let waiters = sites().map(|site| site.thread).collect();
+                let holders = sites().filter_map(|site| Some(site.holder?.thread));
+                let holder = match holder {
+                    Some(holder) => party_name(snapshot, holder, &holders.collect()),
                     None => "not known".to_owned(),
                 };
-                format!("{} ← {culprit}", party_name(snapshot, victim, &victims))
+                format!("{} ← {holder}", party_name(snapshot, waiter, &waiters))
             }
         }
     }

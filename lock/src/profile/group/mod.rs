@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use clap::ValueEnum;
-
 use crate::profile::{
     figures::{Figures, Sort},
     group::key::{Key, Keys},
@@ -17,30 +15,58 @@ use crate::profile::{
 mod key;
 
 /// What a row is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum By {
-    /// A lock; nameless kernel locks by the function that waits for them
+    /// A lock; nameless kernel locks by the function that waits for them.
     #[default]
     Lock,
-    /// A lock, each by itself
+    /// A lock, each by its address.
     Address,
-    /// A function that waits for locks of a type
+    /// A function that waits for locks of a type.
     Caller,
-    /// A stack that waits for locks of a type
+    /// A stack that waits for locks of a type.
     Stack,
-    /// A thread that waits
+    /// A thread that waits.
     Thread,
-    /// A process that waits
+    /// A process that waits.
     Process,
-    /// A type of locks
+    /// A type of locks.
     Type,
-    /// A cgroup that waits
+    /// A cgroup that waits.
     Cgroup,
-    /// Who waits, and who had the lock
+    /// A waiter and the holder that it waited for.
     Holder,
 }
 
 impl By {
+    /// All of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Lock,
+        Self::Address,
+        Self::Caller,
+        Self::Stack,
+        Self::Thread,
+        Self::Process,
+        Self::Type,
+        Self::Cgroup,
+        Self::Holder,
+    ];
+
+    /// The name in options and documents.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Address => "address",
+            Self::Caller => "caller",
+            Self::Stack => "stack",
+            Self::Thread => "thread",
+            Self::Process => "process",
+            Self::Type => "type",
+            Self::Cgroup => "cgroup",
+            Self::Holder => "holder",
+        }
+    }
+
     /// Whether every wait tells its row, not only those that were sampled.
     pub(crate) const fn is_exact(self) -> bool {
         matches!(self, Self::Lock | Self::Address | Self::Type)

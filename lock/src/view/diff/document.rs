@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     error::Result,
-    profile::diff::{By, Change, Diff, PerSecond, Side},
+    profile::diff::{Change, Diff, PerSecond, Side},
     view::{diff::code, document::document},
 };
 
@@ -96,11 +96,7 @@ pub(crate) fn json(diff: &Diff, names: &[String; 2]) -> Result<String> {
         schema: 1,
         method: "Welch's t-test over the intervals; Holm's correction over the rows",
         level: 0.05,
-        by: match diff.by {
-            By::Caller => "caller",
-            By::Type => "type",
-            By::Cgroup => "cgroup",
-        },
+        by: diff.by.name(),
         before: side(before, &diff.before),
         after: side(after, &diff.after),
         total: (&diff.total).into(),

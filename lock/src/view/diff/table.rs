@@ -6,10 +6,8 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
     profile::diff::{By, Change, Diff, Side},
-    view::{
-        units::{plural, time},
-        untrusted,
-    },
+    units::{plural, time},
+    view::untrusted,
 };
 
 /// How many rows are shown.

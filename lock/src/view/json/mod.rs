@@ -4,13 +4,12 @@
 use serde::Serialize;
 
 use crate::{
-    cli::report::ReportOptions,
     error::Result,
     profile::{
         group::{Grouped, group, lock_labels, rank},
         snapshot::{About, Account, Events, Hook, Process, Scope, Snapshot},
     },
-    view::{by_name, document::document, sort_name},
+    view::{Options, document::document},
 };
 
 mod figures;
@@ -23,8 +22,8 @@ use tables::{Chain, Frame, Interval, Lock, Open, Site, Stack, Thread};
 const SCHEMA: u32 = 2;
 
 /// Writes the document.
-pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions) -> Result<String> {
-    let mut grouped = group(snapshot, options.by, &options.filter());
+pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<String> {
+    let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let labels = lock_labels(snapshot);
     let each_lock = (0_u32..).zip(&snapshot.locks);
@@ -198,8 +197,8 @@ impl From<&Account> for AccountOf {
 
 #[derive(Serialize)]
 struct Ranking<'a> {
-    by: String,
-    sort: String,
+    by: &'static str,
+    sort: &'static str,
     types: Vec<String>,
     stack: Option<&'a str>,
     include_idle: bool,
@@ -231,7 +230,7 @@ struct IdleOf {
 }
 
 impl<'a> Ranking<'a> {
-    fn new(grouped: &'a Grouped, options: &'a ReportOptions) -> Self {
+    fn new(grouped: &'a Grouped, options: &'a Options) -> Self {
         let shown = options.rows(usize::MAX).min(grouped.rows.len());
         let (rows, left_out) = grouped.rows.split_at(shown);
         let rows = rows.iter().map(|row| RowOf {
@@ -247,13 +246,13 @@ impl<'a> Ranking<'a> {
             count: idle.count,
             total_ns: idle.total_ns,
         });
-        let types = options.types.iter().flat_map(|types| &types.0);
+        let filter = &options.filter;
         Self {
-            by: by_name(options.by),
-            sort: sort_name(options.sort),
-            types: types.map(ToString::to_string).collect(),
-            stack: options.stack.as_deref(),
-            include_idle: options.idle,
+            by: options.by.name(),
+            sort: options.sort.name(),
+            types: filter.types.iter().map(ToString::to_string).collect(),
+            stack: filter.stack.as_deref(),
+            include_idle: filter.include_idle,
             total: Numbers::from(&grouped.total),
             rows: rows.collect(),
             rows_left_out: left_out.len(),

@@ -2,17 +2,17 @@ use serde_json::Value;
 
 use super::report;
 use crate::{
-    cli::report::ReportOptions,
     profile::{
         fixture,
-        group::By,
+        group::{By, Filter},
         snapshot::{Scope, Snapshot},
     },
+    view::Options,
 };
 
 const SCHEMA: &str = include_str!("../../../../docs/lock-report.schema.json");
 
-fn parsed(snapshot: &Snapshot, options: &ReportOptions) -> Value {
+fn parsed(snapshot: &Snapshot, options: &Options) -> Value {
     serde_json::from_str(&report(snapshot, options).unwrap()).unwrap()
 }
 
@@ -119,10 +119,13 @@ fn every_document_is_as_the_schema_says() {
     let nothing = Snapshot::default();
     for snapshot in [&fixture::snapshot(), &process, &command, &nothing] {
         for by in [By::Lock, By::Stack, By::Thread, By::Holder] {
-            let options = ReportOptions {
+            let options = Options {
                 by,
-                stack: (by == By::Stack).then(|| "pool".to_owned()),
-                ..ReportOptions::default()
+                filter: Filter {
+                    stack: (by == By::Stack).then(|| "pool".to_owned()),
+                    ..Filter::default()
+                },
+                ..Options::default()
             };
             assert_eq!(wrong_in(&parsed(snapshot, &options)), [""; 0], "{by:?}");
         }
@@ -131,7 +134,7 @@ fn every_document_is_as_the_schema_says() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong() {
-    let good = parsed(&fixture::snapshot(), &ReportOptions::default());
+    let good = parsed(&fixture::snapshot(), &Options::default());
     for (pointer, bad) in [
         ("/schema", Value::from(1)),
         ("/duration_ns", Value::from("2 s")),
@@ -152,14 +155,14 @@ fn the_schema_refuses_what_is_wrong() {
 
 #[test]
 fn the_whole_document() {
-    insta::assert_snapshot!(report(&fixture::snapshot(), &ReportOptions::default()).unwrap());
+    insta::assert_snapshot!(report(&fixture::snapshot(), &Options::default()).unwrap());
 }
 
 #[test]
 fn an_account_that_does_not_hold_says_so() {
     let mut snapshot = fixture::snapshot();
     snapshot.account.user.begins += 1;
-    let document = parsed(&snapshot, &ReportOptions::default());
+    let document = parsed(&snapshot, &Options::default());
     assert_eq!(document["account"]["holds"], false);
     assert_eq!(document["account"]["kernel"]["holds"], true);
     assert_eq!(document["account"]["user"]["holds"], false);
@@ -167,9 +170,9 @@ fn an_account_that_does_not_hold_says_so() {
 
 #[test]
 fn rows_that_are_left_out_are_counted() {
-    let options = ReportOptions {
-        top: Some(3),
-        ..ReportOptions::default()
+    let options = Options {
+        limit: Some(3),
+        ..Options::default()
     };
     let document = parsed(&fixture::snapshot(), &options);
     assert_eq!(document["ranking"]["rows"].as_array().unwrap().len(), 3);

@@ -21,10 +21,10 @@ use crate::{
         group::Filter,
         snapshot::{LockId, Snapshot, StackId, ThreadId},
     },
+    units::{plural, time},
     view::{
         folded::{Side, total},
         stack_text::lock_name,
-        units::{plural, time},
     },
 };
 
@@ -62,9 +62,9 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
             continue;
         }
         let (thread, stack) = match (side, site.holder) {
-            (Side::Victims, _) => (Some(site.thread), Some(site.stack)),
-            (Side::Culprits, Some(holder)) => (Some(holder.thread), holder.stack),
-            (Side::Culprits, None) => (None, None),
+            (Side::Waiters, _) => (Some(site.thread), Some(site.stack)),
+            (Side::Holders, Some(holder)) => (Some(holder.thread), holder.stack),
+            (Side::Holders, None) => (None, None),
         };
         let key = (thread, stack, site.lock);
         let place = *places.entry(key).or_insert_with(|| {
@@ -141,8 +141,8 @@ fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
     )];
     comments.push(
         match side {
-            Side::Victims => "stacks of those that waited",
-            Side::Culprits => "stacks of those that released, with what others waited for them",
+            Side::Waiters => "stacks of those that waited",
+            Side::Holders => "stacks of those that released, with what others waited for them",
         }
         .to_owned(),
     );
@@ -236,10 +236,10 @@ mod tests {
     #[test]
     fn both_sides() {
         let snapshot = fixture::snapshot();
-        let victims = decoded(&snapshot, Side::Victims, false);
-        insta::assert_snapshot!("victims", in_words(&victims));
-        let culprits = decoded(&snapshot, Side::Culprits, false);
-        insta::assert_snapshot!("culprits", in_words(&culprits));
+        let waiters = decoded(&snapshot, Side::Waiters, false);
+        insta::assert_snapshot!("waiters", in_words(&waiters));
+        let holders = decoded(&snapshot, Side::Holders, false);
+        insta::assert_snapshot!("holders", in_words(&holders));
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
         let snapshot = fixture::snapshot();
         let count: u64 = snapshot.sites.iter().map(|site| site.waits.count).sum();
         let wait_ns: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
-        for side in [Side::Victims, Side::Culprits] {
+        for side in [Side::Waiters, Side::Holders] {
             let profile = decoded(&snapshot, side, true);
             let sum = |place: usize| -> i64 { profile.sample.iter().map(|s| s.value[place]).sum() };
             assert_eq!(sum(0), count.cast_signed(), "{side:?}");
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn speedscope_shows_the_delay() {
-        let profile = decoded(&fixture::snapshot(), Side::Victims, false);
+        let profile = decoded(&fixture::snapshot(), Side::Waiters, false);
         assert_eq!(profile.string_table[0], "");
         // It has the index of a text for that of a type, and takes the last one for one
         // that is too large.
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn addresses_are_within_their_mappings_and_forged_ids_lead_somewhere() {
         for snapshot in [hostile::hostile(), hostile::forged()] {
-            for side in [Side::Victims, Side::Culprits] {
+            for side in [Side::Waiters, Side::Holders] {
                 let profile = decoded(&snapshot, side, true);
                 assert!(!in_words(&profile).is_empty());
                 for location in &profile.location {
@@ -300,8 +300,8 @@ mod tests {
     #[ignore = "needs the command go: cargo test -p lock --lib -- --ignored go_tool"]
     fn go_tool_pprof_ranks_by_delay() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("victims.pb.gz");
-        let bytes = profile(&fixture::snapshot(), Side::Victims, &Filter::default()).unwrap();
+        let path = folder.path().join("waiters.pb.gz");
+        let bytes = profile(&fixture::snapshot(), Side::Waiters, &Filter::default()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         let output = std::process::Command::new("go")
             .args(["tool", "pprof", "-top"])
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn bytes_are_the_same_twice() {
         let snapshot = fixture::snapshot();
-        let bytes = || profile(&snapshot, Side::Victims, &Filter::default()).unwrap();
+        let bytes = || profile(&snapshot, Side::Waiters, &Filter::default()).unwrap();
         assert_eq!(bytes(), bytes());
     }
 }

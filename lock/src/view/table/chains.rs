@@ -5,11 +5,8 @@ use crate::{
         group::lock_labels,
         snapshot::{Chain, Snapshot},
     },
-    view::{
-        table::columns::cut,
-        units::{plural, time},
-        untrusted,
-    },
+    units::{plural, time},
+    view::{table::columns::cut, untrusted},
 };
 
 /// How many chains are shown.

@@ -8,7 +8,8 @@ use crate::{
         figures::Figures,
         group::{By, Row},
     },
-    view::{table::abbreviate::abbreviate, units::time, untrusted},
+    units::time,
+    view::{table::abbreviate::abbreviate, untrusted},
 };
 
 /// Stands between who waits and who had the lock.
@@ -217,7 +218,7 @@ impl Columns {
                 .map_or_else(|| "-".to_owned(), |it| it.to_string()),
             Column::Label => {
                 let label = match (self.by, row.label.split_once(ARROW)) {
-                    (By::Holder, Some((victim, _))) if self.two_lines => victim,
+                    (By::Holder, Some((waiter, _))) if self.two_lines => waiter,
                     _ => &row.label,
                 };
                 untrusted::line(label).into_owned()
@@ -258,8 +259,8 @@ fn widest(cells: &[String]) -> usize {
 /// The holder of a row of pairs, on a terminal.
 pub(super) fn second_line(by: By, label: &str, width: Option<u16>) -> Option<String> {
     let width = width.filter(|_| by == By::Holder)?;
-    let (_, culprit) = label.split_once(ARROW)?;
-    let line = format!("      ← {}", untrusted::line(culprit));
+    let (_, holder) = label.split_once(ARROW)?;
+    let line = format!("      ← {}", untrusted::line(holder));
     Some(cut(&line, width.into()))
 }
 

@@ -1,17 +1,13 @@
 //! What the ranking does not hold, and how far it can be trusted: a line for each fact.
 
 use crate::{
-    cli::report::ReportOptions,
     profile::{
         figures::Figures,
         group::{Failed, Grouped, lock_labels},
         snapshot::{Estimate, Events, Hook, Snapshot},
     },
-    view::{
-        table::facts::lines,
-        units::{plural, time},
-        untrusted,
-    },
+    units::{plural, time},
+    view::{Options, table::facts::lines, untrusted},
 };
 
 /// How many open waits are shown one by one.
@@ -20,7 +16,7 @@ const OPEN: usize = 5;
 /// All facts, wrapped to the width of the terminal if there is one.
 pub(super) fn section(
     snapshot: &Snapshot,
-    options: &ReportOptions,
+    options: &Options,
     grouped: &Grouped,
     width: Option<u16>,
 ) -> String {
@@ -248,9 +244,9 @@ fn broken(whose: &str, events: &Events) -> String {
     )
 }
 
-fn sampling(snapshot: &Snapshot, options: &ReportOptions, total: &Figures) -> String {
+fn sampling(snapshot: &Snapshot, options: &Options, total: &Figures) -> String {
     let samples = &snapshot.account.samples;
-    let filter = options.filter();
+    let filter = &options.filter;
     let mut sum = Estimate::default();
     for site in &snapshot.sites {
         if filter.passes(snapshot, site) {

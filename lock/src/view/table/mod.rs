@@ -1,17 +1,14 @@
 //! The report for people: a ranking, then what it does not hold.
 
 use crate::{
-    cli::report::ReportOptions,
     profile::{
         figures::{Figures, Sort},
         group::{By, Filter, Grouped, group, rank},
         label::NO_STACK,
         snapshot::{Scope, Snapshot, StackId},
     },
-    view::{
-        units::{plural, time},
-        untrusted,
-    },
+    units::{plural, time},
+    view::{Options, untrusted},
 };
 
 mod abbreviate;
@@ -25,8 +22,8 @@ const ROWS: usize = 25;
 
 /// Writes the report. `columns` is the width of the terminal; without one, lines are as
 /// long as they are.
-pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions, columns: Option<u16>) -> String {
-    let mut grouped = group(snapshot, options.by, &options.filter());
+pub(super) fn report(snapshot: &Snapshot, options: &Options, columns: Option<u16>) -> String {
+    let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let mut text = String::new();
     for line in heading(snapshot, options, &grouped) {
@@ -42,7 +39,7 @@ pub(super) fn report(snapshot: &Snapshot, options: &ReportOptions, columns: Opti
     text
 }
 
-fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> Vec<String> {
+fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<String> {
     let whose = match &snapshot.about.scope {
         Scope::System => "the whole system".to_owned(),
         Scope::Process { pid } => format!("process {pid}"),
@@ -50,14 +47,8 @@ fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> V
     };
     let duration = time(snapshot.duration_ns);
     let mut only: Vec<String> = snapshot.about.filters.clone();
-    only.extend(
-        options
-            .types
-            .iter()
-            .flat_map(|types| &types.0)
-            .map(|it| format!("type {it}")),
-    );
-    if let Some(stack) = &options.stack {
+    only.extend(options.filter.types.iter().map(|it| format!("type {it}")));
+    if let Some(stack) = &options.filter.stack {
         only.push(format!("with \"{stack}\" on the stack"));
     }
     let only = match only.as_slice() {
@@ -83,10 +74,10 @@ fn heading(snapshot: &Snapshot, options: &ReportOptions, grouped: &Grouped) -> V
 
 /// What the options leave out of an empty ranking: so that a filter which asks for too much is
 /// not taken for an answer.
-fn left_out(snapshot: &Snapshot, options: &ReportOptions) -> Option<String> {
+fn left_out(snapshot: &Snapshot, options: &Options) -> Option<String> {
     /// So many types are named.
     const TYPES: usize = 5;
-    if options.types.is_empty() && options.stack.is_none() {
+    if options.filter.types.is_empty() && options.filter.stack.is_none() {
         return None; // The footer has what is idle.
     }
     let everything = Filter {
@@ -118,7 +109,7 @@ fn left_out(snapshot: &Snapshot, options: &ReportOptions) -> Option<String> {
 
 fn ranking(
     snapshot: &Snapshot,
-    options: &ReportOptions,
+    options: &Options,
     grouped: &Grouped,
     columns: Option<u16>,
 ) -> String {
@@ -135,8 +126,8 @@ fn ranking(
     for (line, row) in lines.zip(rows) {
         text += &line;
         text.push('\n');
-        if let Some(culprit) = columns::second_line(options.by, &row.label, columns) {
-            text += &culprit;
+        if let Some(holder) = columns::second_line(options.by, &row.label, columns) {
+            text += &holder;
             text.push('\n');
         }
         if let Some(stack) = row.stack.filter(|_| options.by == By::Stack) {

@@ -2,20 +2,20 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::report;
 use crate::{
-    cli::report::{ReportOptions, Types},
     profile::{
         figures::Sort,
         fixture,
-        group::By,
+        group::{By, Filter},
         lock_type,
         snapshot::{Account, Snapshot},
     },
+    view::Options,
 };
 
 fn shown(snapshot: &Snapshot, by: By, columns: Option<u16>) -> String {
-    let options = ReportOptions {
+    let options = Options {
         by,
-        ..ReportOptions::default()
+        ..Options::default()
     };
     report(snapshot, &options, columns)
 }
@@ -111,9 +111,9 @@ fn nothing_lost_is_one_line() {
 
 #[test]
 fn what_is_beyond_the_shown_rows_is_added_up() {
-    let options = ReportOptions {
-        top: Some(8),
-        ..ReportOptions::default()
+    let options = Options {
+        limit: Some(8),
+        ..Options::default()
     };
     let text = report(&fixture::snapshot(), &options, None);
     assert!(
@@ -124,11 +124,14 @@ fn what_is_beyond_the_shown_rows_is_added_up() {
 
 #[test]
 fn filters_are_told_and_estimates_are_named() {
-    let options = ReportOptions {
-        stack: Some("log::rotate".to_owned()),
-        types: vec![Types(lock_type::named("mutex"))],
+    let options = Options {
+        filter: Filter {
+            stack: Some("log::rotate".to_owned()),
+            types: lock_type::named("mutex"),
+            ..Filter::default()
+        },
         sort: Sort::P99,
-        ..ReportOptions::default()
+        ..Options::default()
     };
     let text = report(&fixture::snapshot(), &options, None);
     for words in [
@@ -143,9 +146,12 @@ fn filters_are_told_and_estimates_are_named() {
 #[test]
 fn a_filter_that_nothing_passes_tells_what_there_is() {
     let with_stack = |text: &str| {
-        let options = ReportOptions {
-            stack: Some(text.to_owned()),
-            ..ReportOptions::default()
+        let options = Options {
+            filter: Filter {
+                stack: Some(text.to_owned()),
+                ..Filter::default()
+            },
+            ..Options::default()
         };
         report(&fixture::snapshot(), &options, None)
     };

@@ -1,6 +1,6 @@
 //! Figures in few columns.
 
-use crate::{profile::figures::Figures, view::units};
+use crate::{profile::figures::Figures, units};
 
 /// A count in at most five columns, up to a million million: `99999`, `123k`, `1.23M`.
 pub(super) fn count(count: u64) -> String {

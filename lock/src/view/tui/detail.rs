@@ -6,7 +6,8 @@ use crate::{
         group::{By, Filter, Row, group_sites, rank},
         snapshot::{Chain, FrameId, Snapshot, StackId},
     },
-    view::{tui::cells, units},
+    units,
+    view::tui::cells,
 };
 
 /// How a line is shown.

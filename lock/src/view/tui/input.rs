@@ -15,8 +15,8 @@ use signal_hook::{
 
 use crate::{
     error::{Error, Result},
+    profile::feed::Feed,
     session::is_ignored,
-    source::feed::Feed,
     view::tui::keyboard::Keyboard,
 };
 

@@ -25,7 +25,7 @@ pub(crate) use state::Start;
 
 use crate::{
     error::{Error, Result},
-    source::feed::Feed,
+    profile::feed::Feed,
     view::tui::{
         input::Message,
         keyboard::Keyboard,

@@ -2,8 +2,6 @@
 
 use std::{io, time::Duration};
 
-use clap::ValueEnum;
-
 use crate::{
     error::Result,
     workload::{
@@ -28,61 +26,65 @@ use crate::{
 };
 
 /// Which contention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scenario {
-    /// Kernel mutex: the position of a file that threads share
+    /// Kernel mutex: the position of a file that threads share.
     FilePosition,
-    /// Kernel rwsem: the memory map of a process
+    /// Kernel rwsem: the memory map of a process.
     Mmap,
-    /// Kernel spinlock: an eventfd that all threads write to
+    /// Kernel spinlock: an eventfd that all threads write to.
     Spinlock,
-    /// pthread_mutex_lock
+    /// pthread_mutex_lock.
     PthreadMutex,
-    /// pthread_mutex_timedlock, which every second waiter gives up
+    /// pthread_mutex_timedlock, which every second waiter gives up.
     PthreadTimedlock,
-    /// pthread_rwlock_rdlock and _wrlock
+    /// pthread_rwlock_rdlock and _wrlock.
     PthreadRwlock,
-    /// pthread_cond_wait
+    /// pthread_cond_wait.
     PthreadCondvar,
-    /// pthread_mutex_lock with priority inheritance
+    /// pthread_mutex_lock with priority inheritance.
     PiMutex,
-    /// sem_wait
+    /// sem_wait.
     Semaphore,
-    /// pthread_barrier_wait
+    /// pthread_barrier_wait.
     Barrier,
-    /// pthread_join
+    /// pthread_join.
     Join,
-    /// Rust's std::sync::Mutex
+    /// Rust's std::sync::Mutex.
     RustMutex,
-    /// Rust's std::sync::RwLock
+    /// Rust's std::sync::RwLock.
     RustRwlock,
-    /// Rust's std::sync::Condvar
+    /// Rust's std::sync::Condvar.
     RustCondvar,
-    /// parking_lot::Mutex
+    /// parking_lot::Mutex.
     ParkingLot,
-    /// Very many short waits for one pthread mutex
+    /// Very many short waits for one pthread mutex.
     ShortWaits,
-    /// Few long waits for one pthread mutex
+    /// Few long waits for one pthread mutex.
     LongWaits,
-    /// chain-a waits for chain-b, which waits for chain-c
+    /// chain-a waits for chain-b, which waits for chain-c.
     Chain,
-    /// The thread `culprit` has a mutex, victim-0, -1, ... wait
+    /// The thread `culprit` has a mutex, victim-0, -1, ... wait.
     Holder,
-    /// A pthread mutex that two processes share
+    /// A pthread mutex that two processes share.
     SharedMemory,
-    /// sem_wait, which signals break off for every second waiter
+    /// sem_wait, which signals break off for every second waiter.
     Interrupted,
-    /// FUTEX_WAIT_REQUEUE_PI
+    /// FUTEX_WAIT_REQUEUE_PI.
     FutexRequeuePi,
-    /// futex_waitv
+    /// futex_waitv.
     FutexWaitv,
-    /// futex_wait of futex2
+    /// futex_wait of futex2.
     Futex2Wait,
 }
 
 /// How a scenario is made.
 struct Entry {
     scenario: Scenario,
+    /// As it is given on the command line.
+    name: &'static str,
+    /// In one line, for its users.
+    about: &'static str,
     /// Whether the number of its waits is known.
     exact: bool,
     /// How long the lock is held if nothing else is asked for.
@@ -92,9 +94,16 @@ struct Entry {
 
 const USUAL: Duration = Duration::from_millis(10);
 
-const fn entry(scenario: Scenario, run: fn(&Plan) -> Result<Truth>) -> Entry {
+const fn entry(
+    scenario: Scenario,
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Plan) -> Result<Truth>,
+) -> Entry {
     Entry {
         scenario,
+        name,
+        about,
         exact: true,
         hold: USUAL,
         run,
@@ -102,92 +111,165 @@ const fn entry(scenario: Scenario, run: fn(&Plan) -> Result<Truth>) -> Entry {
 }
 
 const TABLE: &[Entry] = &[
-    entry(Scenario::FilePosition, |plan| {
-        on_one_cpu(plan, SharedPosition::new)
-    }),
-    entry(Scenario::Mmap, |plan| {
-        on_one_cpu(plan, || MemoryMap::new(plan.waiters))
-    }),
+    entry(
+        Scenario::FilePosition,
+        "file-position",
+        "Kernel mutex: the position of a file that threads share",
+        |plan| on_one_cpu(plan, SharedPosition::new),
+    ),
+    entry(
+        Scenario::Mmap,
+        "mmap",
+        "Kernel rwsem: the memory map of a process",
+        |plan| on_one_cpu(plan, || MemoryMap::new(plan.waiters)),
+    ),
     Entry {
         exact: false,
-        ..entry(Scenario::Spinlock, hammer::spinlock)
+        ..entry(
+            Scenario::Spinlock,
+            "spinlock",
+            "Kernel spinlock: an eventfd that all threads write to",
+            hammer::spinlock,
+        )
     },
-    entry(Scenario::PthreadMutex, |plan| {
-        in_rounds(plan, PthreadMutex::new())
-    }),
-    entry(Scenario::PthreadTimedlock, |plan| {
-        in_rounds(plan, TimedLock::new(plan.hold))
-    }),
-    entry(Scenario::PthreadRwlock, |plan| {
-        in_rounds(plan, PthreadRwLock::new())
-    }),
-    entry(Scenario::PthreadCondvar, |plan| {
-        in_rounds(plan, PthreadCondvar::new())
-    }),
-    entry(Scenario::PiMutex, |plan| {
-        in_rounds(plan, PthreadMutex::with_priority_inheritance())
-    }),
-    entry(Scenario::Semaphore, |plan| {
+    entry(
+        Scenario::PthreadMutex,
+        "pthread-mutex",
+        "pthread_mutex_lock",
+        |plan| in_rounds(plan, PthreadMutex::new()),
+    ),
+    entry(
+        Scenario::PthreadTimedlock,
+        "pthread-timedlock",
+        "pthread_mutex_timedlock, which every second waiter gives up",
+        |plan| in_rounds(plan, TimedLock::new(plan.hold)),
+    ),
+    entry(
+        Scenario::PthreadRwlock,
+        "pthread-rwlock",
+        "pthread_rwlock_rdlock and _wrlock",
+        |plan| in_rounds(plan, PthreadRwLock::new()),
+    ),
+    entry(
+        Scenario::PthreadCondvar,
+        "pthread-condvar",
+        "pthread_cond_wait",
+        |plan| in_rounds(plan, PthreadCondvar::new()),
+    ),
+    entry(
+        Scenario::PiMutex,
+        "pi-mutex",
+        "pthread_mutex_lock with priority inheritance",
+        |plan| in_rounds(plan, PthreadMutex::with_priority_inheritance()),
+    ),
+    entry(Scenario::Semaphore, "semaphore", "sem_wait", |plan| {
         in_rounds(plan, PosixSemaphore::new())
     }),
-    entry(Scenario::Barrier, |plan| {
-        in_rounds(plan, PthreadBarrier::new(plan.waiters))
+    entry(
+        Scenario::Barrier,
+        "barrier",
+        "pthread_barrier_wait",
+        |plan| in_rounds(plan, PthreadBarrier::new(plan.waiters)),
+    ),
+    entry(Scenario::Join, "join", "pthread_join", |plan| {
+        in_rounds(plan, Ok(Join::default()))
     }),
-    entry(Scenario::Join, |plan| in_rounds(plan, Ok(Join::default()))),
-    entry(Scenario::RustMutex, |plan| {
-        in_rounds(plan, Ok(RustMutex::default()))
-    }),
-    entry(Scenario::RustRwlock, |plan| {
-        in_rounds(plan, Ok(RustRwLock::default()))
-    }),
-    entry(Scenario::RustCondvar, |plan| {
-        in_rounds(plan, Ok(RustCondvar::default()))
-    }),
-    entry(Scenario::ParkingLot, |plan| {
-        in_rounds(plan, Ok(ParkingLot::default()))
-    }),
+    entry(
+        Scenario::RustMutex,
+        "rust-mutex",
+        "Rust's std::sync::Mutex",
+        |plan| in_rounds(plan, Ok(RustMutex::default())),
+    ),
+    entry(
+        Scenario::RustRwlock,
+        "rust-rwlock",
+        "Rust's std::sync::RwLock",
+        |plan| in_rounds(plan, Ok(RustRwLock::default())),
+    ),
+    entry(
+        Scenario::RustCondvar,
+        "rust-condvar",
+        "Rust's std::sync::Condvar",
+        |plan| in_rounds(plan, Ok(RustCondvar::default())),
+    ),
+    entry(
+        Scenario::ParkingLot,
+        "parking-lot",
+        "parking_lot::Mutex",
+        |plan| in_rounds(plan, Ok(ParkingLot::default())),
+    ),
     Entry {
         hold: Duration::from_micros(2),
-        ..entry(Scenario::ShortWaits, hammer::mutex)
+        ..entry(
+            Scenario::ShortWaits,
+            "short-waits",
+            "Very many short waits for one pthread mutex",
+            hammer::mutex,
+        )
     },
     Entry {
         hold: Duration::from_millis(250),
-        ..entry(Scenario::LongWaits, |plan| {
-            in_rounds(plan, PthreadMutex::new())
-        })
+        ..entry(
+            Scenario::LongWaits,
+            "long-waits",
+            "Few long waits for one pthread mutex",
+            |plan| in_rounds(plan, PthreadMutex::new()),
+        )
     },
-    entry(Scenario::Chain, |plan| {
-        let plan = Plan {
-            waiters: chain::WAITERS,
-            ..*plan
-        };
-        Ok(Truth {
-            pairs: chain::pairs(),
-            ..in_rounds(&plan, Chain::new())?
-        })
-    }),
-    entry(Scenario::Holder, |plan| {
-        let truth = in_rounds(plan, Culprit::new())?;
-        Ok(Truth {
-            pairs: victims(&truth.threads),
-            ..truth
-        })
-    }),
-    entry(Scenario::SharedMemory, |plan| {
-        in_rounds(plan, SharedMemory::new())
-    }),
-    entry(Scenario::Interrupted, |plan| {
-        in_rounds(plan, Interrupted::new())
-    }),
-    entry(Scenario::FutexRequeuePi, |plan| {
-        in_rounds(plan, RawFutex::new(Operation::RequeuePi))
-    }),
-    entry(Scenario::FutexWaitv, |plan| {
+    entry(
+        Scenario::Chain,
+        "chain",
+        "chain-a waits for chain-b, which waits for chain-c",
+        |plan| {
+            let plan = Plan {
+                waiters: chain::WAITERS,
+                ..*plan
+            };
+            Ok(Truth {
+                pairs: chain::pairs(),
+                ..in_rounds(&plan, Chain::new())?
+            })
+        },
+    ),
+    entry(
+        Scenario::Holder,
+        "holder",
+        "The thread `culprit` has a mutex, victim-0, -1, ... wait",
+        |plan| {
+            let truth = in_rounds(plan, Culprit::new())?;
+            Ok(Truth {
+                pairs: victims(&truth.threads),
+                ..truth
+            })
+        },
+    ),
+    entry(
+        Scenario::SharedMemory,
+        "shared-memory",
+        "A pthread mutex that two processes share",
+        |plan| in_rounds(plan, SharedMemory::new()),
+    ),
+    entry(
+        Scenario::Interrupted,
+        "interrupted",
+        "sem_wait, which signals break off for every second waiter",
+        |plan| in_rounds(plan, Interrupted::new()),
+    ),
+    entry(
+        Scenario::FutexRequeuePi,
+        "futex-requeue-pi",
+        "FUTEX_WAIT_REQUEUE_PI",
+        |plan| in_rounds(plan, RawFutex::new(Operation::RequeuePi)),
+    ),
+    entry(Scenario::FutexWaitv, "futex-waitv", "futex_waitv", |plan| {
         in_rounds(plan, RawFutex::new(Operation::Waitv))
     }),
-    entry(Scenario::Futex2Wait, |plan| {
-        in_rounds(plan, RawFutex::new(Operation::Wait2))
-    }),
+    entry(
+        Scenario::Futex2Wait,
+        "futex2-wait",
+        "futex_wait of futex2",
+        |plan| in_rounds(plan, RawFutex::new(Operation::Wait2)),
+    ),
 ];
 
 fn in_rounds<C: Contended>(plan: &Plan, contended: io::Result<C>) -> Result<Truth> {
@@ -218,11 +300,19 @@ fn victims(threads: &[String]) -> Vec<Pair> {
 }
 
 impl Scenario {
+    /// The one with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let entry = TABLE.iter().find(|entry| entry.name == name)?;
+        Some(entry.scenario)
+    }
+
     /// Its name, as it is given.
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
+    pub(crate) fn name(self) -> &'static str {
+        self.entry().map_or("", |entry| entry.name)
+    }
+
+    fn entry(self) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.scenario == self)
     }
 
     /// Makes the contention, with a lock held for some time or for its usual time; says
@@ -237,8 +327,7 @@ impl Scenario {
         waiters: u32,
         hold: Option<Duration>,
     ) -> Result<(Truth, bool)> {
-        let entry = TABLE.iter().find(|entry| entry.scenario == self);
-        let entry = entry.ok_or_else(|| {
+        let entry = self.entry().ok_or_else(|| {
             crate::error::Error::new("workload", "the scenario is not in the table")
         })?;
         let plan = Plan {
@@ -250,18 +339,16 @@ impl Scenario {
     }
 }
 
-/// All scenarios, a line each.
+/// The name of each scenario, and what it is.
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().map(|entry| (entry.name, entry.about))
+}
+
+/// All scenarios, one per line.
 pub(crate) fn list() -> String {
-    let mut text = String::new();
-    for entry in TABLE {
-        let about = entry
-            .scenario
-            .to_possible_value()
-            .and_then(|value| value.get_help().map(ToString::to_string));
-        let name = entry.scenario.name();
-        text.push_str(&format!("{name:<18} {}\n", about.unwrap_or_default()));
-    }
-    text
+    all().fold(String::new(), |text, (name, about)| {
+        text + &format!("{name:<18} {about}\n")
+    })
 }
 
 #[cfg(test)]

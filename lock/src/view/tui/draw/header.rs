@@ -8,13 +8,11 @@ use ratatui::{
 use super::text::fit;
 use crate::{
     profile::snapshot::{Scope, Snapshot},
-    view::{
-        tui::{
-            cells,
-            losses::Losses,
-            state::{self, State},
-        },
-        units,
+    units,
+    view::tui::{
+        cells,
+        losses::Losses,
+        state::{self, State},
     },
 };
 

@@ -11,13 +11,11 @@ use ratatui::{
 use super::text::{fit, wrap};
 use crate::{
     profile::snapshot::Events,
-    view::{
-        tui::{
-            cells, keys,
-            losses::Losses,
-            state::{Overlay, State},
-        },
-        units,
+    units,
+    view::tui::{
+        cells, keys,
+        losses::Losses,
+        state::{Overlay, State},
     },
 };
 

@@ -1,6 +1,5 @@
 //! The ranking: one row a line, with as many columns as fit.
 
-use clap::ValueEnum as _;
 use ratatui::{
     Frame,
     layout::Rect,
@@ -15,9 +14,10 @@ use crate::{
         group::{By, Row},
         snapshot::Snapshot,
     },
+    units,
     view::{
         tui::{cells, state::State},
-        units, untrusted,
+        untrusted,
     },
 };
 
@@ -196,8 +196,7 @@ fn head(state: &State, columns: &[Column], width: usize) -> Line<'static> {
         }
         push(&mut text, column, &name);
     }
-    let by = state.by.to_possible_value();
-    text.push_str(&by.map_or_else(String::new, |by| by.get_name().to_uppercase()));
+    text.push_str(&state.by.name().to_uppercase());
     let text = format!("{:width$}", fit(&text, width));
     Line::styled(text, style)
 }
