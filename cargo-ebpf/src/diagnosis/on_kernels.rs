@@ -154,9 +154,10 @@ fn every_class_is_told_at_its_line_on_every_kernel() {
 const BEFORE: &str = "\
 # Classes on kernels
 
-What each program of [`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md)
-comes to on five kernels. `line 23` is a refusal of this class, shown at that line of the program;
-`as unbounded-loop` one of another class, because that is what this kernel looks at first. A test
-makes this table from the kernels' own logs and holds each line against the mark in the source.
+How five kernels reject each program in
+[`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `line 23` means that the
+kernel rejects the program as this class, at that line of its source; `as unbounded-loop` means that
+it reports another class, because it checks that first. A test generates this table from the kernels'
+own logs, and compares each line with the mark in the source.
 
 ";

@@ -1,12 +1,12 @@
-//! What the verifier says of functions, helpers and the stack that calls need.
+//! Classes for functions, helpers, and the stack that calls need.
 
 use super::{Class, page};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "stack-limit",
-        title: "the functions of the program use more stack than there is",
-        rule: "a program has 512 bytes of stack, for all functions on the way of calls together",
+        title: "the program needs too much stack",
+        rule: "a program has 512 bytes of stack for all functions in a call chain together",
         hint: "keep large values in a `PerCpuArray` of one element, and use them there",
         page: page!("stack-limit"),
         patterns: &[
@@ -17,9 +17,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "call-depth",
-        title: "functions call each other too deep",
-        rule: "at most 8 functions may be open at a time, the program itself counted; none may call itself",
-        hint: "make a loop of the recursion, or let functions be inlined: `#[inline(always)]`",
+        title: "function calls are nested too deeply",
+        rule: "at most 8 functions may be active at a time, including the program itself; recursion is not allowed",
+        hint: "replace the recursion by a loop, or have functions inlined: `#[inline(always)]`",
         page: page!("call-depth"),
         patterns: &[
             "the call stack of {number} frames is too deep{text}",
@@ -28,9 +28,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "helper-not-allowed",
-        title: "a helper that programs of this type cannot call",
-        rule: "each type of program has its own set of helpers, which grows with the kernel's version",
-        hint: "use what this type has (in place of it, for example, a map that another program fills), or another type of program",
+        title: "a helper that this program type may not call",
+        rule: "each program type has its own set of helpers, which grows with the kernel version",
+        hint: "use a helper that this type may call, read a map that another program fills, or change the program type",
         page: page!("helper-not-allowed"),
         patterns: &[
             "unknown func {word}",
@@ -42,9 +42,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "sleeping-helper",
-        title: "a helper that may sleep is called where nothing may",
-        rule: "helpers that may sleep can be called in sleepable programs only, outside of locks and RCU sections",
-        hint: "use the one that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or mark the program: `#[uprobe(sleepable)]`",
+        title: "a helper that may sleep is called in a context that must not",
+        rule: "helpers that may sleep can be called only in sleepable programs, outside of locks and RCU sections",
+        hint: "use a helper that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or mark the program: `#[uprobe(sleepable)]`",
         page: page!("sleeping-helper"),
         patterns: &[
             "helper call might sleep in a non-sleepable prog",
@@ -58,7 +58,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "unknown-function",
         title: "a helper or kernel function that this kernel does not have",
         rule: "only helpers and functions that the running kernel has can be called",
-        hint: "see `cargo ebpf requirements` for what the object needs; use an older way where the kernel is older",
+        hint: "run `cargo ebpf requirements` to see what the object needs; use an alternative on older kernels",
         page: page!("unknown-function"),
         patterns: &[
             "invalid func {word}",
@@ -68,24 +68,24 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "wrong-argument-type",
-        title: "an argument is not of the kind that the function takes",
-        rule: "each argument of a helper must be of the kind that its prototype says: a map, a pointer to memory of the program, a number",
-        hint: "hand over what it takes: the map itself, `&raw mut` of a local variable, the context as it came",
+        title: "an argument has the wrong type",
+        rule: "each argument of a helper must have the type in its prototype: a map, a pointer to memory of the program, a number",
+        hint: "pass the expected value: the map itself, `&raw mut` of a local variable, the unmodified context",
         page: page!("wrong-argument-type"),
         patterns: &["{register} type={type} expected={text}"],
     },
     Class {
         code: "wrong-map-type",
-        title: "a helper is given a map of a type that it does not work on",
-        rule: "each helper works on some types of maps only",
-        hint: "use the methods of Aya's map types, which have the helpers that fit",
+        title: "a helper is called with a map type that it does not support",
+        rule: "each helper supports certain map types only",
+        hint: "use the methods of Aya's map types, which call the matching helpers",
         page: page!("wrong-map-type"),
         patterns: &["cannot pass map_type {number} into func {word}"],
     },
     Class {
         code: "unbounded-size",
-        title: "a length that a helper is given has no bounds",
-        rule: "a length must have a known largest value that fits the buffer, and may be neither negative nor, mostly, zero",
+        title: "a length that is passed to a helper has no bounds",
+        rule: "a length must have a known maximum that fits the buffer, must not be negative, and for most helpers must not be zero",
         hint: "limit it: `let length = length.min(name.len() as u32)`, or mask it: `length & 15`",
         page: page!("unbounded-size"),
         patterns: &[
@@ -98,8 +98,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "size-not-constant",
         title: "an argument must be a constant",
-        rule: "some arguments, such as the size of a ring buffer's entry, must be a number that the verifier knows",
-        hint: "reserve the largest size, or use `EVENTS.output(&bytes[..length], 0)`, which copies as much as there is",
+        rule: "some arguments, such as the size of a ring buffer entry, must be a number that the verifier knows",
+        hint: "reserve the maximum size, or use `EVENTS.output(&bytes[..length], 0)`, which copies the actual size",
         page: page!("size-not-constant"),
         patterns: &[
             "{register} is not a known constant'",
@@ -110,9 +110,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "global-function",
-        title: "an exported function is called with arguments that do not fit it",
-        rule: "an exported function is verified on its own: its arguments may be numbers, the context, or pointers to memory whose size the type tells",
-        hint: "do not export it (no `#[unsafe(no_mangle)]`, no `pub extern \"C\"`): what is not exported is verified with its caller",
+        title: "an exported function is called with arguments that do not match it",
+        rule: "an exported function is verified separately: its arguments may be numbers, the context, or pointers to memory whose size is given by the type",
+        hint: "do not export it (no `#[unsafe(no_mangle)]`, no `pub extern \"C\"`): a function that is not exported is verified together with its caller",
         page: page!("global-function"),
         patterns: &[
             "Caller passes invalid args into func#{text}",
@@ -121,9 +121,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "tail-call",
-        title: "a tail call where none may be",
-        rule: "functions that make tail calls, and those that call them, may use 256 bytes of stack; the kernel's JIT must support it",
-        hint: "make the tail call in the program's main function, or let its function be inlined: `#[inline(always)]`",
+        title: "a tail call in a place where it is not allowed",
+        rule: "functions that make tail calls, and their callers, may use 256 bytes of stack; the kernel's JIT must support this",
+        hint: "make the tail call in the program's main function, or have its function inlined: `#[inline(always)]`",
         page: page!("tail-call"),
         patterns: &[
             "tail_calls are not allowed when call stack of previous frames is {number} bytes. Too large",

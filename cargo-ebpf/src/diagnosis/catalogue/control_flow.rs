@@ -1,13 +1,13 @@
-//! What the verifier says of instructions, jumps and loops.
+//! Classes for instructions, jumps and loops.
 
 use super::{Class, page};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "unbounded-loop",
-        title: "a loop has no end that the verifier can see",
-        rule: "every path through a program must reach its end: each turn of a loop must change something that ends it",
-        hint: "count the turns against a constant: `for _ in 0..LIMIT { .. }`",
+        title: "the verifier sees no end of a loop",
+        rule: "every path through a program must reach its end, and every iteration of a loop must make progress towards it",
+        hint: "limit the number of iterations by a constant: `for _ in 0..LIMIT { .. }`",
         page: page!("unbounded-loop"),
         patterns: &[
             "infinite loop detected at insn {insn}",
@@ -16,17 +16,17 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "too-many-instructions",
-        title: "the program takes more steps than the verifier follows",
-        rule: "the verifier goes through at most 1 million instructions, each loop's turn and each path counted",
-        hint: "fewer turns; move what is repeated into a function of its own or use `bpf_loop` (Linux 5.17); branch less inside loops",
+        title: "the program is too complex to verify",
+        rule: "the verifier processes at most 1 million instructions, counting every iteration of a loop and every path",
+        hint: "reduce the number of iterations, move repeated code into a separate function, use `bpf_loop` (Linux 5.17), or branch less inside loops",
         page: page!("too-many-instructions"),
         patterns: &["BPF program is too large. Processed {number} insn"],
     },
     Class {
         code: "jump-sequence",
-        title: "too many branches wait to be looked at",
-        rule: "at most 8192 branches may be open at a time on the way through a program",
-        hint: "fewer turns in loops that decide something new in each; let the decision be arithmetic in place of a branch",
+        title: "too many branches are pending",
+        rule: "at most 8192 branches may be pending while the verifier follows a path",
+        hint: "reduce the number of iterations of loops that branch on unknown values, or replace the branch by arithmetic",
         page: page!("jump-sequence"),
         patterns: &[
             "The sequence of {number} jumps is too complex.",
@@ -35,7 +35,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unreachable-code",
-        title: "there are instructions that nothing leads to",
+        title: "the program contains unreachable instructions",
         rule: "every instruction must be reachable",
         hint: "remove the code; in hand-written assembly, jump over it",
         page: page!("unreachable-code"),
@@ -43,7 +43,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "missing-exit",
-        title: "the program runs off its end",
+        title: "execution can run past the end of the program",
         rule: "the last instruction of a program and of each function must be an exit or a jump",
         hint: "return a value on every path: replace `unreachable_unchecked()` by a `return`",
         page: page!("missing-exit"),
@@ -51,8 +51,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "jump-out-of-range",
-        title: "a jump leads out of the program or its function",
-        rule: "jumps stay inside of the function that they are in",
+        title: "a jump leaves the program or its function",
+        rule: "a jump must stay within its function",
         hint: "use Rust's control flow; in hand-written assembly, jump to labels in the same block",
         page: page!("jump-out-of-range"),
         patterns: &[
@@ -62,16 +62,16 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "division-by-zero",
-        title: "a division by a zero that stands in the instruction",
+        title: "a division by the constant zero",
         rule: "a constant divisor must not be 0",
-        hint: "use `checked_div`, which has no such instruction",
+        hint: "use `checked_div`, which emits no such instruction",
         page: page!("division-by-zero"),
         patterns: &["div by zero"],
     },
     Class {
         code: "unknown-instruction",
-        title: "an instruction that this kernel does not know",
-        rule: "only instructions of the kernel's own instruction set can be loaded",
+        title: "an instruction that this kernel does not support",
+        rule: "only instructions of the running kernel's instruction set can be loaded",
         hint: "build for an older instruction set: `cargo ebpf build --cpu v2` (or v3)",
         page: page!("unknown-instruction"),
         patterns: &[
@@ -97,9 +97,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unsupported-atomic",
-        title: "an atomic operation that this kernel does not have",
+        title: "an atomic operation that this kernel does not support",
         rule: "before Linux 5.12 the only atomic operation is an addition whose result is not used",
-        hint: "do not use what `fetch_add` returns, keep a value for each CPU (`PerCpuArray`), or ask for Linux 5.12",
+        hint: "ignore the result of `fetch_add`, keep one value per CPU (`PerCpuArray`), or require Linux 5.12",
         page: page!("unsupported-atomic"),
         patterns: &[
             "BPF_STX uses reserved fields",
@@ -112,7 +112,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "frame-pointer",
         title: "the frame pointer is written",
-        rule: "r10, the frame pointer, may only be read",
+        rule: "r10, the frame pointer, is read-only",
         hint: "use another register; let the compiler choose: `out(reg)`",
         page: page!("frame-pointer"),
         patterns: &["frame pointer is read only"],

@@ -1,43 +1,43 @@
-//! What is refused without a word of the verifier: told by the error and by what was asked.
+//! Classes without a verifier log: recognised by the error and by what was loaded.
 
 use super::{Class, page};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "kernel-unsupported",
-        title: "this kernel has no place for such a program",
-        rule: "the type of program, its hook or what it needs (a BPF trampoline) must be there in the running kernel",
-        hint: "use another hook on this kernel, or another kernel; `cargo ebpf requirements` says which has it",
+        title: "this kernel does not support the program type",
+        rule: "the program type, its hook and what it needs (a BPF trampoline) must exist in the running kernel",
+        hint: "use another hook on this kernel, or another kernel; `cargo ebpf requirements` shows which one has it",
         page: page!("kernel-unsupported"),
         patterns: &[],
     },
     Class {
         code: "attach-target",
-        title: "this kernel does not have what the program is for",
+        title: "this kernel does not have the target of the program",
         rule: "the tracepoint, function or hook that a program names must be in the running kernel's BTF",
-        hint: "name another one, or load the program only where it is there (`/sys/kernel/btf/vmlinux` says)",
+        hint: "name another target, or load the program only on kernels whose BTF (`/sys/kernel/btf/vmlinux`) has it",
         page: page!("attach-target"),
         patterns: &[],
     },
     Class {
         code: "map-refused",
-        title: "the kernel did not make a map",
-        rule: "the type of a map, its flags and its sizes must be such that the running kernel can make it",
-        hint: "see the cause for the sizes and flags; use an older type of map where the kernel is older (ring buffers: Linux 5.8)",
+        title: "the kernel did not create a map",
+        rule: "the running kernel must support the type, flags and sizes of a map",
+        hint: "see the cause for the sizes and flags; use an older map type on older kernels (ring buffers: Linux 5.8)",
         page: page!("map-refused"),
         patterns: &[],
     },
     Class {
         code: "btf-refused",
-        title: "the kernel did not take the object's BTF",
-        rule: "types must be of kinds that the running kernel knows, with names that are C identifiers",
-        hint: "build with bpf-linker's `--btf`, which makes names fit; see the cause for the type that is meant",
+        title: "the kernel did not accept the object's BTF",
+        rule: "the running kernel must know the kinds of the types, and names must be C identifiers",
+        hint: "build with bpf-linker's `--btf`, which makes names valid; the cause names the affected type",
         page: page!("btf-refused"),
         patterns: &[],
     },
     Class {
         code: "memlock-limit",
-        title: "the limit on locked memory leaves no room for BPF",
+        title: "the limit on locked memory is too low for BPF",
         rule: "before Linux 5.11 programs and maps count against RLIMIT_MEMLOCK",
         hint: "raise the limit: `ulimit -l unlimited`, or run as root",
         page: page!("memlock-limit"),
@@ -46,15 +46,15 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "no-rights",
         title: "this process may not load BPF programs",
-        rule: "loading needs CAP_BPF, and by type CAP_PERFMON (tracing) or CAP_NET_ADMIN (networking); before Linux 5.8 CAP_SYS_ADMIN",
-        hint: "run the same command with sudo",
+        rule: "loading requires CAP_BPF, and depending on the type CAP_PERFMON (tracing) or CAP_NET_ADMIN (networking); before Linux 5.8 CAP_SYS_ADMIN",
+        hint: "run the same command as root",
         page: page!("no-rights"),
         patterns: &[],
     },
     Class {
         code: "core-relocation",
-        title: "an access to a kernel structure could not be fitted to this kernel",
-        rule: "CO-RE relocations need the running kernel's BTF, and the types and fields that they name in it",
+        title: "a CO-RE relocation does not match this kernel",
+        rule: "CO-RE relocations require the running kernel's BTF, with the types and fields that they name",
         hint: "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y, and check that it has the field",
         page: page!("core-relocation"),
         patterns: &[],

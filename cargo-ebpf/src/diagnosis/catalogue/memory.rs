@@ -1,12 +1,12 @@
-//! What the verifier says of memory and pointers.
+//! Classes for memory and pointers.
 
 use super::{Class, page};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "unchecked-map-value",
-        title: "a map's value is used without a check that it is there",
-        rule: "what a map lookup returns may be null and must be compared with null before it is used",
+        title: "a map value is used without a null check",
+        rule: "the result of a map lookup may be null and must be compared with null before it is used",
         hint: "match on the `Option`: `let Some(value) = MAP.get_ptr_mut(&key) else { return 0 };`",
         page: page!("unchecked-map-value"),
         patterns: &[
@@ -17,9 +17,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unchecked-null",
-        title: "a pointer that may be null is used without a check",
+        title: "a pointer that may be null is used without a null check",
         rule: "a pointer that a helper returns must be compared with null before it is used",
-        hint: "return early when it is null: `if pointer.is_null() { return 0 }`, or use Aya's wrapper, which returns an `Option`",
+        hint: "return early if it is null: `if pointer.is_null() { return 0 }`, or use Aya's wrapper, which returns an `Option`",
         page: page!("unchecked-null"),
         patterns: &[
             "{register} invalid mem access '{nullable}'",
@@ -30,8 +30,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "number-as-pointer",
         title: "a number is used as a pointer",
-        rule: "only a pointer whose origin the verifier knows can be followed: to the stack, a map's value, the context, a packet",
-        hint: "copy the kernel's memory with `bpf_probe_read_kernel(pointer)`, a process's with `bpf_probe_read_user(pointer)`",
+        rule: "only a pointer whose origin the verifier knows can be dereferenced: to the stack, a map value, the context, a packet",
+        hint: "copy kernel memory with `bpf_probe_read_kernel(pointer)`, and user memory with `bpf_probe_read_user(pointer)`",
         page: page!("number-as-pointer"),
         patterns: &[
             "{register} invalid mem access 'inv'",
@@ -40,8 +40,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "packet-bounds",
-        title: "a packet is read or written without a check of its length",
-        rule: "a byte of a packet may be touched only after a comparison with `data_end` has shown that it is there",
+        title: "a packet is accessed without a check of its length",
+        rule: "a byte of a packet may be accessed only after a comparison with `data_end` has shown that it exists",
         hint: "compare first: `if ctx.data() + offset + size > ctx.data_end() { return XDP_PASS }`",
         page: page!("packet-bounds"),
         patterns: &[
@@ -51,8 +51,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "stack-bounds",
-        title: "an access to the stack may be outside of it",
-        rule: "an access to the stack must stay between the frame's 512 bytes and the frame pointer, for every value that the index may have",
+        title: "a stack access may be out of bounds",
+        rule: "a stack access must be within the 512 bytes below the frame pointer for every possible value of the index",
         hint: "index with a bound that the verifier sees, as slices do: `if let Some(slot) = array.get_mut(index)`",
         page: page!("stack-bounds"),
         patterns: &[
@@ -63,9 +63,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "uninitialised-stack",
-        title: "memory of the stack is read that was never written",
-        rule: "every byte on the stack that is read, or handed to a helper, must have been written before",
-        hint: "initialise the whole value, padding too: `let mut key: Key = unsafe { core::mem::zeroed() };`, then set its fields",
+        title: "uninitialised stack memory is read",
+        rule: "every byte of the stack that is read, or passed to a helper, must have been written before",
+        hint: "initialise the whole value, including padding: `let mut key: Key = unsafe { core::mem::zeroed() };`, then set its fields",
         page: page!("uninitialised-stack"),
         patterns: &[
             "invalid read from stack off {number}+{number} size {number}",
@@ -79,8 +79,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "uninitialised-register",
-        title: "a register is read that was never set",
-        rule: "a register must have a value before it is read; a call leaves r1 to r5 without one",
+        title: "an uninitialised register is read",
+        rule: "a register must be written before it is read; a call invalidates r1 to r5",
         hint: "give every argument a value, and return one on every path",
         page: page!("uninitialised-register"),
         patterns: &[
@@ -90,8 +90,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "map-bounds",
-        title: "an access may be outside of a map's value",
-        rule: "an access to a map's value must be inside of its size, for every value that the index may have",
+        title: "a map value access may be out of bounds",
+        rule: "a map value access must be in bounds for every possible value of the index",
         hint: "check the index against the length: `if let Some(slot) = values.get_mut(index)`, or mask it: `index & (LENGTH - 1)`",
         page: page!("map-bounds"),
         patterns: &[
@@ -102,16 +102,16 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "memory-bounds",
-        title: "an access may be outside of the memory that a helper gave",
-        rule: "an access must be inside of the size that the memory was asked for with",
-        hint: "ask for as many bytes as are written: `EVENTS.reserve::<Event>(0)` takes the size from the type",
+        title: "an access may be outside of the memory that a helper returned",
+        rule: "an access must be within the size that was requested",
+        hint: "request as many bytes as are written: `EVENTS.reserve::<Event>(0)` takes the size from the type",
         page: page!("memory-bounds"),
         patterns: &["invalid access to memory, mem_size={number} off={number} size={number}"],
     },
     Class {
         code: "unbounded-index",
         title: "an index has no upper or lower bound",
-        rule: "a number that is added to a pointer must have a known smallest and largest value",
+        rule: "a number that is added to a pointer must have a known minimum and maximum",
         hint: "compare the index with the length before it is used: `if index >= LENGTH { return 0 }`",
         page: page!("unbounded-index"),
         patterns: &[
@@ -121,8 +121,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "kernel-struct-bounds",
-        title: "a read of a kernel structure is outside of it",
-        rule: "with BTF, a kernel structure may be read only where it has a member",
+        title: "a read of a kernel structure is out of bounds",
+        rule: "a kernel structure may be read only where BTF has a member",
         hint: "take the offset from the running kernel's BTF, or copy the bytes with `bpf_probe_read_kernel`",
         page: page!("kernel-struct-bounds"),
         patterns: &[
@@ -132,8 +132,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "read-only-memory",
-        title: "memory is written that may only be read",
-        rule: "`.rodata` is frozen at load, and kernel structures and some packets may only be read",
+        title: "read-only memory is written",
+        rule: "`.rodata` is frozen at load, and kernel structures and some packets are read-only",
         hint: "use a `static mut` or an atomic (they go to `.data` or `.bss`), or a map",
         page: page!("read-only-memory"),
         patterns: &[
@@ -147,8 +147,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "misaligned-access",
-        title: "an access to the stack or context is not aligned",
-        rule: "an access of N bytes to the stack or the context must be at a multiple of N",
+        title: "a stack or context access is misaligned",
+        rule: "an access of N bytes to the stack or the context must be aligned to N bytes",
         hint: "use `write_unaligned` and `read_unaligned`, or give the buffer the type's alignment",
         page: page!("misaligned-access"),
         patterns: &[
@@ -163,7 +163,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "partial-pointer",
         title: "part of a pointer on the stack is read or overwritten",
-        rule: "a pointer that was stored on the stack can be read back only whole, all eight bytes",
+        rule: "a pointer that was stored on the stack must be read back as a whole, all eight bytes",
         hint: "keep pointers in variables of a pointer type, and read them with the type that they were written with",
         page: page!("partial-pointer"),
         patterns: &[
@@ -175,9 +175,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "pointer-arithmetic",
-        title: "a pointer is calculated with in a way that is not allowed",
-        rule: "numbers may be added to and subtracted from pointers to memory; nothing else, and within bounds",
-        hint: "calculate with the index as a number, and add it to the pointer last: `pointer.add(index & !7)`",
+        title: "pointer arithmetic that is not allowed",
+        rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
+        hint: "compute the index as a number, and add it to the pointer last: `pointer.add(index & !7)`",
         page: page!("pointer-arithmetic"),
         patterns: &[
             "{register} bitwise operator {word} on pointer prohibited",
@@ -194,9 +194,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "pointer-leak",
-        title: "an address of the kernel gets to where user space can read it",
+        title: "a kernel address is exposed to user space",
         rule: "without CAP_PERFMON a program may not store, return or compare pointers as numbers",
-        hint: "store an identity that is no address (a number, a cookie), or load with CAP_PERFMON",
+        hint: "store an identifier that is not an address (a number, a cookie), or load with CAP_PERFMON",
         page: page!("pointer-leak"),
         patterns: &[
             "{register} leaks addr into {text}",
@@ -207,9 +207,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "atomic-memory",
-        title: "an atomic operation on memory that has none",
-        rule: "atomic operations work on the stack and on maps' values, not on packets or the context",
-        hint: "read, change and write it; packets belong to the program alone while it runs",
+        title: "an atomic operation on memory that does not support it",
+        rule: "atomic operations work on the stack and on map values, not on packets or the context",
+        hint: "read, modify and write it; a packet is accessed by one program at a time",
         page: page!("atomic-memory"),
         patterns: &[
             "BPF_ATOMIC stores into {register} {word} is not allowed",
@@ -219,9 +219,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "spin-lock",
-        title: "a rule of spin locks is broken",
-        rule: "between `bpf_spin_lock` and `bpf_spin_unlock` nothing may be called, and every path must unlock once",
-        hint: "do all calls before the lock is taken: `let now = unsafe { bpf_ktime_get_ns() };`, then lock, store, unlock",
+        title: "a rule of spin locks is violated",
+        rule: "no calls are allowed between `bpf_spin_lock` and `bpf_spin_unlock`, and every path must unlock exactly once",
+        hint: "make all calls before taking the lock: `let now = unsafe { bpf_ktime_get_ns() };`, then lock, store, unlock",
         page: page!("spin-lock"),
         patterns: &[
             "function calls are not allowed while holding a lock",
@@ -243,8 +243,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "reference-leak",
-        title: "something that was acquired is not given back",
-        rule: "an entry of a ring buffer, a socket, or another counted object must be given back on every path to the end",
+        title: "an acquired reference is not released",
+        rule: "a ring buffer entry, a socket or another counted object must be released on every path to the end",
         hint: "end with `event.submit(0)` or `event.discard(0)`, and release sockets with `bpf_sk_release`, before every return",
         page: page!("reference-leak"),
         patterns: &[

@@ -1,12 +1,12 @@
-//! What the verifier says of a program as a whole: its context, license, types and result.
+//! Classes for the program as a whole: context, license, types and return value.
 
 use super::{Class, page};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "context-access",
-        title: "the context is accessed where it has nothing",
-        rule: "a program may access the fields of its context, with the size that each has, and through the unmoved pointer",
+        title: "an invalid access to the context",
+        rule: "a program may access the fields of its context with their own size, through the unmodified pointer",
         hint: "use the methods of Aya's context type, or the fields of its binding: `(*ctx.ctx).ingress_ifindex`",
         page: page!("context-access"),
         patterns: &[
@@ -18,8 +18,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "return-code",
-        title: "the program returns a value that means nothing here",
-        rule: "what a program returns must be one of the values that its type and hook define",
+        title: "the return value is not valid for this hook",
+        rule: "the return value must be one of those that the program type and hook define",
         hint: "return one of the constants of the hook, such as 0 or 1 for cgroup hooks",
         page: page!("return-code"),
         patterns: &[
@@ -31,8 +31,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "missing-gpl-license",
-        title: "a function for programs under the GPL is called from one that is not",
-        rule: "many helpers can be called only by programs that declare a license that is compatible with the GPL",
+        title: "a GPL-only function is called by a program without a GPL-compatible license",
+        rule: "many helpers can be called only by programs that declare a GPL-compatible license",
         hint: "declare it: `#[unsafe(link_section = \"license\")] #[unsafe(no_mangle)] static LICENSE: [u8; 13] = *b\"Dual MIT/GPL\\0\";`",
         page: page!("missing-gpl-license"),
         patterns: &[
@@ -43,8 +43,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "missing-btf",
-        title: "something is used that needs BTF, and there is none",
-        rule: "locks, timers and kernel pointers in maps, and some calls, need the types of the program and its maps",
+        title: "a feature that requires BTF is used without it",
+        rule: "locks, timers and kernel pointers in maps, and some calls, require BTF of the program and its maps",
         hint: "declare the map with `#[btf_map]` and `aya_ebpf::btf_maps`, and link with BTF (`-C link-arg=--btf`, `-C debuginfo=2`)",
         page: page!("missing-btf"),
         patterns: &[
@@ -58,9 +58,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "not-sleepable",
-        title: "a program that may sleep, where this kernel has none",
-        rule: "only some types of programs can be sleepable, and which depends on the kernel",
-        hint: "leave out `sleepable` and the helpers that need it, or ask for the kernel that has it (uprobes: Linux 6.0)",
+        title: "a program type that cannot be sleepable on this kernel",
+        rule: "only some program types can be sleepable, depending on the kernel",
+        hint: "remove `sleepable` and the helpers that require it, or require a kernel that supports it (uprobes: Linux 6.0)",
         page: page!("not-sleepable"),
         patterns: &["Only fentry/fexit{text}"],
     },

@@ -111,7 +111,7 @@ fn a_page_shows_the_line_that_is_refused() {
         let marked = *program.marks.lines(code).last().unwrap();
         let line = program.text.lines().nth(marked as usize - 1).unwrap();
         let (line, _) = line.split_once(" //~").unwrap_or((line, ""));
-        let shown = format!("{} // refused\n", line.trim_start());
+        let shown = format!("{} // rejected\n", line.trim_start());
         assert!(
             class(code).unwrap().page.contains(&shown),
             "{code}: {shown}"

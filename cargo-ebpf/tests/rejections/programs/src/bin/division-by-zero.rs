@@ -14,7 +14,7 @@ rejections::license!();
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
     let mut length = ctx.data_end() - ctx.data();
-    // SAFETY: refused before it can run.
+    // SAFETY: rejected before it can run.
     unsafe { asm!("{0} /= 0", inout(reg) length) }; //~ ERROR division-by-zero
     length as u32 & 1
 }

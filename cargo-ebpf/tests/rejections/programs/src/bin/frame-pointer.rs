@@ -12,7 +12,7 @@ rejections::license!();
 
 #[xdp]
 pub fn filter(_: XdpContext) -> u32 {
-    // SAFETY: refused before it can run.
+    // SAFETY: rejected before it can run.
     unsafe { asm!("r10 = 0") }; //~ ERROR frame-pointer
     2
 }

@@ -12,7 +12,7 @@ rejections::license!();
 
 #[xdp]
 pub fn filter(_: XdpContext) -> u32 {
-    // SAFETY: refused before it can run.
+    // SAFETY: rejected before it can run.
     unsafe { asm!("goto +1000") }; //~ ERROR jump-out-of-range
     2
 }

@@ -13,6 +13,6 @@ rejections::license!();
 pub fn filter(_: XdpContext) -> u32 {
     // SAFETY: helpers are called by their number; no kernel has this one.
     let helper: unsafe extern "C" fn() -> c_long = unsafe { transmute(9999usize) };
-    // SAFETY: the verifier refuses the call.
+    // SAFETY: the verifier rejects the call.
     if unsafe { helper() } == 0 { 1 } else { 2 } //~ ERROR unknown-function
 }

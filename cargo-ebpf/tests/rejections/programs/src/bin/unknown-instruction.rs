@@ -13,7 +13,7 @@ rejections::license!();
 
 #[xdp] //~ ERROR unknown-instruction
 pub fn filter(_: XdpContext) -> u32 {
-    // SAFETY: refused before it can run.
+    // SAFETY: rejected before it can run.
     unsafe { asm!(".8byte 0x00000000000000ff") }; //~ ERROR unknown-instruction
     2
 }

@@ -13,7 +13,7 @@ rejections::license!();
 
 #[xdp]
 pub fn filter(_: XdpContext) -> u32 {
-    // SAFETY: refused before it can run.
+    // SAFETY: rejected before it can run.
     unsafe {
         asm!( //~ ERROR unreachable-code
             "r0 = 2", "exit", "r1 = 3",
