@@ -298,7 +298,7 @@ fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
     let log = fs::read_to_string(text("log_file"))?;
     ensure(
         log.contains(&said(refused)) && log.contains("processed "),
-        "the whole log",
+        "full log",
         &log,
     )?;
 
@@ -308,7 +308,7 @@ fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
         "accepts 1 of 2",
         "error[verifier::packet-bounds]: ",
         "--> ",
-        "said: invalid access to packet",
+        "reports: invalid access to packet",
         "r1 = *(u8 *)(r1 +12)",
         "packet.o-unchecked.verifier.log",
     ] {

@@ -1,7 +1,7 @@
-//! What some messages of the verifier mean at the place that they are about. Most say it
-//! themselves; these name numbers only, or what the verifier did and not the program.
+//! Plainer words for some verifier messages. Most messages are clear; these contain only
+//! numbers, or describe what the verifier did and not the program.
 
-/// The meaning of a line, where its own words are not enough.
+/// The plainer words for a message, if it needs any.
 pub(super) fn of(line: &str) -> Option<String> {
     MEANINGS
         .iter()
@@ -20,26 +20,26 @@ const MEANINGS: &[(&str, Meaning)] = &[
         let (_, size) = rest.rsplit_once(" size ")?;
         let size: u32 = size.trim_end().parse().ok()?;
         Some(format!(
-            "{size} bytes at an address on the stack that is no multiple of {size}"
+            "an access of {size} bytes at a stack address that is not a multiple of {size}"
         ))
     }),
     ("invalid bpf_context access off=", |rest| {
         let (offset, size) = rest.split_once(" size=")?;
         let (offset, size): (i32, u32) = (offset.parse().ok()?, size.trim_end().parse().ok()?);
         Some(format!(
-            "there is nothing at offset {offset} of the context that this may access with {size} bytes"
+            "offset {offset} of the context cannot be accessed with {size} bytes"
         ))
     }),
     ("invalid size of register fill", |_| {
-        Some("a pointer is stored there, and only a part of it is read".to_owned())
+        Some("only part of the pointer stored here is read".to_owned())
     }),
     ("BPF_STX uses reserved fields", |_| {
-        Some("this kernel knows no such store".to_owned())
+        Some("this kernel does not support this store".to_owned())
     }),
     ("back-edge from insn ", |rest| {
         let (_, to) = rest.split_once(" to ")?;
         let to: u32 = to.trim_end().parse().ok()?;
-        Some(format!("from here the way leads back, to instruction {to}"))
+        Some(format!("this jumps back to instruction {to}"))
     }),
     ("last insn is not an exit or jmp", |_| {
         Some(
@@ -48,10 +48,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
         )
     }),
     ("Unreleased reference id=", |_| {
-        Some("what this gives is still held where the program ends".to_owned())
+        Some("what this returns is not released when the program ends".to_owned())
     }),
     ("infinite loop detected at insn ", |_| {
-        Some("the verifier comes here again, and nothing that it knows has changed".to_owned())
+        Some("the verifier reaches this instruction again in the same state".to_owned())
     }),
     ("BPF program is too large. Processed ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
@@ -60,7 +60,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("The sequence of ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
         rest.contains("jumps is too complex").then(|| {
-            format!("{count} branches were still to be followed when the verifier came here")
+            format!("{count} branches were pending when the verifier reached this instruction")
         })
     }),
 ];
@@ -73,7 +73,7 @@ fn unwritten(rest: &str) -> Option<String> {
     let (register, byte): (u8, u32) = (register.parse().ok()?, byte.parse().ok()?);
     let size: u32 = size.trim_end().parse().ok()?;
     Some(format!(
-        "of the {size} bytes that r{register} points to, the one at offset {byte} was never written"
+        "byte {byte} of the {size} bytes that r{register} points to is uninitialised"
     ))
 }
 
@@ -85,7 +85,7 @@ mod tests {
     fn only_what_is_known_has_a_meaning() {
         assert_eq!(
             of("invalid indirect read from stack R2 off -16+8 size 16").as_deref(),
-            Some("of the 16 bytes that r2 points to, the one at offset 8 was never written")
+            Some("byte 8 of the 16 bytes that r2 points to is uninitialised")
         );
         assert!(of("Unreleased reference id=2 alloc_insn=4").is_some());
         for text in [

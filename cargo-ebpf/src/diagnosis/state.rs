@@ -228,11 +228,11 @@ impl<'text> Value<'text> {
                 };
                 let proven = match self.number(&["r"]) {
                     None => return format!("a pointer into {data}{at}"),
-                    Some(0) => "no byte is".to_owned(),
-                    Some(1) => "1 byte is".to_owned(),
-                    Some(bytes) => format!("{bytes} bytes are"),
+                    Some(0) => "no bytes".to_owned(),
+                    Some(1) => "1 byte".to_owned(),
+                    Some(bytes) => format!("{bytes} bytes"),
                 };
-                format!("a pointer into {data}{at}, of which {proven} known to be there")
+                format!("a pointer into {data}{at}, with {proven} known to be in bounds")
             }
             "pkt_end" => "the end of packet data".to_owned(),
             "func" => "a function".to_owned(),
@@ -317,7 +317,7 @@ impl<'text> Value<'text> {
             ((Some(low), None), _) => format!("a number of at least {low}"),
             (_, (None, Some(high))) => format!("a number of at most {high}, or negative"),
             (_, (Some(low), None)) => format!("a number of at least {low} (signed)"),
-            _ => "a number of which nothing is known".to_owned(),
+            _ => "an unknown number".to_owned(),
         };
         if let (None, None, Some(mask)) = (unsigned.1, signed.1, self.field(&["var_off"])) {
             let _ = write!(words, " (known bits {mask})");
@@ -370,7 +370,7 @@ mod tests {
             ),
             ("inv4", "the number 4"),
             ("invP0", "the number 0"),
-            ("inv(id=0)", "a number of which nothing is known"),
+            ("inv(id=0)", "an unknown number"),
             (
                 "inv(id=0,umax_value=255,var_off=(0x0; 0xff))",
                 "a number from 0 to 255",
@@ -381,7 +381,7 @@ mod tests {
             ),
             (
                 "pkt(id=0,off=0,r=14,imm=0)",
-                "a pointer into packet data, of which 14 bytes are known to be there",
+                "a pointer into packet data, with 14 bytes known to be in bounds",
             ),
             ("fp0", "a pointer to the top of the stack"),
             ("fp-16", "a pointer to the stack, at -16"),
@@ -416,7 +416,7 @@ mod tests {
             ),
             (
                 "pkt(r=0)",
-                "a pointer into packet data, of which no byte is known to be there",
+                "a pointer into packet data, with no bytes known to be in bounds",
             ),
             ("scalar(umin=1)", "a number of at least 1"),
             (

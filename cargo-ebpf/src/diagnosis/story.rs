@@ -26,7 +26,7 @@ const MADE: [&str; 3] = ["made a", "increased by", "moved by"];
 /// Between what happened in one line.
 const THEN: &str = ", then ";
 /// Registers of arguments do not survive a call.
-const LEFT: &str = "left without a value by this call";
+const LEFT: &str = "invalidated by this call";
 
 /// The registers that the message names, or else those that the last instruction, at
 /// `index`, works with.
@@ -349,7 +349,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             .iter()
             .any(|line| line.starts_with(&format!("{name} !read_ok")));
         let known = match self.known {
-            _ if unreadable => Some("never given a value on this way".to_owned()),
+            _ if unreadable => Some("not initialised on this path".to_owned()),
             Some(printed) => {
                 let value = Value::of(printed);
                 let value = if self.branched {

@@ -277,7 +277,7 @@ fn a_story_goes_through_calls() {
     // Registers of arguments do not survive.
     assert_eq!(
         story(&format!("{back}R1 is not liked\n")),
-        [(4, "left without a value by this call".to_owned())]
+        [(4, "invalidated by this call".to_owned())]
     );
 }
 
@@ -309,7 +309,7 @@ fn a_register_that_nothing_set_is_said() {
         .registers
         .first()
         .and_then(|r1| r1.known.as_deref());
-    assert_eq!(known, Some("never given a value on this way"));
+    assert_eq!(known, Some("not initialised on this path"));
 }
 
 #[test]

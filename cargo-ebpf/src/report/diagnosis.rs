@@ -265,9 +265,9 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     notes.extend(diagnosis.hint.map(|hint| Level::HELP.message(hint)));
     if let Some(file) = &diagnosis.log_file {
         let what = if diagnosis.log_truncated {
-            "as much of the log as kernels give"
+            "truncated log"
         } else {
-            "the whole log"
+            "full log"
         };
         notes.push(note(format!(
             "{what}: {}",
@@ -277,7 +277,7 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     notes
 }
 
-/// What the kernel said, where that is not what stands at the place already.
+/// The message of the kernel, if the source line does not show it already.
 fn said(diagnosis: &Diagnosis) -> String {
     // What is compared where a loop is found are all registers there are.
     let is_state = |line: &str| line.starts_with("cur state: ") || line.starts_with("old state: ");
@@ -296,12 +296,12 @@ fn said(diagnosis: &Diagnosis) -> String {
     match lines.as_slice() {
         [] => {
             let error = std::io::Error::from_raw_os_error(diagnosis.error);
-            format!("the verifier of Linux {kernel} said: {error}")
+            format!("the Linux {kernel} verifier reports: {error}")
         }
         [line] if is_shown && *line == primary(diagnosis) => {
-            format!("so says the verifier of Linux {kernel}")
+            format!("reported by the Linux {kernel} verifier")
         }
-        lines => format!("the verifier of Linux {kernel} said: {}", lines.join("\n")),
+        lines => format!("the Linux {kernel} verifier reports: {}", lines.join("\n")),
     }
 }
 
