@@ -17,9 +17,9 @@ use std::{
 use cargo_metadata::{Artifact as CargoArtifact, Message, TargetKind};
 
 use crate::{
-    check::check,
+    check,
     error::{Error, Result},
-    finding::{Finding, Severity},
+    finding::Finding,
     linker::Linker,
     settings::{self, Settings},
     target::{Cpu, Target},
@@ -192,18 +192,10 @@ fn accept(artifact: CargoArtifact, request: &Request, settings: &Settings) -> Re
         .map(Into::into)
         .unwrap_or_default();
     let content = fs::read(&path).map_err(|cause| Error::io("read", &path, &cause))?;
-    let mut warnings = Vec::new();
-    for mut finding in check(&content, request.target) {
-        let denied = |deny: &[String]| deny.iter().any(|code| *code == finding.code);
-        if denied(&request.deny) || denied(&settings.deny) {
-            finding.severity = Severity::Error;
-        }
-        let finding = finding.at(&path, None);
-        if finding.severity == Severity::Error {
-            return Err(finding.into());
-        }
-        warnings.push(finding);
-    }
+    let warnings = check::accept(&content, request.target, &path, |code| {
+        let denied = |deny: &[String]| deny.iter().any(|denied| denied == code);
+        denied(&request.deny) || denied(&settings.deny)
+    })?;
     Ok(Artifact {
         name: artifact.target.name,
         path,

@@ -1,13 +1,17 @@
 //! What an object has to be before it is handed on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use object::{
     Architecture, BinaryFormat, File, Object as _, ObjectKind, ObjectSection as _,
     ObjectSymbol as _, SectionKind, SymbolKind,
 };
 
-use crate::{finding::Finding, target::Target};
+use crate::{
+    error::Result,
+    finding::{Finding, Severity},
+    target::Target,
+};
 
 /// Every warning code that can be denied.
 pub const WARNINGS: [&str; 1] = ["legacy-maps"];
@@ -32,6 +36,30 @@ pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
         findings.extend(legacy_maps(&file));
     }
     findings
+}
+
+/// The warnings about the object at `path`, of those that are not `denied` by code.
+///
+/// # Errors
+/// The first finding that is an error.
+pub(crate) fn accept(
+    content: &[u8],
+    target: Target,
+    path: &Path,
+    denied: impl Fn(&str) -> bool,
+) -> Result<Vec<Finding>> {
+    let mut warnings = Vec::new();
+    for mut finding in check(content, target) {
+        if denied(&finding.code) {
+            finding.severity = Severity::Error;
+        }
+        let finding = finding.at(path, None);
+        if finding.severity == Severity::Error {
+            return Err(finding.into());
+        }
+        warnings.push(finding);
+    }
+    Ok(warnings)
 }
 
 fn header(file: &File<'_>, target: Target) -> Vec<Finding> {

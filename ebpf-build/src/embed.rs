@@ -1,14 +1,18 @@
 //! For build scripts: a fresh object in `OUT_DIR`, in one call.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use crate::{
     build::{self, Artifact, Request},
+    check::accept,
     error::{Error, Result},
     file::write_atomically,
+    finding::Finding,
     linker::{self, Linker},
     strip::strip_debug,
     target::Target,
@@ -18,8 +22,12 @@ use crate::{
 /// What an embedded stub begins with; a sentence with its reason and fix follows.
 pub const STUB_MARK: &str = "ebpf-build stub: ";
 
-/// Set (to anything) by who wants an error in place of a stub.
+/// Whether an object that cannot be built is an error (any value but `0`) or a stub (`0`).
+/// Unset, it is an error in builds of a release profile and a stub in others.
 pub const REQUIRED: &str = "EBPF_BUILD_REQUIRED";
+
+/// How the file of a prebuilt object ends, after the name of its binary.
+const PREBUILT: &str = ".bpf.o";
 
 /// Builds the eBPF crate in `crate_dir` (relative to the manifest of the crate whose
 /// build script this is) and puts each of its objects, without DWARF, into `OUT_DIR`
@@ -34,50 +42,71 @@ pub const REQUIRED: &str = "EBPF_BUILD_REQUIRED";
 /// ```
 /// and in the crate: `aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/my-program"))`.
 ///
-/// Where no toolchain for BPF is set up, a stub that begins with [`STUB_MARK`] takes
-/// the object's place, with one warning, so that `cargo check` and editors work.
+/// Where no toolchain for BPF is set up, a debug build gets a stub that begins with
+/// [`STUB_MARK`], with one warning, so that `cargo check` and editors work. A release
+/// build fails: what `cargo install` installs has its programs.
 ///
 /// # Errors
-/// When the crate does not compile or its object fails the check; with
-/// `EBPF_BUILD_REQUIRED` set also where there would be a stub.
-#[expect(
-    clippy::print_stdout,
-    reason = "build scripts speak to cargo on stdout"
-)]
+/// When the crate does not compile or its object fails the check; in a release build
+/// also when there is no toolchain. The environment variable `EBPF_BUILD_REQUIRED`
+/// overrides the profile: `1` rejects a stub in every build, `0` accepts one.
 pub fn embed(crate_dir: impl AsRef<Path>) -> Result<()> {
-    let script = Script::read()?;
-    let crate_dir = script.manifest_dir.join(crate_dir);
-    let tools = Toolchain::find().and_then(|toolchain| {
-        let linker = linker::find(&toolchain)?;
-        Ok((toolchain, linker))
-    });
-    match tools {
-        Ok((toolchain, linker)) => {
-            let artifacts = build::build(&script.request(&crate_dir), &toolchain, &linker)?;
-            for artifact in &artifacts {
-                let path = script.out_dir.join(&artifact.name);
-                write_atomically(&path, &strip_debug(&artifact.content)?)?;
-                for warning in &artifact.warnings {
-                    println!("cargo::warning={}", warning.message);
-                }
-            }
-            for path in watched(&crate_dir, &artifacts, &toolchain, &linker) {
-                println!("cargo::rerun-if-changed={}", path.display());
-            }
-            Ok(())
+    Embed::new(crate_dir.as_ref()).run()
+}
+
+/// [`embed`] with options.
+///
+/// A package on a registry does not contain the eBPF crate, which is a package of its
+/// own. [`Embed::prebuilt`] names a directory with objects that it contains instead, for
+/// users who have no toolchain for BPF:
+///
+/// ```no_run
+/// // build.rs
+/// fn main() -> ebpf_build::Result<()> {
+///     ebpf_build::Embed::new("../my-ebpf").prebuilt("ebpf").run()
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Embed {
+    crate_dir: PathBuf,
+    prebuilt: Option<PathBuf>,
+}
+
+impl Embed {
+    /// The objects of the eBPF crate in `crate_dir`, relative to the manifest of the
+    /// crate whose build script this is.
+    pub fn new(crate_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            crate_dir: crate_dir.into(),
+            prebuilt: None,
         }
-        Err(error) if env::var_os(REQUIRED).is_some() => Err(error),
-        Err(error) => {
-            let reason = error.to_string().replace("\n  ", " ").replace('\n', " ");
-            for name in binaries(&crate_dir)? {
-                let stub = format!("{STUB_MARK}{reason}");
-                write_atomically(&script.out_dir.join(name), stub.as_bytes())?;
+    }
+
+    /// Where the eBPF crate is not there, its objects are taken from `directory` (relative
+    /// to the manifest, too): each `NAME.bpf.o` in it as the binary `NAME`, checked as if
+    /// it had just been built. A crate that is there is always built instead.
+    ///
+    /// An object runs on every machine of its byte order, unless its programs read
+    /// registers through aya-ebpf, which compiles that for one architecture.
+    #[must_use]
+    pub fn prebuilt(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.prebuilt = Some(directory.into());
+        self
+    }
+
+    /// Puts the objects into `OUT_DIR`.
+    ///
+    /// # Errors
+    /// As [`embed`]; where the eBPF crate is not there, when there is no prebuilt object
+    /// (`prebuilt-missing`) or one fails the check.
+    pub fn run(&self) -> Result<()> {
+        let script = Script::read()?;
+        let crate_dir = script.manifest_dir.join(&self.crate_dir);
+        match &self.prebuilt {
+            Some(directory) if !crate_dir.join("Cargo.toml").is_file() => {
+                script.embed_prebuilt(&script.manifest_dir.join(directory), &crate_dir)
             }
-            println!("cargo::warning=no eBPF object is embedded: {reason}");
-            // A file that never exists: the next build looks for a toolchain again.
-            let never = script.out_dir.join("until-a-toolchain-is-set-up");
-            println!("cargo::rerun-if-changed={}", never.display());
-            Ok(())
+            _ => script.embed_built(&crate_dir),
         }
     }
 }
@@ -88,8 +117,14 @@ struct Script {
     out_dir: PathBuf,
     endian: String,
     machine: String,
+    /// Whether an object that cannot be built is an error.
+    required: bool,
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "build scripts speak to cargo on stdout"
+)]
 impl Script {
     fn read() -> Result<Self> {
         let text = |name: &str| {
@@ -99,25 +134,133 @@ impl Script {
                     .fix("call ebpf_build::embed from a build script (build.rs)")
             })
         };
+        println!("cargo::rerun-if-env-changed={REQUIRED}");
         Ok(Self {
             manifest_dir: text("CARGO_MANIFEST_DIR")?.into(),
             out_dir: text("OUT_DIR")?.into(),
             endian: text("CARGO_CFG_TARGET_ENDIAN")?,
             machine: text("CARGO_CFG_TARGET_ARCH")?,
+            required: is_required(env::var_os(REQUIRED).as_deref(), &text("PROFILE")?),
         })
+    }
+
+    fn embed_built(&self, crate_dir: &Path) -> Result<()> {
+        let tools = Toolchain::find().and_then(|toolchain| {
+            let linker = linker::find(&toolchain)?;
+            Ok((toolchain, linker))
+        });
+        let (toolchain, linker) = match tools {
+            Ok(tools) => tools,
+            Err(error) if self.required => return Err(error),
+            Err(error) => return self.embed_stubs(crate_dir, &error),
+        };
+        let artifacts = build::build(&self.request(crate_dir), &toolchain, &linker)?;
+        for artifact in &artifacts {
+            self.write(&artifact.name, &artifact.content)?;
+            warn(&artifact.warnings);
+        }
+        for path in watched(crate_dir, &artifacts, &toolchain, &linker) {
+            self.rerun_if_changed(&path);
+        }
+        Ok(())
+    }
+
+    fn embed_stubs(&self, crate_dir: &Path, error: &Error) -> Result<()> {
+        let reason = error.to_string().replace("\n  ", " ").replace('\n', " ");
+        for name in binaries(crate_dir)? {
+            let stub = format!("{STUB_MARK}{reason}");
+            write_atomically(&self.out_dir.join(name), stub.as_bytes())?;
+        }
+        println!("cargo::warning=no eBPF object is embedded: {reason}");
+        // A file that never exists: the next build looks for a toolchain again.
+        self.rerun_if_changed(&self.out_dir.join("until-a-toolchain-is-set-up"));
+        Ok(())
+    }
+
+    fn embed_prebuilt(&self, directory: &Path, crate_dir: &Path) -> Result<()> {
+        self.rerun_if_changed(directory);
+        let objects = prebuilt(directory)?;
+        if objects.is_empty() {
+            return Err(Error::new(
+                "prebuilt-missing",
+                "there is no eBPF object to embed, nor the crate to build one from",
+            )
+            .because(format!(
+                "neither {} nor {} exists",
+                directory.join(format!("NAME{PREBUILT}")).display(),
+                crate_dir.join("Cargo.toml").display()
+            ))
+            .fix("build from a checkout of the whole project, or package it with its objects"));
+        }
+        for (name, path) in objects {
+            self.rerun_if_changed(&path);
+            let content = fs::read(&path).map_err(|cause| Error::io("read", &path, &cause))?;
+            let warnings = accept(&content, self.target(), &path, |_| false)?;
+            self.write(&name, &content)?;
+            warn(&warnings);
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        write_atomically(&self.out_dir.join(name), &strip_debug(content)?)
+    }
+
+    fn rerun_if_changed(&self, path: &Path) {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+
+    fn target(&self) -> Target {
+        match self.endian.as_str() {
+            "big" => Target::Big,
+            _ => Target::Little,
+        }
     }
 
     fn request(&self, crate_dir: &Path) -> Request {
         Request {
-            target: match self.endian.as_str() {
-                "big" => Target::Big,
-                _ => Target::Little,
-            },
+            target: self.target(),
             // Passed only where it differs: it makes cargo build core anew.
             machine: (self.machine != env::consts::ARCH).then(|| self.machine.clone()),
             ..Request::new(crate_dir)
         }
     }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "build scripts speak to cargo on stdout"
+)]
+fn warn(warnings: &[Finding]) {
+    for warning in warnings {
+        println!("cargo::warning={}", warning.message);
+    }
+}
+
+/// Whether a stub will not do: by the value of [`REQUIRED`], else by cargo's `PROFILE`,
+/// which is `release` also for profiles that inherit from it.
+fn is_required(value: Option<&OsStr>, profile: &str) -> bool {
+    value.map_or(profile == "release", |value| value != "0")
+}
+
+/// The prebuilt objects in a directory, by name.
+fn prebuilt(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let entries = match fs::read_dir(directory) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|cause| Error::io("read", directory, &cause))?,
+    };
+    let mut objects = Vec::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|cause| Error::io("read", directory, &cause))?
+            .path();
+        let name = path.file_name().and_then(OsStr::to_str);
+        if let Some(name) = name.and_then(|name| name.strip_suffix(PREBUILT)) {
+            objects.push((name.to_owned(), path));
+        }
+    }
+    objects.sort_unstable();
+    Ok(objects)
 }
 
 /// Everything that the objects were made from: what rustc read, by cargo's dep-info
@@ -198,6 +341,55 @@ fn same_file(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn script(root: &Path) -> Script {
+        let out_dir = root.join("out");
+        fs::create_dir(&out_dir).unwrap();
+        Script {
+            manifest_dir: root.to_owned(),
+            out_dir,
+            endian: "little".to_owned(),
+            machine: env::consts::ARCH.to_owned(),
+            required: true,
+        }
+    }
+
+    #[test]
+    fn a_release_build_requires_an_object_unless_told_otherwise() {
+        assert!(is_required(None, "release"));
+        assert!(!is_required(None, "debug"));
+        assert!(!is_required(Some("0".as_ref()), "release"));
+        assert!(is_required(Some("1".as_ref()), "debug"));
+    }
+
+    #[test]
+    fn without_a_crate_and_objects_the_error_names_both() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("ebpf");
+        let error = script(root.path())
+            .embed_prebuilt(&directory, &root.path().join("../my-ebpf"))
+            .unwrap_err();
+        assert_eq!(error.code(), "prebuilt-missing");
+        let text = error.to_string();
+        assert!(text.contains("my-ebpf/Cargo.toml") && text.contains("ebpf/NAME.bpf.o"));
+    }
+
+    #[test]
+    fn a_prebuilt_object_has_to_pass_the_check() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("ebpf");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("README.md"), "not an object").unwrap();
+        fs::write(directory.join("watch.bpf.o"), "not ELF").unwrap();
+        assert_eq!(
+            prebuilt(&directory).unwrap(),
+            [("watch".to_owned(), directory.join("watch.bpf.o"))]
+        );
+        let error = script(root.path())
+            .embed_prebuilt(&directory, root.path())
+            .unwrap_err();
+        assert_eq!(error.code(), "object-not-elf");
+    }
 
     #[test]
     fn dep_info_is_read_as_make_does() {

@@ -22,7 +22,7 @@ pub mod toolchain;
 
 pub use crate::{
     check::{WARNINGS, check},
-    embed::{REQUIRED, STUB_MARK, embed},
+    embed::{Embed, REQUIRED, STUB_MARK, embed},
     error::{Error, Result},
     file::write_atomically,
     finding::{Finding, Severity},
