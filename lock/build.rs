@@ -1,4 +1,4 @@
-//! Embeds the eBPF programs, and tells tests which of the programs that they start are here:
+//! Embeds the eBPF programs, built from ../lock-ebpf or, in a package, prebuilt; and tells tests which of the programs that they start are here:
 //! those of a library cannot say when they run that they cannot.
 
 use std::process::{Command, Stdio};
@@ -21,7 +21,7 @@ fn main() -> ebpf_build::Result<()> {
         }
     }
     println!("cargo::rerun-if-env-changed=PATH");
-    ebpf_build::embed("../lock-ebpf")
+    ebpf_build::Embed::new("../lock-ebpf").prebuilt("ebpf").run()
 }
 
 fn succeeds(command: &[&str]) -> bool {

@@ -195,7 +195,7 @@ fn the_loader_takes_the_object_from_its_build_script() {
     let packages = metadata.workspace_packages();
     let loader = packages
         .iter()
-        .find(|package| *package.name == "lock")
+        .find(|package| *package.name == "lockprof")
         .unwrap();
     let build: Vec<&str> = loader
         .dependencies
