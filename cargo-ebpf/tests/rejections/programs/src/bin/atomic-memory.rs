@@ -16,7 +16,7 @@ pub fn filter(ctx: XdpContext) -> u32 {
     if ctx.data() + 8 > ctx.data_end() {
         return 2;
     }
-    // SAFETY: the packet has eight bytes, but is no memory for atomics.
+    // SAFETY: unsound: packets do not support atomics.
     unsafe { atomic_xadd::<u64, u64, { Relaxed }>(ctx.data() as *mut u64, 1) }; //~ ERROR atomic-memory
     2
 }

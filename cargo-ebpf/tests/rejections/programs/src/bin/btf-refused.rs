@@ -12,7 +12,7 @@ static mut COUNT: u64 = 1; //~ ERROR btf-refused
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn count(_: RawTracePointContext) -> i32 {
-    // SAFETY: a race loses a count, and that is all.
+    // SAFETY: a race may lose a count.
     unsafe { COUNT += 1 };
     0
 }

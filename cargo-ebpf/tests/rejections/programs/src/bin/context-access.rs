@@ -9,7 +9,7 @@ rejections::license!();
 
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
-    // SAFETY: none: xdp_md is 24 bytes long.
+    // SAFETY: unsound: xdp_md is 24 bytes long.
     let mark = unsafe { *ctx.as_ptr().cast::<u32>().add(10) }; //~ ERROR context-access
     if mark == 0 { 1 } else { 2 }
 }

@@ -15,7 +15,7 @@ rejections::license!();
 #[inline(never)]
 pub extern "C" fn first_byte(data: *const c_void) -> u32 {
     //~^ ERROR global-function
-    // SAFETY: none: nobody promised that there is a byte.
+    // SAFETY: unsound: there may be no byte.
     unsafe { u32::from(*data.cast::<u8>()) } //~ ERROR unchecked-null
 }
 

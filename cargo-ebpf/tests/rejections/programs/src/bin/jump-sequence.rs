@@ -13,7 +13,7 @@ rejections::license!();
 pub fn toss(_: RawTracePointContext) -> i32 { //~ ERROR jump-sequence
     let mut heads = 0;
     for _ in 0..20_000 { //~ ERROR jump-sequence
-        // SAFETY: the helper takes nothing and cannot fail.
+        // SAFETY: the helper has no arguments and cannot fail.
         if unsafe { bpf_get_prandom_u32() } > 1 << 31 {
             //~^ ERROR jump-sequence
             heads = core::hint::black_box(heads + 1);

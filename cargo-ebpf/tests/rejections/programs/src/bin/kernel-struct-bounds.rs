@@ -10,7 +10,7 @@ rejections::license!();
 #[btf_tracepoint(function = "sys_enter")]
 pub fn enter(ctx: BtfTracePointContext) -> i32 {
     let registers: *const u64 = ctx.arg(0);
-    // SAFETY: none: pt_regs has 21 words.
+    // SAFETY: unsound: pt_regs has 21 words.
     let word = unsafe { *registers.add(200) }; //~ ERROR kernel-struct-bounds
     core::hint::black_box(word);
     0

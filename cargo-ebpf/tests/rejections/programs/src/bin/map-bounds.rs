@@ -17,10 +17,10 @@ static HISTOGRAM: Array<[u64; 60], 1> = Array::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn count(_: RawTracePointContext) -> i32 {
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     let bucket = unsafe { bpf_ktime_get_ns() } as usize & 63;
     if let Some(counts) = HISTOGRAM.get_ptr_mut(0) {
-        // SAFETY: none: there are buckets for 60 only.
+        // SAFETY: unsound: there are only 60 buckets.
         unsafe { *(*counts).get_unchecked_mut(bucket) += 1 }; //~ ERROR map-bounds
     }
     0

@@ -17,7 +17,7 @@ static EVENTS: RingBuf<(), 4096> = RingBuf::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn report(_: RawTracePointContext) -> i32 {
-    // SAFETY: none: the second word does not belong to the entry.
+    // SAFETY: unsound: the second word does not belong to the entry.
     unsafe {
         let event = bpf_ringbuf_reserve((&raw const EVENTS).cast_mut().cast(), 8, 0).cast::<u64>();
         if !event.is_null() {

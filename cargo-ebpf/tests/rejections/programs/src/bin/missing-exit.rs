@@ -11,8 +11,8 @@ rejections::license!();
 #[xdp] //~ ERROR missing-exit
 pub fn filter(_: XdpContext) -> u32 {
     //~^ ERROR missing-exit
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     core::hint::black_box(unsafe { bpf_get_prandom_u32() });
-    // SAFETY: none: this is reached.
+    // SAFETY: unsound: this is reached.
     unsafe { core::hint::unreachable_unchecked() }
 }

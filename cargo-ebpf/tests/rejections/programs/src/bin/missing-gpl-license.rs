@@ -13,8 +13,8 @@ rejections::license!(b"MIT\0");
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn read(_: RawTracePointContext) -> i32 {
     let mut value = 0u64;
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     let address = unsafe { bpf_ktime_get_ns() };
-    // SAFETY: an address that cannot be read is an error, no harm.
+    // SAFETY: reading an invalid address returns an error.
     unsafe { bpf_probe_read_kernel((&raw mut value).cast(), 8, address as *const _) as i32 } //~ ERROR missing-gpl-license
 }

@@ -11,7 +11,7 @@ rejections::license!();
 pub fn read(ctx: RawTracePointContext) -> i32 {
     // SAFETY: the context of a raw tracepoint is an array of its arguments.
     let registers = unsafe { *ctx.as_ptr().cast::<*const u64>() };
-    // SAFETY: none: this is the kernel's memory.
+    // SAFETY: unsound: this is the kernel's memory.
     let first = unsafe { *registers }; //~ ERROR number-as-pointer
     core::hint::black_box(first);
     0

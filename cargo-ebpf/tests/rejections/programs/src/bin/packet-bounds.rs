@@ -14,7 +14,7 @@ rejections::license!();
 #[xdp]
 pub fn filter(ctx: XdpContext) -> u32 {
     let packet = ctx.data() as *const u8;
-    // SAFETY: none: the packet may be shorter.
+    // SAFETY: unsound: the packet may be shorter.
     let protocol = unsafe { *packet.add(12) }; //~ ERROR packet-bounds
     if protocol == 8 { XDP_DROP } else { XDP_PASS }
 }

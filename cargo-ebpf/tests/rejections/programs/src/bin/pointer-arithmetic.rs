@@ -18,7 +18,7 @@ static SLOTS: Array<[u64; 8], 1> = Array::new();
 pub fn align(_: RawTracePointContext) -> i32 {
     if let Some(slots) = SLOTS.get_ptr_mut(0) {
         let aligned = slots.map_addr(|address| address & !63); //~ ERROR pointer-arithmetic
-        // SAFETY: none: this may be before the map's value.
+        // SAFETY: unsound: this may be before the map's value.
         unsafe { (*aligned)[0] += 1 };
     }
     0

@@ -13,7 +13,7 @@ static LIMIT: u64 = 7;
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn lower(_: RawTracePointContext) -> i32 {
     let limit = core::hint::black_box(&raw const LIMIT).cast_mut();
-    // SAFETY: none: the kernel has frozen it.
+    // SAFETY: unsound: the kernel has frozen it.
     unsafe { limit.write_volatile(3) }; //~ ERROR read-only-memory
     0
 }

@@ -20,7 +20,7 @@ static EVENTS: RingBuf<(), 4096> = RingBuf::new();
 pub fn report(ctx: RawTracePointContext) -> i32 {
     // SAFETY: the context of a raw tracepoint is an array of its arguments.
     let length = unsafe { *ctx.as_ptr().cast::<u64>().add(1) } & 63;
-    // SAFETY: the entry is given back at once.
+    // SAFETY: the entry is released at once.
     unsafe {
         let event = bpf_ringbuf_reserve((&raw const EVENTS).cast_mut().cast(), length, 0); //~ ERROR size-not-constant
         if !event.is_null() {

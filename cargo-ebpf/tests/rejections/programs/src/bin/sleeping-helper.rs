@@ -16,6 +16,6 @@ pub fn read(ctx: RawTracePointContext) -> i32 {
     let mut value = 0u64;
     // SAFETY: the context of a raw tracepoint is an array of its arguments.
     let address = unsafe { *ctx.as_ptr().cast::<*const core::ffi::c_void>().add(1) };
-    // SAFETY: an address that cannot be read is an error, no harm.
+    // SAFETY: reading an invalid address returns an error.
     unsafe { bpf_copy_from_user((&raw mut value).cast(), 8, address) as i32 } //~ ERROR sleeping-helper
 } //~^ ERROR helper-not-allowed

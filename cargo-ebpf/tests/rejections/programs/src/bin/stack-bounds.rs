@@ -11,9 +11,9 @@ rejections::license!();
 pub fn pick(_: XdpContext) -> u32 {
     let mut seen = [0u8; 16];
     let seen = core::hint::black_box(&mut seen);
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     let slot = unsafe { bpf_get_prandom_u32() } as usize & 31;
-    // SAFETY: none: the mask allows twice the length.
+    // SAFETY: unsound: the mask allows twice the length.
     unsafe { *seen.get_unchecked_mut(slot) = 1 }; //~ ERROR stack-bounds
     u32::from(seen[0]) + 1
 }

@@ -9,7 +9,7 @@ rejections::license!();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn wait(_: RawTracePointContext) -> i32 {
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     while unsafe { bpf_ktime_get_ns() } % 1024 != 0 {} //~ ERROR unbounded-loop
     0
 }

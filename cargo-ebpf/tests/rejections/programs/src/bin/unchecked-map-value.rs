@@ -16,7 +16,7 @@ static COUNTS: HashMap<u32, u64, 16> = HashMap::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn count(_: RawTracePointContext) -> i32 {
-    // SAFETY: none: the key may be missing.
+    // SAFETY: unsound: the key may be missing.
     unsafe {
         let count = COUNTS.get_ptr_mut(&7).unwrap_unchecked();
         *count += 1; //~ ERROR unchecked-map-value

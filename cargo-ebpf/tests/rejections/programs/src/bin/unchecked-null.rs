@@ -17,7 +17,7 @@ static EVENTS: RingBuf<(), 4096> = RingBuf::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn report(_: RawTracePointContext) -> i32 {
-    // SAFETY: none: a full ring buffer gives a null pointer.
+    // SAFETY: unsound: a full ring buffer gives a null pointer.
     unsafe {
         let event = bpf_ringbuf_reserve((&raw const EVENTS).cast_mut().cast(), 8, 0).cast::<u64>();
         *event = 1; //~ ERROR unchecked-null

@@ -18,9 +18,9 @@ type GetCurrentComm = unsafe extern "C" fn(*mut u8, MaybeUninit<u32>) -> c_long;
 pub fn name(_: RawTracePointContext) -> i32 {
     let mut name = [0u8; 16];
     let length = MaybeUninit::uninit();
-    // SAFETY: helpers are called by their number.
+    // SAFETY: helpers are called by number.
     let get_current_comm: GetCurrentComm = unsafe { transmute(16usize) };
-    // SAFETY: none: the length has no value.
+    // SAFETY: unsound: the length has no value.
     unsafe { get_current_comm(name.as_mut_ptr(), length) }; //~ ERROR uninitialised-register
     0
 }

@@ -29,7 +29,7 @@ pub fn filter(ctx: SkBuffContext) -> i64 {
     let mut key = MaybeUninit::<Key>::uninit();
     // SAFETY: the pointer is to the field.
     unsafe { (&raw mut (*key.as_mut_ptr()).length).write(u64::from(ctx.len())) };
-    // SAFETY: none: the mark has no value.
+    // SAFETY: unsound: the mark has no value.
     let key = unsafe { key.assume_init_ref() };
     COUNTS.get_ptr(key).is_some() as i64 //~ ERROR uninitialised-stack
 }

@@ -11,7 +11,7 @@ rejections::license!();
 
 #[xdp]
 pub fn filter(_: XdpContext) -> u32 {
-    // SAFETY: helpers are called by their number; no kernel has this one.
+    // SAFETY: helpers are called by number; no kernel has this one.
     let helper: unsafe extern "C" fn() -> c_long = unsafe { transmute(9999usize) };
     // SAFETY: the verifier rejects the call.
     if unsafe { helper() } == 0 { 1 } else { 2 } //~ ERROR unknown-function

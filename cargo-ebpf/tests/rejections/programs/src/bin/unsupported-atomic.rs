@@ -15,7 +15,7 @@ rejections::license!();
 #[xdp]
 pub fn filter(_: XdpContext) -> u32 {
     let before: u64;
-    // SAFETY: the eight bytes below the frame pointer are free: nothing else is there.
+    // SAFETY: the eight bytes below the frame pointer are unused.
     unsafe {
         asm!( //~ ERROR unsupported-atomic
             "r1 = 1",

@@ -16,6 +16,6 @@ pub fn read(ctx: RawTracePointContext) -> i32 {
     // SAFETY: the context of a raw tracepoint starts with its first argument.
     let registers = unsafe { *ctx.as_ptr().cast::<*mut u64>() };
     let value = 0u64;
-    // SAFETY: none: destination and source are exchanged.
+    // SAFETY: unsound: destination and source are exchanged.
     unsafe { bpf_probe_read_kernel(registers.cast(), 8, (&raw const value).cast()) as i32 } //~ ERROR wrong-argument-type
 }

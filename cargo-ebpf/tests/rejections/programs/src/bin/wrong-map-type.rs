@@ -19,7 +19,7 @@ static EVENTS: Array<u64, 16> = Array::new();
 pub fn push(_: RawTracePointContext) -> i32 {
     let events = (&raw const EVENTS).cast_mut();
     let value = 1u64;
-    // SAFETY: none: only queues and stacks can be pushed to.
+    // SAFETY: unsound: only queues and stacks can be pushed to.
     unsafe { bpf_map_push_elem(events.cast(), (&raw const value).cast(), 0) }; //~ ERROR wrong-map-type
     0
 }

@@ -9,7 +9,7 @@ verify_fixtures::license!();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn endless(_: RawTracePointContext) -> i32 {
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     while unsafe { bpf_ktime_get_ns() } != 0 {}
     0
 }

@@ -77,7 +77,7 @@ hooks! {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/sched_process_exec")]
 pub extern "C" fn signals(_: *mut c_void) -> i32 {
-    // SAFETY: the helper takes a number; 0 is no signal.
+    // SAFETY: the argument is a number; 0 is not a signal.
     unsafe { bpf_send_signal(0) };
     0
 }

@@ -19,7 +19,7 @@ static WAITS: Array<[u64; 60], 1> = Array::new();
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn count(_: RawTracePointContext) -> i32 {
-    // SAFETY: the helper takes nothing and cannot fail.
+    // SAFETY: the helper has no arguments and cannot fail.
     let slot = unsafe { bpf_get_prandom_u32() } as usize & 63;
     if let Some(waits) = WAITS.get_ptr_mut(0) {
         // SAFETY: the value lives as long as the map.
@@ -30,6 +30,6 @@ pub fn count(_: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn add(waits: &mut [u64; 60], slot: usize) {
-    // SAFETY: none: there is room for 60 only.
+    // SAFETY: unsound: there are only 60 elements.
     *unsafe { waits.get_unchecked_mut(slot) } += 1;
 }

@@ -11,7 +11,7 @@ verify_fixtures::license!();
 #[xdp]
 pub fn unchecked(ctx: XdpContext) -> u32 {
     let packet = ctx.data() as *const u8;
-    // SAFETY: none, which is what the verifier is to find.
+    // SAFETY: unsound; the verifier has to find this.
     if unsafe { packet.add(12).read_volatile() } == 8 { 1 } else { XDP_PASS }
 }
 

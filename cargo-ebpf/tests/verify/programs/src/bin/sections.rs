@@ -25,7 +25,7 @@ pub extern "C" fn by_hand(_: *mut c_void) -> i32 {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "action")]
 pub extern "C" fn outside(context: *mut c_void) -> i32 {
-    // SAFETY: none, which is what the verifier is to find.
+    // SAFETY: unsound; the verifier has to find this.
     unsafe { context.cast::<i32>().add(4000).read_volatile() }
 }
 

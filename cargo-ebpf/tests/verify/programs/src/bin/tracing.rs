@@ -43,7 +43,7 @@ fn count(lock: u64) -> u64 {
             *count
         }
     });
-    // SAFETY: a race loses a count, and that is all.
+    // SAFETY: a race may lose a count.
     unsafe {
         SEEN += 1;
         seen + SEEN
@@ -53,7 +53,7 @@ fn count(lock: u64) -> u64 {
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
     let task: u64 = ctx.arg(1);
-    // SAFETY: a static that nobody writes.
+    // SAFETY: a static that is never written.
     let minimum = unsafe { core::ptr::read_volatile(&raw const MINIMUM) };
     if count(task) > minimum {
         if let Some(mut event) = EVENTS.reserve_bytes(8, 0) {
@@ -66,7 +66,7 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter(_: RawTracePointContext) -> i32 {
-    // SAFETY: a race loses a count, and that is all.
+    // SAFETY: a race may lose a count.
     unsafe { NEXT += 1 };
     if let Some(total) = TOTALS.get_ptr_mut(1) {
         // SAFETY: this CPU's value, which no other program writes.
