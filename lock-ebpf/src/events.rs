@@ -13,9 +13,10 @@ use lock_common::{Event, EventWithStack, RawStack, USER_STACK};
 use crate::task::Thread;
 
 /// The events, each with its copy of a user stack. `lock` looks for them by itself: to wake
-/// it from within a lock's slow path could wait for locks.
+/// it from within a lock's slow path could wait for locks. Without a value type: libbpf rejects
+/// a ring buffer that has one of a size other than zero.
 #[btf_map]
-static EVENTS: RingBuf<Event, { 16 << 20 }> = RingBuf::new();
+static EVENTS: RingBuf<(), { 16 << 20 }> = RingBuf::new();
 
 /// Which program -> where it puts an event together.
 #[btf_map]

@@ -1,7 +1,7 @@
 //! Waits for kernel locks: what happens at their begin, at their end, and when a holder
 //! releases.
 
-use aya_ebpf::{Global, programs::BtfTracePointContext};
+use aya_ebpf::{Global, programs::RawTracePointContext};
 use lock_common::{
     Counter, Event, Release, Sleep, Spin, bucket, bucket_log, event, flag, hint, lock_type,
     only_spins, outcome, user_stacks,
@@ -41,7 +41,7 @@ const ERESTARTSYS: i32 = -512;
 
 /// A wait begins. With `--exact` the stack is taken here, where the thread waits anyway.
 #[inline(always)] // Its one caller is the program itself.
-pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
+pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
     let thread = Thread::current();
     if !filter::lets_through(thread, lock, lock_type(flags)) {
         return;
@@ -97,7 +97,7 @@ pub fn begin(ctx: &BtfTracePointContext, lock: u64, flags: u32) {
 
 /// The stack, where every wait's is taken; else zero.
 #[inline(always)] // Once for each way of waiting.
-fn exact_stack(ctx: &BtfTracePointContext) -> u64 {
+fn exact_stack(ctx: &RawTracePointContext) -> u64 {
     if !sampler::exact() {
         return 0;
     }
@@ -126,7 +126,7 @@ struct Wait {
 
 /// A wait is over, and the lock most likely held: only what must be done now.
 #[inline(always)] // Its one caller is the program itself.
-pub fn end(ctx: &BtfTracePointContext, lock: u64, ret: i32) {
+pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
     let Some(wait) = ended(lock, thread, now_ns) else {
@@ -194,7 +194,7 @@ fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
 /// Sends a wait with its stacks. False if it was lost.
 #[inline(always)] // Its one caller is the program itself.
 fn sample(
-    ctx: &BtfTracePointContext,
+    ctx: &RawTracePointContext,
     lock: u64,
     thread: Thread,
     wait: Wait,
@@ -260,7 +260,7 @@ fn sample(
 /// The holder of a contended lock is about to release it: note who it is, and now and then
 /// where.
 #[inline(always)] // Its one caller is the program itself.
-pub fn release(ctx: &BtfTracePointContext, lock: u64) {
+pub fn release(ctx: &RawTracePointContext, lock: u64) {
     /// A length that stands for all: releases have none.
     const LOG: u64 = 10;
     let thread = Thread::current();

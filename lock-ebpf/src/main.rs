@@ -17,28 +17,35 @@ mod threads;
 mod totals;
 mod user_stack;
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
+
+// Tracepoints that older kernels do not have are raw ones: a kernel looks for them only when a
+// program is attached. Programs on BTF tracepoints are rejected at load where theirs is missing,
+// and libbpf then rejects the whole object.
 
 /// `contention_begin(void *lock, unsigned int flags)`: a wait begins, or a mutex's
 /// waiter turns from spinning to sleeping or back.
-#[btf_tracepoint(function = "contention_begin")]
-pub fn contention_begin(ctx: BtfTracePointContext) -> i32 {
+#[raw_tracepoint(tracepoint = "contention_begin")]
+pub fn contention_begin(ctx: RawTracePointContext) -> u32 {
     kernel_wait::begin(&ctx, ctx.arg(0), ctx.arg(1));
     0
 }
 
 /// `contention_end(void *lock, int ret)`: a wait is over. The waiter holds the lock by
 /// now, unless `ret` is negative.
-#[btf_tracepoint(function = "contention_end")]
-pub fn contention_end(ctx: BtfTracePointContext) -> i32 {
+#[raw_tracepoint(tracepoint = "contention_end")]
+pub fn contention_end(ctx: RawTracePointContext) -> u32 {
     kernel_wait::end(&ctx, ctx.arg(0), ctx.arg(1));
     0
 }
 
 /// `contended_release(void *lock)`: the holder of a lock that others wait for is about to
 /// release it. From Linux 7.2 on.
-#[btf_tracepoint(function = "contended_release")]
-pub fn contended_release(ctx: BtfTracePointContext) -> i32 {
+#[raw_tracepoint(tracepoint = "contended_release")]
+pub fn contended_release(ctx: RawTracePointContext) -> u32 {
     kernel_wait::release(&ctx, ctx.arg(0));
     0
 }

@@ -14,7 +14,7 @@ use aya_ebpf::{
     btf_maps::{Array, HashMap, LruHashMap, PerCpuArray},
     helpers::{bpf_get_stack, generated::bpf_probe_read_kernel},
     macros::btf_map,
-    programs::BtfTracePointContext,
+    programs::RawTracePointContext,
 };
 use lock_common::{
     CALL_SETS, CALL_WAYS, CallSet, HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS,
@@ -76,7 +76,7 @@ pub enum Lost {
 /// in stacks that the kernel walked. And what this table leads to counts only if it is, to
 /// the last return address, a stack that the kernel has walked before.
 #[inline(always)] // Once in each program that takes stacks.
-pub fn current(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
+pub fn current(ctx: &RawTracePointContext, taker: Taker) -> Result<u64, Lost> {
     let memory = memory(ctx, taker);
     if let Some((raw, length)) = memory
         && let Some(hash) = recognise(raw, length as usize / size_of::<u64>())
@@ -93,7 +93,7 @@ pub fn current(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
 /// A copy of the stack's memory, and how many bytes it is. None if it is too large, or goes on
 /// elsewhere, as in an interrupt.
 #[inline(always)] // Its one caller is inlined.
-fn memory(ctx: &BtfTracePointContext, taker: Taker) -> Option<(*mut RawStack, u64)> {
+fn memory(ctx: &RawTracePointContext, taker: Taker) -> Option<(*mut RawStack, u64)> {
     let raw = RAW_SCRATCH.get_ptr_mut(taker as u32)?;
     // The context is an array on the stack of `bpf_trace_run2`; from there on outwards is
     // what would be walked. At the outer end are the registers of user space.
@@ -187,7 +187,7 @@ fn send(raw: *mut RawStack, hash: u64) {
 
 /// Has the kernel walk the stack.
 #[inline(always)] // Its one caller is inlined.
-fn walk(ctx: &BtfTracePointContext, taker: Taker) -> Result<u64, Lost> {
+fn walk(ctx: &RawTracePointContext, taker: Taker) -> Result<u64, Lost> {
     let raw = RAW_SCRATCH
         .get_ptr_mut(taker as u32)
         .ok_or(Lost::Unreadable)?;

@@ -5,13 +5,13 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use aya::{Ebpf, programs::tp_btf::BtfTracePointLink};
+use aya::{Ebpf, programs::links::FdLink};
 
 use crate::{
     error::Result,
     probe::{
         clock::monotonic_ns,
-        load::{Loaded, denied, program, refused},
+        load::{Loaded, denied, refused, tracepoint},
         statistics::Run,
         syscall,
     },
@@ -24,7 +24,7 @@ pub(crate) struct Attached {
     pub(crate) ebpf: Ebpf,
     /// In the order in which they were attached.
     programs: Vec<Program>,
-    links: Vec<BtfTracePointLink>,
+    links: Vec<FdLink>,
     /// When recording began (CLOCK_MONOTONIC, nanoseconds).
     pub(crate) since_ns: u64,
 }
@@ -34,6 +34,7 @@ pub(crate) struct Attached {
 struct Program {
     /// Its name, which is that of its tracepoint.
     name: &'static str,
+    kind: &'static str,
     fd: i32,
 }
 
@@ -47,10 +48,9 @@ impl Loaded {
         let mut links = Vec::with_capacity(names.len());
         let mut programs = Vec::with_capacity(names.len());
         for &name in &names {
-            let program = program(&mut ebpf, name)?;
+            let mut program = tracepoint(&mut ebpf, name)?;
             let link = program
-                .attach()
-                .and_then(|id| program.take_link(id))
+                .attach(name)
                 .map_err(|error| refused(&format!("to attach {name}"), &error, denied(&error)))?;
             links.push(link);
             let fd = program
@@ -58,6 +58,7 @@ impl Loaded {
                 .map_err(|error| refused(&format!("to tell about {name}"), &error, false))?;
             programs.push(Program {
                 name,
+                kind: program.kind(),
                 fd: fd.as_fd().as_raw_fd(),
             });
         }
@@ -78,9 +79,11 @@ impl Attached {
         wait_for_running_programs();
     }
 
-    /// The names of the programs.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.programs.iter().map(|program| program.name)
+    /// The kinds and names of the programs.
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.programs
+            .iter()
+            .map(|program| (program.kind, program.name))
     }
 
     /// What each program has run for while it was timed. Zero where the kernel does not tell.

@@ -5,7 +5,7 @@ use std::io;
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, Pod,
     maps::{Array, HashMap, MapError},
-    programs::{BtfTracePoint, ProgramError},
+    programs::{BtfTracePoint, Program, ProgramError, ProgramFd, RawTracePoint, links::FdLink},
 };
 use lock_common::{
     FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_PLACES, QUICK_WAYS, USER_STACK,
@@ -226,18 +226,67 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
     set_filters(&mut ebpf, &plan.filters)?;
     let programs = programs(kernel, plan);
     for &name in &programs {
-        program(&mut ebpf, name)?
+        tracepoint(&mut ebpf, name)?
             .load(name, &btf)
             .map_err(|error| refused(&format!("the program {name}"), &error, denied(&error)))?;
     }
     Ok(Loaded { ebpf, programs })
 }
 
+/// A program of the object. The tracepoints that older kernels do not have are raw ones, so that
+/// libbpf takes the object there, too.
+pub(super) enum Tracepoint<'a> {
+    Btf(&'a mut BtfTracePoint),
+    Raw(&'a mut RawTracePoint),
+}
+
+impl Tracepoint<'_> {
+    /// Loads the program of the tracepoint `name`.
+    fn load(&mut self, name: &str, btf: &Btf) -> Result<(), ProgramError> {
+        match self {
+            Self::Btf(program) => program.load(name, btf),
+            Self::Raw(program) => program.load(),
+        }
+    }
+
+    /// Attaches it there.
+    pub(super) fn attach(&mut self, name: &str) -> Result<FdLink, ProgramError> {
+        match self {
+            Self::Btf(program) => {
+                let id = program.attach()?;
+                program.take_link(id).map(FdLink::from)
+            }
+            Self::Raw(program) => {
+                let id = program.attach(name)?;
+                program.take_link(id).map(FdLink::from)
+            }
+        }
+    }
+
+    /// The loaded program's file descriptor.
+    pub(super) fn fd(&self) -> Result<&ProgramFd, ProgramError> {
+        match self {
+            Self::Btf(program) => program.fd(),
+            Self::Raw(program) => program.fd(),
+        }
+    }
+
+    /// The prefix of its section, by which its kind is known.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Btf(_) => "tp_btf",
+            Self::Raw(_) => "raw_tp",
+        }
+    }
+}
+
 /// A program of the object by its name.
-pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint> {
-    ebpf.program_mut(name)
-        .and_then(|program| program.try_into().ok())
-        .ok_or_else(|| strange_object(&format!("it has no program {name}")))
+pub(super) fn tracepoint<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<Tracepoint<'a>> {
+    match ebpf.program_mut(name) {
+        Some(Program::BtfTracePoint(program)) => Ok(Tracepoint::Btf(program)),
+        Some(Program::RawTracePoint(program)) => Ok(Tracepoint::Raw(program)),
+        _ => Err(strange_object(&format!("it has no program {name}"))),
+    }
 }
 
 /// The error for an object that is not the one this `lock` was written for.

@@ -99,7 +99,7 @@ impl Live {
         let timer = Timer::start(&attached);
         let since_ns = attached.since_ns;
         Ok(Self {
-            missed: vec![0; attached.names().count()],
+            missed: vec![0; attached.hooks().count()],
             cpus,
             about,
             notes: kernel.notes(),
@@ -213,11 +213,11 @@ impl Live {
         let missed = self.attached.recursion_misses();
         let hooks = self
             .attached
-            .names()
+            .hooks()
             .zip(&timed)
             .zip(missed.iter().zip(&self.missed))
-            .map(|((name, &Run { count, ns }), (missed, before))| Hook {
-                kind: "tp_btf".to_owned(),
+            .map(|(((kind, name), &Run { count, ns }), (missed, before))| Hook {
+                kind: kind.to_owned(),
                 name: name.to_owned(),
                 missed: missed.saturating_sub(*before),
                 timed_runs: count,

@@ -41,7 +41,7 @@ pub(crate) fn expect_report(output: &Output) -> Result<(), Failed> {
 }
 
 /// The begin of the line of a report that says what recorded.
-pub(crate) const HOOKS: &str = "\nhooks          tp_btf ";
+pub(crate) const HOOKS: &str = "\nhooks          ";
 
 pub(crate) fn number(document: &Value, pointer: &str) -> Result<u64, Failed> {
     document
