@@ -21,7 +21,9 @@ fn main() -> ebpf_build::Result<()> {
         }
     }
     println!("cargo::rerun-if-env-changed=PATH");
-    ebpf_build::Embed::new("../lock-ebpf").prebuilt("ebpf").run()
+    ebpf_build::Embed::new("../lock-ebpf")
+        .prebuilt("ebpf")
+        .run()
 }
 
 fn succeeds(command: &[&str]) -> bool {

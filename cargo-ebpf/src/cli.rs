@@ -169,7 +169,7 @@ pub(crate) struct Requirements {
     pub(crate) objects: Vec<PathBuf>,
     /// Also say what these kernels will make of each program
     #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
-    pub(crate) kernel: Vec<ebpf_build::KernelRelease>,
+    pub(crate) kernel: Vec<ebpf_build::KernelVersion>,
     /// Also look up in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub(crate) btf: Option<PathBuf>,

@@ -12,7 +12,9 @@ use std::{
     sync::LazyLock,
 };
 
-use ebpf_build::{KernelRelease, Target, strip_debug};
+use ebpf_base::btf::{self, Kind};
+use ebpf_base::untrusted;
+use ebpf_build::{KernelVersion, Target, strip_debug};
 
 use crate::{
     agent::{Answer, Request},
@@ -29,7 +31,6 @@ use crate::{
     },
     requirements,
     test_log::TestLog,
-    untrusted,
     verifier::{self, log_file, statistics::Statistics, visits::Visits},
 };
 
@@ -85,7 +86,7 @@ fn inspect(data: &[u8], object: Object) {
 fn require(data: &[u8], kernel_btf: Option<&[u8]>) {
     match requirements::needs(data, &[], kernel_btf) {
         Ok(needs) => {
-            let kernels: Vec<KernelRelease> = ["5.4", "6.1", "7.3"]
+            let kernels: Vec<KernelVersion> = ["5.4", "6.1", "7.3"]
                 .into_iter()
                 .filter_map(|release| release.parse().ok())
                 .collect();
@@ -108,11 +109,13 @@ pub fn btf(data: &[u8]) {
         return;
     };
     let length = usize::from(u16::from_le_bytes(*length)).min(parts.len());
-    let (btf, ext) = parts.split_at(length);
+    let (types, ext) = parts.split_at(length);
     if ext.is_empty() {
-        verifier::find_types(btf, "bpf_prog_load");
-        require(TRAMPOLINE, Some(btf));
-    } else if let Some(object) = with_type_information(btf, ext) {
+        for kind in [Kind::Func, Kind::Typedef] {
+            btf::find_id(types, kind, "bpf_prog_load");
+        }
+        require(TRAMPOLINE, Some(types));
+    } else if let Some(object) = with_type_information(types, ext) {
         if data.len().is_multiple_of(2) {
             elf(&object);
         } else {

@@ -31,7 +31,6 @@ mod skips;
 mod test_log;
 mod test_program;
 mod test_runner;
-mod untrusted;
 mod verifier;
 
 use std::{ffi::OsString, process::ExitCode};

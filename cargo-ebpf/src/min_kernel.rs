@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use ebpf_build::{Error, Finding, KernelRelease, Result, Severity, settings};
+use ebpf_base::untrusted;
+use ebpf_build::{Error, Finding, KernelVersion, Result, Severity, settings};
 
 use crate::{
     object_file,
     project::EbpfCrate,
     report::requirements::reason,
     requirements::{self, Needs},
-    untrusted,
 };
 
 /// The code of what is wrong with an object that needs a newer kernel than it promises.
@@ -37,7 +37,7 @@ pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()>
 /// What `doctor` says of a promise: held against `path` where that has been built.
 pub(crate) fn finding(
     ebpf: &EbpfCrate,
-    promised: KernelRelease,
+    promised: KernelVersion,
     optional: &[String],
     path: &Path,
 ) -> Result<Finding> {
@@ -51,7 +51,7 @@ fn here() -> std::path::PathBuf {
     std::env::current_dir().unwrap_or_default()
 }
 
-fn judge(name: &str, promised: KernelRelease, needs: &Needs, here: &Path) -> Finding {
+fn judge(name: &str, promised: KernelVersion, needs: &Needs, here: &Path) -> Finding {
     if let Some(never) = needs.required().find(|found| found.impossible) {
         let message = format!("{name} promises Linux {promised}, and runs on none");
         return Finding::error(ABOVE, message)
@@ -123,7 +123,7 @@ mod tests {
         let newer: Vec<_> = needs
             .programs
             .iter()
-            .filter(|program| program.release > Some(KernelRelease::new(6, 1)))
+            .filter(|program| program.release > Some(KernelVersion::new(6, 1)))
             .map(|program| program.name.to_string())
             .collect();
         let newer: Vec<_> = newer.iter().map(String::as_str).collect();

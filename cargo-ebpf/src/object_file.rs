@@ -7,12 +7,10 @@ use std::{
     path::Path,
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 
-use crate::{
-    object::{IDENT_LEN, Ident},
-    untrusted,
-};
+use crate::object::{IDENT_LEN, Ident};
 
 /// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
 const MAX_LEN: u64 = 64 << 20;

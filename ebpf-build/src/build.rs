@@ -17,9 +17,7 @@ use std::{
 use cargo_metadata::{Artifact as CargoArtifact, Message, TargetKind};
 
 use crate::{
-    check,
-    error::{Error, Result},
-    finding::Finding,
+    Error, Finding, Result, check,
     linker::Linker,
     settings::{self, Settings},
     target::{Cpu, Target},

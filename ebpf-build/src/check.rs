@@ -7,11 +7,7 @@ use object::{
     ObjectSymbol as _, SectionKind, SymbolKind,
 };
 
-use crate::{
-    error::Result,
-    finding::{Finding, Severity},
-    target::Target,
-};
+use crate::{Finding, Result, Severity, target::Target};
 
 /// Every warning code that can be denied.
 pub const WARNINGS: [&str; 1] = ["legacy-maps"];

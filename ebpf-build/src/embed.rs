@@ -8,11 +8,10 @@ use std::{
 };
 
 use crate::{
+    Error, Finding, Result,
     build::{self, Artifact, Request},
     check::accept,
-    error::{Error, Result},
     file::write_atomically,
-    finding::Finding,
     linker::{self, Linker},
     strip::strip_debug,
     target::Target,

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path, time::UNIX_EPOCH};
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Writes `content` to `path` so that nobody ever sees half of it: into a
 /// temporary file beside it, which then takes its place. Makes the folder.

@@ -9,10 +9,7 @@
 pub mod build;
 mod check;
 mod embed;
-mod error;
 mod file;
-pub mod finding;
-mod kernel_release;
 pub mod linker;
 pub mod progress;
 pub mod settings;
@@ -20,13 +17,12 @@ mod strip;
 pub mod target;
 pub mod toolchain;
 
+pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding};
+
 pub use crate::{
     check::{WARNINGS, check},
     embed::{Embed, REQUIRED, STUB_MARK, embed},
-    error::{Error, Result},
     file::write_atomically,
-    finding::{Finding, Severity},
-    kernel_release::{KernelRelease, NoKernelRelease},
     strip::strip_debug,
     target::{Cpu, Target},
 };

@@ -8,13 +8,7 @@ use std::{
 
 use toml::Value;
 
-use crate::{
-    check::WARNINGS,
-    error::{Error, Result},
-    finding::Finding,
-    kernel_release::KernelRelease,
-    target::Target,
-};
+use crate::{Error, Finding, KernelVersion, Result, check::WARNINGS, target::Target};
 
 /// A `-C` option that every build for BPF needs, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +79,7 @@ pub struct Settings {
     pub deny: Vec<String>,
     /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
     /// min-kernel`.
-    pub min_kernel: Option<KernelRelease>,
+    pub min_kernel: Option<KernelVersion>,
     /// Programs that the loader leaves out where the kernel lacks what they attach to, by
     /// `[package.metadata.ebpf] optional`.
     pub optional: Vec<String>,
@@ -203,7 +197,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelRelease>> {
+fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
     let Some(value) = metadata.get("min-kernel") else {
         return Ok(None);
     };
@@ -370,7 +364,7 @@ mod tests {
         };
         assert_eq!(
             read("\"5.10\"").unwrap().min_kernel,
-            Some(KernelRelease::new(5, 10))
+            Some(KernelVersion::new(5, 10))
         );
         for wrong in ["5.10", "\"new\"", "5", "[\"5.10\"]", "\"\""] {
             let error = read(wrong).unwrap_err();

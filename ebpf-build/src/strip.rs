@@ -5,7 +5,7 @@ use object::{
     elf,
 };
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// The largest alignment of a section, in bytes: a page, of maps that are mapped.
 const MAX_ALIGNMENT: u64 = 4096;

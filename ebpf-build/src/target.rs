@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::Error;
+use crate::Error;
 
 /// A BPF target of rustc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

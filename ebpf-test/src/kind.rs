@@ -2,7 +2,7 @@
 
 use aya::programs::Program;
 
-use crate::kernel::Version;
+use ebpf_base::KernelVersion;
 
 /// A type of programs that has a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,9 +10,9 @@ pub(crate) struct Kind {
     /// As libbpf names its section.
     pub name: &'static str,
     /// The first kernel with a test run of it.
-    pub since: Version,
+    pub since: KernelVersion,
     /// The first kernel whose test run takes a context from the caller.
-    pub context_since: Version,
+    pub context_since: KernelVersion,
     /// The shortest packet that the kernel takes, in bytes.
     pub shortest: usize,
 }
@@ -31,8 +31,8 @@ const fn kind(
 ) -> Kind {
     Kind {
         name,
-        since: Version(since.0, since.1),
-        context_since: Version(context_since.0, context_since.1),
+        since: KernelVersion::new(since.0, since.1),
+        context_since: KernelVersion::new(context_since.0, context_since.1),
         shortest,
     }
 }

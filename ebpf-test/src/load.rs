@@ -9,7 +9,9 @@ use aya::{
     sys::is_program_supported,
 };
 
-use crate::{Error, Result, kernel::release, kind::Kind, skip, skip::mark};
+use ebpf_base::kernel_release;
+
+use crate::{Error, Result, kind::Kind, skip, skip::mark};
 
 /// What `ebpf_build::embed` puts in the place of an object that it could not build.
 const STUB: &[u8] = b"ebpf-build stub: ";
@@ -67,7 +69,7 @@ pub(crate) fn program(name: &str, kind: Kind, program: &mut Program) -> Result<(
         Err(error) => match is_program_supported(program.prog_type()) {
             Ok(false) => skip(&format!(
                 "Linux {} has no {} programs",
-                release(),
+                kernel_release(),
                 kind.name
             )),
             _ => Err(

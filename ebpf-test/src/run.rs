@@ -9,9 +9,10 @@ use aya::{
     },
 };
 
+use ebpf_base::{KernelVersion, kernel_release};
+
 use crate::{
     Error, Result,
-    kernel::{Version, release},
     kind::{self, Kind},
     load::{self, is_denial, no_rights},
     skip,
@@ -188,12 +189,12 @@ fn refused(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Er
         ProgramError::IOError(error) => error,
         _ => return Error::new(format!("`{name}` could not be run")).because_of(error),
     };
-    let running = Version::running();
+    let running = KernelVersion::running().unwrap_or_default();
     let lacks_it = cause.raw_os_error() == Some(ENOTSUPP) || running < kind.since;
     if lacks_it {
         skip(&format!(
             "Linux {} has no test run for {} programs; Linux {} and later have",
-            release(),
+            kernel_release(),
             kind.name,
             kind.since
         ));
@@ -205,7 +206,7 @@ fn refused(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Er
         skip(&format!(
             "the test run of {} programs takes no context on Linux {}; from {} on it does",
             kind.name,
-            release(),
+            kernel_release(),
             kind.context_since
         ));
     }

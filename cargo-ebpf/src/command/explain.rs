@@ -1,5 +1,6 @@
 //! `explain`: what a class of refusals means, from the catalogue in the program.
 
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
@@ -8,7 +9,6 @@ use crate::{
     diagnosis::catalogue::{self, Class},
     outcome::Outcome,
     report::{self, Report},
-    untrusted,
 };
 
 #[derive(Serialize)]

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::Result;
 
 use self::locked::Lock;
-
 use crate::{
     cli::{self, Global},
     command::build::{self, NamedObject},
@@ -31,7 +31,6 @@ use crate::{
         verify::{OnKernel, Verification},
     },
     setup::Ready,
-    untrusted,
     verifier::{
         bpftool::Bpftool,
         judge, log_file,

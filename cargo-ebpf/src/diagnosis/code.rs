@@ -3,6 +3,8 @@
 
 use std::cell::OnceCell;
 
+use ebpf_base::untrusted;
+
 use crate::{
     object::{
         Name,
@@ -10,7 +12,6 @@ use crate::{
         instruction::Instruction,
         lines::{Frame, Lines},
     },
-    untrusted,
     verifier::origin::{self, Linked, Origin},
 };
 

@@ -19,6 +19,7 @@ mod story;
 
 use std::path::PathBuf;
 
+use ebpf_base::untrusted;
 use serde::Serialize;
 
 pub(crate) use self::cost::{Hot, LineCost};
@@ -32,7 +33,6 @@ use crate::{
         instruction::Reference,
         lines::{self, Frame},
     },
-    untrusted,
     verifier::{statistics::Statistics, visits::Visits},
 };
 

@@ -1,6 +1,8 @@
 //! The registers that a refusal is about: what the verifier knew of each, and where each
 //! got its value, by the log's way walked backwards.
 
+use ebpf_base::untrusted;
+
 use super::{
     Register, Step,
     code::Code,
@@ -8,7 +10,7 @@ use super::{
     log::{Event, EventKind, Log, Path},
     state::{State, Value},
 };
-use crate::{object::instruction::Instruction, untrusted};
+use crate::object::instruction::Instruction;
 
 /// How many registers are told of.
 const REGISTERS: usize = 3;

@@ -3,23 +3,24 @@
 
 use std::fs;
 
+use ebpf_base::{KernelVersion, btf::VMLINUX, capability::Capability, syscall::Availability};
 use ebpf_build::Finding;
 
-use crate::host::kernel::{BpfSyscall, Capability, Kernel, VMLINUX_BTF, Version};
+use crate::host::kernel::Kernel;
 
 /// The oldest kernel with BTF.
-const OLDEST: Version = Version(4, 18, 0);
+const OLDEST: KernelVersion = KernelVersion::new(4, 18);
 /// From here on the verifier takes a million instructions and bounded loops follow.
-const ADVISED: Version = Version(5, 2, 0);
+const ADVISED: KernelVersion = KernelVersion::new(5, 2);
 /// From here on BPF memory counts towards the cgroup and no longer to RLIMIT_MEMLOCK.
-const NO_MEMLOCK: Version = Version(5, 11, 0);
+const NO_MEMLOCK: KernelVersion = KernelVersion::new(5, 11);
 
 /// What the checks look at. `None`: the file cannot be read.
 #[derive(Debug, Clone)]
 struct Facts {
     kernel: Kernel,
     btf: bool,
-    syscall: BpfSyscall,
+    syscall: Availability,
     /// /proc/sys/net/core/bpf_jit_enable
     jit: Option<String>,
     /// /proc/self/mounts
@@ -94,11 +95,11 @@ fn release(kernel: &Kernel) -> Finding {
 fn btf(there: bool) -> Finding {
     let code = "kernel-btf";
     if there {
-        return Finding::fine(code, format!("the kernel has BTF: {VMLINUX_BTF}"));
+        return Finding::fine(code, format!("the kernel has BTF: {VMLINUX}"));
     }
     Finding::warning(code, "the kernel has no BTF")
         .because(format!(
-            "{VMLINUX_BTF} is not there: programs on BTF tracepoints cannot load"
+            "{VMLINUX} is not there: programs on BTF tracepoints cannot load"
         ))
         .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
 }
@@ -107,15 +108,15 @@ fn syscall(facts: &Facts) -> Finding {
     let code = "bpf-syscall";
     let has_rights = facts.kernel.capabilities.missing_for_bpf().is_empty();
     match facts.syscall {
-        BpfSyscall::Missing => Finding::warning(code, "the kernel has no bpf syscall")
+        Availability::Missing => Finding::warning(code, "the kernel has no bpf syscall")
             .fix("boot a kernel with CONFIG_BPF_SYSCALL=y"),
-        BpfSyscall::Refused if has_rights => {
+        Availability::Refused if has_rights => {
             Finding::warning(code, "the bpf syscall is refused to this process")
                 .because("it has all capabilities: a container's seccomp filter does that")
                 .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
         }
         // Without the rights, it is the capabilities that are missing.
-        BpfSyscall::Refused | BpfSyscall::Answers => {
+        Availability::Refused | Availability::Answers => {
             Finding::fine(code, "the kernel has the bpf syscall")
         }
     }
@@ -227,13 +228,14 @@ mod tests {
     use ebpf_build::Severity;
 
     use super::*;
-    use crate::host::kernel::Capabilities;
+    use ebpf_base::capability::Capabilities;
 
     fn kernel(release: &str, capabilities: u64) -> Kernel {
         Kernel {
             release: release.to_owned(),
-            version: Version::of_release(release),
-            capabilities: Capabilities::in_status(&format!("CapEff:\t{capabilities:016x}\n")),
+            version: KernelVersion::of_release(release).unwrap_or_default(),
+            capabilities: Capabilities::of_status(&format!("CapEff:\t{capabilities:016x}\n"))
+                .unwrap(),
         }
     }
 
@@ -242,7 +244,7 @@ mod tests {
         Facts {
             kernel: kernel("6.18.5", u64::MAX),
             btf: true,
-            syscall: BpfSyscall::Answers,
+            syscall: Availability::Answers,
             jit: Some("1\n".to_owned()),
             mounts: Some(
                 "proc /proc proc rw 0 0\ntracefs /sys/kernel/tracing tracefs rw 0 0\n".to_owned(),
@@ -283,7 +285,7 @@ mod tests {
         let nothing = Facts {
             kernel: kernel("", 0),
             btf: false,
-            syscall: BpfSyscall::Missing,
+            syscall: Availability::Missing,
             jit: None,
             mounts: None,
             limits: None,
@@ -345,7 +347,7 @@ mod tests {
         let with = |capabilities| {
             failing(&Facts {
                 kernel: kernel("6.18.5", capabilities),
-                syscall: BpfSyscall::Refused,
+                syscall: Availability::Refused,
                 ..well()
             })
         };

@@ -1,17 +1,14 @@
 //! Whether objects can be tried on other kernels. A build does without.
 
+use ebpf_base::find_program;
+use ebpf_base::untrusted;
 use ebpf_build::Finding;
 
-use crate::{
-    cli::Global,
-    host::process::{Process, on_path},
-    packages::QEMU,
-    untrusted,
-};
+use crate::{cli::Global, host::process::Process, packages::QEMU};
 
 /// The check of this group.
 pub(super) fn check(global: &Global) -> Finding {
-    let Some(path) = on_path(QEMU) else {
+    let Some(path) = find_program(QEMU) else {
         return unfit(
             format!("there is no {QEMU} on PATH"),
             "verify --kernel needs it to boot other kernels",

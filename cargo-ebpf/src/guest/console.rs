@@ -2,9 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use ebpf_base::untrusted;
 use tempfile::TempDir;
-
-use crate::untrusted;
 
 /// The file that qemu writes the console to.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ebpf_base::find_program;
 use ebpf_build::{Error, Result};
 use tempfile::TempDir;
 
@@ -12,7 +13,7 @@ use super::{Accelerator, Console, Initramfs, init};
 use crate::{
     agent::Request,
     cli::Global,
-    host::process::{Conversation, Process, on_path},
+    host::process::{Conversation, Process},
 };
 
 /// The qemu for this kind of machine.
@@ -85,7 +86,7 @@ impl Machine {
 /// # Errors
 /// When there is none.
 pub(crate) fn find() -> Result<PathBuf> {
-    on_path(QEMU).ok_or_else(|| {
+    find_program(QEMU).ok_or_else(|| {
         Error::new("qemu-missing", format!("there is no {QEMU} on PATH"))
             .because("other kernels than this machine's run in it")
             .fix("cargo ebpf setup --vm")

@@ -10,7 +10,7 @@ use std::{
         fd::AsFd as _,
         unix::process::{CommandExt as _, ExitStatusExt as _},
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::OnceLock,
     thread,
@@ -365,19 +365,6 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO")
         .filter(|cargo| !cargo.is_empty())
         .unwrap_or_else(|| FOUND.get_or_init(find).clone())
-}
-
-/// The file that a shell would run for `name`.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|file| is_executable(file))
-}
-
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// The exit code as shells give it: of a program that a signal ended, 128 and the

@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
+use ebpf_base::find_program;
 use ebpf_build::{Error, Result};
 
-use super::process::{Process, on_path};
+use super::process::Process;
 use crate::cli::Global;
 
 /// A way to root's rights.
@@ -28,7 +29,7 @@ impl Root {
         if is_root() {
             return Ok(Self::Here);
         }
-        if on_path("sudo").is_none() {
+        if find_program("sudo").is_none() {
             return Err(Error::new("root-missing", "this needs root's rights")
                 .because("this user is not root, and there is no sudo on PATH"));
         }

@@ -11,6 +11,8 @@ use std::{
     process::Output,
 };
 
+use ebpf_base::find_program;
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result, write_atomically};
 
 use super::{
@@ -19,8 +21,7 @@ use super::{
 };
 use crate::{
     cli::Global,
-    host::process::{Process, ending, on_path},
-    untrusted,
+    host::process::{Process, ending},
 };
 
 /// Read after the machine's own settings.
@@ -60,7 +61,7 @@ impl<'a> Apt<'a> {
     /// # Errors
     /// When there is no apt, it knows no Debian mirror, or the folder cannot be written.
     pub(super) fn new(folder: PathBuf, global: &'a Global) -> Result<Self> {
-        if on_path("apt-get").is_none() {
+        if find_program("apt-get").is_none() {
             return Err(Error::new(
                 "apt-missing",
                 "kernel images come from the Debian archive through apt, which is not here",

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ebpf_base::KernelVersion;
 use ebpf_build::{Error, Finding, Result, progress::Progress};
 
 use super::{
-    Choice, Image, Known,
-    apt::Apt,
-    bzimage,
-    offer::Catalogue,
-    store::Store,
-    wanted::{Release, Wanted},
+    Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, store::Store, wanted::Wanted,
 };
 use crate::{cli::Global, interrupt, report::human};
 
@@ -83,7 +79,7 @@ impl<'a> Archive<'a> {
             self.refresh_or_warn()?;
         }
         let catalogue = self.catalogue();
-        let known = |release: Release| {
+        let known = |release: KernelVersion| {
             Ok(Known {
                 label: release.to_string(),
                 offered: catalogue.newest(release).cloned(),
@@ -99,8 +95,8 @@ impl<'a> Archive<'a> {
     }
 
     /// Cached or, as far as is known, to be had.
-    fn labels(&self) -> Result<BTreeSet<Release>> {
-        let mut labels: BTreeSet<Release> = self.catalogue().releases().collect();
+    fn labels(&self) -> Result<BTreeSet<KernelVersion>> {
+        let mut labels: BTreeSet<KernelVersion> = self.catalogue().releases().collect();
         labels.extend(self.store.releases()?);
         Ok(labels)
     }
@@ -162,7 +158,7 @@ impl<'a> Archive<'a> {
     }
 
     /// What `all` means: each that can be had or is cached.
-    fn all(&mut self) -> Result<BTreeSet<Release>> {
+    fn all(&mut self) -> Result<BTreeSet<KernelVersion>> {
         let cached = self.store.releases()?;
         let labels = self.labels()?;
         // What is missing will have to be fetched, with lists of today.
@@ -175,7 +171,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The cached image; fetched where there is none.
-    fn image(&mut self, release: Release) -> Result<Image> {
+    fn image(&mut self, release: KernelVersion) -> Result<Image> {
         match self.store.newest(release)? {
             Some(image) => Ok(image),
             None => self.newest(release),
@@ -183,7 +179,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The archive's newest; the cached one, with a warning, where that cannot be had.
-    fn newest(&mut self, release: Release) -> Result<Image> {
+    fn newest(&mut self, release: KernelVersion) -> Result<Image> {
         let Some(cached) = self.store.newest(release)? else {
             let fetched = self.refresh().and_then(|()| self.get(release));
             interrupt::check()?;
@@ -200,7 +196,7 @@ impl<'a> Archive<'a> {
         })
     }
 
-    fn get(&self, release: Release) -> Result<Image> {
+    fn get(&self, release: KernelVersion) -> Result<Image> {
         let catalogue = self.catalogue();
         let offer = catalogue
             .newest(release)
@@ -224,7 +220,7 @@ impl<'a> Archive<'a> {
         Ok(image)
     }
 
-    fn unknown(&self, release: Release) -> Error {
+    fn unknown(&self, release: KernelVersion) -> Error {
         Error::new(UNKNOWN, format!("there is no Linux {release} to be had"))
             .because(format!(
                 "the Debian archive and the cache have {}",
@@ -233,7 +229,7 @@ impl<'a> Archive<'a> {
             .fix("choose one of these, or give the path of a kernel image")
     }
 
-    fn out_of_reach(&self, release: Release, cause: Error) -> Error {
+    fn out_of_reach(&self, release: KernelVersion, cause: Error) -> Error {
         if cause.code() == UNKNOWN {
             return cause;
         }
@@ -265,8 +261,8 @@ impl Drop for Archive<'_> {
 /// Code of the error for a version that nobody has.
 const UNKNOWN: &str = "kernel-unknown";
 
-fn names(releases: &BTreeSet<Release>) -> String {
-    let names: Vec<String> = releases.iter().map(Release::to_string).collect();
+fn names(releases: &BTreeSet<KernelVersion>) -> String {
+    let names: Vec<String> = releases.iter().map(KernelVersion::to_string).collect();
     names.join(", ")
 }
 

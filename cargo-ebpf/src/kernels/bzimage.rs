@@ -9,10 +9,10 @@ use std::{
     path::Path,
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 
 use super::{Image, store};
-use crate::untrusted;
 
 /// Offset of the number of sectors of the real-mode code, less one; 0 stands for 4.
 const SETUP_SECTORS: usize = 0x1f1;

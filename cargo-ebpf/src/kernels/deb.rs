@@ -102,10 +102,10 @@ fn broken(package: &Path, why: &str) -> Error {
         "kernel-package-broken",
         format!(
             "no kernel could be taken out of {}",
-            crate::untrusted::name(&name)
+            ebpf_base::untrusted::name(&name)
         ),
     )
-    .because(crate::untrusted::line(why))
+    .because(ebpf_base::untrusted::line(why))
     .fix("cargo ebpf kernels --fetch all, or choose another kernel")
 }
 

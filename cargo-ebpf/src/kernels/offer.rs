@@ -4,9 +4,8 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
+use ebpf_base::KernelVersion;
 use serde::{Deserialize, Serialize};
-
-use super::wanted::Release;
 
 /// How the names of packages end that hold a cloud kernel. Those with anything after
 /// it are unsigned twins and debug symbols.
@@ -49,8 +48,8 @@ impl Offer {
         ]
     }
 
-    pub(super) fn release(&self) -> Option<Release> {
-        Release::of_version(&self.version)
+    pub(super) fn release(&self) -> Option<KernelVersion> {
+        KernelVersion::of_release(&self.version)
     }
 }
 
@@ -117,11 +116,11 @@ impl Catalogue {
         self.offers.is_empty()
     }
 
-    pub(super) fn releases(&self) -> impl Iterator<Item = Release> {
+    pub(super) fn releases(&self) -> impl Iterator<Item = KernelVersion> {
         self.offers.iter().filter_map(Offer::release)
     }
 
-    pub(super) fn newest(&self, release: Release) -> Option<&Offer> {
+    pub(super) fn newest(&self, release: KernelVersion) -> Option<&Offer> {
         let mut newest_last = self.offers.iter().rev();
         newest_last.find(|offer| offer.release() == Some(release))
     }
@@ -266,10 +265,7 @@ mod tests {
                 .iter()
                 .map(|version| ("linux-image-6.12.9-cloud-amd64", *version))
                 .collect();
-            let release = Release {
-                major: 6,
-                minor: 12,
-            };
+            let release = KernelVersion::new(6, 12);
             catalogue(&packages)
                 .newest(release)
                 .unwrap()

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use ebpf_base::KernelVersion;
 use ebpf_build::{Error, Result, linker, progress::Progress, write_atomically};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -24,7 +25,6 @@ use tempfile::TempDir;
 use super::{
     Image, Package, bzimage, deb,
     offer::{self, Catalogue, Offer},
-    wanted::Release,
 };
 
 /// What a list of kernels is taken for recent for: Debian updates them every few days.
@@ -118,17 +118,17 @@ impl Store {
     }
 
     /// The releases of which there is an image.
-    pub(super) fn releases(&self) -> Result<BTreeSet<Release>> {
+    pub(super) fn releases(&self) -> Result<BTreeSet<KernelVersion>> {
         let releases = self.images()?.into_iter();
         Ok(releases
-            .filter_map(|image| Release::of_version(&image.version))
+            .filter_map(|image| KernelVersion::of_release(&image.version))
             .collect())
     }
 
     /// The newest image of a release that is as it was when it was put here.
-    pub(super) fn newest(&self, release: Release) -> Result<Option<Image>> {
+    pub(super) fn newest(&self, release: KernelVersion) -> Result<Option<Image>> {
         let mut images = self.images()?;
-        images.retain(|image| Release::of_version(&image.version) == Some(release));
+        images.retain(|image| KernelVersion::of_release(&image.version) == Some(release));
         images.sort_by_cached_key(|image| offer::order(&image.version));
         Ok(images.into_iter().rev().find(is_whole))
     }

@@ -3,6 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
+use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 
 use super::Settings;
@@ -12,7 +13,6 @@ use crate::{
     guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, this_program},
     host::process::{Conversation, Process, ending},
     kernels::Choice,
-    untrusted,
 };
 
 /// How long a kernel has until its first word. Translated, on a busy machine, one takes

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
@@ -15,7 +16,6 @@ use crate::{
     guest::Executable,
     kernels::Choice,
     test_program::{TestProgram, TestResult, Tested},
-    untrusted,
 };
 
 /// What came of all the tests on a kernel.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
@@ -10,7 +11,6 @@ use crate::{
     cli::Global,
     guest::Accelerator,
     kernels::Choice,
-    untrusted,
     verifier::{
         observation::{Attaching, Event, Extras, Outcome, Program, Subject},
         verdict,

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use object::Endianness;
-
-use super::btf::{Btf, MAGIC, Words};
+use ebpf_base::btf::{Btf, ByteOrder, Words};
 
 /// One source line.
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +39,10 @@ pub(super) struct BtfExt {
 
 impl BtfExt {
     /// Reads `.BTF.ext`. The error says what is wrong with it.
-    pub(super) fn parse(data: &[u8], btf: &Btf<'_>, endian: Endianness) -> Result<Self, String> {
-        let header = Words { data, endian };
-        if header.u16(0) != Some(MAGIC) {
-            return Err("its BTF.ext does not begin with BTF's magic number".to_owned());
-        }
+    pub(super) fn parse(data: &[u8], btf: &Btf<'_>) -> Result<Self, String> {
+        let order = ByteOrder::of_magic(data)
+            .ok_or("its BTF.ext does not begin with BTF's magic number")?;
+        let header = Words { data, order };
         let header_len = header.u32(4).ok_or("its BTF.ext header is cut short")? as usize;
         let mut ext = Self::default();
         let mut lines: HashMap<u32, Vec<LineInfo>> = HashMap::new();
@@ -63,7 +60,7 @@ impl BtfExt {
             let info = data
                 .get(start..start + len as usize)
                 .ok_or("a part of its BTF.ext lies outside of it")?;
-            for_each_record(info, endian, |section, record| {
+            for_each_record(info, order, |section, record| {
                 let word = |index: usize| record.u32(index * 4);
                 match part {
                     0 => ext.func_infos += 1,
@@ -113,10 +110,10 @@ fn by_name<T>(records: HashMap<u32, Vec<T>>, btf: &Btf<'_>) -> HashMap<String, V
 /// Calls `each` with the section name and the bytes of every record of a part.
 fn for_each_record(
     part: &[u8],
-    endian: Endianness,
+    order: ByteOrder,
     mut each: impl FnMut(u32, Words<'_>) -> Option<()>,
 ) -> Option<()> {
-    let words = Words { data: part, endian };
+    let words = Words { data: part, order };
     let record_len = words.u32(0)? as usize;
     if record_len < 8 {
         return None;
@@ -127,7 +124,7 @@ fn for_each_record(
         at += 8;
         let records = part.get(at..at.checked_add(count.checked_mul(record_len)?)?)?;
         for data in records.chunks_exact(record_len) {
-            each(section, Words { data, endian })?;
+            each(section, Words { data, order })?;
         }
         at += records.len();
     }

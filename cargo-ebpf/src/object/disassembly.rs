@@ -1,12 +1,12 @@
 //! The code of an object as a listing: each instruction with what it refers to and
 //! where it comes from.
 
+use ebpf_base::btf::{Btf, Kind};
 use ebpf_build::Result;
 use serde::Serialize;
 
 use super::{
     Function, Name, Object,
-    btf::{Btf, Kind},
     btf_ext::{BtfExt, CoreRelocation},
     elf::{Elf, Relocation},
     instruction::{Instruction, SLOT},
@@ -165,9 +165,9 @@ impl<'a> CoreNotes<'a> {
     fn of(elf: &Elf<'a>) -> Self {
         let notes = || {
             let (_, section) = elf.section(".BTF")?;
-            let btf = Btf::parse(section.data, elf.endian).ok()?;
+            let btf = Btf::parse(section.data).ok()?;
             let (_, section) = elf.section(".BTF.ext")?;
-            let mut ext = BtfExt::parse(section.data, &btf, elf.endian).ok()?;
+            let mut ext = BtfExt::parse(section.data, &btf).ok()?;
             for relocations in ext.core_relocations.values_mut() {
                 relocations.sort_by_key(|relocation| relocation.offset);
             }

@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 
+use ebpf_base::btf::ByteOrder;
 use ebpf_build::{Error, Result};
 use object::{
     Endianness, SectionIndex, elf,
@@ -424,6 +425,14 @@ impl<'a> Elf<'a> {
             symbols,
             relocations,
         })
+    }
+
+    /// How bytes make numbers in it.
+    pub(crate) fn byte_order(&self) -> ByteOrder {
+        match self.endian {
+            Endianness::Little => ByteOrder::Little,
+            Endianness::Big => ByteOrder::Big,
+        }
     }
 
     /// The first section of that name.

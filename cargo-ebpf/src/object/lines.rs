@@ -6,13 +6,13 @@
 use std::{collections::HashMap, rc::Rc};
 
 use addr2line::{Context, LookupContinuation as _, LookupResult};
+use ebpf_base::btf::Btf;
 use gimli::{EndianSlice, ReaderOffset as _, RelocateReader, RunTimeEndian};
 use object::Endianness;
 use serde::Serialize;
 
 use super::{
     Name,
-    btf::Btf,
     btf_ext::{BtfExt, LineInfo},
     elf::Elf,
 };
@@ -122,10 +122,10 @@ impl<'a> Lines<'a> {
     pub(crate) fn of(elf: &Elf<'a>) -> Self {
         let btf = elf
             .section(".BTF")
-            .and_then(|(_, section)| Btf::parse(section.data, elf.endian).ok());
+            .and_then(|(_, section)| Btf::parse(section.data).ok());
         let btf = btf.and_then(|btf| {
             let (_, section) = elf.section(".BTF.ext")?;
-            let ext = BtfExt::parse(section.data, &btf, elf.endian).ok()?;
+            let ext = BtfExt::parse(section.data, &btf).ok()?;
             Some((btf, ext))
         });
         let mut symbols: Vec<_> = elf

@@ -4,15 +4,12 @@
 use std::fmt;
 
 use aya_obj::generated::bpf_map_type;
+use ebpf_base::btf::{Btf, ByteOrder, Kind, Member, Type, Words};
 use ebpf_build::{Error, Result};
-use object::{Endianness, elf};
+use object::elf;
 use serde::Serialize;
 
-use super::{
-    Name,
-    btf::{Btf, Kind, Member, Type, Words},
-    elf::Elf,
-};
+use super::{Name, elf::Elf};
 
 /// How a map is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -222,7 +219,7 @@ fn declared(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
 fn btf_definition(btf: &Btf<'_>, structure: Type) -> Raw {
     let mut raw = Raw::default();
     // No map has more members than this: a hostile structure may have 65535.
-    for Member { name, type_id } in btf.members(structure).take(64) {
+    for Member { name, type_id, .. } in btf.members(structure).take(64) {
         let pointee = || {
             let pointer = btf.resolve(type_id)?;
             (pointer.kind == Kind::Ptr).then_some(pointer.size_or_type)
@@ -256,7 +253,7 @@ fn legacy(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
         let definition = usize::try_from(offset)
             .ok()
             .and_then(|offset| data.get(offset..))
-            .and_then(|data| legacy_definition(data, elf.endian));
+            .and_then(|data| legacy_definition(data, elf.byte_order()));
         Map {
             name,
             style: Style::Legacy,
@@ -266,8 +263,8 @@ fn legacy(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
     })
 }
 
-fn legacy_definition(data: &[u8], endian: Endianness) -> Option<Raw> {
-    let words = Words { data, endian };
+fn legacy_definition(data: &[u8], order: ByteOrder) -> Option<Raw> {
+    let words = Words { data, order };
     Some(Raw {
         map_type: words.u32(0)?,
         key_size: words.u32(4)?,

@@ -4,7 +4,6 @@
 //! objects too, in order to load them: it refuses what it cannot load, and has no
 //! word for where something came from. Here everything that can be read is shown.
 
-pub(crate) mod btf;
 mod btf_ext;
 pub(crate) mod declaration;
 pub(crate) mod disassembly;
@@ -19,10 +18,11 @@ pub(crate) mod program;
 
 use std::collections::BTreeSet;
 
+use ebpf_base::btf::Btf;
 use ebpf_build::{Finding, Result};
 use serde::Serialize;
 
-use self::{btf::Btf, btf_ext::BtfExt, elf::Elf};
+use self::{btf_ext::BtfExt, elf::Elf};
 pub(crate) use self::{
     elf::{Header, IDENT_LEN, Ident},
     hook::{Hook, Target},
@@ -174,7 +174,7 @@ fn type_information<'a>(
         );
     };
     let btf = elf.section(".BTF").and_then(|(_, section)| {
-        Btf::parse(section.data, elf.endian)
+        Btf::parse(section.data)
             .map_err(|cause| tell(".BTF", cause))
             .ok()
     });
@@ -182,7 +182,7 @@ fn type_information<'a>(
         .as_ref()
         .zip(elf.section(".BTF.ext"))
         .and_then(|(btf, (_, section))| {
-            BtfExt::parse(section.data, btf, elf.endian)
+            BtfExt::parse(section.data, btf)
                 .map_err(|cause| tell(".BTF.ext", cause))
                 .ok()
         });

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use ebpf_base::untrusted;
 use serde::Serialize;
-
-use crate::untrusted;
 
 /// A name found in an object: of a section, a symbol, a type or a source file.
 ///

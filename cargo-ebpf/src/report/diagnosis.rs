@@ -3,7 +3,7 @@
 use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Message, Origin, Renderer, Snippet,
 };
-
+use ebpf_base::untrusted;
 use ebpf_build::{Finding, finding::Place};
 
 use super::{
@@ -13,7 +13,6 @@ use super::{
 use crate::{
     diagnosis::{Diagnosis, Register, Step, UNKNOWN},
     object::{Name, lines::Frame},
-    untrusted,
 };
 
 /// How many lines are shown before and after the one that is pointed at.

@@ -6,10 +6,11 @@ use std::{
     path::Path,
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, Result, Severity};
 
 use super::{Report, json::check_written};
-use crate::{interrupt, untrusted};
+use crate::interrupt;
 
 /// Writes `report` as text to stdout. Colour is stripped where it is not wanted.
 pub(super) fn write(report: &impl Report) -> Result<()> {

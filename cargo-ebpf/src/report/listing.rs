@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use anstyle::{AnsiColor, Style};
+use ebpf_base::untrusted;
 
 use crate::{
     object::{
@@ -11,7 +12,6 @@ use crate::{
         lines::{Frame, library_path, own},
     },
     report::human::counted,
-    untrusted,
 };
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();

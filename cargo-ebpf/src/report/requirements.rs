@@ -7,14 +7,14 @@ use std::{
 
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{Table, presets};
-use ebpf_build::KernelRelease;
+use ebpf_base::untrusted;
+use ebpf_build::KernelVersion;
 use serde::Serialize;
 
 use super::{Report, human::counted, listing};
 use crate::{
     object::{Name, declaration::Place},
     requirements::{Kind, Needs, Prediction, Requirement, Stage},
-    untrusted,
 };
 
 /// The result of `requirements`.
@@ -77,7 +77,7 @@ impl From<Prediction<'_>> for Predicted {
 
 impl ObjectNeeds {
     /// Adds what `kernels` will make of it.
-    pub(crate) fn new(object: Name, needs: Needs, kernels: &[KernelRelease]) -> Self {
+    pub(crate) fn new(object: Name, needs: Needs, kernels: &[KernelVersion]) -> Self {
         let program = |name: &Name, kernel| ProgramPrediction {
             program: name.clone(),
             load: needs.predict(name.as_str(), kernel, Stage::Load).into(),
@@ -263,7 +263,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
         writeln!(out)?;
         let mut programs = table(&["needs", "program", "without it"]);
         for program in &needs.programs {
-            let release = |release: Option<KernelRelease>| {
+            let release = |release: Option<KernelVersion>| {
                 release.map_or_else(String::new, |release| release.to_string())
             };
             programs.add_row([

@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{object::lines::library_path, untrusted};
+use ebpf_base::untrusted;
+
+use crate::object::lines::library_path;
 
 /// Where source files are looked for. Debug information names them relative to a folder
 /// that it need not name.

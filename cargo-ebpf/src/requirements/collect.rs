@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
+use ebpf_base::btf::{self, Btf, ByteOrder};
 use ebpf_build::{Error, Result};
-use object::Endianness;
 
 use super::{
     Kind, Requirement, Stage,
@@ -13,7 +13,6 @@ use super::{
 };
 use crate::object::{
     Function, Map, Name, Object, Style,
-    btf::{self, Btf},
     declaration::{self, Place},
     elf::Elf,
     helper,
@@ -47,7 +46,7 @@ pub(super) fn requirements(
     let elf = Elf::parse(data)?;
     let btf = elf
         .section(".BTF")
-        .and_then(|(_, section)| Btf::parse(section.data, elf.endian).ok());
+        .and_then(|(_, section)| Btf::parse(section.data).ok());
     let functions: Vec<_> = object.functions().into_iter().cloned().collect();
     let codes = code::of(&elf, &functions, &externs(btf.as_ref()));
     let mut list = List {
@@ -445,12 +444,10 @@ fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
         .because(cause)
         .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
     };
-    let endian = match bytes.first_chunk() {
-        Some([0x9f, 0xeb]) => Endianness::Little,
-        Some([0xeb, 0x9f]) => Endianness::Big,
-        _ => return Err(refused("it does not begin with BTF's magic number")),
-    };
-    let btf = Btf::parse(bytes, endian).map_err(|cause| refused(&cause))?;
+    if ByteOrder::of_magic(bytes).is_none() {
+        return Err(refused("it does not begin with BTF's magic number"));
+    }
+    let btf = Btf::parse(bytes).map_err(|cause| refused(&cause))?;
     let mut wanted: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, requirement) in requirements.iter_mut().enumerate() {
         if let Some(name) = btf_name(requirement) {

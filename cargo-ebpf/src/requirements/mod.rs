@@ -12,7 +12,7 @@ pub(crate) mod table;
 
 use std::collections::BTreeSet;
 
-use ebpf_build::{KernelRelease, Result};
+use ebpf_build::{KernelVersion, Result};
 use serde::Serialize;
 
 pub(crate) use self::since::{Presence, Since};
@@ -98,12 +98,12 @@ impl Requirement {
     }
 
     /// The release that must be asked for because of it.
-    pub(crate) fn floor(&self) -> Option<KernelRelease> {
+    pub(crate) fn floor(&self) -> Option<KernelVersion> {
         self.since?.floor()
     }
 
     /// Whether Linux `release` has it.
-    pub(crate) fn at(&self, release: KernelRelease) -> Presence {
+    pub(crate) fn at(&self, release: KernelVersion) -> Presence {
         match self.since {
             _ if self.impossible => Presence::Absent,
             Some(since) => since.at(release),
@@ -121,10 +121,10 @@ pub(crate) struct ProgramNeeds {
     pub section: Name,
     /// The first release that loads and attaches it, as far as it is known.
     #[serde(serialize_with = "shown")]
-    pub release: Option<KernelRelease>,
+    pub release: Option<KernelVersion>,
     /// What the object needs without this program, where that is less.
     #[serde(serialize_with = "shown")]
-    pub without: Option<KernelRelease>,
+    pub without: Option<KernelVersion>,
     /// Whether the loader leaves it out where the kernel lacks what it needs.
     pub optional: bool,
 }
@@ -135,7 +135,7 @@ pub(crate) struct Needs {
     /// The first release that loads and attaches all of it but optional programs, as far
     /// as it is known.
     #[serde(serialize_with = "shown")]
-    pub release: Option<KernelRelease>,
+    pub release: Option<KernelVersion>,
     /// Newest first; what is unknown before all.
     pub requirements: Vec<Requirement>,
     /// In the order of the file.
@@ -175,7 +175,7 @@ pub(crate) fn needs(data: &[u8], optional: &[String], kernel_btf: Option<&[u8]>)
 }
 
 /// The newest release that requirements ask for.
-fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<KernelRelease> {
+fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<KernelVersion> {
     requirements
         .filter(|requirement| requirement.binds())
         .filter_map(Requirement::floor)
@@ -223,7 +223,7 @@ impl Needs {
         not(test),
         expect(dead_code, reason = "asked by tests against real kernels")
     )]
-    pub(crate) fn of_program(&self, name: &str) -> Option<KernelRelease> {
+    pub(crate) fn of_program(&self, name: &str) -> Option<KernelVersion> {
         self.programs
             .iter()
             .find(|program| program.name.as_str() == name)?
@@ -257,7 +257,7 @@ impl Needs {
     pub(crate) fn predict(
         &self,
         program: &str,
-        release: KernelRelease,
+        release: KernelVersion,
         stage: Stage,
     ) -> Prediction<'_> {
         let asked = |requirement: &&Requirement| {
@@ -281,7 +281,7 @@ impl Needs {
 }
 
 fn shown<S: serde::Serializer>(
-    release: &Option<KernelRelease>,
+    release: &Option<KernelVersion>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     match release {

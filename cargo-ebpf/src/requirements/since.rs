@@ -2,16 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
-use ebpf_build::{KernelRelease, NoKernelRelease};
+use ebpf_base::{KernelVersion, ParseKernelVersionError};
 use serde::{Serialize, Serializer};
 
 /// The first release that has something, as exactly as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Since {
     /// The oldest release that is known to have it.
-    pub by: KernelRelease,
+    pub by: KernelVersion,
     /// No release before this one has it; the same as `by` where it is exact.
-    pub not_before: KernelRelease,
+    pub not_before: KernelVersion,
 }
 
 /// Whether a kernel has something.
@@ -26,12 +26,12 @@ pub(crate) enum Presence {
 impl Since {
     /// The release that must be asked for; none where nothing shows that an older one
     /// lacks it.
-    pub(crate) fn floor(self) -> Option<KernelRelease> {
-        (self.not_before > KernelRelease::default()).then_some(self.by)
+    pub(crate) fn floor(self) -> Option<KernelVersion> {
+        (self.not_before > KernelVersion::default()).then_some(self.by)
     }
 
     /// Whether Linux `release` has it.
-    pub(crate) fn at(self, release: KernelRelease) -> Presence {
+    pub(crate) fn at(self, release: KernelVersion) -> Presence {
         match () {
             () if release >= self.by => Presence::There,
             () if release < self.not_before => Presence::Absent,
@@ -41,21 +41,21 @@ impl Since {
 }
 
 impl FromStr for Since {
-    type Err = NoKernelRelease;
+    type Err = ParseKernelVersionError;
 
     /// Reads `5.19`, `..5.10` (5.10 or older) or `5.11..6.1` (one of these).
-    fn from_str(text: &str) -> Result<Self, NoKernelRelease> {
+    fn from_str(text: &str) -> Result<Self, ParseKernelVersionError> {
         let Some((not_before, by)) = text.split_once("..") else {
             let by = text.parse()?;
             return Ok(Self { by, not_before: by });
         };
         let by = by.parse()?;
         let not_before = match not_before {
-            "" => KernelRelease::default(),
+            "" => KernelVersion::default(),
             release => release.parse()?,
         };
         if not_before > by {
-            return Err(NoKernelRelease);
+            return Err(ParseKernelVersionError);
         }
         Ok(Self { by, not_before })
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Since {
         let Self { by, not_before } = self;
         f.pad(&match () {
             () if by == not_before => by.to_string(),
-            () if *not_before == KernelRelease::default() => format!("{by} or older"),
+            () if *not_before == KernelVersion::default() => format!("{by} or older"),
             () => format!("{not_before} to {by}"),
         })
     }
@@ -104,8 +104,8 @@ mod tests {
         assert_eq!(words("..5.10"), "5.10 or older");
         assert_eq!(words("5.11..6.1"), "5.11 to 6.1");
         let floor = |text: &str| text.parse::<Since>().unwrap().floor();
-        assert_eq!(floor("5.11..6.1"), Some(KernelRelease::new(6, 1)));
+        assert_eq!(floor("5.11..6.1"), Some(KernelVersion::new(6, 1)));
         assert_eq!(floor("..5.10"), None);
-        assert_eq!("6.2..6.1".parse::<Since>(), Err(NoKernelRelease));
+        assert_eq!("6.2..6.1".parse::<Since>(), Err(ParseKernelVersionError));
     }
 }

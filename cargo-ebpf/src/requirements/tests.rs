@@ -2,23 +2,24 @@
 
 use std::{collections::BTreeMap, fs};
 
-use ebpf_build::KernelRelease;
+use ebpf_base::btf::Btf;
+use ebpf_build::KernelVersion;
 
 use super::{
     table::{self, Numbered},
     *,
 };
-use crate::object::{btf::Btf, helper};
+use crate::object::helper;
 
 const HEADERS: &str = include_str!("../../tests/kernels/headers.tsv");
 const BTFS: &str = include_str!("../../tests/kernels/btf.tsv");
 
-fn release(text: &str) -> KernelRelease {
+fn release(text: &str) -> KernelVersion {
     text.parse().unwrap_or_else(|_| panic!("{text}"))
 }
 
 /// The fields of each line, and the releases that a fixture is about.
-fn fixture(text: &'static str) -> (Vec<Vec<&'static str>>, Vec<KernelRelease>) {
+fn fixture(text: &'static str) -> (Vec<Vec<&'static str>>, Vec<KernelVersion>) {
     let releases = text
         .lines()
         .find_map(|line| line.strip_prefix("# releases: "));
@@ -213,7 +214,7 @@ fn a_given_kernel_is_asked_what_it_has() {
     // Its own BTF is no kernel's, but BTF.
     let elf = crate::object::elf::Elf::parse(&object).unwrap();
     let (_, btf) = elf.section(".BTF").unwrap();
-    assert!(Btf::parse(btf.data, elf.endian).is_ok());
+    assert!(Btf::parse(btf.data).is_ok());
     let needs = needs(&object, &[], Some(btf.data)).unwrap();
     let tracepoint = needs.reasons().next().unwrap();
     assert_eq!(tracepoint.in_btf, Some(false));

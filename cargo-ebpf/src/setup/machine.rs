@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ebpf_base::find_program;
 use ebpf_build::{
     Error, Finding, Result, Severity,
     linker::{self, Linker},
@@ -13,7 +14,7 @@ use super::Ready;
 use crate::{
     cli::Global,
     host::{
-        process::{Process, ending, on_path},
+        process::{Process, ending},
         root::Root,
     },
     report::human,
@@ -121,7 +122,7 @@ impl Machine for ThisMachine<'_> {
     }
 
     fn has(&self, program: &str) -> bool {
-        on_path(program).is_some()
+        find_program(program).is_some()
     }
 
     fn root(&mut self) -> Result<Root> {

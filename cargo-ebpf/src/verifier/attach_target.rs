@@ -1,6 +1,7 @@
 //! What bpf(2) wants to know, when a program is loaded, of the place it is for.
 
-use super::type_id::Kind;
+use ebpf_base::btf::Kind;
+
 use crate::object::Target;
 
 /// What stands for a program's target when it is loaded.
@@ -25,9 +26,9 @@ impl From<Target> for AttachTarget {
         match target {
             Target::Label | Target::Named | Target::Tracepoint => Self::AtAttach,
             Target::BtfTracepoint => kernel_type("btf_trace_", Kind::Typedef, "tracepoint"),
-            Target::Function => kernel_type("", Kind::Function, "function"),
-            Target::LsmHook => kernel_type("bpf_lsm_", Kind::Function, "LSM hook"),
-            Target::Iterator => kernel_type("bpf_iter_", Kind::Function, "iterator"),
+            Target::Function => kernel_type("", Kind::Func, "function"),
+            Target::LsmHook => kernel_type("bpf_lsm_", Kind::Func, "LSM hook"),
+            Target::Iterator => kernel_type("bpf_iter_", Kind::Func, "iterator"),
             Target::OtherProgram => Self::Elsewhere(
                 "it replaces a function of another program, which has to be loaded first",
             ),

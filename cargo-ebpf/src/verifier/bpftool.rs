@@ -10,10 +10,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use ebpf_base::find_program_in;
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
-
-use crate::untrusted;
 
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
@@ -42,10 +42,8 @@ impl Bpftool {
     /// When it is not installed.
     pub(crate) fn find() -> Result<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
-        env::split_paths(&path)
-            .chain(["/usr/sbin".into(), "/sbin".into()])
-            .map(|folder| folder.join("bpftool"))
-            .find(|file| file.is_file())
+        let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+        find_program_in("bpftool", env::split_paths(&path).chain(system))
             .map(Self)
             .ok_or_else(|| {
                 Error::new(

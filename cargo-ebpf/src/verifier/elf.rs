@@ -5,15 +5,14 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use aya_obj::ProgramSection;
+use ebpf_base::btf::{ByteOrder, Layout, Words, string_at};
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use object::elf::{SHT_NOBITS, STT_FUNC};
 
-use crate::{
-    object::{
-        Ident,
-        elf::{Elf, damaged},
-    },
-    untrusted,
+use crate::object::{
+    Ident,
+    elf::{Elf, damaged},
 };
 
 /// How many functions an object may have; the kernel takes 256 a program
@@ -183,23 +182,21 @@ fn append(table: &mut Vec<u8>, name: &str) -> Option<u32> {
 /// Renames sections in the func_info, line_info and CO-RE parts of `.BTF.ext`.
 /// Layout: <https://docs.kernel.org/bpf/btf.html#btf-ext-section>.
 fn rename_in_btf(btf: &mut Vec<u8>, ext: &mut [u8], renamed: &[(usize, &str, &str)]) -> Option<()> {
-    /// Offset of `str_len` in struct btf_header; `str_off` stands before it.
+    /// Offset of `str_len` in struct btf_header.
     const STRINGS_LENGTH: usize = 20;
-    let strings = get(btf, 4)?.checked_add(get(btf, STRINGS_LENGTH - 4)?)?;
+    let strings = Layout::parse(btf).ok()?.strings;
     // The strings are the last part of every BTF that compilers write.
-    if strings.checked_add(get(btf, STRINGS_LENGTH)?)? != btf.len() {
+    if strings.end != btf.len() {
         return None;
     }
     let mut offsets = HashMap::new();
     for (_, old, new) in renamed {
-        let offset = append(btf, new)?;
-        offsets.insert(
-            *old,
-            u32::try_from(usize::try_from(offset).ok()? - strings).ok()?,
-        );
+        let offset = append(btf, new)? as usize - strings.start;
+        offsets.insert(old.as_bytes(), u32::try_from(offset).ok()?);
     }
-    let length = u32::try_from(btf.len() - strings).ok()?;
+    let length = u32::try_from(btf.len() - strings.start).ok()?;
     put(btf, STRINGS_LENGTH, &length.to_ne_bytes())?;
+    let strings = btf.get(strings.start..)?;
 
     let header = get(ext, 4)?;
     for part in [8, 16, 24] {
@@ -215,9 +212,7 @@ fn rename_in_btf(btf: &mut Vec<u8>, ext: &mut [u8], renamed: &[(usize, &str, &st
         at += 4;
         while at < end {
             let name = u32::try_from(get(ext, at)?).ok()?;
-            if let Some(offset) =
-                super::type_id::string(btf, name).and_then(|name| offsets.get(name))
-            {
+            if let Some(offset) = string_at(strings, name).and_then(|name| offsets.get(name)) {
                 put(ext, at, &offset.to_ne_bytes())?;
             }
             let records = record.checked_mul(get(ext, at + 4)?)?;
@@ -228,8 +223,8 @@ fn rename_in_btf(btf: &mut Vec<u8>, ext: &mut [u8], renamed: &[(usize, &str, &st
 }
 
 fn get(bytes: &[u8], offset: usize) -> Option<usize> {
-    let bytes = bytes.get(offset..offset.checked_add(4)?)?;
-    usize::try_from(u32::from_ne_bytes(bytes.try_into().ok()?)).ok()
+    let order = ByteOrder::NATIVE;
+    Some(Words { data: bytes, order }.u32(offset)? as usize)
 }
 
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) -> Option<()> {

@@ -12,7 +12,7 @@ use aya_obj::{
 };
 
 use super::syscall::{self, LogBuffer, ProgramLoad};
-use crate::host::kernel::Version;
+use crate::host::kernel::Kernel;
 
 /// What this kernel knows of BTF. Nothing, if it does not know BTF at all.
 pub(super) fn btf() -> BtfFeatures {
@@ -107,7 +107,7 @@ pub(super) fn smallest_program() -> [bpf_insn; 2] {
 }
 
 /// What aya-obj has to change in code for this kernel.
-pub(super) fn code(kernel: Version) -> Features {
+pub(super) fn code(kernel: &Kernel) -> Features {
     Features::new(
         true,
         has_probe_read_kernel(kernel),
@@ -122,7 +122,7 @@ pub(super) fn code(kernel: Version) -> Features {
 
 /// `bpf_probe_read_kernel` and its kin came with Linux 5.5; before it,
 /// `bpf_probe_read` did for both spaces.
-fn has_probe_read_kernel(kernel: Version) -> bool {
+fn has_probe_read_kernel(kernel: &Kernel) -> bool {
     let code = [
         instruction(MOV_REGISTER, 1, 10, 0),
         instruction(ADD, 1, 0, -8),
@@ -139,7 +139,7 @@ fn has_probe_read_kernel(kernel: Version) -> bool {
         flags: 0,
         instructions: &code,
         license: c"GPL",
-        kernel_version: kernel.code(),
+        kernel_version: kernel.version_code(),
         attach_btf_id: 0,
         types: None,
     };

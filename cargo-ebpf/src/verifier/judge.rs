@@ -1,14 +1,13 @@
 //! From what a kernel did with an object to verdicts that say the fact, the cause, and
 //! what mends it. The kernel need not be this machine's, and is not asked.
 
+use ebpf_base::untrusted;
+
 use super::{
     observation::{self, Event, Outcome, Refusal, Subject},
     verdict::{Object, Program, Rejection, Verdict},
 };
-use crate::{
-    diagnosis::{self, Source},
-    untrusted,
-};
+use crate::diagnosis::{self, Source};
 
 /// What all that was observed of the object called `name` amounts to. `source` is the
 /// object, `optional` names its programs that may be left out, `kernel` is the release of the

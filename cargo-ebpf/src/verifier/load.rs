@@ -8,6 +8,8 @@ use std::{
 };
 
 use aya_obj::{Function, Object, btf::Btf};
+use ebpf_base::btf::{self, find_id};
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
 
 use super::{
@@ -23,13 +25,11 @@ use super::{
     shield,
     statistics::Statistics,
     syscall::{self, ProgramLoad, ProgramTypes},
-    type_id,
     visits::Visits,
 };
 use crate::{
     host::kernel::{self, Kernel},
     object::{Hook, Name},
-    untrusted,
 };
 
 /// Has the running kernel verify every program of the object in `data`, but those that
@@ -150,7 +150,7 @@ impl<'kernel> Session<'kernel> {
             std::mem::take(&mut object.maps),
             types.as_ref().map(|types| types.as_fd()),
         );
-        let code = features::code(self.kernel.version);
+        let code = features::code(&self.kernel);
         for (program, linked) in relocate::programs(&mut object, &maps, &code, &image.undefined) {
             if !self.skipped.contains(&program.name) {
                 self.program(&image, &maps, types.as_ref(), &program, linked, tell);
@@ -218,7 +218,7 @@ impl<'kernel> Session<'kernel> {
         let btf = self.kernel_btf().ok_or_else(|| {
             missing(format!(
                 "this kernel has no BTF ({} is missing)",
-                kernel::VMLINUX_BTF
+                btf::VMLINUX
             ))
             .fix("verify on a kernel that was built with CONFIG_DEBUG_INFO_BTF=y")
         })?;
@@ -346,10 +346,10 @@ impl<'kernel> Session<'kernel> {
                 "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
             )));
         };
-        type_id::find(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
+        find_id(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
             Box::new(reason::no_target(
                 format!("Linux {release} has no {what} `{shown}`"),
-                &format!("its BTF ({}) does not name it", kernel::VMLINUX_BTF),
+                &format!("its BTF ({}) does not name it", btf::VMLINUX),
                 "use another hook on this kernel, or a kernel that has it",
             ))
         })
@@ -372,7 +372,7 @@ impl<'kernel> Session<'kernel> {
             kernel_version: program
                 .program
                 .kernel_version
-                .unwrap_or_else(|| self.kernel.version.code()),
+                .unwrap_or_else(|| self.kernel.version_code()),
             attach_btf_id: *attach_btf_id,
             types: types.map(|types| ProgramTypes {
                 btf: types.as_fd(),

@@ -14,10 +14,11 @@ use aya_obj::{
         bpf_map_type::{self, *},
     },
 };
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
 
 use super::syscall::{self, MapTypes};
-use crate::{host::kernel, untrusted};
+use crate::host::kernel;
 
 /// The maps of one object.
 #[derive(Debug, Default)]

@@ -22,12 +22,5 @@ mod relocate;
 mod shield;
 pub(crate) mod statistics;
 mod syscall;
-mod type_id;
 pub(crate) mod verdict;
 pub(crate) mod visits;
-
-/// Looks for a type of the kernel's BTF that programs are attached to: a function or a
-/// typedef of that name.
-pub(crate) fn find_types(btf: &[u8], name: &str) -> [Option<u32>; 2] {
-    [type_id::Kind::Function, type_id::Kind::Typedef].map(|kind| type_id::find(btf, kind, name))
-}

@@ -3,13 +3,14 @@
 
 use std::io;
 
+use ebpf_base::untrusted;
 use ebpf_build::Finding;
 
 use super::{
     attach_target::needs_trampoline,
     observation::{Outcome, Refusal},
 };
-use crate::{host::kernel::Kernel, object::Hook, untrusted};
+use crate::{host::kernel::Kernel, object::Hook};
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Outcome {

@@ -1,63 +1,20 @@
-//! The bpf(2) system call: one function a command, descriptors owned.
+//! One function per command of bpf(2).
 
 use std::{
     ffi::{CStr, c_char},
     io,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
 use aya_obj::generated::{
     bpf_attr, bpf_cmd, bpf_func_info, bpf_insn, bpf_line_info, bpf_map_type, bpf_prog_info,
 };
-
-/// How often a call is repeated that a signal interrupted before it did anything
-/// (EAGAIN): as often as libbpf does.
-const ATTEMPTS: usize = 5;
+use ebpf_base::syscall::{bpf, bpf_descriptor};
 
 /// An attribute with every byte zero, which is how the kernel wants unused fields.
 fn zeroed() -> bpf_attr {
     // SAFETY: the union has integers only, for which zero is a valid value.
     unsafe { std::mem::zeroed() }
-}
-
-/// Calls bpf(2).
-///
-/// # Safety
-/// Every address in `attribute` that `command` reads or writes must be valid for
-/// the length that the attribute states beside it.
-unsafe fn bpf(command: bpf_cmd, attribute: &mut bpf_attr) -> io::Result<libc::c_long> {
-    let mut result = Err(io::Error::from_raw_os_error(libc::EAGAIN));
-    for _ in 0..ATTEMPTS {
-        // SAFETY: the attribute is as large as stated; the rest is the caller's promise.
-        let value = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                command as libc::c_long,
-                std::ptr::from_mut(attribute),
-                size_of::<bpf_attr>(),
-            )
-        };
-        if value >= 0 {
-            return Ok(value);
-        }
-        result = Err(io::Error::last_os_error());
-        if !matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EAGAIN)) {
-            break;
-        }
-    }
-    result
-}
-
-/// Calls bpf(2) with a command that returns a new descriptor.
-///
-/// # Safety
-/// As for [`bpf`]; and `command` must be one that returns a new descriptor.
-unsafe fn bpf_descriptor(command: bpf_cmd, attribute: &mut bpf_attr) -> io::Result<OwnedFd> {
-    // SAFETY: the caller's promise.
-    let value = unsafe { bpf(command, attribute) }?;
-    let descriptor = RawFd::try_from(value).map_err(io::Error::other)?;
-    // SAFETY: the command made this descriptor for us; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Copies a name for people into the kernel's 16 bytes: what does not fit is cut,
@@ -103,7 +60,7 @@ pub(super) fn map_create(
         request.btf_value_type_id = types.value;
     }
     // SAFETY: the attribute holds no address; the command makes a descriptor.
-    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attribute) }
+    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE as u32, &mut attribute) }
 }
 
 /// Writes the one value of an array map. `value` must be as long as the map's values.
@@ -117,7 +74,7 @@ pub(super) fn map_write_first(map: BorrowedFd<'_>, value: &[u8]) -> io::Result<(
     request.__bindgen_anon_1.value = value.as_ptr() as u64;
     // SAFETY: key and value outlive the call, and the caller made the map with
     // values of this length.
-    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attribute) }.map(drop)
+    unsafe { bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM as u32, &mut attribute) }.map(drop)
 }
 
 /// Makes a map read-only for user space, so that the verifier may take its contents
@@ -126,7 +83,7 @@ pub(super) fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     let mut attribute = zeroed();
     attribute.__bindgen_anon_2.map_fd = map.as_raw_fd() as u32;
     // SAFETY: the attribute holds no address.
-    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attribute) }.map(drop)
+    unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE as u32, &mut attribute) }.map(drop)
 }
 
 /// Hands BTF to the kernel. On refusal the kernel's reason is in `log`.
@@ -142,7 +99,7 @@ pub(super) fn btf_load(btf: &[u8], log: Option<&mut Vec<u8>>) -> io::Result<Owne
         request.btf_log_buf = log.as_mut_ptr() as u64;
     }
     // SAFETY: both buffers outlive the call and are as long as stated.
-    unsafe { bpf_descriptor(bpf_cmd::BPF_BTF_LOAD, &mut attribute) }
+    unsafe { bpf_descriptor(bpf_cmd::BPF_BTF_LOAD as u32, &mut attribute) }
 }
 
 /// Types and source lines of a program's functions, from a BTF that the kernel took.
@@ -221,7 +178,7 @@ pub(super) fn prog_load(load: &ProgramLoad<'_>, log: &mut LogBuffer<'_>) -> io::
     }
     // SAFETY: every address is that of a borrowed slice or string which outlives the
     // call, with its own length and record size beside it.
-    let result = unsafe { bpf_descriptor(bpf_cmd::BPF_PROG_LOAD, &mut attribute) };
+    let result = unsafe { bpf_descriptor(bpf_cmd::BPF_PROG_LOAD as u32, &mut attribute) };
     // SAFETY: every byte pattern is a valid value of this all-integer variant.
     log.true_size = unsafe { attribute.__bindgen_anon_3.log_true_size };
     result
@@ -238,7 +195,7 @@ pub(super) fn prog_info(program: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
     attribute.info.info = std::ptr::from_mut(&mut info) as u64;
     // SAFETY: the kernel writes at most the stated length into the struct, and no
     // further, since all addresses within it are null.
-    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attribute) }.map(|_| info)
+    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD as u32, &mut attribute) }.map(|_| info)
 }
 
 /// Attaches a program to a tracepoint, raw or with BTF, or to the function that it was
@@ -255,7 +212,7 @@ pub(super) fn raw_tracepoint_open(
     request.prog_fd = program.as_raw_fd() as u32;
     // SAFETY: the name outlives the call and ends with a NUL; the command makes a
     // descriptor.
-    unsafe { bpf_descriptor(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attribute) }
+    unsafe { bpf_descriptor(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN as u32, &mut attribute) }
 }
 
 /// What a link attaches a program to.
@@ -336,7 +293,7 @@ pub(super) fn link_create(
     }
     // SAFETY: every address is that of a borrowed string or slice, or of `addresses`,
     // which outlive the call, with its length beside it; the command makes a descriptor.
-    unsafe { bpf_descriptor(bpf_cmd::BPF_LINK_CREATE, &mut attribute) }
+    unsafe { bpf_descriptor(bpf_cmd::BPF_LINK_CREATE as u32, &mut attribute) }
 }
 
 /// Creates an empty sockmap for one socket.
@@ -349,7 +306,7 @@ pub(super) fn sockmap_create() -> io::Result<OwnedFd> {
     request.value_size = 4;
     request.max_entries = 1;
     // SAFETY: the attribute holds no address; the command makes a descriptor.
-    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE, &mut attribute) }
+    unsafe { bpf_descriptor(bpf_cmd::BPF_MAP_CREATE as u32, &mut attribute) }
 }
 
 /// Attaches a program to a map, for as long as the map lives.
@@ -365,5 +322,5 @@ pub(super) fn prog_attach(
     request.attach_bpf_fd = program.as_raw_fd() as u32;
     request.attach_type = attach_type;
     // SAFETY: the attribute holds no address.
-    unsafe { bpf(bpf_cmd::BPF_PROG_ATTACH, &mut attribute) }.map(drop)
+    unsafe { bpf(bpf_cmd::BPF_PROG_ATTACH as u32, &mut attribute) }.map(drop)
 }

@@ -17,11 +17,7 @@ use std::{
 };
 
 use super::{PROGRAM, install::VERSION};
-use crate::{
-    error::{Error, Result},
-    file,
-    toolchain::Toolchain,
-};
+use crate::{Error, Result, file, toolchain::Toolchain};
 
 /// The folder, `$XDG_CACHE_HOME/cargo-ebpf` or `~/.cache/cargo-ebpf`. It may not exist.
 ///

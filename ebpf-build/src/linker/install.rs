@@ -12,7 +12,7 @@ use std::{
 
 use super::{Linker, Origin, PROGRAM, cache};
 use crate::{
-    error::{Error, Result},
+    Error, Result,
     progress::Progress,
     toolchain::{Toolchain, spawn_error},
 };

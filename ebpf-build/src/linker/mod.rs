@@ -8,7 +8,6 @@ mod install;
 mod probe;
 
 use std::{
-    env,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -18,8 +17,7 @@ pub use self::{
     install::{VERSION, install},
 };
 use crate::{
-    error::{Error, Result},
-    finding::Finding,
+    Error, Finding, Result,
     toolchain::{Toolchain, prepend_to_path},
 };
 
@@ -76,7 +74,7 @@ pub struct Search {
 /// When the probe cannot be made at all.
 pub fn search(toolchain: &Toolchain) -> Result<Search> {
     let mut search = Search::default();
-    let on_path = on_path().map(|path| Linker {
+    let on_path = ebpf_base::find_program(PROGRAM).map(|path| Linker {
         path,
         origin: Origin::Path,
     });
@@ -121,12 +119,6 @@ pub fn find(toolchain: &Toolchain) -> Result<Linker> {
             None => error,
         }
     })
-}
-
-fn on_path() -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(PROGRAM))
-        .find(|program| program.is_file())
 }
 
 /// Has `linker` link a probe, unless it is known to have done so. `None` is success.

@@ -13,8 +13,7 @@ use std::{
 use object::{Object as _, ObjectSection as _};
 
 use crate::{
-    error::{Error, Result},
-    finding::Finding,
+    Error, Finding, Result,
     target::Target,
     toolchain::{Toolchain, isolated, spawn_error},
 };

@@ -19,12 +19,7 @@ use std::{
 
 use self::candidates::{Candidate, Surroundings};
 pub use self::rustc::RustVersion;
-use crate::{
-    error::{Error, Result},
-    finding::Finding,
-    linker::Linker,
-    target::Target,
-};
+use crate::{Error, Finding, Result, linker::Linker, target::Target};
 
 /// The oldest compiler that builds aya-ebpf 0.2 (`rust-version` in its manifest).
 pub const OLDEST: RustVersion = RustVersion {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{isolated, spawn_error};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// A version of Rust as `release` in `rustc -vV` gives it: the patch number does
 /// not matter here, as library sources carry stability marks by minor version.

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use cargo_metadata::{Artifact, Message};
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, Result};
 use serde::Serialize;
 
@@ -17,7 +18,6 @@ use crate::{
     project::Project,
     report::{self, Report, human},
     test_program::{self, TestProgram, TestResult, Tested},
-    untrusted,
 };
 
 /// Runs the command.

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ebpf_base::untrusted;
 use ebpf_build::{Error, Result, strip_debug, toolchain::Toolchain};
 
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     project::Project,
     report::verify::{Held, OnKernel, Verification},
     setup::Ready,
-    untrusted,
 };
 
 /// The project's `ebpf.lock`, and what is wanted of it.

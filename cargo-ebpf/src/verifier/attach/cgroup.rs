@@ -9,14 +9,13 @@ use std::{
     process,
 };
 
+use ebpf_base::KernelVersion;
+
 use super::{
     Attempt, Failure, Program,
     private::{self, Detached},
 };
-use crate::{
-    host::kernel::Version,
-    verifier::syscall::{self, LinkTarget},
-};
+use crate::verifier::syscall::{self, LinkTarget};
 
 pub(super) fn attach(program: &Program<'_>) -> Attempt {
     let attach_type = program.hook.expected_attach_type;
@@ -28,7 +27,7 @@ pub(super) fn attach(program: &Program<'_>) -> Attempt {
         let target = LinkTarget::Descriptor(cgroup.folder.as_fd());
         syscall::link_create(program.descriptor, attach_type, target)
             .map(drop)
-            .map_err(|error| program.links_came_with(Version(5, 7, 0), error.into()))
+            .map_err(|error| program.links_came_with(KernelVersion::new(5, 7), error.into()))
     })
     .map_err(no_cgroup)?
 }

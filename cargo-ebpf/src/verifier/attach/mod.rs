@@ -15,13 +15,14 @@ mod user_function;
 use std::{ffi::CString, io, os::fd::BorrowedFd};
 
 use aya_obj::generated::{BPF_CALL, BPF_JMP, bpf_func_id, bpf_insn};
+use ebpf_base::KernelVersion;
+use ebpf_base::untrusted;
 use ebpf_build::Finding;
 
 use super::observation::{Attach, Attaching};
 use crate::{
-    host::kernel::{Kernel, Version},
+    host::kernel::Kernel,
     object::{Hook, Name},
-    untrusted,
 };
 
 /// A program that the kernel has loaded.
@@ -127,8 +128,8 @@ fn attach(program: &Program<'_>) -> Attempt {
         "xdp" | "xdp.frags" => network::xdp(program),
         "tc" | "tc/ingress" | "tc/egress" | "classifier" => network::classifier(program),
         "tcx/ingress" | "tcx/egress" => network::tcx(program),
-        "sk_lookup" => network::namespace(program, Version(5, 9, 0)),
-        "flow_dissector" => network::namespace(program, Version(5, 8, 0)),
+        "sk_lookup" => network::namespace(program, KernelVersion::new(5, 9)),
+        "flow_dissector" => network::namespace(program, KernelVersion::new(5, 8)),
         "netfilter" => network::netfilter(program),
 
         "socket" => socket::filter(program),
@@ -225,14 +226,13 @@ impl Program<'_> {
 
     /// A refusal by a kernel from before there were links of this kind says nothing of
     /// the program: there, loaders attach it in another way.
-    fn links_came_with(&self, since: Version, failure: Failure) -> Failure {
+    fn links_came_with(&self, since: KernelVersion, failure: Failure) -> Failure {
         match failure {
             Failure::Refused { error, .. }
                 if error.raw_os_error() == Some(libc::EINVAL) && self.kernel.version < since =>
             {
-                let Version(major, minor, _) = since;
                 Failure::not_tried(format!(
-                    "cargo ebpf attaches it by a BPF link, which Linux {major}.{minor} has first"
+                    "cargo ebpf attaches it by a BPF link, which Linux {since} has first"
                 ))
             }
             failure => failure,
@@ -241,7 +241,7 @@ impl Program<'_> {
 
     /// A refusal by a kernel that is older than `what`, which came with `since`, or was
     /// built without it, says so.
-    fn came_with(&self, since: Version, what: &str, failure: Failure) -> Failure {
+    fn came_with(&self, since: KernelVersion, what: &str, failure: Failure) -> Failure {
         /// What kernels answer to kinds of links that they do not know.
         const UNKNOWN: [i32; 2] = [libc::EINVAL, libc::EOPNOTSUPP];
         let error = match failure {
@@ -256,9 +256,8 @@ impl Program<'_> {
         {
             return error.into();
         }
-        let Version(major, minor, _) = since;
         let cause = if self.kernel.version < since {
-            format!("{what} came with Linux {major}.{minor}")
+            format!("{what} came with Linux {since}")
         } else {
             format!("this kernel may have been built without {what}")
         };

@@ -3,15 +3,14 @@
 
 use std::{fs::File, os::fd::AsFd as _};
 
+use ebpf_base::KernelVersion;
+
 use super::{
     Attempt, Failure, Program,
     clsact::{self, Direction},
     private,
 };
-use crate::{
-    host::kernel::Version,
-    verifier::syscall::{self, LinkTarget},
-};
+use crate::verifier::syscall::{self, LinkTarget};
 
 /// The index of the loopback device, which is the first in each namespace
 /// (LOOPBACK_IFINDEX in the kernel).
@@ -20,7 +19,7 @@ const LOOPBACK: u32 = 1;
 /// BPF_TCX_INGRESS, BPF_TCX_EGRESS (include/uapi/linux/bpf.h), and since when.
 const TCX_INGRESS: u32 = 46;
 const TCX_EGRESS: u32 = 47;
-const TCX: Version = Version(6, 6, 0);
+const TCX: KernelVersion = KernelVersion::new(6, 6);
 
 /// Runs `attach` in a new network namespace.
 fn in_namespace(attach: impl FnOnce() -> Attempt + Send) -> Attempt {
@@ -40,7 +39,7 @@ fn link(program: &Program<'_>, attach_type: u32, target: LinkTarget<'_>) -> Atte
 pub(super) fn xdp(program: &Program<'_>) -> Attempt {
     let attach_type = program.hook.expected_attach_type;
     in_namespace(|| link(program, attach_type, LinkTarget::Device(LOOPBACK)))
-        .map_err(|failure| program.links_came_with(Version(5, 9, 0), failure))
+        .map_err(|failure| program.links_came_with(KernelVersion::new(5, 9), failure))
 }
 
 /// A program for tc: by tcx where the kernel has it, as Aya does.
@@ -76,7 +75,7 @@ pub(super) fn tcx(program: &Program<'_>) -> Attempt {
 }
 
 /// A program for a whole namespace; links to those came with `since`.
-pub(super) fn namespace(program: &Program<'_>, since: Version) -> Attempt {
+pub(super) fn namespace(program: &Program<'_>, since: KernelVersion) -> Attempt {
     let attach_type = program.hook.expected_attach_type;
     in_namespace(|| {
         let namespace = File::open("/proc/thread-self/ns/net")?;

@@ -11,6 +11,7 @@ use std::{
 use aya_obj::generated::{
     PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_SET_BPF, PERF_FLAG_FD_CLOEXEC, perf_event_attr,
 };
+use ebpf_base::untrusted;
 
 use super::{
     Attempt, Failure, Program,
@@ -18,7 +19,6 @@ use super::{
     tracing::Moment,
     user_function,
 };
-use crate::untrusted;
 
 /// enum perf_type_id and enum perf_sw_ids (include/uapi/linux/perf_event.h).
 const PERF_TYPE_SOFTWARE: u32 = 1;

@@ -6,12 +6,11 @@ use std::{
     fs,
 };
 
+use ebpf_base::KernelVersion;
+use ebpf_base::untrusted;
+
 use super::{Attempt, Failure, Program, perf::Tracefs, user_function};
-use crate::{
-    host::kernel::Version,
-    untrusted,
-    verifier::syscall::{self, LinkTarget},
-};
+use crate::verifier::syscall::{self, LinkTarget};
 
 /// When a program is called, of the time that a function takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +101,7 @@ pub(super) fn kernel_functions(program: &Program<'_>, moment: Moment) -> Attempt
             )
         }
         failure => program.came_with(
-            Version(5, 18, 0),
+            KernelVersion::new(5, 18),
             "attaching to many functions at once (CONFIG_FPROBE)",
             failure,
         ),
@@ -184,7 +183,7 @@ pub(super) fn user_functions(program: &Program<'_>, moment: Moment) -> Attempt {
     )
     .map_err(|failure| {
         program.came_with(
-            Version(6, 6, 0),
+            KernelVersion::new(6, 6),
             "attaching to many user functions at once",
             failure,
         )

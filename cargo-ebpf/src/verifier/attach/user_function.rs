@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ebpf_base::untrusted;
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, ReadCache};
 
 use super::{Failure, Program};
-use crate::untrusted;
 
 /// A place in a file.
 #[derive(Debug)]

@@ -3,13 +3,12 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 /// How much a [`Finding`] matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Severity {
-    /// As it should be; said so that the user sees what was looked at.
+    /// As it should be; reported so that the user sees what was checked.
     Fine,
     /// Works, but not everywhere or not as well as it could.
     Warning,
@@ -28,17 +27,19 @@ impl fmt::Display for Severity {
 }
 
 /// Where in a file something was found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
     /// The line, counted from 1, where one is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub line: Option<u32>,
 }
 
 /// One thing that a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Finding {
     /// Stable, kebab-case name of this kind of finding. Never reused for another.
     /// Owned where the finding was made by another process.
@@ -48,13 +49,13 @@ pub struct Finding {
     /// The fact: one sentence that names the thing.
     pub message: String,
     /// Why it is so, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub cause: Option<String>,
     /// Where it was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub place: Option<Place>,
-    /// What mends it: a command to type wherever there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How to fix it: a command to type wherever there is one.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub fix: Option<String>,
 }
 
@@ -74,7 +75,7 @@ impl Finding {
         }
     }
 
-    /// A finding that says that something is as it should be.
+    /// A finding for something that is as it should be.
     pub fn fine(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Fine, code, message)
     }
@@ -89,21 +90,21 @@ impl Finding {
         Self::new(Severity::Error, code, message)
     }
 
-    /// Says why. An error chain is written out: `outer: inner`.
+    /// Adds the cause. An error chain is written out: `outer: inner`.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// Says what mends it.
+    /// Adds how to fix it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
         self
     }
 
-    /// Says where it was found.
+    /// Adds where it was found.
     #[must_use]
     pub fn at(mut self, file: impl Into<PathBuf>, line: Option<u32>) -> Self {
         self.place = Some(Place {

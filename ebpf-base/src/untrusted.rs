@@ -1,21 +1,24 @@
-//! Text that others chose (names in an object, a kernel's log, paths), made fit for a
-//! terminal: what would steer it, or make one name read as another, is written out.
+//! Text of unknown origin (names in an object, a kernel's log, paths), made safe for a
+//! terminal: characters that would control it, or make one name read as another, are
+//! escaped.
 
 use std::borrow::Cow;
 
-/// `text` on one line, with every character that would steer a terminal as an escape.
-pub(crate) fn line(text: &str) -> Cow<'_, str> {
+/// `text` on one line: characters that control a terminal are escaped.
+pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, &[])
 }
 
 /// As [`line()`], but line ends and tabs stay.
-pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, &['\n', '\t'])
 }
 
-/// A name on one line, at most `NAME_LENGTH` characters long.
-pub(crate) fn name(text: &str) -> String {
-    const NAME_LENGTH: usize = 128;
+/// The length after which [`name()`] cuts a name, in characters.
+const NAME_LENGTH: usize = 128;
+
+/// A name on one line, cut after 128 characters.
+pub fn name(text: &str) -> String {
     let mut shown = line(text).into_owned();
     if let Some((end, _)) = shown.char_indices().nth(NAME_LENGTH) {
         shown.truncate(end);

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, io, path::Path};
 
 use crate::finding::Finding;
 
-/// Why something could not be done: the fact, the cause, and what mends it.
+/// Why something could not be done: the fact, the cause, and how to fix it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Finding>);
 
@@ -17,8 +17,8 @@ impl Error {
         Finding::error(code, message).into()
     }
 
-    /// A file or folder that could not be read or written: names the path, and
-    /// for a full disk or a refused access also what mends it.
+    /// A file or directory that could not be read or written: names the path, and
+    /// for a full disk or denied access also how to fix it.
     pub fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
         let code = match cause.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk-full",
@@ -41,14 +41,14 @@ impl Error {
         }
     }
 
-    /// Says why.
+    /// Adds the cause.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
-    /// Says what mends it.
+    /// Adds how to fix it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.0.fix = Some(fix.into());

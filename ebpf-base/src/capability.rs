@@ -1,0 +1,115 @@
+//! Capabilities of a process, as far as tools for eBPF and tracing ask for them.
+
+use std::fs;
+
+/// A capability. The values are the bits of `include/uapi/linux/capability.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Capability {
+    /// Networking programs, and network devices.
+    NetAdmin = 12,
+    /// Access to other users' processes.
+    SysPtrace = 19,
+    /// Includes the finer capabilities for BPF; before Linux 5.8 the only one.
+    SysAdmin = 21,
+    /// Resource limits above the hard ones.
+    SysResource = 24,
+    /// Tracing programs and pointer arithmetic (Linux 5.8).
+    Perfmon = 38,
+    /// Maps, BTF and loading programs (Linux 5.8).
+    Bpf = 39,
+    /// Files that processes have mapped, through `/proc/PID/map_files` (Linux 5.9).
+    CheckpointRestore = 40,
+}
+
+impl Capability {
+    /// The name in capabilities(7).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysResource => "CAP_SYS_RESOURCE",
+            Self::Perfmon => "CAP_PERFMON",
+            Self::Bpf => "CAP_BPF",
+            Self::CheckpointRestore => "CAP_CHECKPOINT_RESTORE",
+        }
+    }
+}
+
+/// A set of capabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities(u64);
+
+impl Capabilities {
+    /// The effective set of this process; `None` without `/proc`.
+    pub fn effective() -> Option<Self> {
+        Self::of_status(&fs::read_to_string("/proc/self/status").ok()?)
+    }
+
+    /// The effective set in the text of a `/proc/PID/status`.
+    pub fn of_status(status: &str) -> Option<Self> {
+        let bits = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapEff:"))?;
+        u64::from_str_radix(bits.trim(), 16).ok().map(Self)
+    }
+
+    /// Whether `capability` is in the set.
+    pub const fn has(self, capability: Capability) -> bool {
+        self.0 >> capability as u8 & 1 == 1
+    }
+
+    /// Whether the set permits what `capability` is for: it contains it, or contains
+    /// CAP_SYS_ADMIN, which includes those that were split off from it
+    /// (`include/linux/capability.h`: `perfmon_capable`, `bpf_capable`,
+    /// `checkpoint_restore_ns_capable`).
+    pub const fn permits(self, capability: Capability) -> bool {
+        self.has(capability)
+            || matches!(
+                capability,
+                Capability::Perfmon | Capability::Bpf | Capability::CheckpointRestore
+            ) && self.has(Capability::SysAdmin)
+    }
+
+    /// The capabilities that are missing to load programs of any type. CAP_SYS_ADMIN
+    /// stands for all of them (`bpf_prog_load` in `kernel/bpf/syscall.c`).
+    pub fn missing_for_bpf(self) -> Vec<Capability> {
+        if self.has(Capability::SysAdmin) {
+            return Vec::new();
+        }
+        [Capability::Bpf, Capability::Perfmon, Capability::NetAdmin]
+            .into_iter()
+            .filter(|&capability| !self.has(capability))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(bits: &str) -> Capabilities {
+        let status = format!("Name:\tx\nCapPrm:\tffff\nCapEff:\t{bits}\n");
+        Capabilities::of_status(&status).expect("a set")
+    }
+
+    #[test]
+    fn capabilities_are_bits_of_the_effective_set() {
+        let some = of("000000c000000000");
+        assert!(some.has(Capability::Bpf) && some.has(Capability::Perfmon));
+        assert_eq!(some.missing_for_bpf(), [Capability::NetAdmin]);
+        assert_eq!(of("000001ffffffffff").missing_for_bpf(), []);
+        assert_eq!(Capabilities::of_status("no such line"), None);
+        assert_eq!(Capabilities::of_status("CapEff:\tx\n"), None);
+    }
+
+    #[test]
+    fn sys_admin_includes_what_was_split_off() {
+        let admin = of("0000000000200000");
+        assert!(admin.permits(Capability::Bpf) && admin.permits(Capability::CheckpointRestore));
+        assert!(!admin.permits(Capability::SysPtrace) && !admin.has(Capability::Bpf));
+        assert_eq!(admin.missing_for_bpf(), []);
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod btf;
+pub mod capability;
+mod error;
+pub mod finding;
+mod kernel_version;
+mod program;
+pub mod syscall;
+pub mod untrusted;
+
+pub use crate::{
+    error::{Error, Result},
+    finding::{Finding, Severity},
+    kernel_version::{KernelVersion, ParseKernelVersionError, kernel_release},
+    program::{find_program, find_program_in},
+};
