@@ -85,6 +85,19 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_of_version_1_is_reported_as_when_it_was_made() {
+        // Both were written by commit 49025d5.
+        const RECORDING: &[u8] = include_bytes!("../recording/fixtures/v1.lockrec");
+        const REPORT: &str = include_str!("../recording/fixtures/v1.report.json");
+        let folder = tempfile::tempdir().unwrap();
+        let recording = folder.path().join("v1.lockrec");
+        fs::write(&recording, RECORDING).unwrap();
+        let output = folder.path().join("report");
+        report(&recording, &output, &["--format", "json"]).unwrap();
+        assert_eq!(fs::read_to_string(&output).unwrap(), REPORT);
+    }
+
+    #[test]
     fn intervals_are_added_up() {
         let folder = tempfile::tempdir().unwrap();
         let recording = recording(folder.path());

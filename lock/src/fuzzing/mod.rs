@@ -13,7 +13,7 @@ use crate::{
         merge::Merger,
         snapshot::Snapshot,
     },
-    recording::Recording,
+    recording::{Recording, v1},
     view::{self, Format, Options, folded::Side},
 };
 
@@ -71,8 +71,9 @@ fn run(data: &[u8], choice: u64) {
         [0x1f, 0x8b, ..] => file(data, choice),
         [b'{', ..] => {
             let lines = data.split(|&byte| byte == b'\n');
-            let intervals = lines.map_while(|line| serde_json::from_slice(line).ok());
-            report(&intervals.collect::<Vec<_>>(), choice);
+            let intervals =
+                lines.map_while(|line| serde_json::from_slice::<v1::Interval>(line).ok());
+            report(&intervals.map(Snapshot::from).collect::<Vec<_>>(), choice);
         }
         _ => {
             if let Some(interval) = changed(data) {
@@ -97,8 +98,8 @@ fn everything() -> &'static (Value, Snapshot) {
     static PARSED: OnceLock<(Value, Snapshot)> = OnceLock::new();
     PARSED.get_or_init(|| {
         let value = serde_json::from_str(EVERYTHING).unwrap_or_default();
-        let interval = serde_json::from_str(EVERYTHING).unwrap_or_default();
-        (value, interval)
+        let interval: v1::Interval = serde_json::from_str(EVERYTHING).unwrap_or_default();
+        (value, interval.into())
     })
 }
 
@@ -120,7 +121,8 @@ fn changed(data: &[u8]) -> Option<Snapshot> {
             number => **number = (*NUMBERS.get(what % NUMBERS.len())?).into(),
         }
     }
-    serde_json::from_value(interval).ok()
+    let interval: v1::Interval = serde_json::from_value(interval).ok()?;
+    Some(interval.into())
 }
 
 /// All numbers and texts.

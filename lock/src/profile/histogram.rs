@@ -5,11 +5,9 @@
 use std::collections::BTreeMap;
 
 use lock_common::bucket_floor;
-use serde::{Deserialize, Serialize};
 
 /// How many durations there were in each bucket.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Histogram(pub(crate) BTreeMap<u8, u64>);
 
 impl Histogram {

@@ -3,11 +3,9 @@
 use std::fmt;
 
 use lock_common::flag::{MUTEX, PERCPU, READ, RT, SPIN, WRITE};
-use serde::{Deserialize, Serialize};
 
 /// What is waited for: a lock of the kernel, or one that a program built on a futex.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum LockType {
     /// A kernel lock, and the way that it was waited for: the tracepoint's flags, as
     /// `lock_common::lock_type` reduces them.
@@ -17,8 +15,7 @@ pub(crate) enum LockType {
 }
 
 /// What a program built on a futex.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Class {
     /// Mutual exclusion. CPython's GIL is one, too.
     Mutex,

@@ -1,10 +1,7 @@
 //! How the word in memory that a thread waits on stands for the lock that it waits for.
 
-use serde::{Deserialize, Serialize};
-
 /// What the word of a futex is. Stacks tell it; a kernel lock's address is the lock itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Word {
     /// The lock's own: another word is another lock.
     #[default]

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read as _, Write as _};
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 
-use crate::profile::snapshot::Snapshot;
+use crate::recording::v1::Interval;
 
 /// The version that is written, and the newest that can be read. It grows when a reader of
 /// the one before would misunderstand a recording, not when fields or lines are added.
@@ -53,14 +53,14 @@ pub(crate) struct End {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Line<'a> {
-    Interval(&'a Snapshot),
+    Interval(&'a Interval),
     End(&'a End),
 }
 
 /// A line after the first, as it is read: one of these, or what a newer `lock` added.
 #[derive(Debug, Deserialize)]
 pub(super) struct AnyLine {
-    pub(super) interval: Option<Box<Snapshot>>,
+    pub(super) interval: Option<Box<Interval>>,
     pub(super) end: Option<End>,
 }
 

@@ -1,8 +1,9 @@
 //! Recordings on disk: a file for each, which a recorder that is killed leaves readable.
-//! docs/recording-format.md tells the format to other programs.
+//! docs/recording-format.md documents the format for other programs.
 
 mod format;
 mod reader;
+pub(crate) mod v1;
 mod writer;
 
 pub(crate) use reader::Recording;

@@ -113,7 +113,7 @@ impl<R: BufRead> Recording<R> {
     }
 
     /// The next interval; none when the recording is over, for whatever reason.
-    fn next_interval(&mut self) -> Result<Option<Box<Snapshot>>, String> {
+    fn next_interval(&mut self) -> Result<Option<Snapshot>, String> {
         loop {
             let Some(content) =
                 format::next(&mut self.file).map_err(|cause| match cause.kind() {
@@ -127,7 +127,7 @@ impl<R: BufRead> Recording<R> {
                 .map_err(|cause| format!("what follows is damaged: {cause}"))?;
             self.end = line.end;
             match line.interval {
-                Some(interval) => return Ok(Some(interval)),
+                Some(interval) => return Ok(Some((*interval).into())),
                 None if self.end.is_some() => return Ok(None),
                 // What a newer version added.
                 None => {}
@@ -146,7 +146,7 @@ impl<R: BufRead> Iterator for Recording<R> {
         match self.next_interval() {
             Ok(Some(interval)) => {
                 self.duration_ns = self.duration_ns.saturating_add(interval.duration_ns);
-                return Some(*interval);
+                return Some(interval);
             }
             Ok(None) => {}
             Err(why) => {

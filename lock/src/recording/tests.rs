@@ -8,6 +8,7 @@ use std::{
 use super::{
     Place, Recording, Writer,
     format::{self, End, MAX_LINE},
+    v1,
     writer::Target,
 };
 use crate::{
@@ -363,4 +364,111 @@ fn a_long_recording_is_read_in_time_in_proportion() {
     assert_eq!((whole.sites.len(), whole.notes.len()), (350, 0));
     // An hour's 3600 take seconds when optimised; see docs/recording-format.md.
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+}
+
+/// A recording in version 1 of the format, as commit 49025d5 wrote it.
+const V1: &[u8] = include_bytes!("fixtures/v1.lockrec");
+
+/// The lines of a recording.
+fn lines(content: &[u8]) -> Vec<String> {
+    let mut text = String::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(content);
+    io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_recording_of_version_1_is_written_again_as_it_was() {
+    let (intervals, notes) = read(V1).unwrap();
+    assert_eq!((intervals.len(), notes.len()), (2, 0));
+    let mut content = Vec::new();
+    let disk = Disk {
+        content: &mut content,
+        size: usize::MAX,
+    };
+    let mut writer = Writer::begin(disk, PathBuf::new()).unwrap();
+    for interval in &intervals {
+        writer.interval(interval).unwrap();
+    }
+    writer.end("duration").unwrap();
+    // The header has the version of the writer.
+    assert_eq!(lines(&content)[1..], lines(V1)[1..]);
+}
+
+#[test]
+fn each_variant_keeps_its_name_in_version_1() {
+    let lock = |identity: &str, lock_type: &str, word: &str| {
+        let interval = serde_json::to_value(v1::Interval::from(&interval(1))).unwrap();
+        let mut lock = interval["locks"][0].clone();
+        lock["identity"] = serde_json::from_str(identity).unwrap();
+        lock["lock_type"] = serde_json::from_str(lock_type).unwrap();
+        lock["word"] = word.into();
+        lock
+    };
+    let kernel = r#"{"kind":"kernel","address":1}"#;
+    let mut locks: Vec<_> = [
+        "mutex",
+        "rw-lock",
+        "pi-mutex",
+        "semaphore",
+        "barrier",
+        "condvar",
+        "join",
+        "parked",
+        "unknown",
+    ]
+    .iter()
+    .map(|class| lock(kernel, &format!(r#"{{"user":"{class}"}}"#), "own"))
+    .collect();
+    for word in ["own", "pair", "waiter", "polled", "inner"] {
+        locks.push(lock(kernel, r#"{"kernel":32}"#, word));
+    }
+    for identity in [
+        r#"{"kind":"private","process":3,"address":1}"#,
+        r#"{"kind":"shared","object":"x"}"#,
+        r#"{"kind":"other"}"#,
+    ] {
+        locks.push(lock(identity, r#"{"kernel":1}"#, "own"));
+    }
+    for scope in [
+        r#"{"kind":"system"}"#,
+        r#"{"kind":"process","pid":7}"#,
+        r#"{"kind":"command","command":["a","b"]}"#,
+    ] {
+        let mut value = serde_json::to_value(v1::Interval::from(&interval(1))).unwrap();
+        value["locks"] = locks.clone().into();
+        value["about"]["scope"] = serde_json::from_str(scope).unwrap();
+        let stored: v1::Interval = serde_json::from_value(value.clone()).unwrap();
+        let again = v1::Interval::from(&Snapshot::from(stored));
+        assert_eq!(serde_json::to_value(again).unwrap(), value);
+    }
+}
+
+#[test]
+fn each_field_is_documented() {
+    fn keys(value: &serde_json::Value, all: &mut std::collections::BTreeSet<String>) {
+        match value {
+            serde_json::Value::Array(values) => values.iter().for_each(|it| keys(it, all)),
+            serde_json::Value::Object(fields) => {
+                for (key, value) in fields {
+                    // The keys of a histogram are buckets.
+                    if key.parse::<u8>().is_err() {
+                        all.insert(key.clone());
+                    }
+                    keys(value, all);
+                }
+            }
+            _ => {}
+        }
+    }
+    let document = include_str!("../../../docs/recording-format.md");
+    let mut all = std::collections::BTreeSet::new();
+    for line in lines(V1) {
+        keys(&serde_json::from_str(&line).unwrap(), &mut all);
+    }
+    assert!(all.len() > 80, "{all:?}");
+    all.retain(|key| {
+        !document.contains(&format!("`{key}`")) && !document.contains(&format!("\"{key}\""))
+    });
+    assert!(all.is_empty(), "not documented: {all:?}");
 }

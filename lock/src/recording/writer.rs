@@ -14,6 +14,7 @@ use crate::{
     recording::{
         format::{self, End, Header, Line},
         reader::Recording,
+        v1,
     },
 };
 
@@ -161,7 +162,7 @@ impl<T: Target> Writer<T> {
     /// `disk-full` and others of [`Error::write`]. Then what was written before is still
     /// whole, and the writer is to be dropped: what goes on is only in memory.
     pub(crate) fn interval(&mut self, interval: &Snapshot) -> Result<()> {
-        self.write(&Line::Interval(interval))?;
+        self.write(&Line::Interval(&v1::Interval::from(interval)))?;
         self.intervals = self.intervals.saturating_add(1);
         self.duration_ns = self.duration_ns.saturating_add(interval.duration_ns);
         Ok(())

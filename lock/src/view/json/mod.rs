@@ -68,7 +68,7 @@ struct Document<'a> {
     open: Vec<Open>,
     threads: Vec<Thread<'a>>,
     processes: Vec<ProcessOf<'a>>,
-    stacks: Vec<Stack<'a>>,
+    stacks: Vec<Stack>,
     frames: Vec<Frame<'a>>,
     hooks: Vec<HookOf<'a>>,
     own_cpu_ns: u64,

@@ -177,19 +177,20 @@ impl<'a> From<&'a snapshot::Thread> for Thread<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Stack<'a> {
-    kernel: &'a [FrameId],
-    user: &'a [FrameId],
+pub(super) struct Stack {
+    kernel: Vec<u32>,
+    user: Vec<u32>,
     user_locking: u32,
     cut: bool,
     lost: bool,
 }
 
-impl<'a> From<&'a snapshot::Stack> for Stack<'a> {
-    fn from(stack: &'a snapshot::Stack) -> Self {
+impl From<&snapshot::Stack> for Stack {
+    fn from(stack: &snapshot::Stack) -> Self {
+        let indices = |frames: &[FrameId]| frames.iter().map(|frame| frame.0).collect();
         Self {
-            kernel: &stack.kernel,
-            user: &stack.user,
+            kernel: indices(&stack.kernel),
+            user: indices(&stack.user),
             user_locking: stack.user_locking,
             cut: stack.cut,
             lost: stack.lost,

@@ -1,0 +1,133 @@
+//! Locks, each with what its waits come to.
+
+use std::borrow::Cow;
+
+use crate::profile::{
+    lock_type::LockType,
+    snapshot::{ProcessId, Waits},
+    word::Word,
+};
+
+/// Which lock it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Identity {
+    /// A lock in the kernel's memory.
+    Kernel {
+        /// Where.
+        address: u64,
+    },
+    /// A futex in a process's memory.
+    Private {
+        /// Whose.
+        process: ProcessId,
+        /// Where.
+        address: u64,
+    },
+    /// A futex in memory that processes share.
+    Shared {
+        /// What memory, and where in it: `/dev/shm/PostgreSQL.123+0x40`.
+        object: String,
+    },
+    /// All that the table of locks had no row for.
+    Other,
+}
+
+/// A lock, waited for in one way: a rwsem's readers and writers are two of these.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lock {
+    /// Which.
+    pub(crate) identity: Identity,
+    /// What it is. Of a user lock this can change while recording, when stacks tell more.
+    pub(crate) lock_type: LockType,
+    /// The futex operation and value in words, as `FUTEX_WAIT_BITSET, 2`. Empty for kernel
+    /// locks.
+    pub(crate) operation: String,
+    /// Its name, if it has one: `mmap_lock`, `runqueue`, a global's symbol.
+    pub(crate) name: Option<String>,
+    /// What the word is that is waited on.
+    pub(crate) word: Word,
+    /// Its waits, as the kernel counted them.
+    pub(crate) waits: Waits,
+}
+
+impl Lock {
+    /// What its waits come to in a ranking: those that were pieces of others add their time
+    /// alone.
+    pub(crate) fn ranked(&self) -> Cow<'_, Waits> {
+        let piece = |acquired| self.word.is_piece(acquired);
+        if !piece(false) {
+            return Cow::Borrowed(&self.waits);
+        }
+        let raw = &self.waits;
+        let whole = if piece(true) {
+            Waits {
+                pieces: raw.count,
+                total_ns: raw.total_ns,
+                runqueue_ns: raw.runqueue_ns,
+                ..Waits::default()
+            }
+        } else {
+            raw.clone()
+        };
+        Cow::Owned(Waits {
+            total_ns: whole.total_ns.saturating_add(raw.not_acquired_ns),
+            pieces: whole.pieces.saturating_add(raw.failed()),
+            timed_out: 0,
+            interrupted: 0,
+            not_acquired: 0,
+            not_acquired_ns: 0,
+            ..whole
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Lock};
+    use crate::profile::{
+        lock_type::{Class, LockType},
+        snapshot::{Estimate, Waits},
+        word::Word,
+    };
+
+    #[test]
+    fn pieces_add_their_time_alone() {
+        let lock = |word| Lock {
+            identity: Identity::Other,
+            lock_type: LockType::User(Class::Mutex),
+            operation: String::new(),
+            name: Some("GIL".to_owned()),
+            word,
+            waits: Waits {
+                count: 3,
+                total_ns: 30,
+                min_ns: 5,
+                max_ns: 20,
+                timed_out: 4,
+                interrupted: 1,
+                not_acquired_ns: 100,
+                ..Waits::default()
+            },
+        };
+        let told = |word| {
+            let lock = lock(word);
+            let ranked = lock.ranked();
+            (
+                ranked.count,
+                ranked.total_ns,
+                ranked.pieces,
+                ranked.failed(),
+            )
+        };
+        assert_eq!(told(Word::Own), (3, 30, 0, 5));
+        assert_eq!(told(Word::Waiter), (3, 30, 0, 5));
+        assert_eq!(told(Word::Polled), (3, 130, 5, 0));
+        assert_eq!(told(Word::Inner), (0, 130, 8, 0));
+        let piece = Estimate::piece(10, 3);
+        assert_eq!(
+            (piece.count, piece.wait_ns, piece.count_error()),
+            (0, 80, 0)
+        );
+        assert!(piece.wait_error_ns() > 0);
+    }
+}

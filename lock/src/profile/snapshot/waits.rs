@@ -1,0 +1,225 @@
+//! What waits come to: counted one by one, or estimated from those that were sampled.
+
+use crate::profile::histogram::Histogram;
+
+/// Waits of which every one was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Waits {
+    /// Waits that ended with the lock.
+    pub(crate) count: u64,
+    /// Their time together, in nanoseconds.
+    pub(crate) total_ns: u64,
+    /// The shortest, in nanoseconds; zero if there is none.
+    pub(crate) min_ns: u64,
+    /// The longest, in nanoseconds.
+    pub(crate) max_ns: u64,
+    /// Of the total: a kernel mutex's waiters spinning rather than sleeping, in nanoseconds.
+    pub(crate) spin_ns: u64,
+    /// Of the total: user lock's waiters that had been woken, and waited for a CPU, in
+    /// nanoseconds.
+    pub(crate) runqueue_ns: u64,
+    /// How long they took, one by one.
+    pub(crate) histogram: Histogram,
+    /// Waits that timed out; in none of the fields above.
+    pub(crate) timed_out: u64,
+    /// Waits broken off by a signal; in none of the fields above.
+    pub(crate) interrupted: u64,
+    /// Waits that ended without the lock for a reason not known; in none of the above.
+    pub(crate) not_acquired: u64,
+    /// The time of these three together, in nanoseconds.
+    pub(crate) not_acquired_ns: u64,
+    /// Waits that were pieces of others ([`Word::is_piece`]): their time is in `total_ns`,
+    /// and how long the whole waits took one by one is not known. Only in the figures of
+    /// rows ([`Lock::ranked`]): recordings have what the kernel counted.
+    pub(crate) pieces: u64,
+}
+
+impl Waits {
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            count,
+            total_ns,
+            min_ns,
+            max_ns,
+            spin_ns,
+            runqueue_ns,
+            ref histogram,
+            timed_out,
+            interrupted,
+            not_acquired,
+            not_acquired_ns,
+            pieces,
+        } = *other;
+        if count > 0 {
+            self.min_ns = if self.count == 0 {
+                min_ns
+            } else {
+                self.min_ns.min(min_ns)
+            };
+            self.max_ns = self.max_ns.max(max_ns);
+        }
+        // Saturating: a forged recording can hold any numbers.
+        for (sum, term) in [
+            (&mut self.count, count),
+            (&mut self.total_ns, total_ns),
+            (&mut self.spin_ns, spin_ns),
+            (&mut self.runqueue_ns, runqueue_ns),
+            (&mut self.timed_out, timed_out),
+            (&mut self.interrupted, interrupted),
+            (&mut self.not_acquired, not_acquired),
+            (&mut self.not_acquired_ns, not_acquired_ns),
+            (&mut self.pieces, pieces),
+        ] {
+            *sum = sum.saturating_add(term);
+        }
+        self.histogram.add(histogram);
+    }
+
+    /// How many ended without the lock.
+    pub(crate) fn failed(&self) -> u64 {
+        self.timed_out
+            .saturating_add(self.interrupted)
+            .saturating_add(self.not_acquired)
+    }
+}
+
+/// What waits come to, estimated from those that were sampled: each counts for as many as
+/// its chance was small (Horvitz and Thompson), so that sums are unbiased.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Estimate {
+    /// Sampled waits.
+    pub(crate) samples: u64,
+    /// How many waits these stand for.
+    pub(crate) count: u64,
+    /// The time of all these together, in nanoseconds.
+    pub(crate) wait_ns: u64,
+    /// The longest of the sampled, in nanoseconds.
+    pub(crate) max_ns: u64,
+    /// Estimated variance of `count`.
+    pub(crate) count_variance: f64,
+    /// Estimated variance of `wait_ns`, in square nanoseconds.
+    pub(crate) wait_variance: f64,
+}
+
+impl Estimate {
+    /// One sampled wait whose chance to be sampled was 2^-shift.
+    pub(crate) fn of(wait_ns: u64, shift: u32) -> Self {
+        let weight = 1_u64.checked_shl(shift).unwrap_or(u64::MAX);
+        let (w, n) = (wait_ns as f64, weight as f64);
+        // Var of x/p is estimated by (1-p)/p^2 x^2 for each sampled x.
+        let spread = n * (n - 1.0);
+        Self {
+            samples: 1,
+            count: weight,
+            wait_ns: wait_ns.saturating_mul(weight),
+            max_ns: wait_ns,
+            count_variance: spread,
+            wait_variance: spread * w * w,
+        }
+    }
+
+    /// The same of a piece of a wait: it takes time, but is no wait by itself.
+    pub(crate) fn piece(wait_ns: u64, shift: u32) -> Self {
+        Self {
+            count: 0,
+            count_variance: 0.0,
+            ..Self::of(wait_ns, shift)
+        }
+    }
+
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            samples,
+            count,
+            wait_ns,
+            max_ns,
+            count_variance,
+            wait_variance,
+        } = *other;
+        self.samples = self.samples.saturating_add(samples);
+        self.count = self.count.saturating_add(count);
+        self.wait_ns = self.wait_ns.saturating_add(wait_ns);
+        self.max_ns = self.max_ns.max(max_ns);
+        self.count_variance += count_variance;
+        self.wait_variance += wait_variance;
+    }
+
+    /// Half the width of the 95 % confidence interval of `wait_ns`, in nanoseconds.
+    pub(crate) fn wait_error_ns(&self) -> u64 {
+        (1.96 * self.wait_variance.max(0.0).sqrt()) as u64
+    }
+
+    /// The same of `count`.
+    pub(crate) fn count_error(&self) -> u64 {
+        (1.96 * self.count_variance.max(0.0).sqrt()) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimate, Waits};
+
+    #[test]
+    fn adding_keeps_the_extremes_and_ignores_those_of_nothing() {
+        let waits = |count, total_ns, min_ns, max_ns| Waits {
+            count,
+            total_ns,
+            min_ns,
+            max_ns,
+            ..Waits::default()
+        };
+        let failed = Waits {
+            timed_out: 1,
+            not_acquired_ns: 99,
+            ..Waits::default()
+        };
+        let mut sum = Waits::default();
+        for term in [&failed, &waits(2, 30, 10, 20), &failed, &waits(1, 5, 5, 5)] {
+            sum.add(term);
+        }
+        assert_eq!(
+            sum,
+            Waits {
+                timed_out: 2,
+                not_acquired_ns: 198,
+                ..waits(3, 35, 5, 20)
+            }
+        );
+    }
+
+    #[test]
+    fn a_wait_that_was_sure_to_be_sampled_has_no_error() {
+        let mut sum = Estimate::of(1000, 0);
+        sum.add(&Estimate::of(500, 0));
+        assert_eq!((sum.count, sum.wait_ns, sum.max_ns), (2, 1500, 1000));
+        assert_eq!((sum.count_error(), sum.wait_error_ns()), (0, 0));
+    }
+
+    #[test]
+    fn estimates_are_unbiased_and_know_their_error() {
+        // 200 times the same population: waits of 1 to 1000 us, longer ones likelier sampled.
+        let truth: u64 = (1..=1000).map(|us| us * 1000).sum();
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut sum, mut covered) = (0.0, 0);
+        for _ in 0..200 {
+            let mut estimate = Estimate::default();
+            for us in 1..=1000_u64 {
+                let shift = 10_u32.saturating_sub(us.ilog2());
+                if random.u64(..) & ((1 << shift) - 1) == 0 {
+                    estimate.add(&Estimate::of(us * 1000, shift));
+                }
+            }
+            sum += estimate.wait_ns as f64;
+            covered += usize::from(estimate.wait_ns.abs_diff(truth) <= estimate.wait_error_ns());
+        }
+        let mean = sum / 200.0;
+        assert!(
+            (mean / truth as f64 - 1.0).abs() < 0.01,
+            "{mean} of {truth}"
+        );
+        // 95 % of 200 are 190; fewer than 180 have a chance of less than 1 in 1000.
+        assert!(covered >= 180, "{covered} of 200");
+    }
+}
