@@ -30,7 +30,7 @@ use crate::{
         verify::{OnKernel, Verification},
     },
     requirements,
-    test_log::TestLog,
+    testing::log::TestLog,
     verifier::{self, log_file, statistics::Statistics, visits::Visits},
 };
 

@@ -21,16 +21,12 @@ mod min_kernel;
 mod object;
 mod object_file;
 mod outcome;
-mod packages;
 mod progress;
 mod project;
 mod report;
 mod requirements;
 mod setup;
-mod skips;
-mod test_log;
-mod test_program;
-mod test_runner;
+mod testing;
 mod verifier;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -91,6 +87,6 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Env => command::env::run(global),
         Command::Clean(request) => command::clean::run(request, global),
         Command::Agent(request) => command::agent::run(request),
-        Command::TestRunner(request) => test_runner::run(request, global),
+        Command::TestRunner(request) => testing::runner::run(request, global),
     }
 }

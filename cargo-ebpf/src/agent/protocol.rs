@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame;
 use crate::{
-    test_program::{TestProgram, Tested},
+    testing::program::{TestProgram, Tested},
     verifier::observation::{Event, Extras},
 };
 

@@ -4,7 +4,7 @@ use ebpf_base::find_program;
 use ebpf_base::untrusted;
 use ebpf_build::Finding;
 
-use crate::{cli::Global, host::process::Process, packages::QEMU};
+use crate::{cli::Global, host::process::Process, setup::packages::QEMU};
 
 /// The check of this group.
 pub(super) fn check(global: &Global) -> Finding {

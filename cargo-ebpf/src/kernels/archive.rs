@@ -6,7 +6,7 @@ use ebpf_base::KernelVersion;
 use ebpf_build::{Error, Finding, Result, progress::Progress};
 
 use super::{
-    Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, store::Store, wanted::Wanted,
+    Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, spec::Wanted, store::Store,
 };
 use crate::{cli::Global, interrupt, report::human};
 

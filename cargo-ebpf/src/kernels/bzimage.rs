@@ -12,7 +12,7 @@ use std::{
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 
-use super::{Image, store};
+use super::{Image, digest};
 
 /// Offset of the number of sectors of the real-mode code, less one; 0 stands for 4.
 const SETUP_SECTORS: usize = 0x1f1;
@@ -35,7 +35,7 @@ const HEAD: u64 = 128 << 10;
 /// When it cannot be read, or is no such image.
 pub(super) fn open(path: &Path) -> Result<Image> {
     let release = release(path)?;
-    let (sha256, bytes) = store::hash(path)?;
+    let (sha256, bytes) = digest::of_file(path)?;
     Ok(Image {
         label: release.clone(),
         version: release.clone(),
@@ -145,7 +145,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::kernels::made_up::boot_image;
+    use crate::kernels::fixtures::boot_image;
 
     fn read(bytes: &[u8]) -> Result<String> {
         let folder = tempfile::tempdir().unwrap();

@@ -112,7 +112,7 @@ fn broken(package: &Path, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::made_up::{ar, package, tar, xz};
+    use crate::kernels::fixtures::{ar, package, tar, xz};
 
     const MEMBER: &str = "boot/vmlinuz-6.1";
 

@@ -7,14 +7,15 @@ mod apt;
 mod archive;
 pub(crate) mod bzimage;
 pub(crate) mod deb;
+mod digest;
 #[cfg(test)]
-mod made_up;
+mod fixtures;
 mod offer;
 mod sources;
+mod spec;
 mod store;
 #[cfg(test)]
 mod tests;
-mod wanted;
 
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ use ebpf_build::{Result, progress::Progress};
 use serde::{Deserialize, Serialize};
 
 use self::{archive::Archive, offer::Offer, store::Store};
-pub(crate) use self::{store::folder, wanted::Wanted};
+pub(crate) use self::{spec::Wanted, store::folder};
 use crate::cli::Global;
 
 /// A kernel to try objects on.

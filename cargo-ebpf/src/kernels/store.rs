@@ -12,18 +12,17 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, BufRead as _, BufReader},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use ebpf_base::KernelVersion;
 use ebpf_build::{Error, Result, linker, progress::Progress, write_atomically};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{
-    Image, Package, bzimage, deb,
+    Image, Package, bzimage, deb, digest,
     offer::{self, Catalogue, Offer},
 };
 
@@ -183,7 +182,7 @@ impl Store {
     /// # Errors
     /// When the package is not what apt's lists say, holds no image, or the disk is full.
     pub(super) fn put(&self, offer: &Offer, package: &Path, workplace: TempDir) -> Result<Image> {
-        let (found, _) = hash(package)?;
+        let (found, _) = digest::of_file(package)?;
         if found != offer.sha256 {
             return Err(Error::new(
                 "kernel-package-changed",
@@ -197,7 +196,7 @@ impl Store {
         let path = made.join("vmlinuz");
         deb::extract(package, &offer.places(), &path)?;
         let release = bzimage::release(&path)?;
-        let (sha256, bytes) = hash(&path)?;
+        let (sha256, bytes) = digest::of_file(&path)?;
         let entry = self.entry(offer);
         let image = Image {
             label: offer
@@ -238,36 +237,11 @@ fn read_entry(entry: &Path) -> Option<Image> {
 }
 
 fn is_whole(image: &Image) -> bool {
-    hash(&image.path).is_ok_and(|(sha256, _)| sha256 == image.sha256)
+    digest::of_file(&image.path).is_ok_and(|(sha256, _)| sha256 == image.sha256)
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|cause| {
         Error::new("json", "could not write a cache entry").because(cause.to_string())
     })
-}
-
-/// SHA-256, in hexadecimal, and size of a file.
-pub(super) fn hash(path: &Path) -> Result<(String, u64)> {
-    let failed = |cause: &io::Error| Error::io("read", path, cause);
-    let file = File::open(path).map_err(|cause| failed(&cause))?;
-    let mut file = BufReader::with_capacity(64 << 10, file);
-    let mut hash = Sha256::new();
-    let mut bytes = 0;
-    loop {
-        let chunk = file.fill_buf().map_err(|cause| failed(&cause))?;
-        let length = chunk.len();
-        if length == 0 {
-            break;
-        }
-        hash.update(chunk);
-        file.consume(length);
-        bytes += length as u64;
-    }
-    let hex = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((hex, bytes))
 }

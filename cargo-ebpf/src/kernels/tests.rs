@@ -4,8 +4,7 @@ use std::{fs, path::Path};
 
 use ebpf_build::progress::Silent;
 
-use super::{made_up, *};
-use crate::kernels::store::hash;
+use super::{fixtures, *};
 
 /// A cache with Linux 6.1 (an old and a new one) and 7.3, and no apt.
 fn cache(root: &Path) -> Store {
@@ -22,13 +21,13 @@ fn cache(root: &Path) -> Store {
             bytes: 0,
             sha256: String::new(),
         };
-        let image = made_up::boot_image(package);
+        let image = fixtures::boot_image(package);
         let workplace = store.workplace().unwrap();
         let deb = workplace.path().join("x.deb");
         // The newer layout for the newer kernel.
         let place = &offer.places()[usize::from(version.starts_with('7'))];
-        fs::write(&deb, made_up::package(&[(place, &image)])).unwrap();
-        offer.sha256 = hash(&deb).unwrap().0;
+        fs::write(&deb, fixtures::package(&[(place, &image)])).unwrap();
+        offer.sha256 = digest::of_file(&deb).unwrap().0;
         store.put(&offer, &deb, workplace).unwrap();
     }
     store
@@ -80,7 +79,7 @@ fn a_package_with_another_hash_is_never_unpacked() {
     };
     let workplace = store.workplace().unwrap();
     let deb = workplace.path().join("x.deb");
-    fs::write(&deb, made_up::package(&[(&offer.places()[0], b"x")])).unwrap();
+    fs::write(&deb, fixtures::package(&[(&offer.places()[0], b"x")])).unwrap();
     let error = store.put(&offer, &deb, workplace).unwrap_err();
     assert_eq!(error.code(), "kernel-package-changed");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -91,7 +90,7 @@ fn an_image_that_the_user_names_is_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(folder.path());
     let path = folder.path().join("bzImage");
-    fs::write(&path, made_up::boot_image("6.9.1-mine")).unwrap();
+    fs::write(&path, fixtures::boot_image("6.9.1-mine")).unwrap();
     let list = path.display().to_string();
     assert_eq!(choose(&store, &list).unwrap(), ["6.9.1-mine"]);
     fs::write(&path, "text").unwrap();

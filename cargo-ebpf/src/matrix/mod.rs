@@ -3,7 +3,7 @@
 //! result like any other.
 
 mod running;
-pub(crate) mod tests;
+pub(crate) mod test_runs;
 pub(crate) mod verdicts;
 
 use std::{

@@ -3,6 +3,7 @@
 //! a second run does nothing and a broken-off one goes on where it stopped.
 
 mod machine;
+pub(crate) mod packages;
 mod route;
 mod vm;
 

@@ -7,7 +7,7 @@ use ebpf_build::{Error, Result};
 use super::{Machine, State, Step};
 use crate::{
     host::root::Root,
-    packages::{self, Choice},
+    setup::packages::{self, Choice},
 };
 
 /// Long for 3 MB of sources, and an end where a firewall swallows every packet.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     host::{process::command_line, root::Root},
     interrupt,
-    packages::{OTHER_MANAGERS, QEMU, QEMU_PACKAGE},
+    setup::packages::{OTHER_MANAGERS, QEMU, QEMU_PACKAGE},
 };
 
 /// What would be done; nothing where qemu is there.

@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::made_up;
+use crate::fixtures;
 
 /// Every suite that kernels are taken from, with the folder of its archive.
 const SUITES: [(&str, &str); 8] = [
@@ -73,12 +73,12 @@ impl Machine {
         } else {
             format!("./boot/vmlinuz-{release}")
         };
-        let image = made_up::boot_image(release);
+        let image = fixtures::boot_image(release);
         self.package(
             suite,
             package,
             version,
-            &made_up::package(&[(&member, &image)]),
+            &fixtures::package(&[(&member, &image)]),
         );
     }
 

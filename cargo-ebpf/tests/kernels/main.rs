@@ -1,8 +1,8 @@
 //! `kernels` on a made-up archive, and on the real one where it can be reached.
 
 mod archive;
-#[path = "../../src/kernels/made_up.rs"]
-mod made_up;
+#[path = "../../src/kernels/fixtures.rs"]
+mod fixtures;
 
 use std::{
     fs::{self, File},
@@ -197,7 +197,7 @@ fn the_newest_is_fetched(machine: Machine) -> Result<(), Failed> {
     check(cached["release"] == "6.1.0-56-cloud-amd64", &output)?;
     let content = fs::read(cached["path"].as_str().ok_or("no path")?)?;
     check(
-        content == made_up::boot_image("6.1.0-56-cloud-amd64"),
+        content == fixtures::boot_image("6.1.0-56-cloud-amd64"),
         &output,
     )?;
     let hash = "package/sha256"
@@ -288,12 +288,12 @@ fn a_changed_package_is_refused(machine: Machine) -> Result<(), Failed> {
 }
 
 fn a_package_without_a_kernel_is_refused(mut machine: Machine) -> Result<(), Failed> {
-    let image = made_up::boot_image("x");
+    let image = fixtures::boot_image("x");
     let escape = [("../../../../vmlinuz", image.as_slice())];
     let text = [("./boot/vmlinuz-6.2.0-1-cloud-amd64", &b"text"[..])];
     for (minor, deb) in [
-        (2, made_up::package(&text)),
-        (3, made_up::package(&escape)),
+        (2, fixtures::package(&text)),
+        (3, fixtures::package(&escape)),
         (4, b"!<arch>\n".to_vec()),
         (5, Vec::from(*b"no package")),
     ] {
@@ -333,7 +333,7 @@ fn a_damaged_image_is_fetched_anew(machine: Machine) -> Result<(), Failed> {
     check(labels(&document(&output)?, "cached").is_empty(), &output)?;
     let output = fine(run(&machine, &["--fetch", "6.1"]))?;
     check(
-        fs::read(&image)? == made_up::boot_image("6.1.0-56-cloud-amd64"),
+        fs::read(&image)? == fixtures::boot_image("6.1.0-56-cloud-amd64"),
         &output,
     )
 }
@@ -439,9 +439,9 @@ fn nobody_can_fetch(machine: Machine) -> Result<(), Failed> {
 
 fn a_full_disk_leaves_no_half(mut machine: Machine) -> Result<(), Failed> {
     // A small package with a large image in it.
-    let mut image = made_up::boot_image("6.2.0-1-cloud-amd64");
+    let mut image = fixtures::boot_image("6.2.0-1-cloud-amd64");
     image.resize(16 << 20, 0);
-    let deb = made_up::package(&[("./boot/vmlinuz-6.2.0-1-cloud-amd64", &image)]);
+    let deb = fixtures::package(&[("./boot/vmlinuz-6.2.0-1-cloud-amd64", &image)]);
     machine.package("sid", "linux-image-6.2.0-1-cloud-amd64", "6.2.1-1", &deb);
     machine.publish();
     // Room for no list; for all but the image.

@@ -12,12 +12,12 @@ use crate::{
     cli::{self, Global},
     host::process::{Process, ending},
     kernels::{self, Choice},
-    matrix::{self, Settings, tests::Ran},
+    matrix::{self, Settings, test_runs::Ran},
     outcome::Outcome,
     progress::Display,
     project::Project,
     report::{self, Report, human},
-    test_program::{self, TestProgram, TestResult, Tested},
+    testing::program::{self, TestProgram, TestResult, Tested},
 };
 
 /// Runs the command.
@@ -38,7 +38,7 @@ pub(super) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
         // A closed pipe does not end the tests.
         let _ = pass_on(&shown(kernel, program, tested), global.format);
     };
-    let ran = matrix::tests::run(&kernels, &programs, &settings, global, &each)?;
+    let ran = matrix::test_runs::run(&kernels, &programs, &settings, global, &each)?;
     let kernels: Vec<_> = kernels
         .iter()
         .zip(ran)
@@ -97,7 +97,7 @@ fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<
     let mut programs = Vec::new();
     for artifact in &artifacts {
         if let Some(path) = executable(artifact)
-            && test_program::is_marked(&path)?
+            && program::is_marked(&path)?
         {
             programs.push(program(artifact, path, &filters, project));
         }

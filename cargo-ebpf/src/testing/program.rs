@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::Global,
     host::process::{Process, ending},
-    skips::Skips,
-    test_log::TestLog,
+    testing::log::TestLog,
+    testing::skips::Skips,
 };
 
 /// A program made by `cargo test --no-run`.
@@ -229,10 +229,10 @@ mod tests {
     #[test]
     fn a_program_tells_its_tests_and_runs_one() {
         let mut program = TestProgram {
-            filters: vec!["test_program::tests::names".to_owned()],
+            filters: vec!["testing::program::tests::names".to_owned()],
             ..this()
         };
-        let name = "test_program::tests::names_are_lines";
+        let name = "testing::program::tests::names_are_lines";
         assert_eq!(program.tests(), [Ok(name.to_owned())]);
         assert_eq!(program.run(name).result, TestResult::Passed);
         program.done.push(name.to_owned());

@@ -19,8 +19,8 @@ use crate::{
     project::Project,
     report::{self, Report, human},
     setup,
-    test_log::TestLog,
-    test_runner,
+    testing::log::TestLog,
+    testing::runner,
 };
 
 /// Runs the command.
@@ -33,7 +33,7 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
 
     let mut log = TestLog::default();
     let status = Process::cargo(global)
-        .args(test_runner::settings(&project)?)
+        .args(runner::settings(&project)?)
         .args(cargo_arguments(&request.args, &project))
         .current_dir(&project.root)
         // A test of a loader without its object would test nothing.

@@ -16,7 +16,7 @@ use crate::{
     host::process::{Process, exit_code},
     outcome::Outcome,
     project::{Project, configs_of},
-    skips::{Skip, Skips},
+    testing::skips::{Skip, Skips},
 };
 
 /// cargo's arguments that make this program the runner. None where the user has one of her

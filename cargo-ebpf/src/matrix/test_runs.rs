@@ -15,7 +15,7 @@ use crate::{
     cli::Global,
     guest::Executable,
     kernels::Choice,
-    test_program::{TestProgram, TestResult, Tested},
+    testing::program::{TestProgram, TestResult, Tested},
 };
 
 /// What came of all the tests on a kernel.
