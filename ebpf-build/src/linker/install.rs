@@ -99,7 +99,11 @@ fn compile(toolchain: &Toolchain, building: &Path, progress: &dyn Progress) -> R
         .env("LLVM_PREFIX", &prefix)
         .env("CARGO_ENCODED_RUSTFLAGS", find_libllvm_again(&libllvm))
         .env("CARGO_TERM_COLOR", "never")
-        // 2 MB in place of 48, and built sooner.
+        // Linking is LLVM's work, which is compiled already: without optimisation of the
+        // Rust code around it, this build takes half the time, and linking as long as ever.
+        .args(["--config", &format!("profile.release.package.{PROGRAM}.opt-level=2")])
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+        // 5 MB instead of 48, and built sooner.
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true")
         // No settings of the project in which the user stands.
