@@ -27,11 +27,12 @@ use crate::{
         inspect::Inspection,
         requirements::{ObjectNeeds, Requirements},
         source::Sources,
-        verify::{OnKernel, Verification},
+        verify::Verification,
     },
     requirements,
     testing::log::TestLog,
-    verifier::{self, log_file, statistics::Statistics, visits::Visits},
+    verdict::{self, OnKernel, log_file},
+    verifier_log::{statistics::Statistics, visits::Visits},
 };
 
 /// With DWARF of a chain of inlined functions.
@@ -182,7 +183,7 @@ fn diagnose(source: &Source<'_>, program: &str, log: &str) {
 /// An object as it is loaded: linked by aya-obj, and a log held against it.
 pub fn link(data: &[u8]) {
     let source = Source::of(data);
-    for linked in verifier::origin::link(data).iter().take(PROGRAMS) {
+    for linked in crate::link::origin::link(data).iter().take(PROGRAMS) {
         assert!(linked.origin(u64::MAX).is_none());
         diagnose(&source, &linked.name, LOG);
     }
@@ -206,7 +207,7 @@ pub fn answer(data: &[u8]) {
             }
         }
         let source = Source::of(INLINED);
-        let object = verifier::judge::object("object.o", &source, &[], "6.18.44", events);
+        let object = verdict::judge::object("object.o", &source, &[], "6.18.44", events);
         let kernel = OnKernel {
             kernel: "6.18".to_owned(),
             release: Some("6.18.44".to_owned()),

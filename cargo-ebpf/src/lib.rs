@@ -16,6 +16,7 @@ mod guest;
 mod host;
 mod interrupt;
 mod kernels;
+mod link;
 mod matrix;
 mod min_kernel;
 mod object;
@@ -27,7 +28,9 @@ mod report;
 mod requirements;
 mod setup;
 mod testing;
+mod verdict;
 mod verifier;
+mod verifier_log;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Budget, Measured, Object, VERSION};
-use crate::{
-    report::verify::OnKernel,
-    verifier::verdict::{Program, Verdict},
-};
+use crate::verdict::{OnKernel, Program};
 
 /// What `kernels` made of the objects called `names`, which have `sizes` bytes. The
 /// lists are in the order of the objects of each kernel.
@@ -51,17 +48,9 @@ pub(crate) fn measure(
 
 fn of(program: &Program) -> Measured {
     let statistics = &program.statistics;
-    let verdict = match &program.verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::Refused(_) => "refused",
-        Verdict::Unsupported(_) => "unsupported",
-        Verdict::NotTried(_) => "not-tried",
-        Verdict::NoRights(_) => "no-rights",
-        Verdict::Broke(_) => "broke",
-    };
     let depths = statistics.stack_depths.as_deref();
     Measured {
-        verdict: verdict.to_owned(),
+        verdict: program.verdict.code().to_owned(),
         insns: statistics.processed_instructions,
         states: statistics.total_states,
         peak: statistics.peak_states,

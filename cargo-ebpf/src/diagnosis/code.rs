@@ -6,13 +6,13 @@ use std::cell::OnceCell;
 use ebpf_base::untrusted;
 
 use crate::{
+    link::origin::{self, Linked, Origin},
     object::{
         Name,
         elf::Elf,
         instruction::Instruction,
         lines::{Frame, Lines},
     },
-    verifier::origin::{self, Linked, Origin},
 };
 
 /// What is known of an object.

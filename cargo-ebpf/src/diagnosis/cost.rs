@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::code::Code;
 use crate::{
     object::lines::{self, Frame},
-    verifier::visits::Visits,
+    verifier_log::visits::Visits,
 };
 
 /// What the verifier spent its work on.

@@ -5,7 +5,6 @@ pub(crate) mod catalogue;
 mod code;
 mod cost;
 mod effect;
-mod log;
 #[cfg(test)]
 #[path = "../../tests/rejections/marks.rs"]
 mod marks;
@@ -14,7 +13,6 @@ mod meaning;
 mod on_kernels;
 #[cfg(test)]
 pub(crate) mod rejections;
-mod state;
 mod story;
 
 use std::path::PathBuf;
@@ -26,14 +24,17 @@ pub(crate) use self::cost::{Hot, LineCost};
 use self::{
     catalogue::Class,
     code::{Code, Objects},
-    log::{EventKind, Log},
 };
 use crate::{
     object::{
         instruction::Reference,
         lines::{self, Frame},
     },
-    verifier::{statistics::Statistics, visits::Visits},
+    verifier_log::{
+        log::{EventKind, Log},
+        statistics::Statistics,
+        visits::Visits,
+    },
 };
 
 /// An object as diagnoses need it: code, source lines, names. Where less is known, it

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Diagnosis, Refusal, Source, marks::Marks};
-use crate::{object::elf::Elf, verifier::origin};
+use crate::{link::origin, object::elf::Elf};
 
 /// The kernels whose logs are kept, oldest first.
 pub(crate) const KERNELS: [&str; 5] = ["5.10", "6.1", "6.12", HOST, "7.3"];

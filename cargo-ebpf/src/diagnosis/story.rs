@@ -7,10 +7,14 @@ use super::{
     Register, Step,
     code::Code,
     effect::{self, Effect, FRAME_POINTER, Place},
-    log::{Event, EventKind, Log, Path},
-    state::{State, Value},
 };
-use crate::object::instruction::Instruction;
+use crate::{
+    object::instruction::Instruction,
+    verifier_log::{
+        log::{Event, EventKind, Log, Path},
+        state::{State, Value},
+    },
+};
 
 /// How many registers are told of.
 const REGISTERS: usize = 3;

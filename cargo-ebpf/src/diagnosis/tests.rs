@@ -30,14 +30,15 @@ fn every_instruction_is_found_in_the_object() {
     let source = Source::of(INLINED);
     let code = source.0.program("count", "");
     let mut compared = 0;
-    for event in INLINED_LOG
-        .lines()
-        .filter_map(|line| match log::Line::of(line) {
-            log::Line::Event(event) => Some(event),
-            _ => None,
-        })
+    for event in
+        INLINED_LOG
+            .lines()
+            .filter_map(|line| match crate::verifier_log::log::Line::of(line) {
+                crate::verifier_log::log::Line::Event(event) => Some(event),
+                _ => None,
+            })
     {
-        let log::EventKind::Instruction(index) = event.kind else {
+        let EventKind::Instruction(index) = event.kind else {
             continue;
         };
         // The address of a map is the loader's.
@@ -71,8 +72,8 @@ fn functions_are_linked_behind_the_program() {
     }
 }
 
-fn origin_of_all(object: &[u8]) -> Vec<(String, Vec<crate::verifier::origin::Origin>)> {
-    crate::verifier::origin::link(object)
+fn origin_of_all(object: &[u8]) -> Vec<(String, Vec<crate::link::origin::Origin>)> {
+    crate::link::origin::link(object)
         .into_iter()
         .map(|linked| {
             let origins = (0..).map_while(|index| linked.origin(index)).collect();
@@ -176,7 +177,7 @@ fn a_way_leaves_out_what_was_tried_between() {
     let way: Vec<_> = log
         .path()
         .filter_map(|event| match event.kind {
-            log::EventKind::Instruction(index) => Some(index),
+            EventKind::Instruction(index) => Some(index),
             _ => None,
         })
         .collect();
@@ -191,7 +192,7 @@ fn a_loop_is_taken_back_turn_by_turn() {
     let way: Vec<_> = log
         .path()
         .filter_map(|event| match event.kind {
-            log::EventKind::Instruction(index) => Some(index),
+            EventKind::Instruction(index) => Some(index),
             _ => None,
         })
         .collect();

@@ -11,9 +11,10 @@ use crate::{
     cli::Global,
     guest::Accelerator,
     kernels::Choice,
+    verdict,
     verifier::{
-        observation::{Attaching, Event, Extras, Outcome, Program, Subject},
-        verdict,
+        observation::{Attaching, Event, Extras, Program, Subject},
+        outcome::Outcome,
     },
 };
 

@@ -14,13 +14,9 @@ use serde::Serialize;
 
 use super::{Report, diagnosis, human, source::Sources};
 use crate::{
-    guest::Accelerator,
     outcome::Outcome,
-    verifier::{
-        bpftool,
-        observation::Attach,
-        verdict::{Object, Program, Verdict},
-    },
+    verdict::{Object, OnKernel, Program, Verdict},
+    verifier::{bpftool, observation::Attach},
 };
 
 /// The result of `verify`.
@@ -31,41 +27,6 @@ pub(crate) struct Verification {
     /// What came of holding it against `ebpf.lock`, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Held>,
-}
-
-/// What one kernel said of all objects.
-#[derive(Debug, Serialize)]
-pub(crate) struct OnKernel {
-    /// The kernel as the user named it: `host`, `6.1`.
-    pub kernel: String,
-    /// Its release; none if it did not come up.
-    pub release: Option<String>,
-    /// Its full version in the archive, where it is from there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What ran it; none for the machine's own kernel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub guest: Option<Accelerator>,
-    /// How long it took to be asked.
-    pub seconds: f64,
-    /// The objects, in the order in which they were named.
-    pub objects: Vec<Object>,
-    /// What went wrong with the kernel itself.
-    pub findings: Vec<Finding>,
-}
-
-impl OnKernel {
-    /// For sentences.
-    pub(crate) fn name(&self) -> String {
-        match &self.release {
-            Some(release) => format!("Linux {release}"),
-            None => format!("the kernel {}", self.kernel),
-        }
-    }
-
-    fn is_fine(&self) -> bool {
-        self.findings.is_empty() && self.objects.iter().all(Object::is_fine)
-    }
 }
 
 impl Report for Verification {
@@ -192,7 +153,7 @@ fn finding(object: &Object, program: &Program) -> Option<Finding> {
     let found = match (&program.verdict, &program.attach) {
         _ if program.is_left_out() => return None,
         (Verdict::Accepted, None | Some(Attach::Attached)) => return None,
-        (Verdict::Refused(rejection), _) => {
+        (Verdict::Rejected(rejection), _) => {
             let sources = Sources::around(Path::new(&object.object));
             return Some(diagnosis::finding(&rejection.diagnosis, &sources));
         }
@@ -289,7 +250,7 @@ fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
     programs
         .iter()
         .filter_map(|program| match &program.verdict {
-            Verdict::Refused(rejection) => Some(diagnosis::human(&rejection.diagnosis, sources)),
+            Verdict::Rejected(rejection) => Some(diagnosis::human(&rejection.diagnosis, sources)),
             _ => None,
         })
         .collect()
@@ -301,7 +262,7 @@ fn reasons(programs: &[Program]) -> Vec<String> {
     for program in programs {
         match (&program.verdict, &program.attach) {
             _ if program.is_left_out() => {}
-            (Verdict::Refused(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => {}
+            (Verdict::Rejected(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => {}
             (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
             | (
                 Verdict::Unsupported(finding)
@@ -357,7 +318,7 @@ fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verifier::verdict;
+    use crate::verdict;
 
     fn program(name: &str, verdict: Verdict) -> Program {
         Program {

@@ -15,21 +15,24 @@ use ebpf_build::{Error, Finding};
 use super::{
     attach,
     attach_target::AttachTarget,
-    elf::{self, Image},
     features,
     maps::Maps,
-    observation::{self, Attach, Event, Extras, Outcome, Refusal, Subject},
+    observation::{self, Attach, Event, Extras, Observed, Subject, VerifierLog},
+    outcome::Outcome,
     program::{self, Answer},
     reason,
-    relocate::{self, Linked, Program},
-    shield,
-    statistics::Statistics,
+    relocate::{self, Program},
     syscall::{self, ProgramLoad, ProgramTypes},
-    visits::Visits,
 };
 use crate::{
     host::kernel::{self, Kernel},
+    link::{
+        calls::{self, Linked},
+        compat::{self, Image},
+        panic_guard,
+    },
     object::{Hook, Name},
+    verifier_log::{statistics::Statistics, visits::Visits},
 };
 
 /// Has the running kernel verify every program of the object in `data`, but those that
@@ -42,7 +45,7 @@ pub(crate) fn observe(
     extras: Extras,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
-    let observed = shield::run(|| {
+    let observed = panic_guard::run(|| {
         Session::new(kernel, skipped, extras)
             .observe(data, tell)
             .err()
@@ -50,8 +53,8 @@ pub(crate) fn observe(
     });
     let failed = match observed {
         Ok(finding) => finding,
-        Err(shield::Failure::Panic(cause)) => Some(unreadable(&cause).finding().clone()),
-        Err(shield::Failure::NoThread(cause)) => Some(no_memory(&cause)),
+        Err(panic_guard::Failure::Panic(cause)) => Some(unreadable(&cause).finding().clone()),
+        Err(panic_guard::Failure::NoThread(cause)) => Some(no_memory(&cause)),
     };
     if let Some(finding) = failed {
         tell(Event::Found(finding));
@@ -95,7 +98,7 @@ struct Request<'hook> {
 
 /// What came of a program.
 struct Loaded {
-    outcome: Outcome,
+    outcome: Observed,
     attach: Option<Attach>,
     statistics: Statistics,
     visits: Option<Visits>,
@@ -103,7 +106,7 @@ struct Loaded {
 
 impl Loaded {
     /// It did not load, and nothing more is known.
-    fn not(outcome: Outcome) -> Self {
+    fn not(outcome: Observed) -> Self {
         Self {
             outcome,
             attach: None,
@@ -131,9 +134,9 @@ impl<'kernel> Session<'kernel> {
     }
 
     fn observe(&self, data: &[u8], tell: &mut dyn FnMut(Event)) -> ebpf_build::Result<()> {
-        let image = elf::image(data)?;
-        let mut object = shield::step(|| Object::parse(&image.bytes))
-            .and_then(|parsed| parsed.map_err(|error| relocate::chain(&error)))
+        let image = compat::image(data)?;
+        let mut object = panic_guard::step(|| Object::parse(&image.bytes))
+            .and_then(|parsed| parsed.map_err(|error| calls::chain(&error)))
             .map_err(|cause| unreadable(&cause))?;
         if object.programs.is_empty() {
             return Err(Error::new("no-programs", "the object has no programs")
@@ -174,11 +177,11 @@ impl<'kernel> Session<'kernel> {
             .into()
         };
         let features = features::btf();
-        let bytes = shield::step(|| {
+        let bytes = panic_guard::step(|| {
             object
                 .fixup_and_sanitize_btf(&features)
                 .map(|btf| btf.map(Btf::to_bytes))
-                .map_err(|error| relocate::chain(&error))
+                .map_err(|error| calls::chain(&error))
         })
         .and_then(|sanitized| sanitized)
         .map_err(|cause| refused(&cause))?;
@@ -224,11 +227,11 @@ impl<'kernel> Session<'kernel> {
         })?;
         // The object's order is the machine's, or it would not have got here.
         let order = object.endianness;
-        shield::step(|| {
-            let btf = Btf::parse(btf, order).map_err(|error| relocate::chain(&error))?;
+        panic_guard::step(|| {
+            let btf = Btf::parse(btf, order).map_err(|error| calls::chain(&error))?;
             object
                 .relocate_btf(&btf)
-                .map_err(|error| relocate::chain(&error))
+                .map_err(|error| calls::chain(&error))
         })
         .and_then(|result| result)
         .map_err(missing)
@@ -280,7 +283,7 @@ impl<'kernel> Session<'kernel> {
         hook: Option<&'hook Hook>,
         maps: &Maps,
         linked: Linked,
-    ) -> Result<Request<'hook>, Box<Outcome>> {
+    ) -> Result<Request<'hook>, Box<Observed>> {
         let shown = untrusted::name(section);
         let hook = hook.ok_or_else(|| {
             reason::not_tried(
@@ -319,7 +322,7 @@ impl<'kernel> Session<'kernel> {
     }
 
     /// The type of the kernel's BTF that the program is for; 0 if it is for none.
-    fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Outcome>> {
+    fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Observed>> {
         let (prefix, kind, what) = match AttachTarget::from(hook.target) {
             AttachTarget::AtAttach => return Ok(0),
             AttachTarget::Elsewhere(reason) => {
@@ -407,7 +410,7 @@ impl<'kernel> Session<'kernel> {
                 truncated,
                 statistics,
             } => {
-                let refusal = Refusal {
+                let refusal = VerifierLog {
                     errno: error.raw_os_error().unwrap_or_default(),
                     log: log.replace(UNFITTED, UNFITTED_IN_WORDS),
                     truncated,
@@ -415,7 +418,7 @@ impl<'kernel> Session<'kernel> {
                 Loaded {
                     statistics,
                     visits,
-                    ..Loaded::not(Outcome::Refused(refusal))
+                    ..Loaded::not(Outcome::Rejected(refusal))
                 }
             }
             Answer::Silent { error, whole_kind } => Loaded::not(reason::silent(

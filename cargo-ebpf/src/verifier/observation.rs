@@ -1,10 +1,11 @@
 //! What a kernel did with an object, as plain data: made where the kernel runs, on this
-//! machine or in a guest, and judged where the user is (see [`super::judge`]).
+//! machine or in a guest, and judged where the user is (see [`crate::verdict::judge`]).
 
 use ebpf_build::Finding;
 use serde::{Deserialize, Serialize};
 
-use super::{statistics::Statistics, visits::Visits};
+use super::outcome::Outcome;
+use crate::verifier_log::{statistics::Statistics, visits::Visits};
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub(crate) struct Program {
     /// Which one.
     pub subject: Subject,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: Observed,
     /// What came of attaching it; none if that was not asked for, or it did not load.
     pub attach: Option<Attach>,
     /// What the verifier's work cost, as far as this kernel tells.
@@ -81,26 +82,12 @@ pub(crate) struct Extras {
     pub visits: bool,
 }
 
-/// What became of a program.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Outcome {
-    /// The kernel loaded it.
-    Accepted,
-    /// The verifier looked at it and refused it.
-    Refused(Refusal),
-    /// This kernel has no place for such a program, whatever is in it.
-    Unsupported(Finding),
-    /// It did not get as far as the kernel.
-    NotTried(Finding),
-    /// This process may not load programs.
-    NoRights(Finding),
-    /// It broke the kernel, or kept the verifier busy beyond the deadline.
-    Broke(Finding),
-}
+/// What became of a program, as observed.
+pub(crate) type Observed = Outcome<VerifierLog>;
 
 /// The verifier's own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Refusal {
+pub(crate) struct VerifierLog {
     /// What the system call returned, such as `EACCES`, as its number.
     pub errno: i32,
     /// The log, as the kernel wrote it. Empty where it gave no reason.

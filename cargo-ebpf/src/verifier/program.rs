@@ -8,8 +8,10 @@ use std::{
 
 use super::{
     features,
-    statistics::{Statistics, is_silent},
     syscall::{self, LogBuffer, ProgramLoad},
+};
+use crate::verifier_log::{
+    statistics::{Statistics, is_silent},
     visits::Visits,
 };
 

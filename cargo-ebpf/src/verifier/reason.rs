@@ -8,27 +8,28 @@ use ebpf_build::Finding;
 
 use super::{
     attach_target::needs_trampoline,
-    observation::{Outcome, Refusal},
+    observation::{Observed, VerifierLog},
+    outcome::Outcome,
 };
 use crate::{host::kernel::Kernel, object::Hook};
 
 /// The program did not get as far as the kernel.
-pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Outcome {
+pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
     Outcome::NotTried(finding("program-not-tried", message, cause, fix))
 }
 
 /// The kernel has no place for such a program.
-pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Outcome {
+pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Observed {
     Outcome::Unsupported(finding("kernel-unsupported", message, cause, fix))
 }
 
 /// The kernel has not what the program is to be attached to.
-pub(super) fn no_target(message: String, cause: &str, fix: &str) -> Outcome {
+pub(super) fn no_target(message: String, cause: &str, fix: &str) -> Observed {
     Outcome::Unsupported(finding("attach-target", message, cause, fix))
 }
 
 /// A map that the program uses could not be made.
-pub(super) fn no_map(map: &Finding) -> Outcome {
+pub(super) fn no_map(map: &Finding) -> Observed {
     let mut finding = map.clone();
     let cause = finding.cause.iter().map(|cause| format!(": {cause}"));
     finding.cause = Some(format!("{}{}", finding.message, cause.collect::<String>()));
@@ -52,7 +53,7 @@ pub(super) fn silent(
     hook: &Hook,
     error: &io::Error,
     whole_kind: bool,
-) -> Outcome {
+) -> Observed {
     let kind = hook.program_type;
     let no_permission = error.raw_os_error() == Some(libc::EPERM);
     if no_permission && lacks_rights(kernel) {
@@ -94,7 +95,7 @@ pub(super) fn silent(
             "use another hook on this kernel, or another kernel",
         );
     }
-    Outcome::Refused(Refusal {
+    Outcome::Rejected(VerifierLog {
         errno: error.raw_os_error().unwrap_or_default(),
         log: String::new(),
         truncated: false,
@@ -102,7 +103,7 @@ pub(super) fn silent(
 }
 
 /// This process may not load programs.
-pub(super) fn no_rights(kernel: &Kernel) -> Outcome {
+pub(super) fn no_rights(kernel: &Kernel) -> Observed {
     let missing = kernel.capabilities.missing_for_bpf();
     let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
     Outcome::NoRights(finding(

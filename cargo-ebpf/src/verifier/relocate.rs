@@ -8,12 +8,13 @@ use std::{
     mem,
 };
 
-use aya_obj::{Features, Function, Object, relocation::RelocationError};
+use aya_obj::{Features, Function, Object};
 
-use super::{maps::Maps, shield};
-
-/// A program with all it calls, or why there is none.
-pub(super) type Linked = Result<Function, String>;
+use super::maps::Maps;
+use crate::link::{
+    calls::{Failures, Linked, calls_of_program, chain},
+    panic_guard,
+};
 
 /// Resolves everything, and takes the programs out of `object`. In the order in
 /// which they stand in the object.
@@ -64,15 +65,9 @@ pub(super) struct Program {
 /// What instructions refer to that is not in the object: by section and offset.
 type Undefined = HashMap<(usize, u64), String>;
 
-type Key = (usize, u64);
-
 /// Takes out the functions that refer to what is not in the object: aya-obj would have
 /// them call themselves.
-fn take_out_undefined(
-    object: &mut Object,
-    undefined: &Undefined,
-    failures: &mut HashMap<Key, String>,
-) {
+fn take_out_undefined(object: &mut Object, undefined: &Undefined, failures: &mut Failures) {
     let first_of = |function: &Function| {
         let start = function.section_offset as u64;
         let end = start + size_of_val(function.instructions.as_slice()) as u64;
@@ -97,16 +92,12 @@ fn take_out_undefined(
 
 /// Puts the maps' descriptors into each function. Functions for which that fails are
 /// taken out, and the reasons returned.
-fn maps_of_functions(
-    object: &mut Object,
-    maps: &Maps,
-    sections: &HashSet<usize>,
-) -> HashMap<Key, String> {
+fn maps_of_functions(object: &mut Object, maps: &Maps, sections: &HashSet<usize>) -> Failures {
     let mut failures = HashMap::new();
     let mut done = Vec::new();
     for (key, function) in mem::take(&mut object.functions) {
         object.functions = [(key, function)].into();
-        match shield::step(|| object.relocate_maps(maps.descriptors(), sections)) {
+        match panic_guard::step(|| object.relocate_maps(maps.descriptors(), sections)) {
             Ok(Ok(())) => done.extend(mem::take(&mut object.functions)),
             Ok(Err(error)) => drop(failures.insert(key, chain(&error))),
             Err(panic) => drop(failures.insert(key, panic)),
@@ -114,53 +105,4 @@ fn maps_of_functions(
     }
     object.functions = done.into_iter().collect();
     failures
-}
-
-/// Appends the functions that a program calls to it.
-pub(super) fn calls_of_program(
-    object: &mut Object,
-    name: &str,
-    program: &aya_obj::Program,
-    sections: &HashSet<usize>,
-    failures: &HashMap<Key, String>,
-) -> Linked {
-    object.programs = [(name.to_owned(), program.clone())].into();
-    let key = program.function_key();
-    let alone = object.functions.get(&key).cloned();
-    let result = shield::step(|| object.relocate_calls(sections));
-    object.programs.clear();
-    match (result, alone) {
-        (Ok(Ok(())), Some(alone)) => {
-            // Back to what it was: another program may call this one.
-            object
-                .functions
-                .insert(key, alone)
-                .ok_or_else(|| "it has no code".to_owned())
-        }
-        (Ok(Err(error)), _) => Err(failure_of_callee(&error, failures)
-            .cloned()
-            .unwrap_or_else(|| chain(&error))),
-        (Err(panic), _) => Err(panic),
-        (_, None) => Err("it has no code".to_owned()),
-    }
-}
-
-/// Why the function was taken out that is missed now.
-fn failure_of_callee<'failures>(
-    error: &dyn std::error::Error,
-    failures: &'failures HashMap<Key, String>,
-) -> Option<&'failures String> {
-    let RelocationError::UnknownFunction { address, .. } = error.source()?.downcast_ref()? else {
-        return None;
-    };
-    let at_address = failures.iter().filter(|((_, start), _)| start == address);
-    at_address.min().map(|(_, failure)| failure)
-}
-
-/// An error and its causes on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -16,8 +16,9 @@ use crate::{
     host::process::Process,
     kernels::Wanted,
     project::Project,
-    report::verify::{Held, OnKernel, Verification},
+    report::verify::{Held, Verification},
     setup::Ready,
+    verdict::OnKernel,
 };
 
 /// The project's `ebpf.lock`, and what is wanted of it.

@@ -26,17 +26,10 @@ use crate::{
     outcome::Outcome,
     progress::Display,
     project::Project,
-    report::{
-        self, human,
-        verify::{OnKernel, Verification},
-    },
+    report::{self, human, verify::Verification},
     setup::Ready,
-    verifier::{
-        bpftool::Bpftool,
-        judge, log_file,
-        observation::Event,
-        verdict::{Program, Verdict},
-    },
+    verdict::{OnKernel, Program, Verdict, judge, log_file},
+    verifier::{bpftool::Bpftool, observation::Event},
 };
 
 /// Runs the command.
@@ -232,7 +225,7 @@ fn keep_logs(verification: &mut Verification, global: &Global) {
         let suffix = kernel.guest.map(|_| kernel.kernel.as_str());
         for object in &mut kernel.objects {
             for program in &mut object.programs {
-                let Verdict::Refused(rejection) = &mut program.verdict else {
+                let Verdict::Rejected(rejection) = &mut program.verdict else {
                     continue;
                 };
                 if rejection.log.is_empty() {

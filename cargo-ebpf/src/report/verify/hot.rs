@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::{
     diagnosis::{Hot, LineCost},
     report::listing::short_path,
-    verifier::verdict::Program,
+    verdict::Program,
 };
 
 /// How many lines are shown of a program. JSON has all.

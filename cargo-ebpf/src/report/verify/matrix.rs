@@ -4,11 +4,11 @@ use std::path::Path;
 
 use comfy_table::{Table, presets};
 
-use super::{OnKernel, about, diagnosis, hot, human, reasons};
+use super::{about, diagnosis, hot, human, reasons};
 use crate::{
     diagnosis::{Diagnosis, Step},
     report::source::Sources,
-    verifier::verdict::{Object, Program, Verdict},
+    verdict::{Object, OnKernel, Program, Verdict},
 };
 
 /// The text for all of it: an object after the other. Without `why`, what is not
@@ -53,7 +53,7 @@ fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
     let mut refusals: Vec<(&Diagnosis, Vec<&str>)> = Vec::new();
     for (kernel, object) in on {
         for program in &object.programs {
-            let Verdict::Refused(rejection) = &program.verdict else {
+            let Verdict::Rejected(rejection) = &program.verdict else {
                 continue;
             };
             let diagnosis = &rejection.diagnosis;

@@ -9,6 +9,7 @@ mod network;
 mod perf;
 mod private;
 mod socket;
+mod tracefs;
 mod tracing;
 mod user_function;
 

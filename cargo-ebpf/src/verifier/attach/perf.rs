@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, CString},
     fs, io,
     os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use aya_obj::generated::{
@@ -13,12 +13,7 @@ use aya_obj::generated::{
 };
 use ebpf_base::untrusted;
 
-use super::{
-    Attempt, Failure, Program,
-    private::{self, Detached},
-    tracing::Moment,
-    user_function,
-};
+use super::{Attempt, Failure, Program, private, tracefs::Tracefs, tracing::Moment, user_function};
 
 /// enum perf_type_id and enum perf_sw_ids (include/uapi/linux/perf_event.h).
 const PERF_TYPE_SOFTWARE: u32 = 1;
@@ -80,39 +75,6 @@ fn call(event: &OwnedFd, program: BorrowedFd<'_>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The file system of tracing: the one that is mounted, or one of our own.
-#[derive(Debug)]
-pub(super) enum Tracefs {
-    Mounted(PathBuf),
-    Own(Detached),
-}
-
-impl Tracefs {
-    /// # Errors
-    /// When the kernel has none, or this process may not have it.
-    pub(super) fn open() -> Result<Self, Failure> {
-        let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-        if let Some(place) = places.iter().find(|p| Path::new(p).join("events").is_dir()) {
-            return Ok(Self::Mounted(place.into()));
-        }
-        Detached::mount(c"tracefs")
-            .map(Self::Own)
-            .map_err(|error| Failure::NotTried {
-                reason: format!(
-                    "tracefs is not mounted at /sys/kernel/tracing, and cannot be: {error}"
-                ),
-                fix: Some("mount -t tracefs tracefs /sys/kernel/tracing"),
-            })
-    }
-
-    pub(super) fn path(&self) -> PathBuf {
-        match self {
-            Self::Mounted(path) => path.clone(),
-            Self::Own(detached) => detached.path(),
-        }
-    }
 }
 
 pub(super) fn tracepoint(program: &Program<'_>) -> Attempt {

@@ -9,7 +9,7 @@ use std::{
 use ebpf_base::KernelVersion;
 use ebpf_base::untrusted;
 
-use super::{Attempt, Failure, Program, perf::Tracefs, user_function};
+use super::{Attempt, Failure, Program, tracefs::Tracefs, user_function};
 use crate::verifier::syscall::{self, LinkTarget};
 
 /// When a program is called, of the time that a function takes.

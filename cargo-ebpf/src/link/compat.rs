@@ -17,7 +17,7 @@ use crate::object::{
 
 /// How many functions an object may have; the kernel takes 256 a program
 /// (BPF_MAX_SUBPROGS in kernel/bpf/verifier.c).
-pub(super) const MAX_FUNCTIONS: usize = 16 * 1024;
+pub(crate) const MAX_FUNCTIONS: usize = 16 * 1024;
 
 /// How large a section without contents (`.bss`) may say it is, in bytes: aya-obj
 /// allocates that much before the kernel is asked.
@@ -25,12 +25,12 @@ const MAX_BSS: u64 = 256 << 20;
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
-pub(super) struct Image<'data> {
-    pub(super) bytes: Cow<'data, [u8]>,
+pub(crate) struct Image<'data> {
+    pub(crate) bytes: Cow<'data, [u8]>,
     /// Program sections by their index in the ELF file.
-    pub(super) sections: HashMap<usize, String>,
+    pub(crate) sections: HashMap<usize, String>,
     /// What instructions refer to that is not in the object: by section and offset.
-    pub(super) undefined: HashMap<(usize, u64), String>,
+    pub(crate) undefined: HashMap<(usize, u64), String>,
 }
 
 /// Reads an object's headers.
@@ -38,7 +38,7 @@ pub(super) struct Image<'data> {
 /// # Errors
 /// When it is not a relocatable BPF object of this machine's byte order, or is
 /// damaged.
-pub(super) fn image(data: &[u8]) -> Result<Image<'_>> {
+pub(crate) fn image(data: &[u8]) -> Result<Image<'_>> {
     Ident::parse(data)?.check_loadable()?;
     let elf = Elf::parse(data)?;
     let functions = elf

@@ -88,7 +88,7 @@ impl Statistics {
 }
 
 /// Whether the verifier said nothing but figures.
-pub(super) fn is_silent(log: &str) -> bool {
+pub(crate) fn is_silent(log: &str) -> bool {
     log.lines().all(|line| line.is_empty() || is_figure(line))
 }
 

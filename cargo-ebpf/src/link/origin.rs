@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use aya_obj::{Object, generated::bpf_line_info};
 
-use super::{elf, relocate, shield};
+use super::{calls, compat, panic_guard};
 
 /// A program as it is loaded: stretches of code, each from one function of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +61,11 @@ impl Linked {
 /// Links every program of the object in `data`. Those that cannot be linked are left
 /// out: they never reach a kernel.
 pub(crate) fn link(data: &[u8]) -> Vec<Linked> {
-    shield::run(|| {
-        let image = elf::image(data).ok()?;
-        let object = shield::step(|| Object::parse(&image.bytes)).ok()?.ok()?;
+    panic_guard::run(|| {
+        let image = compat::image(data).ok()?;
+        let object = panic_guard::step(|| Object::parse(&image.bytes))
+            .ok()?
+            .ok()?;
         Some(link_programs(object))
     })
     .ok()
@@ -100,7 +102,7 @@ fn link_programs(mut object: Object) -> Vec<Linked> {
         .into_iter()
         .filter_map(|(name, program)| {
             let function =
-                relocate::calls_of_program(&mut object, &name, &program, &sections, &taken_out)
+                calls::calls_of_program(&mut object, &name, &program, &sections, &taken_out)
                     .ok()?;
             let mut stretches: Vec<_> = function
                 .line_info

@@ -1,10 +1,17 @@
 //! What came of giving an object to the verifier, judged: as data, for reports.
 
-use ebpf_build::Finding;
-use serde::Serialize;
+pub(crate) mod judge;
+pub(crate) mod log_file;
 
-use super::{observation::Attach, statistics::Statistics};
-use crate::diagnosis::{Diagnosis, Hot};
+use ebpf_build::Finding;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use crate::{
+    diagnosis::{Diagnosis, Hot},
+    guest::Accelerator,
+    verifier::{bpftool, observation::Attach, outcome::Outcome},
+    verifier_log::statistics::Statistics,
+};
 
 /// An object's way through the verifier.
 #[derive(Debug, Clone, Serialize)]
@@ -18,7 +25,7 @@ pub(crate) struct Object {
     pub findings: Vec<Finding>,
     /// What libbpf said to it, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bpftool: Option<super::bpftool::Answer>,
+    pub bpftool: Option<bpftool::Answer>,
 }
 
 /// A program's way through the verifier.
@@ -37,7 +44,7 @@ pub(crate) struct Program {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
     /// What became of it.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "serialize_verdict")]
     pub verdict: Verdict,
     /// What came of attaching it, if that was tried after it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,22 +59,22 @@ pub(crate) struct Program {
 /// Code of the finding that the verifier was busy with a program beyond the deadline.
 pub(crate) const SLOW: &str = "verifier-slow";
 
-/// What became of a program.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "verdict", content = "why", rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    /// The kernel loaded it.
-    Accepted,
-    /// The verifier looked at it and refused it.
-    Refused(Box<Rejection>),
-    /// This kernel has no place for such a program, whatever is in it.
-    Unsupported(Finding),
-    /// It did not get as far as the kernel.
-    NotTried(Finding),
-    /// This process may not load programs.
-    NoRights(Finding),
-    /// It broke the kernel, or kept the verifier busy beyond the deadline.
-    Broke(Finding),
+/// What became of a program, judged.
+pub(crate) type Verdict = Outcome<Box<Rejection>>;
+
+/// Its code as `verdict`, and what is known of it as `why`.
+fn serialize_verdict<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_map(None)?;
+    fields.serialize_entry("verdict", verdict.code())?;
+    match verdict {
+        Outcome::Accepted => {}
+        Outcome::Rejected(rejection) => fields.serialize_entry("why", rejection)?,
+        Outcome::Unsupported(finding)
+        | Outcome::NotTried(finding)
+        | Outcome::NoRights(finding)
+        | Outcome::Broke(finding) => fields.serialize_entry("why", finding)?,
+    }
+    fields.end()
 }
 
 impl Program {
@@ -94,12 +101,12 @@ impl Program {
     }
 }
 
-impl Verdict {
+impl Outcome<Box<Rejection>> {
     /// One or two words for a table.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
-            Self::Refused(_) => "refused",
+            Self::Rejected(_) => "refused",
             Self::Unsupported(_) => "not supported here",
             Self::NotTried(_) => "not tried",
             Self::NoRights(_) => "no rights",
@@ -129,5 +136,41 @@ impl Object {
                 .iter()
                 .all(|finding| finding.severity < ebpf_build::Severity::Error)
             && self.bpftool.as_ref().is_none_or(|answer| answer.accepted)
+    }
+}
+
+/// What one kernel said of all objects.
+#[derive(Debug, Serialize)]
+pub(crate) struct OnKernel {
+    /// The kernel as the user named it: `host`, `6.1`.
+    pub kernel: String,
+    /// Its release; none if it did not come up.
+    pub release: Option<String>,
+    /// Its full version in the archive, where it is from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What ran it; none for the machine's own kernel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Accelerator>,
+    /// How long it took to be asked.
+    pub seconds: f64,
+    /// The objects, in the order in which they were named.
+    pub objects: Vec<Object>,
+    /// What went wrong with the kernel itself.
+    pub findings: Vec<Finding>,
+}
+
+impl OnKernel {
+    /// For sentences.
+    pub(crate) fn name(&self) -> String {
+        match &self.release {
+            Some(release) => format!("Linux {release}"),
+            None => format!("the kernel {}", self.kernel),
+        }
+    }
+
+    /// Whether the kernel came up, and every object is fine on it.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.findings.is_empty() && self.objects.iter().all(Object::is_fine)
     }
 }

@@ -1,13 +1,13 @@
-//! From what a kernel did with an object to verdicts that say the fact, the cause, and
-//! what mends it. The kernel need not be this machine's, and is not asked.
+//! From what a kernel did with an object to verdicts with the fact, the cause, and
+//! the fix. The kernel need not be this machine's, and is not asked.
 
 use ebpf_base::untrusted;
 
-use super::{
-    observation::{self, Event, Outcome, Refusal, Subject},
-    verdict::{Object, Program, Rejection, Verdict},
+use super::{Object, Program, Rejection, Verdict};
+use crate::{
+    diagnosis::{self, Source},
+    verifier::observation::{self, Event, Subject, VerifierLog},
 };
-use crate::diagnosis::{self, Source};
 
 /// What all that was observed of the object called `name` amounts to. `source` is the
 /// object, `optional` names its programs that may be left out, `kernel` is the release of the
@@ -54,16 +54,9 @@ fn program(
     let subject = tried.subject;
     Program {
         optional,
-        verdict: match tried.outcome {
-            Outcome::Accepted => Verdict::Accepted,
-            Outcome::Refused(refusal) => {
-                Verdict::Refused(Box::new(rejection(&subject, refusal, source, kernel)))
-            }
-            Outcome::Unsupported(finding) => Verdict::Unsupported(finding),
-            Outcome::NotTried(finding) => Verdict::NotTried(finding),
-            Outcome::NoRights(finding) => Verdict::NoRights(finding),
-            Outcome::Broke(finding) => Verdict::Broke(finding),
-        },
+        verdict: tried
+            .outcome
+            .map_rejection(|log| Box::new(rejection(&subject, log, source, kernel))),
         name: untrusted::name(&subject.name),
         section: untrusted::name(&subject.section),
         program_type: subject.program_type,
@@ -77,17 +70,17 @@ fn program(
     }
 }
 
-fn rejection(subject: &Subject, refusal: Refusal, source: &Source<'_>, kernel: &str) -> Rejection {
+fn rejection(subject: &Subject, log: VerifierLog, source: &Source<'_>, kernel: &str) -> Rejection {
     let mut diagnosis = source.diagnose(&diagnosis::Refusal {
         program: &subject.name,
         section: &subject.section,
         kernel,
-        error: refusal.errno,
-        log: &refusal.log,
-        truncated: refusal.truncated,
+        error: log.errno,
+        log: &log.log,
+        truncated: log.truncated,
     });
-    if refusal.log.is_empty() {
-        let error = std::io::Error::from_raw_os_error(refusal.errno);
+    if log.log.is_empty() {
+        let error = std::io::Error::from_raw_os_error(log.errno);
         diagnosis.message = vec![format!(
             "{error}: it gave no reason, and takes the smallest program of this kind"
         )];
@@ -95,6 +88,6 @@ fn rejection(subject: &Subject, refusal: Refusal, source: &Source<'_>, kernel: &
     }
     Rejection {
         diagnosis,
-        log: untrusted::lines(&refusal.log).into_owned(),
+        log: untrusted::lines(&log.log).into_owned(),
     }
 }

@@ -13,13 +13,13 @@ use std::{
 
 const THREAD: &str = "verifier";
 
-/// Room for a chain of calls as long as [`super::elf::MAX_FUNCTIONS`] allows: 4 KiB
+/// Room for a chain of calls as long as [`super::compat::MAX_FUNCTIONS`] allows: 4 KiB
 /// a link. Only what is touched takes memory.
-const STACK: usize = super::elf::MAX_FUNCTIONS * 4096;
+const STACK: usize = super::compat::MAX_FUNCTIONS * 4096;
 
 /// Why work did not come to its end.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It panicked with this message: the object is to blame.
     Panic(String),
     /// There was no thread to be had, which the object has nothing to do with.
@@ -31,7 +31,7 @@ pub(super) enum Failure {
 ///
 /// # Errors
 /// When it panics, or no thread could be started.
-pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+pub(crate) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     silence();
     thread::scope(|scope| {
         thread::Builder::new()
@@ -49,7 +49,7 @@ pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure
 ///
 /// # Errors
 /// The message of a panic.
-pub(super) fn step<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn step<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }
 

@@ -1,0 +1,8 @@
+//! Programs as they are loaded: aya-obj links an object, here with names that it knows
+//! and guarded against its panics, and each instruction keeps its place in the object.
+//! No kernel is asked.
+
+pub(crate) mod calls;
+pub(crate) mod compat;
+pub(crate) mod origin;
+pub(crate) mod panic_guard;
