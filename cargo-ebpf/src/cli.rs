@@ -131,7 +131,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat a warning with this code as an error (may be repeated)
-    #[arg(long, value_name = "CODE", value_parser = PossibleValuesParser::new(ebpf_build::WARNINGS))]
+    #[arg(long, value_name = "CODE", value_parser = PossibleValuesParser::new(ebpf_build::WARNING_CODES))]
     pub(crate) deny: Vec<String>,
 }
 

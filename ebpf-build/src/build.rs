@@ -1,10 +1,10 @@
-//! Builds one eBPF crate with the seed's command and flags:
+//! Builds one eBPF crate, with the command that also builds it by hand:
 //!
 //! ```text
 //! cargo build --target bpfel-unknown-none -Z build-std=core,alloc --release
 //! ```
 //!
-//! always in the crate's own folder, into its own target folder, and never for the
+//! in the crate's own directory, into its own target directory, and never for the
 //! workspace around it.
 
 use std::{
@@ -14,193 +14,239 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cargo_metadata::{Artifact as CargoArtifact, Message, TargetKind};
+use cargo_metadata::{Artifact as CargoArtifact, Message};
 
 use crate::{
-    Error, Finding, Result, check,
-    linker::Linker,
+    Code, Error, Finding, Result, check,
+    command::spawn_error,
     settings::{self, Settings},
     target::{Cpu, Target},
-    toolchain::{Toolchain, spawn_error},
+    tools::BuildTools,
 };
 
-/// What to build, and how.
+/// A build of one eBPF crate.
+///
+/// ```no_run
+/// use ebpf_build::{Build, Cpu};
+///
+/// // Runs on Linux 4.14 and newer.
+/// for artifact in Build::new("my-ebpf").cpu(Cpu::V2).run()? {
+///     println!("{}: {} bytes", artifact.name, artifact.content.len());
+/// }
+/// # Ok::<(), ebpf_build::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The folder of the crate's `Cargo.toml`.
-    pub crate_dir: PathBuf,
-    /// The BPF target.
-    pub target: Target,
-    /// The instruction set; the compiler's default where there is none.
-    pub cpu: Option<Cpu>,
-    /// Codes of warnings that are errors, beside those that the crate itself denies.
-    pub deny: Vec<String>,
-    /// The machine that will load the object, as `CARGO_CFG_TARGET_ARCH` spells it,
-    /// where it is not this one: aya-ebpf has its registers by machine.
-    pub machine: Option<String>,
+pub struct Build {
+    pub(crate) crate_dir: PathBuf,
+    target: Target,
+    cpu: Option<Cpu>,
+    deny: Vec<String>,
+    machine: Option<String>,
 }
 
-impl Request {
-    /// The crate in `folder`, with the defaults.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+impl Build {
+    /// The crate whose `Cargo.toml` is in `crate_dir`, for little-endian machines, with
+    /// the compiler's default instruction set.
+    pub fn new(crate_dir: impl Into<PathBuf>) -> Self {
         Self {
-            crate_dir: folder.into(),
+            crate_dir: crate_dir.into(),
             target: Target::default(),
             cpu: None,
             deny: Vec::new(),
             machine: None,
         }
     }
+
+    /// Sets the BPF target.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// Sets the version of the instruction set.
+    #[must_use]
+    pub fn cpu(mut self, cpu: Cpu) -> Self {
+        self.cpu = Some(cpu);
+        self
+    }
+
+    /// Makes warnings errors, by their codes, in addition to those that the crate itself
+    /// denies (`[package.metadata.ebpf] deny`).
+    #[must_use]
+    pub fn deny<C: Into<String>>(mut self, codes: impl IntoIterator<Item = C>) -> Self {
+        self.deny.extend(codes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the machine that will load the object, as `CARGO_CFG_TARGET_ARCH` spells it.
+    /// Needed only if it is not this one and programs read registers through aya-ebpf,
+    /// which compiles that for one architecture.
+    #[must_use]
+    pub fn machine(mut self, machine: impl Into<String>) -> Self {
+        self.machine = Some(machine.into());
+        self
+    }
+
+    /// Finds the tools, builds the crate, and checks its objects, one per binary. The
+    /// output of cargo and rustc goes to stderr.
+    ///
+    /// # Errors
+    /// When no toolchain or linker fits, `crate_dir` contains no crate, it does not compile
+    /// ([`Code::BuildFailed`]), or it has no binary; then the first error of the
+    /// [`check`](crate::check()) of an object.
+    pub fn run(&self) -> Result<Vec<Artifact>> {
+        self.run_with(&BuildTools::find()?)
+    }
+
+    /// As [`Build::run`], with tools that were found before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_with(&self, tools: &BuildTools) -> Result<Vec<Artifact>> {
+        let crate_dir = fs::canonicalize(&self.crate_dir)
+            .map_err(|cause| Error::io("enter", &self.crate_dir, &cause))?;
+        let settings = settings::read(&crate_dir)?;
+        let artifacts = run(&mut self.command(&settings, &crate_dir, tools)?, &crate_dir)?;
+        if artifacts.is_empty() {
+            return Err(Error::new(
+                Code::NoBinary,
+                format!(
+                    "{} builds no object",
+                    crate_dir.join("Cargo.toml").display()
+                ),
+            )
+            .because("it has no binary target")
+            .fix("put the programs into src/main.rs, with #![no_main]"));
+        }
+        artifacts
+            .into_iter()
+            .map(|artifact| self.accept(artifact, &settings))
+            .collect()
+    }
+
+    fn command(
+        &self,
+        settings: &Settings,
+        crate_dir: &Path,
+        tools: &BuildTools,
+    ) -> Result<Command> {
+        let mut command = tools.toolchain.cargo_command();
+        command
+            .current_dir(crate_dir)
+            .arg("build")
+            .args(["--target", self.target.triple()])
+            .args(["-Z", "build-std=core,alloc", "--release"])
+            .arg("--message-format=json-render-diagnostics")
+            .arg("--target-dir")
+            .arg(crate_dir.join("target"))
+            .env("PATH", tools.linker.first_on_path()?)
+            .env(self.target.linker_variable(), &tools.linker.path)
+            .stdout(Stdio::piped());
+        if let Some(flags) = self.extra_flags(settings) {
+            // Replaces all flags of the crate's config, so it contains those, too.
+            command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        }
+        if !settings.profile_lto {
+            command.args(["--config", "profile.release.lto=true"]);
+        }
+        if let Some(machine) = &self.machine {
+            // Read by aya-ebpf's build script.
+            command.env("AYA_BPF_TARGET_ARCH", machine);
+        }
+        Ok(command)
+    }
+
+    /// All flags, where the crate's own files lack some. A crate with the whole config gets
+    /// none, so that this build and one by hand are the same to cargo, and share results.
+    fn extra_flags(&self, settings: &Settings) -> Option<Vec<String>> {
+        // Spelled as in the config that this project's documentation gives: to cargo, another
+        // spelling is another flag, for which it builds core anew.
+        let missing = settings.missing(self.target);
+        let missing = missing
+            .iter()
+            .flat_map(|flag| ["-C".to_owned(), flag.assignment()]);
+        let cpu = self
+            .cpu
+            .iter()
+            .flat_map(|cpu| ["-C".to_owned(), format!("target-cpu={cpu}")]);
+        let extra: Vec<String> = missing.chain(cpu).collect();
+        (!extra.is_empty()).then(|| [settings.rustflags(self.target), &extra].concat())
+    }
+
+    fn accept(&self, artifact: CargoArtifact, settings: &Settings) -> Result<Artifact> {
+        let path: PathBuf = artifact
+            .executable
+            .or_else(|| artifact.filenames.into_iter().next())
+            .map(Into::into)
+            .unwrap_or_default();
+        let content = fs::read(&path).map_err(|cause| Error::io("read", &path, &cause))?;
+        let warnings = check::accept(&content, self.target, &path, |code| {
+            let denied = |deny: &[String]| deny.iter().any(|denied| denied == code);
+            denied(&self.deny) || denied(&settings.deny)
+        })?;
+        Ok(Artifact {
+            name: artifact.target.name,
+            path,
+            content,
+            warnings,
+            fresh: artifact.fresh,
+        })
+    }
+}
+
+impl<P: AsRef<Path>> From<P> for Build {
+    fn from(crate_dir: P) -> Self {
+        Self::new(crate_dir.as_ref())
+    }
 }
 
 /// A checked object.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Artifact {
     /// The name of its binary target.
     pub name: String,
-    /// The object with its debug information. Cargo's own file: do not change it.
+    /// The object with its debug information. It is cargo's own file: do not change it.
     pub path: PathBuf,
-    /// Its content.
+    /// The bytes of the object.
     pub content: Vec<u8>,
-    /// What the check found that is no error.
+    /// Findings of the check that are not errors.
     pub warnings: Vec<Finding>,
     /// Whether there was nothing to build.
     pub fresh: bool,
 }
 
-/// Builds the crate and checks what comes out. What cargo and rustc say goes to
-/// stderr as they say it.
-///
-/// # Errors
-/// When the folder holds no crate, it does not compile (`build-failed`), it has no
-/// binary, or an object fails its check: then the first error of the check.
-pub fn build(request: &Request, toolchain: &Toolchain, linker: &Linker) -> Result<Vec<Artifact>> {
-    let folder = fs::canonicalize(&request.crate_dir)
-        .map_err(|cause| Error::io("enter", &request.crate_dir, &cause))?;
-    let settings = settings::read(&folder)?;
-    let mut command = command(request, &settings, &folder, toolchain, linker)?;
-    let artifacts = run(&mut command, &folder)?;
-    if artifacts.is_empty() {
-        return Err(Error::new(
-            "no-binary",
-            format!("{} builds no object", folder.join("Cargo.toml").display()),
-        )
-        .because("it has no binary target")
-        .fix("put the programs into src/main.rs, with #![no_main]"));
-    }
-    artifacts
-        .into_iter()
-        .map(|artifact| accept(artifact, request, &settings))
-        .collect()
-}
-
-fn command(
-    request: &Request,
-    settings: &Settings,
-    folder: &Path,
-    toolchain: &Toolchain,
-    linker: &Linker,
-) -> Result<Command> {
-    let target = request.target;
-    let mut command = toolchain.cargo_command();
-    command
-        .current_dir(folder)
-        .arg("build")
-        .args(["--target", target.triple()])
-        .args(["-Z", "build-std=core,alloc", "--release"])
-        .arg("--message-format=json-render-diagnostics")
-        .arg("--target-dir")
-        .arg(folder.join("target"))
-        .env("PATH", linker.first_on_path()?)
-        .env(target.linker_variable(), &linker.path)
-        .stdout(Stdio::piped());
-    if let Some(flags) = extra_flags(request, settings) {
-        // Takes the place of all that the crate's config says, so it holds that, too.
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-    }
-    if !settings.profile_lto {
-        command.args(["--config", "profile.release.lto=true"]);
-    }
-    if let Some(machine) = &request.machine {
-        // Read by aya-ebpf's build script.
-        command.env("AYA_BPF_TARGET_ARCH", machine);
-    }
-    Ok(command)
-}
-
-/// All flags, where the crate's own files lack some. A crate with the whole config gets
-/// none, so that this build and one by hand are the same to cargo, and share results.
-fn extra_flags(request: &Request, settings: &Settings) -> Option<Vec<String>> {
-    // Spelled as the seed spells them: to cargo, other words are other flags, for which
-    // it builds core anew.
-    let missing = settings.missing(request.target);
-    let missing = missing
-        .iter()
-        .flat_map(|flag| ["-C".to_owned(), flag.assignment()]);
-    let cpu = request
-        .cpu
-        .iter()
-        .flat_map(|cpu| ["-C".to_owned(), format!("target-cpu={cpu}")]);
-    let extra: Vec<String> = missing.chain(cpu).collect();
-    (!extra.is_empty()).then(|| [settings.rustflags(request.target), &extra].concat())
-}
-
-/// Runs cargo to its end and returns the crate's own binaries.
-fn run(command: &mut Command, folder: &Path) -> Result<Vec<CargoArtifact>> {
+/// Runs cargo to its end and returns the binaries of the crate in `crate_dir`.
+fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
     let mut child = command
         .spawn()
         .map_err(|cause| spawn_error(command, &cause).fix("cargo ebpf doctor"))?;
-    let manifest = folder.join("Cargo.toml");
-    let mut artifacts = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        for message in Message::parse_stream(BufReader::new(stdout)).map_while(Result::ok) {
-            match message {
-                Message::CompilerArtifact(artifact)
-                    if artifact.manifest_path == manifest
-                        && artifact
-                            .target
-                            .kind
-                            .iter()
-                            .any(|kind| matches!(kind, TargetKind::Bin | TargetKind::CDyLib)) =>
-                {
-                    artifacts.push(artifact);
-                }
-                _ => {}
-            }
-        }
-    }
+    let manifest = crate_dir.join("Cargo.toml");
+    let messages = child.stdout.take().map(BufReader::new);
+    let artifacts = messages
+        .into_iter()
+        .flat_map(|messages| Message::parse_stream(messages).map_while(Result::ok))
+        .filter_map(|message| match message {
+            Message::CompilerArtifact(artifact) => Some(artifact),
+            _ => None,
+        })
+        .filter(|artifact| artifact.manifest_path == manifest && is_binary(&artifact.target))
+        .collect();
     let status = child.wait().map_err(|cause| spawn_error(command, &cause))?;
     if status.success() {
         return Ok(artifacts);
     }
     Err(Error::new(
-        "build-failed",
-        format!("the eBPF crate in {} was not built", folder.display()),
+        Code::BuildFailed,
+        format!("the eBPF crate in {} was not built", crate_dir.display()),
     )
-    .because(format!(
-        "cargo ended with {status}; its own words stand above"
-    ))
-    .fix("mend what they name, then run the same command again"))
+    .because(format!("cargo ended with {status}; see its output above"))
+    .fix("fix the reported errors, then run the same command again"))
 }
 
-fn accept(artifact: CargoArtifact, request: &Request, settings: &Settings) -> Result<Artifact> {
-    let path: PathBuf = artifact
-        .executable
-        .or_else(|| artifact.filenames.into_iter().next())
-        .map(Into::into)
-        .unwrap_or_default();
-    let content = fs::read(&path).map_err(|cause| Error::io("read", &path, &cause))?;
-    let warnings = check::accept(&content, request.target, &path, |code| {
-        let denied = |deny: &[String]| deny.iter().any(|denied| denied == code);
-        denied(&request.deny) || denied(&settings.deny)
-    })?;
-    Ok(Artifact {
-        name: artifact.target.name,
-        path,
-        content,
-        warnings,
-        fresh: artifact.fresh,
-    })
+fn is_binary(target: &cargo_metadata::Target) -> bool {
+    target.is_bin() || target.is_cdylib()
 }
 
 #[cfg(test)]
@@ -209,11 +255,8 @@ mod tests {
 
     #[test]
     fn a_crate_without_settings_gets_all_flags() {
-        let request = Request {
-            cpu: Some(Cpu::V2),
-            ..Request::new(".")
-        };
-        let flags = extra_flags(&request, &Settings::default()).unwrap();
+        let build = Build::new(".").cpu(Cpu::V2);
+        let flags = build.extra_flags(&Settings::default()).unwrap();
         assert_eq!(
             flags.join(" "),
             "-C panic=abort -C lto=yes -C codegen-units=1 -C debuginfo=2 -C link-arg=--btf \

@@ -7,10 +7,10 @@ use object::{
     ObjectSymbol as _, SectionKind, SymbolKind,
 };
 
-use crate::{Finding, Result, Severity, target::Target};
+use crate::{Code, Finding, Result, Severity, target::Target};
 
 /// Every warning code that can be denied.
-pub const WARNINGS: [&str; 1] = ["legacy-maps"];
+pub const WARNING_CODES: [&str; 1] = [Code::LegacyMaps.as_str()];
 
 /// Checks the object that a build for `target` made. Errors come first.
 pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
@@ -18,7 +18,7 @@ pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
         Ok(file) => file,
         Err(cause) => {
             return vec![
-                Finding::error("object-not-elf", "the build made no ELF file")
+                Finding::error(Code::ObjectNotElf, "the build made no ELF file")
                     .because(cause.to_string()),
             ];
         }
@@ -63,17 +63,17 @@ fn header(file: &File<'_>, target: Target) -> Vec<Finding> {
     let checks = [
         (
             file.format() == BinaryFormat::Elf && file.is_64(),
-            "object-not-elf64",
+            Code::ObjectNotElf64,
             "an ELF64 file",
         ),
         (
             file.architecture() == Architecture::Bpf,
-            "object-not-bpf",
+            Code::ObjectNotBpf,
             "for the machine eBPF",
         ),
         (
             file.is_little_endian() == little,
-            "object-endianness",
+            Code::ObjectEndianness,
             if little {
                 "little-endian"
             } else {
@@ -82,7 +82,7 @@ fn header(file: &File<'_>, target: Target) -> Vec<Finding> {
         ),
         (
             file.kind() == ObjectKind::Relocatable,
-            "object-not-relocatable",
+            Code::ObjectNotRelocatable,
             "relocatable",
         ),
     ];
@@ -105,7 +105,7 @@ fn license(file: &File<'_>) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::error("license-missing", "the object names no license")
+        Finding::error(Code::LicenseMissing, "the object names no license")
             .because("the kernel lends most helpers only to programs with a GPL-compatible one")
             .fix(
                 "add to the eBPF crate:\n\
@@ -117,17 +117,20 @@ fn license(file: &File<'_>) -> Option<Finding> {
 }
 
 fn btf<'a>(file: &'a File<'_>) -> impl Iterator<Item = Finding> + use<'a> {
-    [(".BTF", "btf-missing"), (".BTF.ext", "btf-ext-missing")]
-        .into_iter()
-        .filter(|(name, _)| {
-            file.section_by_name(name)
-                .is_none_or(|section| section.size() == 0)
-        })
-        .map(|(name, code)| {
-            Finding::error(code, format!("the object has no {name}"))
-                .because("it comes from debuginfo=2 and link-arg=--btf together")
-                .fix("cargo ebpf doctor")
-        })
+    [
+        (".BTF", Code::BtfMissing),
+        (".BTF.ext", Code::BtfExtMissing),
+    ]
+    .into_iter()
+    .filter(|(name, _)| {
+        file.section_by_name(name)
+            .is_none_or(|section| section.size() == 0)
+    })
+    .map(|(name, code)| {
+        Finding::error(code, format!("the object has no {name}"))
+            .because("it comes from debuginfo=2 and link-arg=--btf together")
+            .fix("cargo ebpf doctor")
+    })
 }
 
 fn unresolved(file: &File<'_>) -> Option<Finding> {
@@ -143,7 +146,7 @@ fn unresolved(file: &File<'_>) -> Option<Finding> {
     }
     Some(
         Finding::error(
-            "symbol-unresolved",
+            Code::SymbolUnresolved,
             format!("the object needs {}", list(&names)),
         )
         .because("nothing defines it, and no loader of Rust objects resolves it")
@@ -183,7 +186,7 @@ fn panics(file: &File<'_>) -> Option<Finding> {
         list(&callers)
     };
     Some(
-        Finding::error("panic-code", format!("{who} can panic"))
+        Finding::error(Code::PanicCode, format!("{who} can panic"))
             .because(format!("{} is left in the object", list(&functions)))
             .fix(
                 "use get() for indexing, checked or wrapping arithmetic, and if-let for unwrap();\n\
@@ -259,7 +262,7 @@ fn legacy_maps(file: &File<'_>) -> Option<Finding> {
         .collect();
     Some(
         Finding::warning(
-            "legacy-maps",
+            Code::LegacyMaps,
             format!(
                 "the map {} is defined in the legacy section `maps`",
                 list(&names)

@@ -8,14 +8,13 @@ use std::{
 };
 
 use crate::{
-    Error, Finding, Result,
-    build::{self, Artifact, Request},
+    Code, Error, Finding, Result,
+    build::{Artifact, Build},
     check::accept,
     file::write_atomically,
-    linker::{self, Linker},
     strip::strip_debug,
     target::Target,
-    toolchain::Toolchain,
+    tools::BuildTools,
 };
 
 /// What an embedded stub begins with; a sentence with its reason and fix follows.
@@ -23,7 +22,7 @@ pub const STUB_MARK: &str = "ebpf-build stub: ";
 
 /// Whether an object that cannot be built is an error (any value but `0`) or a stub (`0`).
 /// Unset, it is an error in builds of a release profile and a stub in others.
-pub const REQUIRED: &str = "EBPF_BUILD_REQUIRED";
+pub const REQUIRED_ENV: &str = "EBPF_BUILD_REQUIRED";
 
 /// How the file of a prebuilt object ends, after the name of its binary.
 const PREBUILT: &str = ".bpf.o";
@@ -50,7 +49,7 @@ const PREBUILT: &str = ".bpf.o";
 /// also when there is no toolchain. The environment variable `EBPF_BUILD_REQUIRED`
 /// overrides the profile: `1` rejects a stub in every build, `0` accepts one.
 pub fn embed(crate_dir: impl AsRef<Path>) -> Result<()> {
-    Embed::new(crate_dir.as_ref()).run()
+    Embed::new(crate_dir).run()
 }
 
 /// [`embed`] with options.
@@ -67,16 +66,17 @@ pub fn embed(crate_dir: impl AsRef<Path>) -> Result<()> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Embed {
-    crate_dir: PathBuf,
+    build: Build,
     prebuilt: Option<PathBuf>,
 }
 
 impl Embed {
-    /// The objects of the eBPF crate in `crate_dir`, relative to the manifest of the
-    /// crate whose build script this is.
-    pub fn new(crate_dir: impl Into<PathBuf>) -> Self {
+    /// The objects of an eBPF crate: a path relative to the manifest of the crate whose
+    /// build script this is, or a [`Build`] of it. The target and the machine are those of
+    /// the build script's own crate, whatever the build has.
+    pub fn new(build: impl Into<Build>) -> Self {
         Self {
-            crate_dir: crate_dir.into(),
+            build: build.into(),
             prebuilt: None,
         }
     }
@@ -100,12 +100,12 @@ impl Embed {
     /// (`prebuilt-missing`) or one fails the check.
     pub fn run(&self) -> Result<()> {
         let script = Script::read()?;
-        let crate_dir = script.manifest_dir.join(&self.crate_dir);
+        let build = script.adapt(self.build.clone());
         match &self.prebuilt {
-            Some(directory) if !crate_dir.join("Cargo.toml").is_file() => {
-                script.embed_prebuilt(&script.manifest_dir.join(directory), &crate_dir)
+            Some(directory) if !build.crate_dir.join("Cargo.toml").is_file() => {
+                script.embed_prebuilt(&script.manifest_dir.join(directory), &build.crate_dir)
             }
-            _ => script.embed_built(&crate_dir),
+            _ => script.embed_built(&build),
         }
     }
 }
@@ -128,37 +128,33 @@ impl Script {
     fn read() -> Result<Self> {
         let text = |name: &str| {
             env::var(name).map_err(|cause| {
-                Error::new("not-a-build-script", format!("{name} is not known"))
+                Error::new(Code::NotABuildScript, format!("{name} is not known"))
                     .because(cause.to_string())
                     .fix("call ebpf_build::embed from a build script (build.rs)")
             })
         };
-        println!("cargo::rerun-if-env-changed={REQUIRED}");
+        println!("cargo::rerun-if-env-changed={REQUIRED_ENV}");
         Ok(Self {
             manifest_dir: text("CARGO_MANIFEST_DIR")?.into(),
             out_dir: text("OUT_DIR")?.into(),
             endian: text("CARGO_CFG_TARGET_ENDIAN")?,
             machine: text("CARGO_CFG_TARGET_ARCH")?,
-            required: is_required(env::var_os(REQUIRED).as_deref(), &text("PROFILE")?),
+            required: is_required(env::var_os(REQUIRED_ENV).as_deref(), &text("PROFILE")?),
         })
     }
 
-    fn embed_built(&self, crate_dir: &Path) -> Result<()> {
-        let tools = Toolchain::find().and_then(|toolchain| {
-            let linker = linker::find(&toolchain)?;
-            Ok((toolchain, linker))
-        });
-        let (toolchain, linker) = match tools {
+    fn embed_built(&self, build: &Build) -> Result<()> {
+        let tools = match BuildTools::find() {
             Ok(tools) => tools,
             Err(error) if self.required => return Err(error),
-            Err(error) => return self.embed_stubs(crate_dir, &error),
+            Err(error) => return self.embed_stubs(&build.crate_dir, &error),
         };
-        let artifacts = build::build(&self.request(crate_dir), &toolchain, &linker)?;
+        let artifacts = build.run_with(&tools)?;
         for artifact in &artifacts {
             self.write(&artifact.name, &artifact.content)?;
             warn(&artifact.warnings);
         }
-        for path in watched(crate_dir, &artifacts, &toolchain, &linker) {
+        for path in watched(&build.crate_dir, &artifacts, &tools) {
             self.rerun_if_changed(&path);
         }
         Ok(())
@@ -181,7 +177,7 @@ impl Script {
         let objects = prebuilt(directory)?;
         if objects.is_empty() {
             return Err(Error::new(
-                "prebuilt-missing",
+                Code::PrebuiltMissing,
                 "there is no eBPF object to embed, nor the crate to build one from",
             )
             .because(format!(
@@ -216,13 +212,15 @@ impl Script {
         }
     }
 
-    fn request(&self, crate_dir: &Path) -> Request {
-        Request {
-            target: self.target(),
+    /// The build for the machine that this script's crate is built for.
+    fn adapt(&self, mut build: Build) -> Build {
+        build.crate_dir = self.manifest_dir.join(build.crate_dir);
+        let build = build.target(self.target());
+        if self.machine == env::consts::ARCH {
             // Passed only where it differs: it makes cargo build core anew.
-            machine: (self.machine != env::consts::ARCH).then(|| self.machine.clone()),
-            ..Request::new(crate_dir)
+            return build;
         }
+        build.machine(&self.machine)
     }
 }
 
@@ -236,7 +234,7 @@ fn warn(warnings: &[Finding]) {
     }
 }
 
-/// Whether a stub will not do: by the value of [`REQUIRED`], else by cargo's `PROFILE`,
+/// Whether a stub will not do: by the value of [`REQUIRED_ENV`], else by cargo's `PROFILE`,
 /// which is `release` also for profiles that inherit from it.
 fn is_required(value: Option<&OsStr>, profile: &str) -> bool {
     value.map_or(profile == "release", |value| value != "0")
@@ -264,12 +262,7 @@ fn prebuilt(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
 
 /// Everything that the objects were made from: what rustc read, by cargo's dep-info
 /// files, the crate's settings, and the two tools.
-fn watched(
-    crate_dir: &Path,
-    artifacts: &[Artifact],
-    toolchain: &Toolchain,
-    linker: &Linker,
-) -> Vec<PathBuf> {
+fn watched(crate_dir: &Path, artifacts: &[Artifact], tools: &BuildTools) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = [
         "Cargo.toml",
         "Cargo.lock",
@@ -280,8 +273,8 @@ fn watched(
     .map(|name| crate_dir.join(name))
     .filter(|path| path.is_file())
     .collect();
-    paths.push(toolchain.rustc.clone());
-    paths.push(linker.path.clone());
+    paths.push(tools.toolchain.rustc.clone());
+    paths.push(tools.linker.path.clone());
     for artifact in artifacts {
         let dep_info = artifact.path.with_extension("d");
         match fs::read_to_string(&dep_info) {
@@ -318,8 +311,8 @@ fn binaries(crate_dir: &Path) -> Result<Vec<String>> {
         .exec()
         .map_err(|cause| {
             Error::new(
-                "no-crate",
-                format!("{} is no eBPF crate", crate_dir.display()),
+                Code::NoCrate,
+                format!("{} is not an eBPF crate", crate_dir.display()),
             )
             .because(cause.to_string())
         })?;
@@ -368,7 +361,7 @@ mod tests {
         let error = script(root.path())
             .embed_prebuilt(&directory, &root.path().join("../my-ebpf"))
             .unwrap_err();
-        assert_eq!(error.code(), "prebuilt-missing");
+        assert_eq!(Code::of(&error), Some(Code::PrebuiltMissing));
         let text = error.to_string();
         assert!(text.contains("my-ebpf/Cargo.toml") && text.contains("ebpf/NAME.bpf.o"));
     }
@@ -387,7 +380,7 @@ mod tests {
         let error = script(root.path())
             .embed_prebuilt(&directory, root.path())
             .unwrap_err();
-        assert_eq!(error.code(), "object-not-elf");
+        assert_eq!(Code::of(&error), Some(Code::ObjectNotElf));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::{
 
 use toml::Value;
 
-use crate::{Error, Finding, KernelVersion, Result, check::WARNINGS, target::Target};
+use crate::{Code, Error, Finding, KernelVersion, Result, check::WARNING_CODES, target::Target};
 
 /// A `-C` option that every build for BPF needs, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flag {
     /// The option's name.
     pub option: &'static str,
@@ -30,8 +31,8 @@ impl Flag {
     }
 }
 
-/// All of them.
-pub const FLAGS: [Flag; 5] = [
+/// The options that every build for BPF needs.
+pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
     Flag {
         option: "panic",
         value: "abort",
@@ -66,6 +67,7 @@ pub const FLAGS: [Flag; 5] = [
 
 /// What a crate says of its build.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Settings {
     /// The cargo config that was read, if there is one.
     pub file: Option<PathBuf>,
@@ -110,7 +112,7 @@ impl Settings {
     /// The flags that the crate's config lacks for `target`. A build passes them.
     pub fn missing(&self, target: Target) -> Vec<Flag> {
         let given = codegen_options(self.rustflags(target));
-        FLAGS
+        REQUIRED_RUSTFLAGS
             .into_iter()
             .filter(|flag| {
                 !given.iter().any(|(option, value)| {
@@ -143,7 +145,8 @@ fn codegen_options(flags: &[String]) -> Vec<(&str, &str)> {
 /// none; a folder without a `Cargo.toml` is no crate.
 ///
 /// # Errors
-/// When a file is there and cannot be read, or is not TOML (`config-invalid`).
+/// When a file is there and cannot be read or is not TOML, or `[package.metadata.ebpf]`
+/// has a value that is not allowed there.
 pub fn read(folder: &Path) -> Result<Settings> {
     let manifest = parse(&folder.join("Cargo.toml"))?;
     let mut settings = Settings::default();
@@ -155,16 +158,16 @@ pub fn read(folder: &Path) -> Result<Settings> {
         if let Some(unknown) = settings
             .deny
             .iter()
-            .find(|code| !WARNINGS.contains(&code.as_str()))
+            .find(|code| !WARNING_CODES.contains(&code.as_str()))
         {
             return Err(Error::new(
-                "config-invalid",
+                Code::DenyUnknown,
                 format!(
-                    "{} denies {unknown}, which is no warning",
+                    "{} denies {unknown}, which is not a warning",
                     folder.join("Cargo.toml").display()
                 ),
             )
-            .fix(format!("deny one of: {}", WARNINGS.join(", "))));
+            .fix(format!("deny one of: {}", WARNING_CODES.join(", "))));
         }
     }
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
@@ -211,11 +214,11 @@ fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> 
                 None => format!("a TOML {}", value.type_str()),
             };
             let message = format!(
-                "{}: min-kernel is {written}, which is no release of Linux",
+                "{}: min-kernel is {written}, which is not a kernel version",
                 manifest.display()
             );
-            Err(Finding::error("config-invalid", message)
-                .because("a release is two numbers in quotes")
+            Err(Finding::error(Code::MinKernelInvalid, message)
+                .because("a kernel version is two numbers in quotes")
                 .fix("write it as in: min-kernel = \"5.19\"")
                 .at(&manifest, line_of(&manifest, "min-kernel"))
                 .into())
@@ -237,9 +240,12 @@ fn parse(file: &Path) -> Result<Value> {
     text.parse::<toml::Table>()
         .map(Value::Table)
         .map_err(|cause| {
-            Error::new("config-invalid", format!("{} is not TOML", file.display()))
-                .because(cause.to_string().trim_end().to_owned())
-                .fix("mend the line that the cause points at")
+            Error::new(
+                Code::ConfigNotToml,
+                format!("{} is not TOML", file.display()),
+            )
+            .because(cause.to_string().trim_end().to_owned())
+            .fix("correct the line that the cause points at")
         })
 }
 
@@ -368,7 +374,7 @@ mod tests {
         );
         for wrong in ["5.10", "\"new\"", "5", "[\"5.10\"]", "\"\""] {
             let error = read(wrong).unwrap_err();
-            assert_eq!(error.code(), "config-invalid", "{wrong}");
+            assert_eq!(Code::of(&error), Some(Code::MinKernelInvalid), "{wrong}");
             let place = error.finding().place.as_ref().unwrap();
             assert_eq!(place.line, Some(2), "{wrong}");
         }
@@ -377,6 +383,6 @@ mod tests {
     #[test]
     fn broken_toml_is_named() {
         let error = read(crate_with("[package\n", None).path()).unwrap_err();
-        assert_eq!(error.code(), "config-invalid");
+        assert_eq!(Code::of(&error), Some(Code::ConfigNotToml));
     }
 }

@@ -5,7 +5,7 @@ use object::{
     elf,
 };
 
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 /// The largest alignment of a section, in bytes: a page, of maps that are mapped.
 const MAX_ALIGNMENT: u64 = 4096;
@@ -17,7 +17,7 @@ const MAX_ALIGNMENT: u64 = 4096;
 pub fn strip_debug(content: &[u8]) -> Result<Vec<u8>> {
     let unfit = |cause: String| {
         Error::new(
-            "strip-failed",
+            Code::StripFailed,
             "debug information could not be removed from the object",
         )
         .because(cause)

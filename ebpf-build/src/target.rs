@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::Error;
+use crate::{Code, Error};
 
 /// A BPF target of rustc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -49,7 +49,7 @@ impl FromStr for Target {
             .into_iter()
             .find(|target| target.triple() == text)
             .ok_or_else(|| {
-                Error::new("target-unknown", format!("{text} is not a BPF target"))
+                Error::new(Code::TargetUnknown, format!("{text} is not a BPF target"))
                     .fix("use bpfel-unknown-none or bpfeb-unknown-none")
             })
     }
@@ -98,7 +98,7 @@ impl FromStr for Cpu {
             .find(|cpu| cpu.name() == text)
             .ok_or_else(|| {
                 Error::new(
-                    "cpu-unknown",
+                    Code::CpuUnknown,
                     format!("{text} is not a BPF instruction set"),
                 )
                 .fix("use v1, v2, v3 or v4")

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use ebpf_build::{Error, Result, write_atomically};
+use ebpf_build::{Error, Result, file::write_atomically};
 use toml_edit::{DocumentMut, Item, ser};
 
 use super::{Budget, VERSION};

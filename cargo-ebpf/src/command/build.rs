@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use ebpf_build::{
-    Error, Finding, Result, Target,
-    build::{self, Artifact, Request},
-    settings, strip_debug, write_atomically,
+    Artifact, Build, BuildTools, Error, Finding, Result, Target, file::write_atomically, settings,
+    strip_debug,
 };
 use indicatif::HumanBytes;
 use serde::Serialize;
@@ -17,7 +16,6 @@ use crate::{
     outcome::Outcome,
     project::{EbpfCrate, Project},
     report::{self, Report, human},
-    setup::Ready,
 };
 
 /// The objects of a project.
@@ -68,7 +66,7 @@ impl From<&PathBuf> for NamedObject {
 pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
     let project = Project::find(global)?;
     project.ebpf_crates()?;
-    let built = build_all(&project, request, &Ready::find()?)?;
+    let built = build_all(&project, request, &BuildTools::find()?)?;
     report::write(&built, global.format)?;
     Ok(Outcome::Fine)
 }
@@ -79,7 +77,7 @@ pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
 /// As [`build_all`], and when there is no toolchain or linker.
 pub(crate) fn for_this_machine(project: &Project) -> Result<Built> {
     project.ebpf_crates()?;
-    build_all(project, &cli::Build::default(), &Ready::find()?)
+    build_all(project, &cli::Build::default(), &BuildTools::find()?)
 }
 
 impl Built {
@@ -98,16 +96,16 @@ impl Built {
 /// # Errors
 /// When the project has no eBPF crate, one does not build, two would make objects of
 /// one name, or a copy cannot be written.
-pub(crate) fn build_all(project: &Project, request: &cli::Build, ready: &Ready) -> Result<Built> {
+pub(crate) fn build_all(
+    project: &Project,
+    request: &cli::Build,
+    tools: &BuildTools,
+) -> Result<Built> {
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
     for ebpf in project.ebpf_crates()? {
         let target = target_of(ebpf, request)?;
-        let artifacts = build::build(
-            &request_for(ebpf, target, request),
-            &ready.toolchain,
-            &ready.linker,
-        )?;
+        let artifacts = build_of(ebpf, target, request).run_with(tools)?;
         interrupt::check()?;
         for artifact in artifacts {
             let path = project.object_path(&artifact.name, target);
@@ -144,12 +142,11 @@ fn target_of(ebpf: &EbpfCrate, request: &cli::Build) -> Result<Target> {
     }
 }
 
-fn request_for(ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Request {
-    Request {
-        target,
-        cpu: request.cpu,
-        deny: request.deny.clone(),
-        ..Request::new(&ebpf.dir)
+fn build_of(ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Build {
+    let build = Build::new(&ebpf.dir).target(target).deny(&request.deny);
+    match request.cpu {
+        Some(cpu) => build.cpu(cpu),
+        None => build,
     }
 }
 

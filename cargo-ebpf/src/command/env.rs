@@ -9,9 +9,8 @@ use std::{
 };
 
 use ebpf_build::{
-    Error, Result, linker,
-    toolchain::{self, Toolchain},
-    write_atomically,
+    BuildTools, Error, FOREIGN_VARIABLES, Result, file::write_atomically, linker,
+    toolchain::Toolchain,
 };
 use serde::Serialize;
 
@@ -20,7 +19,6 @@ use crate::{
     host::process::quote,
     outcome::Outcome,
     report::{self, Report},
-    setup::Ready,
 };
 
 #[derive(Debug, Serialize)]
@@ -36,9 +34,9 @@ struct Export {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global) -> Result<Outcome> {
-    let Ready { toolchain, linker } = Ready::find()?;
-    let mut exports = toolchain.exports(&linker)?;
-    put_first(&mut exports, &make_cargo(&toolchain)?)?;
+    let tools = BuildTools::find()?;
+    let mut exports = tools.exports()?;
+    put_first(&mut exports, &make_cargo(&tools.toolchain)?)?;
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
     report::write(&Exports { exports }, global.format)?;
     Ok(Outcome::Fine)
@@ -61,7 +59,7 @@ fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
          # Meant for native code, these would change or break a build for BPF.\n\
          unset {}\n\
          exec {} \"$@\"\n",
-        toolchain::FOREIGN.join(" "),
+        FOREIGN_VARIABLES.join(" "),
         quote(&toolchain.cargo.to_string_lossy())
     );
     // Another shell may be starting it.

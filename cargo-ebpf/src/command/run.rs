@@ -42,8 +42,8 @@ pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
     project.ebpf_crates()?;
     let loader = project.loader()?;
 
-    let (ready, _steps) = setup::prepare(global, &Display::new())?;
-    let built = build::build_all(&project, &cli::Build::default(), &ready)?;
+    let (tools, _steps) = setup::prepare(global, &Display::new())?;
+    let built = build::build_all(&project, &cli::Build::default(), &tools)?;
     for object in &built.objects {
         report::human::note(&object.line());
     }
@@ -76,7 +76,7 @@ fn build_loader(project: &Project, loader: &Loader, global: &Global) -> Result<P
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&project.root)
         // A loader without its object would be built well and run badly.
-        .env(ebpf_build::REQUIRED, "1")
+        .env(ebpf_build::REQUIRED_ENV, "1")
         .each_line(|line| {
             if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
                 && artifact.target.name == loader.binary
@@ -93,10 +93,10 @@ fn build_loader(project: &Project, loader: &Loader, global: &Global) -> Result<P
             format!("the loader {} was not built", loader.package),
         )
         .because(format!(
-            "cargo ended with {}; its own words stand above",
+            "cargo ended with {}; see its output above",
             ending(status)
         ))
-        .fix("mend what they name, then run the same command again")),
+        .fix("fix the reported errors, then run the same command again")),
     }
 }
 

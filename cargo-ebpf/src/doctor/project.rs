@@ -166,7 +166,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
 
 /// The whole file, to paste.
 fn whole_config(ebpf: &EbpfCrate, target: Target) -> String {
-    let flags: Vec<String> = settings::FLAGS
+    let flags: Vec<String> = settings::REQUIRED_RUSTFLAGS
         .iter()
         .map(|flag| format!("\"-C\", \"{}\"", flag.assignment()))
         .collect();

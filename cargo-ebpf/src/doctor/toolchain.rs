@@ -10,16 +10,16 @@ use super::only_a_warning;
 
 /// The checks of this group.
 pub(super) fn check() -> Vec<Finding> {
-    let survey = match toolchain::survey() {
-        Ok(survey) => survey,
+    let search = match toolchain::search() {
+        Ok(search) => search,
         Err(error) => return vec![error.finding().clone()],
     };
-    let Some(chosen) = survey.chosen else {
+    let Some(chosen) = search.chosen else {
         let missing = Finding::error(
             "toolchain-missing",
             "no Rust compiler with the library sources of its own version was found",
         );
-        let mut findings = survey.unfit;
+        let mut findings = search.rejected;
         findings.push(missing.fix("cargo ebpf setup"));
         return findings;
     };
@@ -33,7 +33,7 @@ pub(super) fn check() -> Vec<Finding> {
             ),
         ),
     ];
-    findings.extend(survey.unfit.into_iter().map(passed_over));
+    findings.extend(search.rejected.into_iter().map(passed_over));
     findings.extend(linkers(&chosen));
     findings
 }
@@ -67,7 +67,7 @@ fn linkers(toolchain: &Toolchain) -> Vec<Finding> {
         Ok(search) => search,
         Err(error) => return vec![error.finding().clone()],
     };
-    match search.linker {
+    match search.chosen {
         Some(linker) => {
             // The one on PATH is what a build by hand would take.
             let rejected = search.rejected.into_iter().map(only_a_warning);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ebpf_build::{Result, linker, write_atomically};
+use ebpf_build::{Result, file::write_atomically, linker};
 use serde::{Deserialize, Serialize};
 
 use super::{Initramfs, Machine, machine};

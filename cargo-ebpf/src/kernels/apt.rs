@@ -13,7 +13,7 @@ use std::{
 
 use ebpf_base::find_program;
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result, write_atomically};
+use ebpf_build::{Error, Result, file::write_atomically};
 
 use super::{
     offer::{Catalogue, Offer},

@@ -18,7 +18,7 @@ use std::{
 };
 
 use ebpf_base::KernelVersion;
-use ebpf_build::{Error, Result, linker, progress::Progress, write_atomically};
+use ebpf_build::{Error, Result, file::write_atomically, linker, progress::Progress};
 use tempfile::TempDir;
 
 use super::{

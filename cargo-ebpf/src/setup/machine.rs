@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use ebpf_base::find_program;
 use ebpf_build::{
-    Error, Finding, Result, Severity,
+    BuildTools, Error, Finding, Result, Severity,
     linker::{self, Linker},
     progress::Progress,
     toolchain::{self, Toolchain},
 };
 
-use super::Ready;
 use crate::{
     cli::Global,
     host::{
@@ -63,10 +62,10 @@ impl<'a> ThisMachine<'a> {
     }
 
     /// What setup has found or made.
-    pub(super) fn ready(self) -> Result<Ready> {
+    pub(super) fn tools(self) -> Result<BuildTools> {
         let toolchain = self.toolchain.map_or_else(Toolchain::find, Ok)?;
         let linker = self.linker.map_or_else(|| linker::find(&toolchain), Ok)?;
-        Ok(Ready { toolchain, linker })
+        Ok(BuildTools::new(toolchain, linker))
     }
 
     fn toolchain(&self) -> Result<Toolchain> {
@@ -86,13 +85,13 @@ impl<'a> ThisMachine<'a> {
 
 impl Machine for ThisMachine<'_> {
     fn has_toolchain(&mut self) -> Result<bool> {
-        let survey = toolchain::survey()?;
-        self.shortcomings = survey
-            .unfit
+        let search = toolchain::search()?;
+        self.shortcomings = search
+            .rejected
             .iter()
             .map(|finding| super::in_one_line(&finding.clone().into()))
             .collect();
-        self.toolchain = survey.chosen;
+        self.toolchain = search.chosen;
         Ok(self.toolchain.is_some())
     }
 
@@ -102,7 +101,7 @@ impl Machine for ThisMachine<'_> {
 
     fn has_linker(&mut self) -> Result<bool> {
         let search = linker::search(&self.toolchain()?)?;
-        if search.linker.is_none() {
+        if search.chosen.is_none() {
             for rejected in search.rejected {
                 // The next step mends it.
                 human::tell(&Finding {
@@ -112,7 +111,7 @@ impl Machine for ThisMachine<'_> {
                 });
             }
         }
-        self.linker = search.linker;
+        self.linker = search.chosen;
         Ok(self.linker.is_some())
     }
 

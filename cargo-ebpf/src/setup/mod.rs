@@ -7,12 +7,7 @@ pub(crate) mod packages;
 mod route;
 mod vm;
 
-use ebpf_build::{
-    Error, Finding, Result,
-    linker::{self, Linker},
-    progress::Progress,
-    toolchain::Toolchain,
-};
+use ebpf_build::{BuildTools, Error, Finding, Result, progress::Progress};
 use serde::Serialize;
 
 use self::{
@@ -44,25 +39,6 @@ pub(crate) enum State {
     Done,
     /// It did not work, or cannot work here.
     Failed,
-}
-
-/// A machine that can build.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    pub(crate) toolchain: Toolchain,
-    pub(crate) linker: Linker,
-}
-
-impl Ready {
-    /// The machine as it is; changes nothing.
-    ///
-    /// # Errors
-    /// When there is no toolchain or no linker that fits: says to run setup.
-    pub(crate) fn find() -> Result<Self> {
-        let toolchain = Toolchain::find()?;
-        let linker = linker::find(&toolchain)?;
-        Ok(Self { toolchain, linker })
-    }
 }
 
 /// Says what would be done here.
@@ -108,10 +84,10 @@ fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {
 ///
 /// # Errors
 /// When no way led to a toolchain, with what to type; when the linker cannot be built.
-pub(crate) fn prepare(global: &Global, progress: &dyn Progress) -> Result<(Ready, Vec<Step>)> {
+pub(crate) fn prepare(global: &Global, progress: &dyn Progress) -> Result<(BuildTools, Vec<Step>)> {
     let mut machine = ThisMachine::new(global, progress);
     let steps = make_ready(&mut machine)?;
-    Ok((machine.ready()?, steps))
+    Ok((machine.tools()?, steps))
 }
 
 fn make_ready(machine: &mut impl Machine) -> Result<Vec<Step>> {

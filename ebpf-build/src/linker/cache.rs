@@ -16,8 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{PROGRAM, install::VERSION};
-use crate::{Error, Result, file, toolchain::Toolchain};
+use super::{PROGRAM, VERSION};
+use crate::{Code, Error, Result, file, toolchain::Toolchain};
 
 /// The folder, `$XDG_CACHE_HOME/cargo-ebpf` or `~/.cache/cargo-ebpf`. It may not exist.
 ///
@@ -31,7 +31,7 @@ pub fn folder() -> Result<PathBuf> {
         .or_else(|| Some(env::home_dir()?.join(".cache")))
         .map(|cache| cache.join("cargo-ebpf"))
         .ok_or_else(|| {
-            Error::new("no-home", "no folder for the cache is known")
+            Error::new(Code::NoHome, "no folder for the cache is known")
                 .because("neither XDG_CACHE_HOME nor HOME is set")
                 .fix("set HOME, then run the same command again")
         })

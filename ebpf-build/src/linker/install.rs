@@ -10,15 +10,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{Linker, Origin, PROGRAM, cache};
-use crate::{
-    Error, Result,
-    progress::Progress,
-    toolchain::{Toolchain, spawn_error},
-};
-
-/// The bpf-linker that is built.
-pub const VERSION: &str = "0.13.0";
+use super::{Linker, Origin, PROGRAM, VERSION, cache, probe, proof};
+use crate::{Code, Error, Result, command::spawn_error, progress::Progress, toolchain::Toolchain};
 
 /// The LLVMs that this bpf-linker can be built against: its `llvm-*` features.
 const LLVM: [&str; 3] = ["21", "22", "23"];
@@ -40,7 +33,7 @@ pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker>
         path: entry.linker(),
         origin: Origin::Cache,
     };
-    if linker.path.is_file() && super::prove(toolchain, &linker.path)?.is_none() {
+    if linker.path.is_file() && proof::prove(toolchain, &linker.path)?.is_none() {
         return Ok(linker);
     }
 
@@ -50,7 +43,7 @@ pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker>
     ));
     compile(toolchain, &building, progress)?;
     let built = building.join("root");
-    if let Some(rejection) = super::probe::link(toolchain, &built.join("bin").join(PROGRAM))? {
+    if let Some(rejection) = probe::link(toolchain, &built.join("bin").join(PROGRAM))? {
         return Err(rejection.into());
     }
     let folder = entry.folder();
@@ -66,7 +59,7 @@ pub fn install(toolchain: &Toolchain, progress: &dyn Progress) -> Result<Linker>
         .map_err(|cause| Error::io("write", &folder, &cause))?;
     // 200 MB that nobody needs any more; if they stay, the linker works all the same.
     let _ = fs::remove_dir_all(&building);
-    super::prove(toolchain, &linker.path)?;
+    proof::prove(toolchain, &linker.path)?;
     progress.end();
     Ok(linker)
 }
@@ -117,7 +110,7 @@ fn feature(toolchain: &Toolchain) -> Result<String> {
         return Ok(format!("llvm-{major}"));
     }
     Err(Error::new(
-        "llvm-unsupported",
+        Code::LlvmUnsupported,
         format!(
             "bpf-linker {VERSION} cannot be built against the LLVM {} of rustc {}",
             toolchain.llvm, toolchain.release
@@ -172,47 +165,47 @@ fn run(command: &mut Command, log: &Path, progress: &dyn Progress) -> Result<()>
 }
 
 /// What cargo's words mean, the most telling first: words, code, cause, fix.
-const MEANINGS: [(&str, &str, &str, &str); 7] = [
+const MEANINGS: [(&str, Code, &str, &str); 7] = [
     (
         "No space left on device",
-        "disk-full",
+        Code::DiskFull,
         "the disk is full",
-        "free 500 MB on the disk of the cache folder, then run the same command again",
+        "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         // ld writes through a mapping of its result, where a full disk is a signal.
         "ld terminated with signal 7",
-        "disk-full",
+        Code::DiskFull,
         "the disk is full",
-        "free 500 MB on the disk of the cache folder, then run the same command again",
+        "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         "Disk quota exceeded",
-        "disk-full",
+        Code::DiskFull,
         "the disk quota is used up",
-        "free 500 MB on the disk of the cache folder, then run the same command again",
+        "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         "linker `cc` not found",
-        "cc-missing",
+        Code::CcMissing,
         "there is no C compiler driver to link with",
         "install a C toolchain (Debian, Ubuntu: apt-get install gcc libc6-dev), then run the same command again",
     ),
     (
         "Could not resolve host",
-        "no-network",
+        Code::NoNetwork,
         "the crate registry cannot be reached",
         "connect this machine to the network, then run the same command again: it goes on where it was",
     ),
     (
         "download of config.json failed",
-        "no-network",
+        Code::NoNetwork,
         "the crate registry cannot be reached",
         "connect this machine to the network, then run the same command again: it goes on where it was",
     ),
     (
         "failed to download",
-        "no-network",
+        Code::NoNetwork,
         "a crate could not be downloaded",
         "connect this machine to the network, then run the same command again: it goes on where it was",
     ),
@@ -230,7 +223,7 @@ fn diagnose(said: &str, log: &Path) -> Error {
         .filter(|line| line.contains("error"))
         .take(3)
         .collect();
-    Error::new("linker-build-failed", what)
+    Error::new(Code::LinkerBuildFailed, what)
         .because(last.join("\n"))
         .fix(format!("read {}", log.display()))
 }
@@ -244,7 +237,7 @@ mod tests {
         let log = Path::new("install.log");
         for (words, code, ..) in MEANINGS {
             let error = diagnose(&format!("error: x\nCaused by: {words} (os error)"), log);
-            assert_eq!(error.code(), code);
+            assert_eq!(Code::of(&error), Some(code));
             assert!(error.finding().fix.is_some());
         }
         let unknown = diagnose("   Compiling x\nerror: it broke\n", log);

@@ -6,20 +6,18 @@
 mod cache;
 mod install;
 mod probe;
+mod proof;
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
-pub use self::{
-    cache::folder as cache_dir,
-    install::{VERSION, install},
-};
-use crate::{
-    Error, Finding, Result,
-    toolchain::{Toolchain, prepend_to_path},
-};
+pub use self::{cache::folder as cache_dir, install::install};
+use crate::{Candidates, Code, Error, Result, command::prepend_to_path, toolchain::Toolchain};
+
+/// The bpf-linker that [`install`] builds.
+pub const VERSION: &str = "0.13.0";
 
 /// What cargo and the shell look for.
 const PROGRAM: &str = "bpf-linker";
@@ -35,6 +33,7 @@ pub enum Origin {
 
 /// A linker that has linked a probe of this toolchain.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Linker {
     /// The program.
     pub path: PathBuf,
@@ -43,27 +42,18 @@ pub struct Linker {
 }
 
 impl Linker {
-    /// PATH with this linker's folder first, so that `bpf-linker` means this one.
+    /// PATH with this linker's directory first, so that `bpf-linker` means this one.
     pub(crate) fn first_on_path(&self) -> Result<OsString> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        prepend_to_path(folder).map_err(|cause| {
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        prepend_to_path(directory).map_err(|cause| {
             Error::new(
-                "path-colon",
-                format!("{} cannot be put on PATH", folder.display()),
+                Code::PathColon,
+                format!("{} cannot be put on PATH", directory.display()),
             )
             .because(cause.to_string())
-            .fix("set XDG_CACHE_HOME to a folder without a colon in its name")
+            .fix("set XDG_CACHE_HOME to a directory without a colon in its name")
         })
     }
-}
-
-/// The linker that fits, and why others do not.
-#[derive(Debug, Clone, Default)]
-pub struct Search {
-    /// A linker that has linked a probe.
-    pub linker: Option<Linker>,
-    /// Those that failed, one finding each.
-    pub rejected: Vec<Finding>,
 }
 
 /// Looks for a linker that fits `toolchain`: the first on PATH, then the cache.
@@ -72,8 +62,8 @@ pub struct Search {
 ///
 /// # Errors
 /// When the probe cannot be made at all.
-pub fn search(toolchain: &Toolchain) -> Result<Search> {
-    let mut search = Search::default();
+pub fn search(toolchain: &Toolchain) -> Result<Candidates<Linker>> {
+    let mut search = Candidates::default();
     let on_path = ebpf_base::find_program(PROGRAM).map(|path| Linker {
         path,
         origin: Origin::Path,
@@ -87,9 +77,9 @@ pub fn search(toolchain: &Toolchain) -> Result<Search> {
             origin: Origin::Cache,
         });
     for linker in on_path.into_iter().chain(cached) {
-        match prove(toolchain, &linker.path)? {
+        match proof::prove(toolchain, &linker.path)? {
             None => {
-                search.linker = Some(linker);
+                search.chosen = Some(linker);
                 break;
             }
             Some(rejection) => search.rejected.push(rejection),
@@ -105,9 +95,9 @@ pub fn search(toolchain: &Toolchain) -> Result<Search> {
 /// not fit).
 pub fn find(toolchain: &Toolchain) -> Result<Linker> {
     let search = search(toolchain)?;
-    search.linker.ok_or_else(|| {
+    search.chosen.ok_or_else(|| {
         let error = Error::new(
-            "linker-missing",
+            Code::LinkerMissing,
             format!(
                 "no bpf-linker for the LLVM {} of rustc {} was found",
                 toolchain.llvm, toolchain.release
@@ -119,20 +109,4 @@ pub fn find(toolchain: &Toolchain) -> Result<Linker> {
             None => error,
         }
     })
-}
-
-/// Has `linker` link a probe, unless it is known to have done so. `None` is success.
-fn prove(toolchain: &Toolchain, linker: &Path) -> Result<Option<Finding>> {
-    // A cache that cannot be used only costs time.
-    let proof = cache::proof(toolchain, linker).ok();
-    if proof.as_ref().is_some_and(|proof| proof.is_file()) {
-        return Ok(None);
-    }
-    let rejection = probe::link(toolchain, linker)?;
-    if rejection.is_none()
-        && let Some(proof) = proof
-    {
-        let _ = crate::file::write_atomically(&proof, linker.as_os_str().as_encoded_bytes());
-    }
-    Ok(rejection)
 }

@@ -13,9 +13,10 @@ use std::{
 use object::{Object as _, ObjectSection as _};
 
 use crate::{
-    Error, Finding, Result,
+    Code, Error, Finding, Result,
+    command::{isolated, spawn_error},
     target::Target,
-    toolchain::{Toolchain, isolated, spawn_error},
+    toolchain::Toolchain,
 };
 
 /// A program without `core`, so that it compiles in a tenth of a second: building
@@ -73,7 +74,7 @@ pub(super) fn link(toolchain: &Toolchain, linker: &Path) -> Result<Option<Findin
         complaint = bitcode.said;
     }
     Err(Error::new(
-        "probe-failed",
+        Code::ProbeFailed,
         format!("{} cannot compile for BPF", toolchain.rustc.display()),
     )
     .because(complaint)
@@ -158,15 +159,15 @@ fn judge(toolchain: &Toolchain, linker: &Path, linked: &Ran, object: &Path) -> O
         toolchain.release, toolchain.llvm
     );
     let finding = if !linked.fine && linked.said.contains("signal") {
-        Finding::error("linker-crashed", format!("{who} crashes on {bitcode}"))
+        Finding::error(Code::LinkerCrashed, format!("{who} crashes on {bitcode}"))
             .because(linked.said.clone())
     } else if !linked.fine {
-        Finding::error("linker-mismatch", format!("{who} cannot link {bitcode}"))
+        Finding::error(Code::LinkerMismatch, format!("{who} cannot link {bitcode}"))
             .because(linked.said.clone())
     } else {
         let missing = missing_sections(object)?;
         Finding::error(
-            "linker-drops-btf",
+            Code::LinkerDropsBtf,
             format!("{who} leaves out {missing} when it links {bitcode}"),
         )
     };

@@ -10,25 +10,27 @@ mod rustc;
 mod sources;
 
 use std::{
-    env,
-    ffi::OsString,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use self::candidates::{Candidate, Surroundings};
 pub use self::rustc::RustVersion;
-use crate::{Error, Finding, Result, linker::Linker, target::Target};
+use crate::{
+    Candidates, Code, Error, Result,
+    command::{isolated, spawn_error},
+};
 
 /// The oldest compiler that builds aya-ebpf 0.2 (`rust-version` in its manifest).
-pub const OLDEST: RustVersion = RustVersion {
+pub const MIN_RUSTC: RustVersion = RustVersion {
     major: 1,
     minor: 87,
 };
 
 /// A compiler that can build for BPF, and the cargo to drive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Toolchain {
     /// The compiler.
     pub rustc: PathBuf,
@@ -46,38 +48,29 @@ pub struct Toolchain {
     pub bootstrap: bool,
 }
 
-/// What was looked at: the choice, and why each compiler before it does not fit.
-#[derive(Debug, Clone, Default)]
-pub struct Survey {
-    /// The first that fits.
-    pub chosen: Option<Toolchain>,
-    /// Those tried before it, one finding each.
-    pub unfit: Vec<Finding>,
-}
-
 /// Looks for a compiler that fits: the user's `RUSTC`; the one beside the cargo that
 /// runs us, if that cargo was chosen (it is not rustup's); rustup's nightlies; any other
 /// pair of rustc and cargo.
 ///
 /// # Errors
 /// Only when the compiler that the user named does not fit.
-pub fn survey() -> Result<Survey> {
+pub fn search() -> Result<Candidates<Toolchain>> {
     choose(&Surroundings::read())
 }
 
-fn choose(around: &Surroundings) -> Result<Survey> {
-    let mut unfit = Vec::new();
+fn choose(around: &Surroundings) -> Result<Candidates<Toolchain>> {
+    let mut rejected = Vec::new();
     for candidate in candidates::candidates(around) {
         match examine(&candidate) {
             Ok(toolchain) => {
-                return Ok(Survey {
+                return Ok(Candidates {
                     chosen: Some(toolchain),
-                    unfit,
+                    rejected,
                 });
             }
             Err(error) if candidate.given => {
                 return Err(Error::new(
-                    "rustc-given-unfit",
+                    Code::RustcGivenUnfit,
                     format!("RUSTC={} cannot build for BPF", candidate.rustc.display()),
                 )
                 .because(match &error.finding().cause {
@@ -86,12 +79,12 @@ fn choose(around: &Surroundings) -> Result<Survey> {
                 })
                 .fix("unset RUSTC to let cargo ebpf choose a compiler, or name one that fits"));
             }
-            Err(error) => unfit.push(error.finding().clone()),
+            Err(error) => rejected.push(error.finding().clone()),
         }
     }
-    Ok(Survey {
+    Ok(Candidates {
         chosen: None,
-        unfit,
+        rejected,
     })
 }
 
@@ -104,11 +97,11 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
         return Err(sources_missing(rustc, &sysroot));
     }
     let identity = rustc::identify(rustc)?;
-    if identity.version < OLDEST {
+    if identity.version < MIN_RUSTC {
         return Err(Error::new(
-            "rustc-too-old",
+            Code::RustcTooOld,
             format!(
-                "{} is Rust {}, and aya-ebpf needs {OLDEST} or newer",
+                "{} is Rust {}, and aya-ebpf needs {MIN_RUSTC} or newer",
                 rustc.display(),
                 identity.release
             ),
@@ -123,7 +116,7 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
         sources::version(&library).map_err(|cause| Error::io("read", &library, &cause))?;
     if !belong_together(&identity.release, identity.version, version) {
         return Err(Error::new(
-            "sources-mismatch",
+            Code::SourcesMismatch,
             format!(
                 "the library sources of {} belong to Rust {version}, not to its {}",
                 rustc.display(),
@@ -170,7 +163,7 @@ fn likely_sysroot(rustc: &Path) -> Option<PathBuf> {
 
 fn sources_missing(rustc: &Path, sysroot: &Path) -> Error {
     Error::new(
-        "sources-missing",
+        Code::SourcesMissing,
         format!("{} has no library sources", rustc.display()),
     )
     .because(format!(
@@ -186,15 +179,15 @@ impl Toolchain {
     /// # Errors
     /// When none does (`toolchain-missing`), or the one that the user named.
     pub fn find() -> Result<Self> {
-        let survey = survey()?;
-        survey.chosen.ok_or_else(|| {
-            let looked: Vec<&str> = survey
-                .unfit
+        let search = search()?;
+        search.chosen.ok_or_else(|| {
+            let looked: Vec<&str> = search
+                .rejected
                 .iter()
                 .map(|finding| finding.message.as_str())
                 .collect();
             let error = Error::new(
-                "toolchain-missing",
+                Code::ToolchainMissing,
                 "no Rust compiler with the library sources of its own version was found",
             )
             .fix("cargo ebpf setup");
@@ -206,7 +199,7 @@ impl Toolchain {
         })
     }
 
-    /// The folder of the library sources.
+    /// The directory of the library sources.
     pub fn sources(&self) -> PathBuf {
         sources::folder(&self.sysroot)
     }
@@ -227,7 +220,7 @@ impl Toolchain {
             .map_err(|cause| spawn_error(&command, &cause))?;
         loaded_libllvm(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
             Error::new(
-                "libllvm-missing",
+                Code::LibllvmMissing,
                 format!("{} loads no libLLVM", self.rustc.display()),
             )
             .because("its LLVM is linked in, so no linker can be built against the same one")
@@ -246,69 +239,6 @@ impl Toolchain {
         }
         command
     }
-
-    /// The environment in which a plain `cargo build` in an eBPF crate's folder uses
-    /// this compiler and `linker`, just as [`crate::build::build`] does.
-    ///
-    /// # Errors
-    /// When a folder's name has a colon, which PATH cannot hold.
-    pub fn exports(&self, linker: &Linker) -> Result<Vec<(&'static str, OsString)>> {
-        let mut exports = vec![
-            ("PATH", linker.first_on_path()?),
-            ("RUSTC", self.rustc.clone().into_os_string()),
-        ];
-        if self.bootstrap {
-            exports.push(("RUSTC_BOOTSTRAP", "1".into()));
-        }
-        exports.extend(
-            Target::ALL.map(|target| (target.linker_variable(), linker.path.clone().into())),
-        );
-        Ok(exports)
-    }
-}
-
-/// Set by an outer cargo, rustup or clippy for their own build, or by a user for
-/// native code; in a build for BPF each would change or break it.
-pub const FOREIGN: [&str; 14] = [
-    "CARGO",
-    "CARGO_BUILD_RUSTC",
-    "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_TARGET_DIR",
-    // Cargo's word to build scripts; aya-ebpf's build anew whenever it comes or goes.
-    "HOST",
-    // rustup's has another toolchain's libraries, where two nightlies' libLLVM have
-    // one name.
-    "LD_LIBRARY_PATH",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC_WRAPPER",
-    "RUSTDOC",
-    "RUSTFLAGS",
-    "RUSTUP_TOOLCHAIN",
-];
-
-/// What the names of settings begin with that are for the profiles of a native build: with
-/// CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS, for one, an object would have panic code.
-const FOREIGN_PROFILES: &str = "CARGO_PROFILE_";
-
-/// A command that inherits nothing that is meant for somebody else's build.
-pub(crate) fn isolated(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for name in FOREIGN {
-        command.env_remove(name);
-    }
-    for (name, _) in env::vars_os() {
-        if name
-            .as_encoded_bytes()
-            .starts_with(FOREIGN_PROFILES.as_bytes())
-        {
-            command.env_remove(name);
-        }
-    }
-    command.stdin(Stdio::null());
-    command
 }
 
 fn loaded_libllvm(trace: &str) -> Option<PathBuf> {
@@ -320,24 +250,6 @@ fn loaded_libllvm(trace: &str) -> Option<PathBuf> {
     let (path, _) = path.rsplit_once(" (")?;
     // "…/bin/../lib/../lib/libLLVM.so": the real path names the file for good.
     fs::canonicalize(path).ok()
-}
-
-/// `folder` before everything else on PATH.
-pub(crate) fn prepend_to_path(folder: &Path) -> Result<OsString, env::JoinPathsError> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let others = env::split_paths(&path).filter(|other| other != folder);
-    env::join_paths(std::iter::once(folder.to_owned()).chain(others))
-}
-
-/// Turns "no such program" into an error that names it.
-pub(crate) fn spawn_error(command: &Command, cause: &io::Error) -> Error {
-    let arguments = command
-        .get_args()
-        .map(|argument| argument.to_string_lossy());
-    let line: Vec<_> = std::iter::once(command.get_program().to_string_lossy())
-        .chain(arguments)
-        .collect();
-    Error::new("spawn", format!("failed to spawn `{}`", line.join(" "))).because(cause.to_string())
 }
 
 #[cfg(test)]
@@ -383,13 +295,17 @@ mod tests {
         install(&old, "1.85.0", Some("1.85.0"));
         install(&mixed, "1.96.0", Some("1.95.0"));
         install(&good, "1.96.0", Some("1.96.0"));
-        let survey = choose(&around(&[&bare, &old, &mixed, &good])).unwrap();
-        let codes: Vec<_> = survey.unfit.iter().map(|finding| &*finding.code).collect();
+        let search = choose(&around(&[&bare, &old, &mixed, &good])).unwrap();
+        let codes: Vec<_> = search
+            .rejected
+            .iter()
+            .map(|finding| &*finding.code)
+            .collect();
         assert_eq!(
             codes,
             ["sources-missing", "rustc-too-old", "sources-mismatch"]
         );
-        let chosen = survey.chosen.unwrap();
+        let chosen = search.chosen.unwrap();
         assert_eq!(chosen.rustc, good.join("bin/rustc"));
         assert!(chosen.bootstrap);
     }

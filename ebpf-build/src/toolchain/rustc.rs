@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{isolated, spawn_error};
-use crate::{Error, Result};
+use crate::{
+    Code, Error, Result,
+    command::{isolated, spawn_error},
+};
 
 /// A version of Rust as `release` in `rustc -vV` gives it: the patch number does
 /// not matter here, as library sources carry stability marks by minor version.
@@ -48,8 +50,8 @@ pub(super) fn identify(rustc: &Path) -> Result<Identity> {
     let sysroot = ask(rustc, &["--print", "sysroot"])?;
     parse(&version, &sysroot).ok_or_else(|| {
         Error::new(
-            "rustc-unknown",
-            format!("{} does not speak like a rustc", rustc.display()),
+            Code::RustcUnknown,
+            format!("{} is not a usable rustc", rustc.display()),
         )
         .because("`-vV` printed no release, host and LLVM version")
     })
@@ -64,10 +66,11 @@ fn ask(rustc: &Path, arguments: &[&str]) -> Result<String> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(
-            Error::new("rustc-failed", format!("{} does not run", rustc.display()))
-                .because(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(Error::new(
+            Code::RustcFailed,
+            format!("{} does not run", rustc.display()),
         )
+        .because(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 

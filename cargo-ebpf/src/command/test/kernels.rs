@@ -78,7 +78,7 @@ fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<
         .args(cargo_arguments(of_cargo, project))
         .args(["--no-run", "--message-format=json-render-diagnostics"])
         .current_dir(&project.root)
-        .env(ebpf_build::REQUIRED, "1")
+        .env(ebpf_build::REQUIRED_ENV, "1")
         .each_line(|line| {
             // Build scripts may print lines of their own.
             if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) {
@@ -89,7 +89,7 @@ fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<
     if !status.success() {
         return Err(
             Error::new("tests-unbuilt", "the tests could not be built").because(format!(
-                "cargo ended with {}; its own words stand above",
+                "cargo ended with {}; see its output above",
                 ending(status)
             )),
         );

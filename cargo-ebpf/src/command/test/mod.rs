@@ -37,7 +37,7 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
         .args(cargo_arguments(&request.args, &project))
         .current_dir(&project.root)
         // A test of a loader without its object would test nothing.
-        .env(ebpf_build::REQUIRED, "1")
+        .env(ebpf_build::REQUIRED_ENV, "1")
         .each_line(|line| {
             log.read(line);
             pass_on(line, global.format)
@@ -50,7 +50,7 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
                 "not every test program was built and ran to its end",
             )
             .because(format!(
-                "cargo ended with {}; its own words stand above",
+                "cargo ended with {}; see its output above",
                 ending(status)
             )),
         );
@@ -73,8 +73,8 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
 /// Makes what tests of eBPF programs need: a toolchain, and the objects.
 fn prepare(project: &Project, global: &Global) -> Result<()> {
     if !project.ebpf_crates.is_empty() {
-        let (ready, _steps) = setup::prepare(global, &Display::new())?;
-        build::build_all(project, &cli::Build::default(), &ready)?;
+        let (tools, _steps) = setup::prepare(global, &Display::new())?;
+        build::build_all(project, &cli::Build::default(), &tools)?;
     }
     Ok(())
 }

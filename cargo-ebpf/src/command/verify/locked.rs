@@ -7,7 +7,7 @@ use std::{
 };
 
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result, strip_debug, toolchain::Toolchain};
+use ebpf_build::{BuildTools, Error, Result, strip_debug, toolchain::Toolchain};
 
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
@@ -17,7 +17,6 @@ use crate::{
     kernels::Wanted,
     project::Project,
     report::verify::{Held, Verification},
-    setup::Ready,
     verdict::OnKernel,
 };
 
@@ -190,19 +189,19 @@ fn size(path: &Path) -> Result<u64> {
 }
 
 /// The versions of what makes objects here.
-pub(super) fn tools(ready: &Ready, global: &Global) -> BTreeMap<String, String> {
-    let Toolchain { release, llvm, .. } = &ready.toolchain;
-    let mut tools = BTreeMap::from([
+pub(super) fn tools(tools: &BuildTools, global: &Global) -> BTreeMap<String, String> {
+    let Toolchain { release, llvm, .. } = &tools.toolchain;
+    let mut versions = BTreeMap::from([
         ("rustc".to_owned(), release.clone()),
         ("llvm".to_owned(), llvm.clone()),
     ]);
     // `bpf-linker 0.13.0`
-    let said = Process::new(&ready.linker.path, global)
+    let said = Process::new(&tools.linker.path, global)
         .arg("--version")
         .stdout();
     let version = said
         .ok()
         .and_then(|said| Some(untrusted::name(said.split_whitespace().nth(1)?)));
-    tools.extend(version.map(|version| ("bpf-linker".to_owned(), version)));
-    tools
+    versions.extend(version.map(|version| ("bpf-linker".to_owned(), version)));
+    versions
 }

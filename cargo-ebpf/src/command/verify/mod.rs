@@ -10,7 +10,7 @@ use std::{
 };
 
 use ebpf_base::untrusted;
-use ebpf_build::Result;
+use ebpf_build::{BuildTools, Result};
 
 use self::locked::Lock;
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
     progress::Display,
     project::Project,
     report::{self, human, verify::Verification},
-    setup::Ready,
     verdict::{OnKernel, Program, Verdict, judge, log_file},
     verifier::{bpftool::Bpftool, observation::Event},
 };
@@ -67,7 +66,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
     }
     if let Some(lock) = lock {
         let tools = match request.objects.as_slice() {
-            [] => locked::tools(&Ready::find()?, global),
+            [] => locked::tools(&BuildTools::find()?, global),
             // Nobody knows what made these.
             _ => BTreeMap::new(),
         };

@@ -1,0 +1,57 @@
+//! The compiler and the linker that a build uses.
+
+use std::ffi::OsString;
+
+use crate::{
+    Result,
+    linker::{self, Linker},
+    target::Target,
+    toolchain::Toolchain,
+};
+
+/// A compiler, and a linker that is proven to fit it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BuildTools {
+    /// The compiler and its cargo.
+    pub toolchain: Toolchain,
+    /// The linker.
+    pub linker: Linker,
+}
+
+impl BuildTools {
+    /// The tools on this machine. Installs nothing: see [`linker::install`].
+    ///
+    /// # Errors
+    /// When there is no toolchain or no linker that fits.
+    pub fn find() -> Result<Self> {
+        let toolchain = Toolchain::find()?;
+        let linker = linker::find(&toolchain)?;
+        Ok(Self { toolchain, linker })
+    }
+
+    /// Tools that were found one by one.
+    pub fn new(toolchain: Toolchain, linker: Linker) -> Self {
+        Self { toolchain, linker }
+    }
+
+    /// The environment in which a plain `cargo build` in an eBPF crate's directory uses
+    /// these tools, as [`Build`](crate::Build) does.
+    ///
+    /// # Errors
+    /// When the linker's directory has a colon in its name, which PATH cannot contain.
+    pub fn exports(&self) -> Result<Vec<(&'static str, OsString)>> {
+        let linker = &self.linker;
+        let mut exports = vec![
+            ("PATH", linker.first_on_path()?),
+            ("RUSTC", self.toolchain.rustc.clone().into_os_string()),
+        ];
+        if self.toolchain.bootstrap {
+            exports.push(("RUSTC_BOOTSTRAP", "1".into()));
+        }
+        exports.extend(
+            Target::ALL.map(|target| (target.linker_variable(), linker.path.clone().into())),
+        );
+        Ok(exports)
+    }
+}
