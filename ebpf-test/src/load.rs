@@ -11,7 +11,7 @@ use aya::{
 
 use ebpf_base::kernel_release;
 
-use crate::{Error, Result, kind::Kind, skip, skip::mark};
+use crate::{Error, ErrorKind, Result, kind::Kind, skip, skip::mark};
 
 /// What `ebpf_build::embed` puts in the place of an object that it could not build.
 const STUB: &[u8] = b"ebpf-build stub: ";
@@ -23,7 +23,7 @@ const STUB: &[u8] = b"ebpf-build stub: ";
 /// `ebpf-build` found no toolchain to build the object with.
 ///
 /// # Errors
-/// When it is not a BPF object, or the kernel refuses a map.
+/// When it is not a BPF object, or the kernel rejects a map.
 #[track_caller]
 pub fn load(object: &[u8]) -> Result<Ebpf> {
     load_with(&mut EbpfLoader::new(), object)
@@ -46,7 +46,9 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Ebpf> {
     match loader.load(&aligned) {
         Ok(ebpf) => Ok(ebpf),
         Err(error) if maps_denied(&error) => no_rights("maps"),
-        Err(error) => Err(Error::new("the object could not be loaded").because_of(error)),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Object, "the object could not be loaded").because_of(error))
+        }
     }
 }
 
@@ -72,9 +74,11 @@ pub(crate) fn program(name: &str, kind: Kind, program: &mut Program) -> Result<(
                 kernel_release(),
                 kind.name
             )),
-            _ => Err(
-                Error::new(format!("the kernel refused the program `{name}`")).because_of(error),
-            ),
+            _ => Err(Error::new(
+                ErrorKind::Rejected,
+                format!("the kernel rejected the program `{name}`"),
+            )
+            .because_of(error)),
         },
     }
 }

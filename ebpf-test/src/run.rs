@@ -12,7 +12,7 @@ use aya::{
 use ebpf_base::{KernelVersion, kernel_release};
 
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     kind::{self, Kind},
     load::{self, is_denial, no_rights},
     skip,
@@ -23,11 +23,11 @@ use crate::{
 pub struct Input<'a> {
     packet: &'a [u8],
     context: &'a [u8],
-    arguments: [u64; MAX_ARGUMENTS],
+    arguments: &'a [u64],
     repeat: u32,
 }
 
-/// No tracepoint has more (MAX_BPF_FUNC_ARGS, include/linux/bpf.h).
+/// The most arguments that a tracepoint has (MAX_BPF_FUNC_ARGS, include/linux/bpf.h).
 const MAX_ARGUMENTS: usize = 12;
 
 /// How much longer than it came a packet may leave, in bytes.
@@ -43,20 +43,18 @@ impl<'a> Input<'a> {
         Self {
             packet,
             context: &[],
-            arguments: [0; MAX_ARGUMENTS],
+            arguments: &[],
             repeat: 1,
         }
     }
 
     /// The arguments of a tracepoint: for `raw_tracepoint` programs. Those that are not
-    /// given are 0.
-    ///
-    /// # Panics
-    /// When there are more than 12.
-    pub fn arguments(arguments: &[u64]) -> Self {
-        let mut input = Self::packet(&[]);
-        input.arguments[..arguments.len()].copy_from_slice(arguments);
-        input
+    /// given are 0; more than 12 are an error of [`run`].
+    pub const fn arguments(arguments: &'a [u64]) -> Self {
+        Self {
+            arguments,
+            ..Self::packet(&[])
+        }
     }
 
     /// The context that goes with the packet: the bytes of a `struct xdp_md`,
@@ -75,8 +73,9 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Output {
     /// What the program returned: an action such as `XDP_DROP`.
     pub return_value: u32,
@@ -98,36 +97,65 @@ pub struct Output {
 ///
 /// # Errors
 /// When there is no such program, its type has no test run on any kernel, the verifier
-/// refuses it, or the kernel refuses the input.
+/// rejects it, or the kernel does not accept the input.
 #[track_caller]
 pub fn run(ebpf: &mut Ebpf, name: &str, input: &Input<'_>) -> Result<Output> {
     let Some(program) = ebpf.program_mut(name) else {
         let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
-        return Err(Error::new(format!(
-            "the object has no program `{name}`; it has: {}",
-            names.join(", ")
-        )));
+        return Err(Error::new(
+            ErrorKind::ProgramMissing,
+            format!(
+                "the object has no program `{name}`; it has: {}",
+                names.join(", ")
+            ),
+        ));
     };
     let kind = kind::of(program).map_err(|never| {
         let reason = never.reason();
-        Error::new(format!("the program `{name}` cannot be run: {reason}"))
+        Error::new(
+            ErrorKind::NoTestRun,
+            format!("the program `{name}` cannot be run: {reason}"),
+        )
     })?;
     if input.packet.len() < kind.shortest {
-        return Err(Error::new(format!(
-            "the packet for `{name}` has {} bytes; the kernel runs {} programs on {} or more",
-            input.packet.len(),
-            kind.name,
-            kind.shortest
-        )));
+        return Err(Error::new(
+            ErrorKind::Input,
+            format!(
+                "the packet for `{name}` has {} bytes; the kernel runs {} programs on {} or more",
+                input.packet.len(),
+                kind.name,
+                kind.shortest
+            ),
+        ));
     }
+    let arguments = padded(input.arguments).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Input,
+            format!(
+                "there are {} arguments for `{name}`; the kernel takes {MAX_ARGUMENTS} at most",
+                input.arguments.len()
+            ),
+        )
+    })?;
     load::program(name, kind, program)?;
-    match ask(program, input) {
+    match ask(program, input, arguments) {
         Ok(output) => Ok(output),
-        Err(error) => Err(refused(name, kind, input, error)),
+        Err(error) => Err(not_run(name, kind, input, error)),
     }
 }
 
-fn ask(program: &Program, input: &Input<'_>) -> Result<Output, ProgramError> {
+/// The arguments with zeros for those that are not given; `None` if there are too many.
+fn padded(arguments: &[u64]) -> Option<[u64; MAX_ARGUMENTS]> {
+    let mut all = [0; MAX_ARGUMENTS];
+    all.get_mut(..arguments.len())?.copy_from_slice(arguments);
+    Some(all)
+}
+
+fn ask(
+    program: &Program,
+    input: &Input<'_>,
+    arguments: [u64; MAX_ARGUMENTS],
+) -> Result<Output, ProgramError> {
     match program {
         Program::SocketFilter(program) => with_packet(program, input),
         Program::ReusePortSocketFilter(program) => with_packet(program, input),
@@ -137,7 +165,7 @@ fn ask(program: &Program, input: &Input<'_>) -> Result<Output, ProgramError> {
         Program::FlowDissector(program) => with_packet(program, input),
         Program::RawTracePoint(program) => {
             let options = RawTracePointRunOptions {
-                args: input.arguments,
+                args: arguments,
                 cpu: None,
             };
             Ok(Output {
@@ -157,7 +185,7 @@ where
 {
     let mut packet = vec![0; input.packet.len() + GROWTH];
     let mut context = vec![0; input.context.len()];
-    // Kernels that take no context refuse room for one, too.
+    // Kernels that take no context accept no space for one either.
     let has_context = !input.context.is_empty();
     let result = program.test_run(TestRunOptions {
         data_in: Some(input.packet),
@@ -183,11 +211,14 @@ fn length(size: u32) -> usize {
 
 /// The kernel would not run it: because it cannot, or because of what it was given.
 #[track_caller]
-fn refused(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Error {
+fn not_run(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Error {
     let cause = match &error {
         ProgramError::SyscallError(error) => &error.io_error,
         ProgramError::IOError(error) => error,
-        _ => return Error::new(format!("`{name}` could not be run")).because_of(error),
+        _ => {
+            return Error::new(ErrorKind::Run, format!("`{name}` could not be run"))
+                .because_of(error);
+        }
     };
     let running = KernelVersion::running().unwrap_or_default();
     let lacks_it = cause.raw_os_error() == Some(ENOTSUPP) || running < kind.since;
@@ -210,10 +241,26 @@ fn refused(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Er
             kind.context_since
         ));
     }
-    Error::new(format!(
-        "the kernel would not run `{name}` on {} bytes of packet and {} of context",
-        input.packet.len(),
-        input.context.len()
-    ))
+    Error::new(
+        ErrorKind::Run,
+        format!(
+            "the kernel did not run `{name}` on {} bytes of packet and {} of context",
+            input.packet.len(),
+            input.context.len()
+        ),
+    )
     .because_of(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_are_not_given_are_zero() {
+        assert_eq!(padded(&[]), Some([0; MAX_ARGUMENTS]));
+        assert_eq!(padded(&[3, 4]).unwrap()[..3], [3, 4, 0]);
+        assert!(padded(&[1; MAX_ARGUMENTS]).is_some());
+        assert_eq!(padded(&[1; MAX_ARGUMENTS + 1]), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The programs, run on packets that are made here.
 
 use ebpf_test::{
-    Input,
+    ErrorKind, Input,
     aya::maps::{Array, HashMap},
 };
 use etherparse::PacketBuilder;
@@ -80,8 +80,12 @@ fn what_the_kernel_would_refuse_is_said_first() -> Tested {
     let mut ebpf = ebpf_test::load(OBJECT)?;
     let error = ebpf_test::run(&mut ebpf, "watch", &Input::packet(&[0; 13])).unwrap_err();
     assert!(error.to_string().contains("14 or more"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Input);
     let error = ebpf_test::run(&mut ebpf, "wach", &Input::packet(&[0; 14])).unwrap_err();
     assert!(error.to_string().contains("it has: "), "{error}");
+    assert_eq!(error.kind(), ErrorKind::ProgramMissing);
+    let error = ebpf_test::run(&mut ebpf, "keep", &Input::arguments(&[0; 13])).unwrap_err();
+    assert!(error.to_string().contains("12 at most"), "{error}");
     Ok(())
 }
 
