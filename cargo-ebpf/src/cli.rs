@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
-use crate::kernels::Wanted;
+use crate::{kernels::Wanted, report};
 
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
@@ -51,6 +51,16 @@ pub(crate) enum Format {
     Json,
     /// As for people, and each finding as an annotation of a GitHub workflow
     Github,
+}
+
+impl From<Format> for report::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Human => Self::Human,
+            Format::Json => Self::Json,
+            Format::Github => Self::Github,
+        }
+    }
 }
 
 /// The commands.

@@ -8,6 +8,7 @@ mod agent;
 mod budget;
 mod cli;
 mod command;
+mod context;
 mod diagnosis;
 mod doctor;
 #[doc(hidden)]
@@ -38,24 +39,22 @@ use clap::Parser as _;
 use ebpf_build::Result;
 
 use crate::{
-    cli::{Cli, Command, Format},
+    cli::{Cli, Command},
+    context::Context,
     outcome::Outcome,
 };
 
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
+    let context = Context::new(&cli.global);
     // What a signal broke off ends in an error of some kind; the signal is its cause.
-    match run(&cli).map_err(|error| interrupt::cleared().err().unwrap_or(error)) {
+    let outcome =
+        run(&cli.command, &context).map_err(|error| interrupt::cleared().err().unwrap_or(error));
+    match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            // The error still goes to stderr when stdout is gone.
-            let _ = match cli.global.format {
-                Format::Human => Ok(()),
-                Format::Json => report::json::write_error(&error),
-                Format::Github => report::github::write_error(&error),
-            };
-            report::human::tell_error(&error);
+            context.console.error(&error);
             Outcome::of_error(&error).into()
         }
     }
@@ -70,26 +69,25 @@ fn arguments() -> impl Iterator<Item = OsString> {
     program.into_iter().chain(arguments)
 }
 
-fn run(cli: &Cli) -> Result<Outcome> {
-    match cli.command {
+fn run(command: &Command, context: &Context) -> Result<Outcome> {
+    match command {
         Command::TestRunner(_) => interrupt::outlive()?,
         _ => interrupt::watch()?,
     }
-    let global = &cli.global;
-    match &cli.command {
-        Command::Setup(request) => command::setup::run(request, global),
-        Command::Doctor => command::doctor::run(global),
-        Command::Build(request) => command::build::run(request, global),
-        Command::Inspect(request) => command::inspect::run(request, global),
-        Command::Requirements(request) => command::requirements::run(request, global),
-        Command::Verify(request) => command::verify::run(request, global),
-        Command::Kernels(request) => command::kernels::run(request, global),
-        Command::Run(request) => command::run::run(request, global),
-        Command::Test(request) => command::test::run(request, global),
-        Command::Explain(request) => command::explain::run(request, global),
-        Command::Env => command::env::run(global),
-        Command::Clean(request) => command::clean::run(request, global),
-        Command::Agent(request) => command::agent::run(request),
-        Command::TestRunner(request) => testing::runner::run(request, global),
+    match command {
+        Command::Setup(request) => command::setup::run(request, context),
+        Command::Doctor => command::doctor::run(context),
+        Command::Build(request) => command::build::run(request, context),
+        Command::Inspect(request) => command::inspect::run(request, context),
+        Command::Requirements(request) => command::requirements::run(request, context),
+        Command::Verify(request) => command::verify::run(request, context),
+        Command::Kernels(request) => command::kernels::run(request, context),
+        Command::Run(request) => command::run::run(request, context),
+        Command::Test(request) => command::test::run(request, context),
+        Command::Explain(request) => command::explain::run(request, context),
+        Command::Env => command::env::run(context),
+        Command::Clean(request) => command::clean::run(request, context),
+        Command::Agent(request) => command::agent::run(request, context),
+        Command::TestRunner(request) => testing::runner::run(&request.command, &context.spawner),
     }
 }

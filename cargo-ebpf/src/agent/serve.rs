@@ -3,13 +3,20 @@
 use std::io::{self, Read, Write};
 
 use super::protocol::{Answer, Request};
-use crate::{host::kernel::Kernel, verifier::load};
+use crate::{
+    host::{kernel::Kernel, process::Spawner},
+    verifier::load,
+};
 
 /// Answers one request.
 ///
 /// # Errors
 /// When the request cannot be read, or the answer cannot be written.
-pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> io::Result<()> {
+pub(crate) fn serve(
+    input: &mut impl Read,
+    output: &mut (impl Write + Send),
+    spawner: &Spawner,
+) -> io::Result<()> {
     let request = Request::read(input)?;
     let kernel = Kernel::running();
     Answer::Hello {
@@ -35,11 +42,11 @@ pub(crate) fn serve(input: &mut impl Read, output: &mut (impl Write + Send)) -> 
     }
     for (number, program) in request.tests.iter().enumerate() {
         Answer::TestProgram(number).write(output)?;
-        for test in program.tests() {
+        for test in program.tests(spawner) {
             match test {
                 Ok(test) => {
                     Answer::Testing(test.clone()).write(output)?;
-                    Answer::Tested(program.run(&test)).write(output)?;
+                    Answer::Tested(program.run(&test, spawner)).write(output)?;
                 }
                 Err(failed) => Answer::Tested(failed).write(output)?,
             }

@@ -4,17 +4,17 @@ use std::io;
 
 use ebpf_build::{Error, Result};
 
-use crate::{agent, cli, guest, outcome::Outcome};
+use crate::{agent, cli, context::Context, guest, outcome::Outcome};
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the request cannot be read, or the answer cannot be written.
-pub(crate) fn run(request: &cli::Agent) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Agent, context: &Context) -> Result<Outcome> {
     if request.guest {
         guest::init::run();
     }
-    agent::serve(&mut io::stdin().lock(), &mut io::stdout())
+    agent::serve(&mut io::stdin().lock(), &mut io::stdout(), &context.spawner)
         .map(|()| Outcome::Fine)
         .map_err(|cause| {
             Error::new("agent-failed", "could not answer the request").because(cause.to_string())

@@ -10,12 +10,13 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::{
-    cli::{self, DebugInfo, Global},
+    cli::{self, DebugInfo},
+    context::Context,
     interrupt, min_kernel,
     object::{Object, Summary},
     outcome::Outcome,
     project::{EbpfCrate, Project},
-    report::{self, Report, human},
+    report::{Console, Report, human},
 };
 
 /// The objects of a project.
@@ -63,11 +64,11 @@ impl From<&PathBuf> for NamedObject {
 }
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
-    let project = Project::find(global)?;
+pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
+    let project = context.project()?;
     project.ebpf_crates()?;
-    let built = build_all(&project, request, &BuildTools::find()?)?;
-    report::write(&built, global.format)?;
+    let built = build_all(&project, request, &BuildTools::find()?, context.console)?;
+    context.console.write(&built)?;
     Ok(Outcome::Fine)
 }
 
@@ -75,9 +76,14 @@ pub(crate) fn run(request: &cli::Build, global: &Global) -> Result<Outcome> {
 ///
 /// # Errors
 /// As [`build_all`], and when there is no toolchain or linker.
-pub(crate) fn for_this_machine(project: &Project) -> Result<Built> {
+pub(crate) fn for_this_machine(project: &Project, console: Console) -> Result<Built> {
     project.ebpf_crates()?;
-    build_all(project, &cli::Build::default(), &BuildTools::find()?)
+    build_all(
+        project,
+        &cli::Build::default(),
+        &BuildTools::find()?,
+        console,
+    )
 }
 
 impl Built {
@@ -100,6 +106,7 @@ pub(crate) fn build_all(
     project: &Project,
     request: &cli::Build,
     tools: &BuildTools,
+    console: Console,
 ) -> Result<Built> {
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
@@ -129,7 +136,7 @@ pub(crate) fn build_all(
     let objects = built
         .into_iter()
         .map(|(ebpf, target, path, artifact)| {
-            copy(ebpf, target, path, artifact, request.debug_info)
+            copy(ebpf, target, path, artifact, request.debug_info, console)
         })
         .collect::<Result<_>>()?;
     Ok(Built { objects })
@@ -156,8 +163,11 @@ fn copy(
     path: PathBuf,
     artifact: Artifact,
     debug_info: DebugInfo,
+    console: Console,
 ) -> Result<BuiltObject> {
-    artifact.warnings.iter().for_each(human::tell);
+    for warning in &artifact.warnings {
+        console.show(warning);
+    }
     let content = match debug_info {
         DebugInfo::Keep => artifact.content,
         DebugInfo::Strip => strip_debug(&artifact.content)?,

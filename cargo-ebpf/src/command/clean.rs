@@ -9,13 +9,7 @@ use ebpf_build::{Error, Result, linker};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use crate::{
-    cli::{self, Global},
-    kernels,
-    outcome::Outcome,
-    project::Project,
-    report::{self, Report},
-};
+use crate::{cli, context::Context, kernels, outcome::Outcome, report::Report};
 
 #[derive(Debug, Serialize)]
 struct Cleaned {
@@ -29,8 +23,8 @@ struct Removed {
 }
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Clean, global: &Global) -> Result<Outcome> {
-    let project = Project::find(global)?;
+pub(crate) fn run(request: &cli::Clean, context: &Context) -> Result<Outcome> {
+    let project = context.project()?;
     let mut folders = vec![project.objects_dir()];
     // Every eBPF crate is built into a target folder of its own. One that is also the
     // native side's is left to `cargo clean`, unless the crate is the whole project.
@@ -55,7 +49,7 @@ pub(crate) fn run(request: &cli::Clean, global: &Global) -> Result<Outcome> {
             removed.push(Removed { path, bytes });
         }
     }
-    report::write(&Cleaned { removed }, global.format)?;
+    context.console.write(&Cleaned { removed })?;
     Ok(Outcome::Fine)
 }
 

@@ -4,10 +4,10 @@ use ebpf_build::{Finding, Result, Severity};
 use serde::Serialize;
 
 use crate::{
-    cli::Global,
+    context::Context,
     doctor::{self, Group},
     outcome::Outcome,
-    report::{self, Report, human},
+    report::{Report, human},
 };
 
 #[derive(Debug, Serialize)]
@@ -21,9 +21,9 @@ struct Examined {
 }
 
 /// Runs the command.
-pub(crate) fn run(global: &Global) -> Result<Outcome> {
-    let examined = sum_up(doctor::examine(global));
-    report::write(&examined, global.format)?;
+pub(crate) fn run(context: &Context) -> Result<Outcome> {
+    let examined = sum_up(doctor::examine(context.project(), &context.spawner));
+    context.console.write(&examined)?;
     Ok(if examined.can_build {
         Outcome::Fine
     } else {

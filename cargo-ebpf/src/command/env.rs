@@ -14,12 +14,7 @@ use ebpf_build::{
 };
 use serde::Serialize;
 
-use crate::{
-    cli::Global,
-    host::process::quote,
-    outcome::Outcome,
-    report::{self, Report},
-};
+use crate::{context::Context, host::process::quote, outcome::Outcome, report::Report};
 
 #[derive(Debug, Serialize)]
 struct Exports {
@@ -33,12 +28,12 @@ struct Export {
 }
 
 /// Runs the command.
-pub(crate) fn run(global: &Global) -> Result<Outcome> {
+pub(crate) fn run(context: &Context) -> Result<Outcome> {
     let tools = BuildTools::find()?;
     let mut exports = tools.exports()?;
     put_first(&mut exports, &make_cargo(&tools.toolchain)?)?;
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;
-    report::write(&Exports { exports }, global.format)?;
+    context.console.write(&Exports { exports })?;
     Ok(Outcome::Fine)
 }
 

@@ -5,10 +5,11 @@ use ebpf_build::{Error, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::{Explain, Global},
+    cli::Explain,
+    context::Context,
     diagnosis::catalogue::{self, Class},
     outcome::Outcome,
-    report::{self, Report},
+    report::Report,
 };
 
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ struct Line {
 }
 
 /// Runs the command.
-pub(crate) fn run(request: &Explain, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
     let explained = match &request.code {
         Some(code) if !request.list => {
             Explained::Page(catalogue::class(code).ok_or_else(|| unknown(code))?)
@@ -37,7 +38,7 @@ pub(crate) fn run(request: &Explain, global: &Global) -> Result<Outcome> {
                 .collect(),
         },
     };
-    report::write(&explained, global.format)?;
+    context.console.write(&explained)?;
     Ok(Outcome::Fine)
 }
 

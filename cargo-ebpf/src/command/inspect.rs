@@ -5,18 +5,19 @@ use std::{collections::HashMap, fs, io::Read as _, path::Path};
 use ebpf_build::Result;
 
 use crate::{
-    cli::{self, Global},
+    cli,
+    context::Context,
     object::{Object, disassembly},
     object_file,
     outcome::Outcome,
-    report::{self, inspect::Inspection, source::has_the_look_of_source},
+    report::{inspect::Inspection, source::has_the_look_of_source},
 };
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the file is not a BPF object or cannot be read.
-pub(crate) fn run(request: &cli::Inspect, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Inspect, context: &Context) -> Result<Outcome> {
     let path = &request.object;
     let bytes = object_file::read(path)?;
     let object = object_file::at(path, Object::parse(&bytes))?;
@@ -34,7 +35,7 @@ pub(crate) fn run(request: &cli::Inspect, global: &Global) -> Result<Outcome> {
     let inspection = Inspection::new(path, here, object, code, |file, line| {
         sources.line(file, line)
     });
-    report::write(&inspection, global.format)?;
+    context.console.write(&inspection)?;
     Ok(Outcome::Fine)
 }
 

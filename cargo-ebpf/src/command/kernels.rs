@@ -2,18 +2,12 @@
 
 use ebpf_build::Result;
 
-use crate::{
-    cli::{self, Global},
-    kernels,
-    outcome::Outcome,
-    progress::Display,
-    report::{self, kernels::Kernels},
-};
+use crate::{cli, context::Context, kernels, outcome::Outcome, report::kernels::Kernels};
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Kernels, global: &Global) -> Result<Outcome> {
-    let progress = Display::new();
-    let kernels = kernels::list(&request.fetch, global, &progress)?;
-    report::write(&Kernels { kernels }, global.format)?;
+pub(crate) fn run(request: &cli::Kernels, context: &Context) -> Result<Outcome> {
+    let progress = context.console.progress();
+    let kernels = kernels::list(&request.fetch, &context.spawner, &progress)?;
+    context.console.write(&Kernels { kernels })?;
     Ok(Outcome::Fine)
 }

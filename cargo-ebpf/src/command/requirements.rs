@@ -5,16 +5,13 @@ use std::{fs, path::Path};
 use ebpf_build::{Error, Result};
 
 use crate::{
-    cli::{self, Global},
+    cli,
     command::build::{self, NamedObject},
+    context::Context,
     object::Name,
     object_file,
     outcome::Outcome,
-    project::Project,
-    report::{
-        self,
-        requirements::{ObjectNeeds, Requirements},
-    },
+    report::requirements::{ObjectNeeds, Requirements},
     requirements,
 };
 
@@ -26,10 +23,10 @@ const MAX_BTF_LEN: u64 = 64 << 20;
 /// # Errors
 /// When an object or the BTF file cannot be read, or the project's own objects cannot be
 /// built.
-pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outcome> {
     let btf = request.btf.as_deref().map(read_btf).transpose()?;
     let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&Project::find(global)?)?.named(),
+        [] => build::for_this_machine(&context.project()?, context.console)?.named(),
         named => named.iter().map(NamedObject::from).collect(),
     };
     let objects = objects
@@ -47,7 +44,7 @@ pub(crate) fn run(request: &cli::Requirements, global: &Global) -> Result<Outcom
         .collect::<Result<_>>()?;
     // Only shortens what is shown: a folder that is gone shortens nothing.
     let here = std::env::current_dir().unwrap_or_default();
-    report::write(&Requirements { objects, here }, global.format)?;
+    context.console.write(&Requirements { objects, here })?;
     Ok(Outcome::Fine)
 }
 

@@ -10,19 +10,19 @@ use ebpf_build::{Error, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::{self, Format, Global},
+    cli,
     command::{
         build::{self, Built},
         verify,
     },
+    context::Context,
     host::{
-        process::{Destination, Process, ending, exit_code},
+        process::{Destination, ending, exit_code},
         root::Root,
     },
     outcome::Outcome,
-    progress::Display,
     project::{Loader, Project},
-    report::{self, Report},
+    report::{Report, human},
     setup,
 };
 
@@ -37,41 +37,45 @@ struct Ran {
 }
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Run, global: &Global) -> Result<Outcome> {
-    let project = Project::find(global)?;
+pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
+    let project = context.project()?;
     project.ebpf_crates()?;
     let loader = project.loader()?;
 
-    let (tools, _steps) = setup::prepare(global, &Display::new())?;
-    let built = build::build_all(&project, &cli::Build::default(), &tools)?;
+    let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
+    let built = build::build_all(&project, &cli::Build::default(), &tools, context.console)?;
     for object in &built.objects {
-        report::human::note(&object.line());
+        context.console.note(&object.line());
     }
-    let verification = verify::on_host(&built.named(), global)?;
+    let verification = verify::on_host(&built.named(), context)?;
     if verification.lacks_rights() {
-        report::human::note("not verified: that needs root, as the loader does");
+        context
+            .console
+            .note("not verified: that needs root, as the loader does");
     } else if verification.outcome() == Outcome::Found {
-        report::write(&verification, global.format)?;
+        context.console.write(&verification)?;
         return Ok(Outcome::Found);
     } else {
-        verification.findings().for_each(report::human::tell);
+        verification
+            .findings()
+            .for_each(|finding| context.console.show(finding));
         for kernel in &verification.kernels {
-            report::human::note(&format!(
+            context.console.note(&format!(
                 "{} accepts {}",
                 kernel.name(),
-                report::human::counted(verification.accepted().count(), "program")
+                human::counted(verification.accepted().count(), "program")
             ));
         }
     }
-    let program = build_loader(&project, &loader, global)?;
+    let program = build_loader(&project, &loader, context)?;
     let arguments = arguments(request, &loader, &program);
-    start(program, arguments, built, global)
+    start(program, arguments, built, context)
 }
 
 /// Builds the loader for the host, with the user's own cargo and settings.
-fn build_loader(project: &Project, loader: &Loader, global: &Global) -> Result<PathBuf> {
+fn build_loader(project: &Project, loader: &Loader, context: &Context) -> Result<PathBuf> {
     let mut program = None;
-    let status = Process::cargo(global)
+    let status = context.spawner.cargo()
         .args(["build", "--release", "--package", &loader.package, "--bin", &loader.binary])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&project.root)
@@ -116,28 +120,33 @@ fn start(
     program: PathBuf,
     arguments: Vec<OsString>,
     built: Built,
-    global: &Global,
+    context: &Context,
 ) -> Result<Outcome> {
-    let root = Root::find(global).map_err(|error| {
-        let sudo = Process::new("sudo", global)
+    let root = Root::find(&context.spawner).map_err(|error| {
+        let sudo = context
+            .spawner
+            .program("sudo")
             .args([&program])
             .args(&arguments);
         error.fix(sudo.line())
     })?;
     let process = match root.prefix().split_first() {
-        None => Process::new(&program, global).args(&arguments),
-        Some((sudo, options)) => Process::new(sudo, global)
+        None => context.spawner.program(&program).args(&arguments),
+        Some((sudo, options)) => context
+            .spawner
+            .program(sudo)
             .args(options)
             .args([&program])
             .args(&arguments)
             .announced(),
     };
-    let stdout = match global.format {
-        Format::Human | Format::Github => Destination::Stdout,
-        Format::Json => Destination::Stderr,
+    let stdout = if context.console.is_json() {
+        Destination::Stderr
+    } else {
+        Destination::Stdout
     };
     let exit_code = exit_code(process.hand_over(stdout)?);
-    if global.format == Format::Json {
+    if context.console.is_json() {
         let ran = Ran {
             arguments: arguments
                 .iter()
@@ -147,7 +156,7 @@ fn start(
             exit_code,
             built,
         };
-        report::write(&ran, global.format)?;
+        context.console.write(&ran)?;
     }
     Ok(Outcome::Child(exit_code))
 }

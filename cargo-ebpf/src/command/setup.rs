@@ -4,10 +4,10 @@ use ebpf_build::Result;
 use serde::Serialize;
 
 use crate::{
-    cli::{self, Global},
+    cli,
+    context::Context,
     outcome::Outcome,
-    progress::Display,
-    report::{self, Report},
+    report::Report,
     setup::{self, State, Step},
 };
 
@@ -29,12 +29,12 @@ struct With {
 }
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Setup, global: &Global) -> Result<Outcome> {
-    let progress = Display::new();
+pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
+    let progress = context.console.progress();
     let done = if request.dry_run {
-        let mut steps = setup::plan(global, &progress)?;
+        let mut steps = setup::plan(&context.spawner, &progress)?;
         if request.vm {
-            steps.extend(setup::plan_vm(global, &progress));
+            steps.extend(setup::plan_vm(&context.spawner, &progress));
         }
         Done {
             dry_run: true,
@@ -42,9 +42,9 @@ pub(crate) fn run(request: &cli::Setup, global: &Global) -> Result<Outcome> {
             with: None,
         }
     } else {
-        let (ready, mut steps) = setup::prepare(global, &progress)?;
+        let (ready, mut steps) = setup::prepare(&context.spawner, &progress)?;
         if request.vm {
-            steps.extend(setup::prepare_vm(global, &progress)?);
+            steps.extend(setup::prepare_vm(&context.spawner, &progress)?);
         }
         Done {
             dry_run: false,
@@ -56,7 +56,7 @@ pub(crate) fn run(request: &cli::Setup, global: &Global) -> Result<Outcome> {
             }),
         }
     };
-    report::write(&done, global.format)?;
+    context.console.write(&done)?;
     Ok(Outcome::Fine)
 }
 

@@ -7,10 +7,10 @@ mod project;
 mod toolchain;
 mod vm;
 
-use ebpf_build::{Finding, Severity};
+use ebpf_build::{Finding, Result, Severity};
 use serde::Serialize;
 
-use crate::cli::Global;
+use crate::{host::process::Spawner, project::Project};
 
 /// Findings about one thing.
 #[derive(Debug, Serialize)]
@@ -20,7 +20,7 @@ pub(crate) struct Group {
 }
 
 /// Runs every check.
-pub(crate) fn examine(global: &Global) -> Vec<Group> {
+pub(crate) fn examine(project: Result<Project>, spawner: &Spawner) -> Vec<Group> {
     vec![
         Group {
             group: "toolchain",
@@ -28,7 +28,7 @@ pub(crate) fn examine(global: &Global) -> Vec<Group> {
         },
         Group {
             group: "project",
-            findings: project::check(global),
+            findings: project::check(project),
         },
         Group {
             group: "kernel",
@@ -36,7 +36,7 @@ pub(crate) fn examine(global: &Global) -> Vec<Group> {
         },
         Group {
             group: "other kernels",
-            findings: vec![vm::check(global)],
+            findings: vec![vm::check(spawner)],
         },
     ]
 }

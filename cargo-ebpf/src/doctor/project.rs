@@ -6,14 +6,13 @@ use ebpf_build::{Finding, Result, Target, settings};
 
 use super::only_a_warning;
 use crate::{
-    cli::Global,
     min_kernel,
     project::{CargoConfig, EbpfCrate, Project, configs_of},
 };
 
 /// The checks of this group.
-pub(super) fn check(global: &Global) -> Vec<Finding> {
-    let project = match Project::find(global) {
+pub(super) fn check(project: Result<Project>) -> Vec<Finding> {
+    let project = match project {
         Ok(project) => project,
         // The machine can be examined anywhere.
         Err(error) if error.code() == "project-missing" => {

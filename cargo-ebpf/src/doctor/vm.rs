@@ -4,10 +4,10 @@ use ebpf_base::find_program;
 use ebpf_base::untrusted;
 use ebpf_build::Finding;
 
-use crate::{cli::Global, host::process::Process, setup::packages::QEMU};
+use crate::{host::process::Spawner, setup::packages::QEMU};
 
 /// The check of this group.
-pub(super) fn check(global: &Global) -> Finding {
+pub(super) fn check(spawner: &Spawner) -> Finding {
     let Some(path) = find_program(QEMU) else {
         return unfit(
             format!("there is no {QEMU} on PATH"),
@@ -15,7 +15,7 @@ pub(super) fn check(global: &Global) -> Finding {
         );
     };
     let path = path.display();
-    match Process::new(QEMU, global).arg("--version").stdout() {
+    match spawner.program(QEMU).arg("--version").stdout() {
         Ok(said) => {
             let version = said.lines().next().unwrap_or_default();
             Finding::fine("qemu", format!("{}: {path}", untrusted::name(version)))

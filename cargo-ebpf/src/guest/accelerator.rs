@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Initramfs, Machine, machine};
 use crate::{
     agent::{self, Ended, Limits, Request},
-    cli::Global,
+    host::process::Spawner,
 };
 
 /// What runs a guest's instructions.
@@ -66,7 +66,7 @@ impl Accelerator {
     ///
     /// # Errors
     /// When qemu is missing, there is no room for its files, or after Ctrl-C.
-    pub(crate) fn proven(kernel: &Path, initramfs: &Initramfs, global: &Global) -> Result<Self> {
+    pub(crate) fn proven(kernel: &Path, initramfs: &Initramfs, spawner: &Spawner) -> Result<Self> {
         let opens = File::options().read(true).write(true).open(KVM).is_ok();
         if !opens {
             return Ok(Self::Tcg);
@@ -83,7 +83,7 @@ impl Accelerator {
         if let Some(proof) = known {
             return Ok(proof.accelerator);
         }
-        let accelerator = if boots(kernel, initramfs, global)? {
+        let accelerator = if boots(kernel, initramfs, spawner)? {
             Self::Kvm
         } else {
             Self::Tcg
@@ -105,13 +105,13 @@ fn circumstances() -> Result<String> {
     Ok(format!("{} {} {changed:?}", boot.trim(), qemu.display()))
 }
 
-fn boots(kernel: &Path, initramfs: &Initramfs, global: &Global) -> Result<bool> {
+fn boots(kernel: &Path, initramfs: &Initramfs, spawner: &Spawner) -> Result<bool> {
     let machine = Machine {
         accelerator: Accelerator::Kvm,
         memory: 512,
     };
     let nothing = Request::default();
-    let mut guest = machine.boot(kernel, initramfs.clone(), &nothing, global)?;
+    let mut guest = machine.boot(kernel, initramfs.clone(), &nothing, spawner)?;
     let Some(output) = guest.conversation.output() else {
         return Ok(false);
     };

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::initramfs::REQUEST;
-use crate::agent;
+use crate::{agent, host::process::Spawner};
 
 /// The line that carries the answer. The console is the other one.
 const LINE: &str = "/dev/ttyS0";
@@ -52,7 +52,7 @@ fn answer() -> io::Result<()> {
     make_raw(&line)?;
     let mut request = BufReader::new(File::open(REQUEST)?);
     let mut line = BufWriter::new(line);
-    agent::serve(&mut request, &mut line)?;
+    agent::serve(&mut request, &mut line, &Spawner::default())?;
     let line = line.into_inner().map_err(|failed| failed.into_error())?;
     // SAFETY: tcdrain takes a descriptor that is open as long as `line` lives.
     unsafe { libc::tcdrain(line.as_raw_fd()) };

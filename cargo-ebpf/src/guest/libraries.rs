@@ -14,7 +14,7 @@ use object::{
     read::elf::{FileHeader as _, ProgramHeader as _},
 };
 
-use crate::{cli::Global, host::process::Process};
+use crate::host::process::Spawner;
 
 /// An executable, and the files that it loads when it starts.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Executable {
     ///
     /// # Errors
     /// When it cannot be read, is no ELF executable, or lacks a library.
-    pub(crate) fn read(path: &Path, global: &Global) -> Result<Self> {
+    pub(crate) fn read(path: &Path, spawner: &Spawner) -> Result<Self> {
         let mut bytes = fs::read(path).map_err(|cause| Error::io("read", path, &cause))?;
         let unusable = |cause: &dyn std::fmt::Display| {
             Error::new(
@@ -50,7 +50,8 @@ impl Executable {
                 libraries: Vec::new(),
             });
         };
-        let listing = Process::new(&loader, global)
+        let listing = spawner
+            .program(&loader)
             .arg("--list")
             .arg(path)
             .stdout()
@@ -166,14 +167,14 @@ mod tests {
 
     #[test]
     fn this_program_has_what_it_needs() {
-        let program = Executable::read(&this_program().unwrap(), &Global::default()).unwrap();
+        let program = Executable::read(&this_program().unwrap(), &Spawner::default()).unwrap();
         assert!(program.libraries.iter().all(|library| library.exists()));
         assert!(Layout::of(&program.bytes).is_ok());
     }
 
     #[test]
     fn what_is_no_executable_is_said() {
-        let error = Executable::read("/etc/passwd".as_ref(), &Global::default()).unwrap_err();
+        let error = Executable::read("/etc/passwd".as_ref(), &Spawner::default()).unwrap_err();
         assert_eq!(error.code(), "executable-unusable");
     }
 }

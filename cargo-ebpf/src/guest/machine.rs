@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use super::{Accelerator, Console, Initramfs, init};
 use crate::{
     agent::Request,
-    cli::Global,
-    host::process::{Conversation, Process},
+    host::process::{Conversation, Spawner},
 };
 
 /// The qemu for this kind of machine.
@@ -47,7 +46,7 @@ impl Machine {
         kernel: &Path,
         initramfs: Initramfs,
         request: &Request,
-        global: &Global,
+        spawner: &Spawner,
     ) -> Result<Guest> {
         let qemu = find()?;
         let folder = TempDir::with_prefix("cargo-ebpf-guest-")
@@ -57,7 +56,7 @@ impl Machine {
         fs::write(&archive, initramfs.with(request)?)
             .map_err(|cause| Error::io("write", &archive, &cause))?;
         let console = Console { folder };
-        let conversation = Process::new(qemu, global)
+        let conversation = spawner.program(qemu)
             // Nothing that is not named here, and nothing of the user's own settings.
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-accel", self.accelerator.name()])

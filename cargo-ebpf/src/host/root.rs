@@ -5,8 +5,7 @@ use std::io::{self, IsTerminal as _};
 use ebpf_base::find_program;
 use ebpf_build::{Error, Result};
 
-use super::process::Process;
-use crate::cli::Global;
+use super::process::Spawner;
 
 /// A way to root's rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ impl Root {
     /// # Errors
     /// When there is none: not root, and no sudo, or one that would ask for a password
     /// where nobody can type it.
-    pub(crate) fn find(global: &Global) -> Result<Self> {
+    pub(crate) fn find(spawner: &Spawner) -> Result<Self> {
         if is_root() {
             return Ok(Self::Here);
         }
@@ -37,7 +36,7 @@ impl Root {
         if io::stderr().is_terminal() {
             return Ok(Self::Sudo);
         }
-        let silent = Process::new("sudo", global).args(["-n", "true"]).output()?;
+        let silent = spawner.program("sudo").args(["-n", "true"]).output()?;
         if silent.status.success() {
             Ok(Self::SudoSilent)
         } else {

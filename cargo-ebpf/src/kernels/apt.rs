@@ -19,10 +19,7 @@ use super::{
     offer::{Catalogue, Offer},
     sources,
 };
-use crate::{
-    cli::Global,
-    host::process::{Process, ending},
-};
+use crate::host::process::{Process, Spawner, ending};
 
 /// Read after the machine's own settings.
 const SETTINGS: &str = "\
@@ -52,7 +49,7 @@ Acquire::https::Timeout \"20\";
 #[derive(Debug)]
 pub(super) struct Apt<'a> {
     folder: PathBuf,
-    global: &'a Global,
+    spawner: &'a Spawner,
 }
 
 impl<'a> Apt<'a> {
@@ -60,7 +57,7 @@ impl<'a> Apt<'a> {
     ///
     /// # Errors
     /// When there is no apt, it knows no Debian mirror, or the folder cannot be written.
-    pub(super) fn new(folder: PathBuf, global: &'a Global) -> Result<Self> {
+    pub(super) fn new(folder: PathBuf, spawner: &'a Spawner) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 "apt-missing",
@@ -68,7 +65,7 @@ impl<'a> Apt<'a> {
             )
             .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
         }
-        let apt = Self { folder, global };
+        let apt = Self { folder, spawner };
         for part in ["lists/partial", "cache/archives/partial"] {
             let part = apt.folder.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
@@ -151,7 +148,8 @@ impl<'a> Apt<'a> {
 
     fn process(&self, program: &str) -> Process {
         let option = |name: &str, path: &Path| format!("{name}={}", path.display());
-        Process::new(program, self.global)
+        self.spawner
+            .program(program)
             .env("LC_ALL", "C.UTF-8")
             .arg("-c")
             .arg(self.settings())
@@ -173,7 +171,9 @@ impl<'a> Apt<'a> {
 
     /// The file and the folder of the machine's sources.
     fn sources_of_machine(&self) -> Result<(PathBuf, PathBuf)> {
-        let said = Process::new("apt-config", self.global)
+        let said = self
+            .spawner
+            .program("apt-config")
             .args([
                 "shell",
                 "LIST",

@@ -3,27 +3,27 @@
 use std::collections::BTreeSet;
 
 use ebpf_base::KernelVersion;
-use ebpf_build::{Error, Finding, Result, progress::Progress};
+use ebpf_build::{Error, Finding, Result};
 
 use super::{
     Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, spec::Wanted, store::Store,
 };
-use crate::{cli::Global, interrupt, report::human};
+use crate::{host::process::Spawner, progress::Monitor};
 
 /// The archive and the cache, as one command sees them: lists are fetched at most once.
 pub(super) struct Archive<'a> {
     store: &'a Store,
-    global: &'a Global,
-    progress: &'a dyn Progress,
+    spawner: &'a Spawner,
+    progress: &'a dyn Monitor,
     /// What came of fetching the lists, once that was tried.
     refreshed: Option<Result<()>>,
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn new(store: &'a Store, global: &'a Global, progress: &'a dyn Progress) -> Self {
+    pub(super) fn new(store: &'a Store, spawner: &'a Spawner, progress: &'a dyn Monitor) -> Self {
         Self {
             store,
-            global,
+            spawner,
             progress,
             refreshed: None,
         }
@@ -107,14 +107,14 @@ impl<'a> Archive<'a> {
             return outcome.clone();
         }
         let outcome = self.ask();
-        interrupt::check()?;
+        self.spawner.check_interrupted()?;
         self.refreshed = Some(outcome.clone());
         outcome
     }
 
     fn ask(&self) -> Result<()> {
         let _lock = self.store.lock(self.progress)?;
-        let apt = Apt::new(self.store.apt()?, self.global)?;
+        let apt = Apt::new(self.store.apt()?, self.spawner)?;
         self.progress
             .begin("Asking the Debian archive which kernels it has");
         let missed = apt.update()?;
@@ -130,7 +130,7 @@ impl<'a> Archive<'a> {
         self.store.save_catalogue(&catalogue)?;
         self.progress.end();
         if let Some(missed) = missed {
-            human::tell(&warning(
+            self.progress.warn(&warning(
                 &missed,
                 "some of Debian's suites are left as they were",
             ));
@@ -149,7 +149,7 @@ impl<'a> Archive<'a> {
             return Err(error);
         }
         if first {
-            human::tell(&warning(
+            self.progress.warn(&warning(
                 &error,
                 "the Debian archive cannot be asked: what is cached is used as it is",
             ));
@@ -182,16 +182,16 @@ impl<'a> Archive<'a> {
     fn newest(&mut self, release: KernelVersion) -> Result<Image> {
         let Some(cached) = self.store.newest(release)? else {
             let fetched = self.refresh().and_then(|()| self.get(release));
-            interrupt::check()?;
+            self.spawner.check_interrupted()?;
             return fetched.map_err(|error| self.out_of_reach(release, error));
         };
         if !self.refresh_or_warn()? {
             return Ok(cached);
         }
         self.get(release).or_else(|error| {
-            interrupt::check()?;
+            self.spawner.check_interrupted()?;
             let what = format!("Linux {} is used as it is in the cache", cached.version);
-            human::tell(&warning(&error, &what));
+            self.progress.warn(&warning(&error, &what));
             Ok(cached)
         })
     }
@@ -206,7 +206,7 @@ impl<'a> Archive<'a> {
         if let Some(image) = self.store.get(offer)? {
             return Ok(image);
         }
-        let apt = Apt::new(self.store.apt()?, self.global)?;
+        let apt = Apt::new(self.store.apt()?, self.spawner)?;
         self.progress.begin(&format!(
             "Fetching Linux {} ({}, {})",
             offer.version,

@@ -19,12 +19,12 @@ mod tests;
 
 use std::path::PathBuf;
 
-use ebpf_build::{Result, progress::Progress};
+use ebpf_build::Result;
 use serde::{Deserialize, Serialize};
 
 use self::{archive::Archive, offer::Offer, store::Store};
 pub(crate) use self::{spec::Wanted, store::folder};
-use crate::cli::Global;
+use crate::{host::process::Spawner, progress::Monitor};
 
 /// A kernel to try objects on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,10 +97,10 @@ pub(crate) struct Known {
 /// no kernel image.
 pub(crate) fn resolve(
     wanted: &[Wanted],
-    global: &Global,
-    progress: &dyn Progress,
+    spawner: &Spawner,
+    progress: &dyn Monitor,
 ) -> Result<Vec<Choice>> {
-    Archive::new(&Store::of_user()?, global, progress).choose(wanted)
+    Archive::new(&Store::of_user()?, spawner, progress).choose(wanted)
 }
 
 /// Brings what `fetch` names up to date with the archive, the newest version of each,
@@ -111,11 +111,11 @@ pub(crate) fn resolve(
 /// As [`resolve`]; also when nothing is cached and the archive cannot be asked.
 pub(crate) fn list(
     fetch: &[Wanted],
-    global: &Global,
-    progress: &dyn Progress,
+    spawner: &Spawner,
+    progress: &dyn Monitor,
 ) -> Result<Vec<Known>> {
     let store = Store::of_user()?;
-    let mut archive = Archive::new(&store, global, progress);
+    let mut archive = Archive::new(&store, spawner, progress);
     archive.fetch(fetch)?;
     archive.list()
 }

@@ -18,13 +18,14 @@ use std::{
 };
 
 use ebpf_base::KernelVersion;
-use ebpf_build::{Error, Result, file::write_atomically, linker, progress::Progress};
+use ebpf_build::{Error, Result, file::write_atomically, linker};
 use tempfile::TempDir;
 
 use super::{
     Image, Package, bzimage, deb, digest,
     offer::{self, Catalogue, Offer},
 };
+use crate::progress::Monitor;
 
 /// What a list of kernels is taken for recent for: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,7 +61,7 @@ impl Store {
     }
 
     /// Held until the returned file is dropped, also by the kernel when we are killed.
-    pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
+    pub(super) fn lock(&self, progress: &dyn Monitor) -> Result<File> {
         self.make(&self.root)?;
         let path = self.root.join("lock");
         let failed = |cause: &io::Error| Error::io("lock", &path, cause);

@@ -35,8 +35,8 @@ fn cache(root: &Path) -> Store {
 
 fn choose(store: &Store, list: &str) -> Result<Vec<String>> {
     let wanted: Vec<Wanted> = list.split(',').map(|one| one.parse().unwrap()).collect();
-    let global = Global::default();
-    let choices = Archive::new(store, &global, &Silent).choose(&wanted)?;
+    let spawner = Spawner::default();
+    let choices = Archive::new(store, &spawner, &Silent).choose(&wanted)?;
     let name = |choice| match choice {
         Choice::Host => "host".to_owned(),
         Choice::Image(image) => image.version,

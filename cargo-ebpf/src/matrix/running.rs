@@ -9,9 +9,8 @@ use ebpf_build::{Finding, Result};
 use super::Settings;
 use crate::{
     agent::{self, Answer, Ended, Limits, Request},
-    cli::Global,
     guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, this_program},
-    host::process::{Conversation, Process, ending},
+    host::process::{Conversation, Spawner, ending},
     kernels::Choice,
 };
 
@@ -33,22 +32,22 @@ impl Guests {
     pub(super) fn prepare(
         kernels: &[Choice],
         settings: &Settings,
-        global: &Global,
+        spawner: &Spawner,
     ) -> Result<Option<Self>> {
         let image = kernels.iter().find_map(|kernel| match kernel {
             Choice::Host => None,
             Choice::Image(image) => Some(image),
         });
         image
-            .map(|image| Self::with(&image.path, settings, global))
+            .map(|image| Self::with(&image.path, settings, spawner))
             .transpose()
     }
 
-    fn with(kernel: &Path, settings: &Settings, global: &Global) -> Result<Self> {
-        let initramfs = Initramfs::of(&Executable::read(&this_program()?, global)?)?;
+    fn with(kernel: &Path, settings: &Settings, spawner: &Spawner) -> Result<Self> {
+        let initramfs = Initramfs::of(&Executable::read(&this_program()?, spawner)?)?;
         Ok(Self {
             machine: Machine {
-                accelerator: Accelerator::proven(kernel, &initramfs, global)?,
+                accelerator: Accelerator::proven(kernel, &initramfs, spawner)?,
                 memory: settings.memory,
             },
             initramfs,
@@ -80,13 +79,13 @@ impl Running {
         kernel: &Choice,
         request: &Request,
         guests: Option<&Guests>,
-        global: &Global,
+        spawner: &Spawner,
     ) -> Result<Self> {
         if let (Choice::Image(image), Some(guests)) = (kernel, guests) {
             let initramfs = guests.initramfs.clone();
             let guest = guests
                 .machine
-                .boot(&image.path, initramfs, request, global)?;
+                .boot(&image.path, initramfs, request, spawner)?;
             return Ok(Self {
                 conversation: guest.conversation,
                 console: Some(guest.console),
@@ -96,7 +95,8 @@ impl Running {
         // Writing into memory does not fail.
         let _ = request.write(&mut input);
         Ok(Self {
-            conversation: Process::new(this_program()?, global)
+            conversation: spawner
+                .program(this_program()?)
                 .arg("agent")
                 .converse_about(input)?,
             console: None,

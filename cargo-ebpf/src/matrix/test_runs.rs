@@ -12,8 +12,8 @@ use ebpf_build::{Finding, Result};
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
 use crate::{
     agent::{Answer, Ended, Request},
-    cli::Global,
     guest::Executable,
+    host::process::Spawner,
     kernels::Choice,
     testing::program::{TestProgram, TestResult, Tested},
 };
@@ -42,12 +42,12 @@ pub(crate) fn run(
     kernels: &[Choice],
     programs: &[TestProgram],
     settings: &Settings,
-    global: &Global,
+    spawner: &Spawner,
     each: &Each<'_>,
 ) -> Result<Vec<Ran>> {
-    let mut guests = Guests::prepare(kernels, settings, global)?;
+    let mut guests = Guests::prepare(kernels, settings, spawner)?;
     let there = match &mut guests {
-        Some(guests) => put_into(guests, programs, global)?,
+        Some(guests) => put_into(guests, programs, spawner)?,
         None => Vec::new(),
     };
     side_by_side(kernels, &|kernel| {
@@ -60,7 +60,7 @@ pub(crate) fn run(
             programs,
             guests: guests.as_ref(),
             settings,
-            global,
+            spawner,
             each,
         }
         .run()
@@ -71,13 +71,13 @@ pub(crate) fn run(
 fn put_into(
     guests: &mut Guests,
     programs: &[TestProgram],
-    global: &Global,
+    spawner: &Spawner,
 ) -> Result<Vec<TestProgram>> {
     let programs = programs.iter().enumerate();
     programs
         .map(|(number, program)| {
             let path = Path::new("/tests").join(number.to_string());
-            let executable = Executable::read(&program.path, global)?;
+            let executable = Executable::read(&program.path, spawner)?;
             guests.initramfs.executable(&path, &executable)?;
             Ok(TestProgram {
                 path,
@@ -94,7 +94,7 @@ struct Run<'a> {
     programs: &'a [TestProgram],
     guests: Option<&'a Guests>,
     settings: &'a Settings,
-    global: &'a Global,
+    spawner: &'a Spawner,
     each: &'a Each<'a>,
 }
 
@@ -119,8 +119,12 @@ impl Run<'_> {
         };
         let mut findings = Vec::new();
         for attempt in 1..=BREAKDOWNS {
-            let mut running =
-                Running::start(self.kernel, &self.request(&heard), self.guests, self.global)?;
+            let mut running = Running::start(
+                self.kernel,
+                &self.request(&heard),
+                self.guests,
+                self.spawner,
+            )?;
             let ended = running.follow(self.settings.deadline, |answer| {
                 self.hear(answer, &mut heard)
             })?;

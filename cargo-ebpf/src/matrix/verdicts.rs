@@ -8,8 +8,8 @@ use ebpf_build::{Finding, Result};
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
 use crate::{
     agent::{self, Answer, Ended, Request},
-    cli::Global,
     guest::Accelerator,
+    host::process::Spawner,
     kernels::Choice,
     verdict,
     verifier::{
@@ -51,10 +51,10 @@ pub(crate) fn ask(
     objects: &[Vec<u8>],
     settings: &Settings,
     depth: Depth,
-    global: &Global,
+    spawner: &Spawner,
     done: &(dyn Fn(&Choice, &Asked) + Sync),
 ) -> Result<Vec<Asked>> {
-    let guests = Guests::prepare(kernels, settings, global)?;
+    let guests = Guests::prepare(kernels, settings, spawner)?;
     side_by_side(kernels, &|kernel| {
         let question = Question {
             kernel,
@@ -62,7 +62,7 @@ pub(crate) fn ask(
             settings,
             depth,
             guests: guests.as_ref(),
-            global,
+            spawner,
         };
         let asked = question.ask()?;
         done(kernel, &asked);
@@ -78,7 +78,7 @@ struct Question<'a> {
     depth: Depth,
     /// There, where a kernel is to be booted.
     guests: Option<&'a Guests>,
-    global: &'a Global,
+    spawner: &'a Spawner,
 }
 
 /// What has been heard so far.
@@ -143,8 +143,12 @@ impl Question<'_> {
         };
         let mut findings = Vec::new();
         for attempt in 1..=BREAKDOWNS {
-            let mut running =
-                Running::start(self.kernel, &self.request(&heard), self.guests, self.global)?;
+            let mut running = Running::start(
+                self.kernel,
+                &self.request(&heard),
+                self.guests,
+                self.spawner,
+            )?;
             let ended = running.follow(self.settings.deadline, |answer| heard.hear(answer))?;
             if ended == Ended::Done {
                 break;

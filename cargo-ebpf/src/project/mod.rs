@@ -22,9 +22,7 @@ pub(crate) use self::{
 };
 use crate::{
     budget::Tolerances,
-    cli::Global,
-    host::process::{self, Process},
-    interrupt,
+    host::process::{self, Spawner},
 };
 
 /// A cargo workspace (or a single crate) with the eBPF crates in and beside it.
@@ -40,17 +38,17 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The project of `--manifest-path`, else of the current folder.
+    /// The project of `manifest`, else of the current directory.
     ///
     /// # Errors
     /// When there is none, or cargo cannot read it.
-    pub(crate) fn find(global: &Global) -> Result<Self> {
-        let start = match &global.manifest_path {
+    pub(crate) fn find(manifest: Option<&Path>, spawner: &Spawner) -> Result<Self> {
+        let start = match manifest {
             Some(manifest) => given_manifest(manifest)?,
             None => nearest_manifest(&current_dir()?)?,
         };
-        let project = Self::read(&start, global)?;
-        match project.enclosing(global)? {
+        let project = Self::read(&start, spawner)?;
+        match project.enclosing(spawner)? {
             Some(around) => Ok(around),
             None => Ok(project),
         }
@@ -141,13 +139,13 @@ impl Project {
         self.target_dir.join("ebpf")
     }
 
-    fn read(manifest: &Path, global: &Global) -> Result<Self> {
+    fn read(manifest: &Path, spawner: &Spawner) -> Result<Self> {
         let mut command = MetadataCommand::new();
         command
             .manifest_path(manifest)
             .no_deps()
             .cargo_path(process::cargo());
-        let output = Process::from_command(command.cargo_command(), global).stdout();
+        let output = spawner.command(command.cargo_command()).stdout();
         let text = output.map_err(|error| match error.code() {
             "program-failed" => Error::new(
                 "manifest-broken",
@@ -174,7 +172,7 @@ impl Project {
 
     /// The project around a lone eBPF crate, where that crate is one of its own: the
     /// user may stand inside of a crate that is kept out of her workspace.
-    fn enclosing(&self, global: &Global) -> Result<Option<Self>> {
+    fn enclosing(&self, spawner: &Spawner) -> Result<Option<Self>> {
         let alone = matches!(self.ebpf_crates.as_slice(), [only] if only.dir == self.root);
         if !alone {
             return Ok(None);
@@ -185,8 +183,8 @@ impl Project {
                 continue;
             }
             // What lies above is no part of this project, and no fault of it.
-            let Ok(around) = Self::read(&manifest, global) else {
-                interrupt::check()?;
+            let Ok(around) = Self::read(&manifest, spawner) else {
+                spawner.check_interrupted()?;
                 continue;
             };
             if around.ebpf_crates.iter().any(|ebpf| ebpf.dir == self.root) {

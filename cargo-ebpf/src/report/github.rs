@@ -19,7 +19,7 @@ pub(super) fn write(report: &impl Report) -> Result<()> {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub(crate) fn write_error(error: &Error) -> Result<()> {
+pub(super) fn write_error(error: &Error) -> Result<()> {
     print(std::slice::from_ref(error.finding()))
 }
 

@@ -60,7 +60,7 @@ fn indented(text: &str, line_end: &str) -> String {
 }
 
 /// Shows a finding on stderr.
-pub(crate) fn tell(found: &Finding) {
+pub(super) fn tell(found: &Finding) {
     // Nothing is left to do when stderr itself is gone.
     let _ = writeln!(
         io::LineWriter::new(anstream::stderr()),
@@ -70,7 +70,7 @@ pub(crate) fn tell(found: &Finding) {
 }
 
 /// Shows the error that ended a command on stderr.
-pub(crate) fn tell_error(error: &Error) {
+pub(super) fn tell_error(error: &Error) {
     if error.code() == interrupt::CODE {
         // No fault of anything: said without the looks of one.
         let _ = writeln!(
@@ -84,7 +84,7 @@ pub(crate) fn tell_error(error: &Error) {
 }
 
 /// Shows a line on stderr: something on the way, not the result.
-pub(crate) fn note(line: &str) {
+pub(super) fn note(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 

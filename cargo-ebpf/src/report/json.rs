@@ -34,7 +34,7 @@ pub(super) fn write(report: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub(crate) fn write_error(error: &Error) -> Result<()> {
+pub(super) fn write_error(error: &Error) -> Result<()> {
     print(&ErrorDocument {
         schema: SCHEMA,
         error: error.finding(),

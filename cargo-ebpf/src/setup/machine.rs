@@ -6,17 +6,15 @@ use ebpf_base::find_program;
 use ebpf_build::{
     BuildTools, Error, Finding, Result, Severity,
     linker::{self, Linker},
-    progress::Progress,
     toolchain::{self, Toolchain},
 };
 
 use crate::{
-    cli::Global,
     host::{
-        process::{Process, ending},
+        process::{Process, Spawner, ending},
         root::Root,
     },
-    report::human,
+    progress::Monitor,
 };
 
 /// A machine to be made ready.
@@ -43,17 +41,17 @@ pub(super) trait Machine {
 
 /// The one we run on.
 pub(super) struct ThisMachine<'a> {
-    global: &'a Global,
-    progress: &'a dyn Progress,
+    spawner: &'a Spawner,
+    progress: &'a dyn Monitor,
     toolchain: Option<Toolchain>,
     linker: Option<Linker>,
     shortcomings: Vec<String>,
 }
 
 impl<'a> ThisMachine<'a> {
-    pub(super) fn new(global: &'a Global, progress: &'a dyn Progress) -> Self {
+    pub(super) fn new(spawner: &'a Spawner, progress: &'a dyn Monitor) -> Self {
         Self {
-            global,
+            spawner,
             progress,
             toolchain: None,
             linker: None,
@@ -77,7 +75,9 @@ impl<'a> ThisMachine<'a> {
             return Err(Error::new("spawn", "failed to spawn an empty command"));
         };
         // apt's words are read, and read by people: both in English.
-        Ok(Process::new(program, self.global)
+        Ok(self
+            .spawner
+            .program(program)
             .args(arguments)
             .env("LC_ALL", "C.UTF-8"))
     }
@@ -104,7 +104,7 @@ impl Machine for ThisMachine<'_> {
         if search.chosen.is_none() {
             for rejected in search.rejected {
                 // The next step mends it.
-                human::tell(&Finding {
+                self.progress.warn(&Finding {
                     severity: Severity::Warning,
                     fix: None,
                     ..rejected
@@ -125,7 +125,7 @@ impl Machine for ThisMachine<'_> {
     }
 
     fn root(&mut self) -> Result<Root> {
-        Root::find(self.global)
+        Root::find(self.spawner)
     }
 
     fn run(&mut self, command: &[String], limit: Option<Duration>) -> Result<()> {
@@ -150,6 +150,6 @@ impl Machine for ThisMachine<'_> {
     }
 
     fn warn(&mut self, warning: &Finding) {
-        human::tell(warning);
+        self.progress.warn(warning);
     }
 }

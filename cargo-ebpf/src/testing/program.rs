@@ -11,8 +11,7 @@ use ebpf_build::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::Global,
-    host::process::{Process, ending},
+    host::process::{Process, Spawner, ending},
     testing::log::TestLog,
     testing::skips::Skips,
 };
@@ -67,10 +66,10 @@ const OUTPUT: usize = 64 << 10;
 impl TestProgram {
     /// The names of its tests that are still to run. When the program does not tell them,
     /// that is a failure of its own.
-    pub(crate) fn tests(&self) -> Vec<Result<String, Tested>> {
+    pub(crate) fn tests(&self, spawner: &Spawner) -> Vec<Result<String, Tested>> {
         const LIST: &str = "--list";
         let list = [LIST, "--format", "terse"];
-        let ended = self.finish(self.process().args(list).args(&self.filters));
+        let ended = self.finish(self.process(spawner).args(list).args(&self.filters));
         let tests = match ended {
             Ok(ended) if ended.success => names_in(&ended.stdout),
             Ok(ended) => return vec![Err(failed(LIST, ended.said()))],
@@ -81,12 +80,12 @@ impl TestProgram {
     }
 
     /// Runs one of them.
-    pub(crate) fn run(&self, test: &str) -> Tested {
+    pub(crate) fn run(&self, test: &str, spawner: &Spawner) -> Tested {
         let skips = match Skips::new() {
             Ok(skips) => skips,
             Err(error) => return failed(test, error.to_string()),
         };
-        let process = skips.told_to(self.process());
+        let process = skips.told_to(self.process(spawner));
         let mut arguments = vec!["--exact", test];
         // They are ignored by others only.
         let wanted = |filter: &String| ["--ignored", "--include-ignored"].contains(&&**filter);
@@ -119,8 +118,8 @@ impl TestProgram {
         }
     }
 
-    fn process(&self) -> Process {
-        let process = Process::new(&self.path, &Global::default());
+    fn process(&self, spawner: &Spawner) -> Process {
+        let process = spawner.program(&self.path);
         match &self.folder {
             // As cargo does.
             Some(folder) => process
@@ -233,15 +232,21 @@ mod tests {
             ..this()
         };
         let name = "testing::program::tests::names_are_lines";
-        assert_eq!(program.tests(), [Ok(name.to_owned())]);
-        assert_eq!(program.run(name).result, TestResult::Passed);
+        assert_eq!(program.tests(&Spawner::default()), [Ok(name.to_owned())]);
+        assert_eq!(
+            program.run(name, &Spawner::default()).result,
+            TestResult::Passed
+        );
         program.done.push(name.to_owned());
-        assert_eq!(program.tests(), []);
+        assert_eq!(program.tests(&Spawner::default()), []);
     }
 
     #[test]
     fn a_test_that_is_not_there_has_not_passed() {
-        assert_eq!(this().run("no::such").result, TestResult::Failed);
+        assert_eq!(
+            this().run("no::such", &Spawner::default()).result,
+            TestResult::Failed
+        );
     }
 
     #[test]
@@ -250,7 +255,7 @@ mod tests {
             path: "/no/such".into(),
             ..this()
         };
-        let tests = program.tests();
+        let tests = program.tests(&Spawner::default());
         let [Err(failed)] = tests.as_slice() else {
             panic!("{tests:?}")
         };

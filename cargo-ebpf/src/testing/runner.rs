@@ -11,9 +11,8 @@ use std::{
 use ebpf_build::{Error, Result};
 
 use crate::{
-    cli::{self, Global},
     guest::this_program,
-    host::process::{Process, exit_code},
+    host::process::{Spawner, exit_code},
     outcome::Outcome,
     project::{Project, configs_of},
     testing::skips::{Skip, Skips},
@@ -46,13 +45,13 @@ const COMMAND: &str = "test-runner";
 ///
 /// # Errors
 /// When it cannot be started or its output cannot be passed on.
-pub(crate) fn run(request: &cli::TestRunner, global: &Global) -> Result<Outcome> {
-    let Some((program, arguments)) = request.command.split_first() else {
+pub(crate) fn run(command: &[OsString], spawner: &Spawner) -> Result<Outcome> {
+    let Some((program, arguments)) = command.split_first() else {
         return Ok(Outcome::Fine);
     };
     let skips = Skips::new()?;
     let mut filter = Filter::default();
-    let process = Process::stand_in(program, global).args(arguments);
+    let process = spawner.stand_in(program).args(arguments);
     let status = skips
         .told_to(process)
         .each_line(|line| show(&filter.read(line, || skips.all())))?;

@@ -7,16 +7,16 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, Result};
 use serde::Serialize;
 
-use super::{cargo_arguments, pass_on, prepare};
+use super::{cargo_arguments, prepare};
 use crate::{
-    cli::{self, Global},
-    host::process::{Process, ending},
+    cli,
+    context::Context,
+    host::process::ending,
     kernels::{self, Choice},
     matrix::{self, Settings, test_runs::Ran},
     outcome::Outcome,
-    progress::Display,
     project::Project,
-    report::{self, Report, human},
+    report::Report,
     testing::program::{self, TestProgram, TestResult, Tested},
 };
 
@@ -25,34 +25,38 @@ use crate::{
 /// # Errors
 /// When the tests cannot be built, none of them is about eBPF programs, or a kernel is
 /// not to be had.
-pub(super) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
-    let project = Project::find(global)?;
-    prepare(&project, global)?;
-    let kernels = kernels::resolve(&request.kernel, global, &Display::new())?;
-    let programs = build(request, &project, global)?;
+pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
+    let project = context.project()?;
+    prepare(&project, context)?;
+    let kernels = kernels::resolve(
+        &request.kernel,
+        &context.spawner,
+        &context.console.progress(),
+    )?;
+    let programs = build(request, &project, context)?;
     let settings = Settings {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
     };
     let each = |kernel: &Choice, program: &TestProgram, tested: &Tested| {
         // A closed pipe does not end the tests.
-        let _ = pass_on(&shown(kernel, program, tested), global.format);
+        let _ = context.console.pass_on(&shown(kernel, program, tested));
     };
-    let ran = matrix::test_runs::run(&kernels, &programs, &settings, global, &each)?;
+    let ran = matrix::test_runs::run(&kernels, &programs, &settings, &context.spawner, &each)?;
     let kernels: Vec<_> = kernels
         .iter()
         .zip(ran)
         .map(|(kernel, ran)| OnKernel::of(kernel, &programs, ran))
         .collect();
     for finding in kernels.iter().flat_map(|kernel| &kernel.findings) {
-        human::tell(finding);
+        context.console.show(finding);
     }
     let report = OnKernels {
         complete: kernels.iter().all(|kernel| kernel.findings.is_empty()),
         counts: kernels.iter().map(|kernel| kernel.counts).sum(),
         kernels,
     };
-    report::write(&report, global.format)?;
+    context.console.write(&report)?;
     Ok(if report.complete && report.counts.failed == 0 {
         Outcome::Fine
     } else {
@@ -61,7 +65,7 @@ pub(super) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
 }
 
 /// Builds the tests as `cargo test` would, and takes the programs that use `ebpf-test`.
-fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<TestProgram>> {
+fn build(request: &cli::Test, project: &Project, context: &Context) -> Result<Vec<TestProgram>> {
     let split = request.args.iter().position(|argument| argument == "--");
     let (of_cargo, of_tests) = request.args.split_at(split.unwrap_or(request.args.len()));
     let text = |argument: &std::ffi::OsString| argument.to_string_lossy().into_owned();
@@ -74,7 +78,9 @@ fn build(request: &cli::Test, project: &Project, global: &Global) -> Result<Vec<
     filters.extend(name);
 
     let mut artifacts = Vec::new();
-    let status = Process::cargo(global)
+    let status = context
+        .spawner
+        .cargo()
         .args(cargo_arguments(of_cargo, project))
         .args(["--no-run", "--message-format=json-render-diagnostics"])
         .current_dir(&project.root)

@@ -2,37 +2,26 @@
 
 mod kernels;
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-};
+use std::ffi::OsString;
 
-use ebpf_build::{Error, Finding, Result};
+use ebpf_build::{Finding, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::{self, Format, Global},
-    command::build,
-    host::process::{Process, ending},
-    outcome::Outcome,
-    progress::Display,
-    project::Project,
-    report::{self, Report, human},
-    setup,
-    testing::log::TestLog,
-    testing::runner,
+    cli, command::build, context::Context, host::process::ending, outcome::Outcome,
+    project::Project, report::Report, setup, testing::log::TestLog, testing::runner,
 };
 
 /// Runs the command.
-pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     if !request.kernel.is_empty() {
-        return kernels::run(request, global);
+        return kernels::run(request, context);
     }
-    let project = Project::find(global)?;
-    prepare(&project, global)?;
+    let project = context.project()?;
+    prepare(&project, context)?;
 
     let mut log = TestLog::default();
-    let status = Process::cargo(global)
+    let status = context.spawner.cargo()
         .args(runner::settings(&project)?)
         .args(cargo_arguments(&request.args, &project))
         .current_dir(&project.root)
@@ -40,11 +29,11 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
         .env(ebpf_build::REQUIRED_ENV, "1")
         .each_line(|line| {
             log.read(line);
-            pass_on(line, global.format)
+            context.console.pass_on(line)
         })?;
 
     if !status.success() && log.failed == 0 {
-        human::tell(
+        context.console.show(
             &Finding::error(
                 "tests-incomplete",
                 "not every test program was built and ran to its end",
@@ -60,21 +49,18 @@ pub(crate) fn run(request: &cli::Test, global: &Global) -> Result<Outcome> {
     } else {
         Outcome::Found
     };
-    report::write(
-        &Tested {
-            complete: status.success() || log.failed > 0,
-            log,
-        },
-        global.format,
-    )?;
+    context.console.write(&Tested {
+        complete: status.success() || log.failed > 0,
+        log,
+    })?;
     Ok(outcome)
 }
 
 /// Makes what tests of eBPF programs need: a toolchain, and the objects.
-fn prepare(project: &Project, global: &Global) -> Result<()> {
+fn prepare(project: &Project, context: &Context) -> Result<()> {
     if !project.ebpf_crates.is_empty() {
-        let (tools, _steps) = setup::prepare(global, &Display::new())?;
-        build::build_all(project, &cli::Build::default(), &tools)?;
+        let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
+        build::build_all(project, &cli::Build::default(), &tools, context.console)?;
     }
     Ok(())
 }
@@ -97,20 +83,6 @@ fn cargo_arguments(given: &[OsString], project: &Project) -> Vec<OsString> {
     }
     arguments.extend(given.iter().cloned());
     arguments
-}
-
-fn pass_on(line: &str, format: Format) -> Result<()> {
-    let written = match format {
-        Format::Human | Format::Github => io::stdout().lock().write_all(line.as_bytes()),
-        Format::Json => io::stderr().lock().write_all(line.as_bytes()),
-    };
-    // Whoever closed the pipe still gets the exit code.
-    match written {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to", "the output".as_ref(), &cause))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The sums of all test programs.

@@ -11,9 +11,9 @@ use ebpf_build::{BuildTools, Error, Result, strip_debug, toolchain::Toolchain};
 
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
-    cli::{self, Global},
+    cli,
     command::build::NamedObject,
-    host::process::Process,
+    host::process::Spawner,
     kernels::Wanted,
     project::Project,
     report::verify::{Held, Verification},
@@ -189,14 +189,15 @@ fn size(path: &Path) -> Result<u64> {
 }
 
 /// The versions of what makes objects here.
-pub(super) fn tools(tools: &BuildTools, global: &Global) -> BTreeMap<String, String> {
+pub(super) fn tools(tools: &BuildTools, spawner: &Spawner) -> BTreeMap<String, String> {
     let Toolchain { release, llvm, .. } = &tools.toolchain;
     let mut versions = BTreeMap::from([
         ("rustc".to_owned(), release.clone()),
         ("llvm".to_owned(), llvm.clone()),
     ]);
     // `bpf-linker 0.13.0`
-    let said = Process::new(&tools.linker.path, global)
+    let said = spawner
+        .program(&tools.linker.path)
         .arg("--version")
         .stdout();
     let version = said

@@ -14,8 +14,9 @@ use ebpf_build::{BuildTools, Result};
 
 use self::locked::Lock;
 use crate::{
-    cli::{self, Global},
+    cli,
     command::build::{self, NamedObject},
+    context::Context,
     diagnosis::Source,
     kernels::{self, Choice, Wanted},
     matrix::{
@@ -24,9 +25,7 @@ use crate::{
     },
     object_file,
     outcome::Outcome,
-    progress::Display,
-    project::Project,
-    report::{self, human, verify::Verification},
+    report::{Console, verify::Verification},
     verdict::{OnKernel, Program, Verdict, judge, log_file},
     verifier::{bpftool::Bpftool, observation::Event},
 };
@@ -37,13 +36,13 @@ use crate::{
 /// When no object was named and the project's own cannot be built, a kernel is not to be
 /// had, or a program is missing that was asked for. What is wrong with an object is part
 /// of the report.
-pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
+pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     let bpftool = request.bpftool.then(Bpftool::find).transpose()?;
     let lock = (request.locked || request.update)
-        .then(|| Lock::of(&Project::find(global)?, request))
+        .then(|| Lock::of(&context.project()?, request))
         .transpose()?;
     let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&Project::find(global)?)?.named(),
+        [] => build::for_this_machine(&context.project()?, context.console)?.named(),
         named => named.iter().map(NamedObject::from).collect(),
     };
     let wanted = match (request.kernel.as_slice(), &lock) {
@@ -51,7 +50,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         ([], None) => vec![Wanted::Host],
         (named, _) => named.to_vec(),
     };
-    let kernels = kernels::resolve(&wanted, global, &Display::new())?;
+    let kernels = kernels::resolve(&wanted, &context.spawner, &context.console.progress())?;
     let settings = Settings {
         memory: request.memory,
         deadline: Duration::from_secs(request.deadline),
@@ -60,20 +59,20 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
         attach: request.attach,
         visits: request.hot,
     };
-    let mut verification = verify(&objects, &kernels, &settings, depth, global)?;
+    let mut verification = verify(&objects, &kernels, &settings, depth, context)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
     }
     if let Some(lock) = lock {
         let tools = match request.objects.as_slice() {
-            [] => locked::tools(&BuildTools::find()?, global),
+            [] => locked::tools(&BuildTools::find()?, &context.spawner),
             // Nobody knows what made these.
             _ => BTreeMap::new(),
         };
         let held = lock.hold(&verification, &objects, tools)?;
         verification.budget = Some(held);
     }
-    report::write(&verification, global.format)?;
+    context.console.write(&verification)?;
     Ok(verification.outcome())
 }
 
@@ -81,7 +80,7 @@ pub(crate) fn run(request: &cli::Verify, global: &Global) -> Result<Outcome> {
 ///
 /// # Errors
 /// As [`verify`].
-pub(crate) fn on_host(objects: &[NamedObject], global: &Global) -> Result<Verification> {
+pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Verification> {
     let settings = Settings {
         memory: cli::GUEST_MEMORY,
         deadline: Duration::from_secs(cli::DEADLINE),
@@ -91,7 +90,7 @@ pub(crate) fn on_host(objects: &[NamedObject], global: &Global) -> Result<Verifi
         &[Choice::Host],
         &settings,
         Depth::default(),
-        global,
+        context,
     )
 }
 
@@ -104,7 +103,7 @@ fn verify(
     kernels: &[Choice],
     settings: &Settings,
     depth: Depth,
-    global: &Global,
+    context: &Context,
 ) -> Result<Verification> {
     let given: Vec<Given> = objects.iter().map(Given::read).collect();
     let data: Vec<_> = given
@@ -119,8 +118,8 @@ fn verify(
             &data,
             settings,
             depth,
-            global,
-            &tell_progress(kernels),
+            &context.spawner,
+            &tell_progress(kernels, context.console),
         )?
     };
     // Read once, for the refusals of all kernels.
@@ -132,7 +131,7 @@ fn verify(
             .collect(),
         budget: None,
     };
-    keep_logs(&mut verification, global);
+    keep_logs(&mut verification, context);
     Ok(verification)
 }
 
@@ -160,12 +159,12 @@ impl Given {
 }
 
 /// Says which kernels have answered, where there is more than one to wait for.
-fn tell_progress(kernels: &[Choice]) -> impl Fn(&Choice, &Asked) + Sync {
+fn tell_progress(kernels: &[Choice], console: Console) -> impl Fn(&Choice, &Asked) + Sync {
     let many = kernels.len() > 1;
     move |kernel, asked| {
         if many {
             let took = asked.took.as_secs_f64();
-            human::note(&format!("{}: answered after {took:.1} s", kernel.label()));
+            console.note(&format!("{}: answered after {took:.1} s", kernel.label()));
         }
     }
 }
@@ -217,7 +216,7 @@ fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Ver
 
 /// Writes the log of each refusal into a file, and notes where. A log that cannot be
 /// written does not change a verdict.
-fn keep_logs(verification: &mut Verification, global: &Global) {
+fn keep_logs(verification: &mut Verification, context: &Context) {
     let mut folder = None;
     for kernel in &mut verification.kernels {
         // The names of before there were other kernels stay those of this machine's own.
@@ -230,7 +229,7 @@ fn keep_logs(verification: &mut Verification, global: &Global) {
                 if rejection.log.is_empty() {
                     continue;
                 }
-                let folder = folder.get_or_insert_with(|| log_folder(global));
+                let folder = folder.get_or_insert_with(|| log_folder(context));
                 let name = match suffix {
                     Some(kernel) => format!("{}-{kernel}", program.name),
                     None => program.name.clone(),
@@ -239,7 +238,7 @@ fn keep_logs(verification: &mut Verification, global: &Global) {
                     |folder: &Path| log_file::write(folder, &object.object, &name, &rejection.log);
                 match write(folder).or_else(|_| write(&env::temp_dir())) {
                     Ok(path) => rejection.diagnosis.log_file = Some(path),
-                    Err(error) => human::tell(error.finding()),
+                    Err(error) => context.console.show(error.finding()),
                 }
             }
         }
@@ -248,6 +247,8 @@ fn keep_logs(verification: &mut Verification, global: &Global) {
 
 /// `target/ebpf` of the project around; the system's folder for temporary files where
 /// there is none.
-fn log_folder(global: &Global) -> PathBuf {
-    Project::find(global).map_or_else(|_| env::temp_dir(), |project| project.objects_dir())
+fn log_folder(context: &Context) -> PathBuf {
+    context
+        .project()
+        .map_or_else(|_| env::temp_dir(), |project| project.objects_dir())
 }

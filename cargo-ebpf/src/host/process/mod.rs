@@ -20,7 +20,6 @@ use std::{
 use ebpf_build::{Error, Result, toolchain::Toolchain};
 
 use super::environment;
-use crate::{cli::Global, interrupt};
 
 /// A program that is about to be run, with nothing on its stdin.
 #[derive(Debug)]
@@ -28,40 +27,75 @@ pub(crate) struct Process {
     command: Command,
     announced: bool,
     time_limit: Option<Duration>,
+    interrupted: fn() -> Result<()>,
 }
 
-impl Process {
+/// Starts programs: whether they are announced, and what breaks them off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spawner {
+    verbose: bool,
+    interrupted: fn() -> Result<()>,
+}
+
+impl Default for Spawner {
+    /// Announces nothing, and is never interrupted.
+    fn default() -> Self {
+        Self::new(false, || Ok(()))
+    }
+}
+
+impl Spawner {
+    /// One that prints each command line before it runs where `verbose`. `interrupted`
+    /// gives the error that ends the work once the user has broken it off.
+    pub(crate) fn new(verbose: bool, interrupted: fn() -> Result<()>) -> Self {
+        Self {
+            verbose,
+            interrupted,
+        }
+    }
+
+    /// Checks whether the user has broken the work off.
+    ///
+    /// # Errors
+    /// When it is so.
+    pub(crate) fn check_interrupted(&self) -> Result<()> {
+        (self.interrupted)()
+    }
+
     /// `program` is a path, or a name that is looked up on PATH.
-    pub(crate) fn new(program: impl AsRef<OsStr>, global: &Global) -> Self {
-        Self::from_command(Command::new(program), global)
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Process {
+        self.command(Command::new(program))
     }
 
     /// For a command line that a library has put together.
-    pub(crate) fn from_command(mut command: Command, global: &Global) -> Self {
+    pub(crate) fn command(&self, mut command: Command) -> Process {
         environment::shed(&mut command);
         command.stdin(Stdio::null());
-        Self {
-            command,
-            announced: global.verbose,
-            time_limit: None,
-        }
+        self.process(command)
     }
 
     /// For a program that cargo would have started where it started us: what cargo says
     /// to us is meant for it.
-    pub(crate) fn stand_in(program: impl AsRef<OsStr>, global: &Global) -> Self {
-        Self {
-            command: Command::new(program),
-            announced: global.verbose,
-            time_limit: None,
-        }
+    pub(crate) fn stand_in(&self, program: impl AsRef<OsStr>) -> Process {
+        self.process(Command::new(program))
     }
 
     /// The cargo of the native side, see [`cargo`].
-    pub(crate) fn cargo(global: &Global) -> Self {
-        Self::new(cargo(), global)
+    pub(crate) fn cargo(&self) -> Process {
+        self.program(cargo())
     }
 
+    fn process(&self, command: Command) -> Process {
+        Process {
+            command,
+            announced: self.verbose,
+            time_limit: None,
+            interrupted: self.interrupted,
+        }
+    }
+}
+
+impl Process {
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.args(args);
         self
@@ -102,7 +136,7 @@ impl Process {
         self.command.stdout(to_stderr()?);
         let mut child = self.spawn()?;
         let status = self.wait(&mut child)?;
-        interrupt::check()?;
+        (self.interrupted)()?;
         Ok(status)
     }
 
@@ -131,7 +165,7 @@ impl Process {
         let output = child
             .wait_with_output()
             .map_err(|cause| self.lost(&cause))?;
-        interrupt::check()?;
+        (self.interrupted)()?;
         Ok(output)
     }
 
@@ -183,7 +217,7 @@ impl Process {
             let _ = child.kill();
         }
         let status = self.wait(&mut child)?;
-        interrupt::check()?;
+        (self.interrupted)()?;
         read.map(|()| status)
     }
 
@@ -222,7 +256,7 @@ impl Process {
     }
 
     fn spawn(&mut self) -> Result<Child> {
-        interrupt::check()?;
+        (self.interrupted)()?;
         if self.announced {
             // One that cannot be announced still runs.
             let _ = writeln!(anstream::stderr(), "$ {}", self.line());
@@ -423,7 +457,7 @@ mod tests {
     use super::*;
 
     fn process(program: &str) -> Process {
-        Process::new(program, &Global::default())
+        Spawner::default().program(program)
     }
 
     #[test]
