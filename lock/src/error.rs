@@ -1,4 +1,4 @@
-//! The one error type: the fact, its cause, and what mends it.
+//! The error type: the fact, its cause, and a fix.
 
 use std::{fmt, io, path::Path, process::ExitCode};
 
@@ -38,35 +38,35 @@ impl Error {
         let (code, fix) = match cause.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
                 "disk-full",
-                "free some space there, or choose another place with --output",
+                "free some space, or choose another file with --output",
             ),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
                 "access-denied",
-                "choose a place that this user may write to with --output",
+                "choose a file that this user may write with --output",
             ),
-            io::ErrorKind::NotFound => ("not-found", "create its folder first"),
-            _ => ("io", "choose another place with --output"),
+            io::ErrorKind::NotFound => ("not-found", "create its directory first"),
+            _ => ("io", "choose another file with --output"),
         };
         Self::new(code, format!("could not write {path}"))
             .because(cause.to_string())
             .fix(fix)
     }
 
-    /// Says why.
+    /// Adds the cause.
     #[must_use]
     pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// Says why, with everything that led to it.
+    /// Adds an error as the cause, with its own causes.
     #[must_use]
     pub(crate) fn because_of(self, error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(error) = source {
             let inner = error.to_string();
-            // Some errors already tell their source.
+            // Some errors include their source.
             if !text.contains(&inner) {
                 text.push_str(": ");
                 text.push_str(&inner);
@@ -76,7 +76,7 @@ impl Error {
         self.because(text)
     }
 
-    /// Says what mends it.
+    /// Adds a fix: a command, or else a step.
     #[must_use]
     pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
@@ -95,12 +95,12 @@ impl Error {
         self.exit_code.into()
     }
 
-    /// Why.
+    /// The cause.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// What mends it.
+    /// The fix.
     pub(crate) fn fix_text(&self) -> Option<&str> {
         self.fix.as_deref()
     }
@@ -117,7 +117,7 @@ impl Error {
     }
 
     /// Writes the error to stderr, in colour where that fits.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn print(&self) {
         use std::io::Write as _;
 
         let mut stderr = anstream::stderr().lock();

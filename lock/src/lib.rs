@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod invocation;
 mod output;
 mod probe;
 mod profile;
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
         Command::Man(arguments) => command::man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        error.tell();
+        error.print();
         error.exit_code()
     })
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use tempfile::NamedTempFile;
+use terminal_size::{Width, terminal_size_of};
 
 use crate::error::{Error, Result};
 
@@ -32,8 +33,8 @@ impl Output {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
                 return Err(Error::new(
-                    "is-a-folder",
-                    format!("could not write {}: it is a folder", path.display()),
+                    "is-a-directory",
+                    format!("could not write {}: it is a directory", path.display()),
                 )
                 .fix("name a file in it with --output"));
             }
@@ -72,7 +73,7 @@ impl Output {
         if matches!(self, Self::Stdout) && io::stdout().is_terminal() {
             return Err(Error::new(
                 "binary-to-terminal",
-                "this format is not for people, and standard output is a terminal",
+                "this format is binary, and standard output is a terminal",
             )
             .fix("name a file with --output"));
         }
@@ -110,26 +111,23 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A temporary file in the same folder, so that renaming it is atomic. It is removed when
+/// A temporary file in the same directory, so that renaming it is atomic. It is removed when
 /// dropped.
 pub(crate) fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
     tempfile::Builder::new()
         .prefix(".lock-")
         // What the umask leaves of it, as for any new file.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(directory)
 }
 
 fn terminal_columns() -> Option<u16> {
-    // SAFETY: winsize is plain data, for which zero is a value.
-    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
-    // SAFETY: TIOCGWINSZ writes one winsize to the pointer that it is given.
-    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-    (result == 0 && size.ws_col > 0).then_some(size.ws_col)
+    let (Width(columns), _) = terminal_size_of(io::stdout())?;
+    Some(columns)
 }
 
 #[cfg(test)]
@@ -144,21 +142,21 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("report");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report");
         fs::write(&path, "old").unwrap();
         Output::prepare(Some(path.clone()))
             .unwrap()
             .write("new")
             .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn what_is_no_text_is_written_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("profile");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("profile");
         // What a text would lose on its way to no terminal.
         let bytes = b"\x1b[1m\x1f\x8b\xff";
         let output = Output::prepare(Some(path.clone())).unwrap();
@@ -168,8 +166,11 @@ mod tests {
 
     #[test]
     fn a_link_stays_and_its_target_gets_the_report() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (
+            directory.path().join("target"),
+            directory.path().join("link"),
+        );
         fs::write(&target, "old").unwrap();
         symlink("target", &link).unwrap();
         Output::prepare(Some(link.clone()))
@@ -183,8 +184,8 @@ mod tests {
     #[test]
     fn a_link_to_a_descriptor_is_written_through() {
         // As /dev/stdout leads to /proc/self/fd/1, and that to a pipe.
-        let folder = tempfile::tempdir().unwrap();
-        let link = folder.path().join("stdout");
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("stdout");
         let (mut reader, writer) = io::pipe().unwrap();
         symlink(format!("/proc/self/fd/{}", writer.as_raw_fd()), &link).unwrap();
         let output = Output::prepare(Some(link.clone())).unwrap();
@@ -199,8 +200,11 @@ mod tests {
 
     #[test]
     fn a_link_to_a_descriptor_of_a_file_leads_to_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (
+            directory.path().join("target"),
+            directory.path().join("link"),
+        );
         let file = File::create(&target).unwrap();
         symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
         Output::prepare(Some(link.clone()))
@@ -219,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_and_a_folder_are_refused_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("no").join("report");
+    fn a_missing_directory_and_a_directory_are_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("no").join("report");
         assert_eq!(
             Output::prepare(Some(missing)).unwrap_err().code(),
             "not-found"
         );
-        let error = Output::prepare(Some(folder.path().to_owned())).unwrap_err();
-        assert_eq!(error.code(), "is-a-folder");
+        let error = Output::prepare(Some(directory.path().to_owned())).unwrap_err();
+        assert_eq!(error.code(), "is-a-directory");
     }
 }

@@ -1,5 +1,5 @@
-//! How long a recording lasts: until the time is over, what is recorded has ended, or
-//! somebody says so.
+//! How long a recording lasts: until the time is over, what is recorded has ended, or a
+//! signal comes.
 
 use std::{
     ffi::OsString,
@@ -96,7 +96,7 @@ impl Session {
     /// Also ends when a process does.
     pub(crate) fn watch(&self, pid: u32) -> Result<()> {
         let process = open_process(pid).map_err(|error| {
-            Error::new("no-such-process", format!("process {pid} ended just now"))
+            Error::new("no-such-process", format!("process {pid} has just exited"))
                 .because_of(&error)
         })?;
         let sender = self.sender.clone();
@@ -217,12 +217,10 @@ impl Running {
                     io::ErrorKind::NotFound => ("command-not-found", 127),
                     _ => ("command-not-started", 126),
                 };
-                Err(
-                    Error::new(code, format!("the command {name} could not be started"))
-                        .because_of(&error)
-                        .fix(format!("`command -v {name}` tells whether it is there"))
-                        .exit_with(exit_code),
-                )
+                Err(Error::new(code, format!("could not start {name}"))
+                    .because_of(&error)
+                    .fix("check its name, PATH and permissions")
+                    .exit_with(exit_code))
             }
         }
     }

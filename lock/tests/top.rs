@@ -226,7 +226,7 @@ fn looking_in_and_help_and_ctrl_c() {
     let mut top = Top::start(&[]);
     top.until("the_hot_lock");
     top.press("\r");
-    top.until("None of these waits was sampled");
+    top.until("None of these waits has been sampled");
     top.press("\u{1b}");
     top.press("?");
     top.until("─┐");

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
-    /// The shell that is to read it
+    /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
 }

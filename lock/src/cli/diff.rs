@@ -9,28 +9,29 @@ use crate::profile::diff::By;
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The recording from before
+    /// The earlier recording
     #[arg(value_name = "BEFORE")]
     pub(crate) before: PathBuf,
-    /// The recording from after
+    /// The later recording
     #[arg(value_name = "AFTER")]
     pub(crate) after: PathBuf,
-    /// What a row is
-    #[arg(long, value_enum, default_value_t)]
+    /// What to group waits by
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     pub(crate) by: By,
-    /// Only waits with this in the name of a function on their stack
-    #[arg(long, value_name = "SUBSTRING")]
+    /// Only waits with a function on their stack whose name contains this
+    #[arg(short = 'S', long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
-    /// Compare waits for work, too: condition variables, joins, parked threads
+    /// Include idle waits: condition variables, joins, parked threads
     #[arg(long)]
     pub(crate) idle: bool,
-    /// How the comparison is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Write the comparison to a file, whole or not at all
-    #[arg(long, value_name = "FILE")]
+    /// Write the comparison to FILE atomically
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with 1 if for sure a row is new, or worse by so many percent
+    /// Exit with status 1 if a row is new or has regressed by more than PERCENT with
+    /// statistical significance
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,
@@ -39,17 +40,17 @@ pub(crate) struct Diff {
 /// Output formats of `diff`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text and a table
     #[default]
-    Table,
+    Human,
     /// One versioned JSON document
     Json,
-    /// Comma-separated values, one line a row
+    /// Comma-separated values, one line per row
     Csv,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.parse().map_err(|_| "not a number of percent")?;
+    let percent: f64 = text.parse().map_err(|_| "invalid percentage")?;
     if percent.is_finite() && percent >= 0.0 {
         Ok(percent)
     } else {

@@ -16,25 +16,29 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{completions::Completions, man::Man};
 use crate::workload::scenario::Scenario;
 
-/// Show which locks a program waits for, who has them, where, and for how long.
+/// Show which locks a program waits for, who holds them, where, and for how long.
 #[derive(Debug, Parser)]
 #[command(
+    name = "lock",
     version,
     about,
     propagate_version = true,
     after_help = "\
 Examples:\n  \
-sudo lock record -- make -j8                a command, from begin to end\n  \
-sudo lock record --pid 4711 --duration 10   a process that runs already\n  \
-sudo lock record --duration 10              everything on this machine\n  \
-sudo lock record -o run.lock -- make -j8    kept in a file, for the next ones\n  \
-lock report run.lock --by holder            who waited for whom\n  \
-lock diff before.lock run.lock              what got worse\n  \
-sudo lock top                               all of it live\n  \
-lock help record                            all about one command\n\
+lock record -- make -j8                       a command, from start to exit\n  \
+lock record --pid 4711 --duration 10s         a running process\n  \
+lock record --duration 10s                    the whole system\n  \
+lock record -o make.lockrec -- make -j8       keep a recording\n  \
+lock report make.lockrec --by holder          who waited for whom\n  \
+lock diff before.lockrec after.lockrec        what changed\n  \
+lock top                                      a live view\n  \
+lock help record                              all options of a command\n\
 \n\
-Exit codes: 0 fine; 1 failed; 2 wrong usage; 126 or 127 the command could not start; else \
-that of the command, 128 + N when signal N ended it."
+record and top need root or capabilities; lock doctor checks them. With sudo:\n  \
+sudo \"$(command -v lock)\" record -- make -j8\n\
+\n\
+Exit status: 0 on success; 1 on failure; 2 on usage errors; 126 or 127 if the command could \
+not be started; otherwise that of the command, or 128 + N if signal N killed it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -45,90 +49,89 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Trace waits for locks, of the kernel and of programs, then report or keep them
+    /// Trace lock waits in the kernel and in user space, then report or save them
     ///
-    /// Traces the whole system, or one process, or a command, always with the children
-    /// that are started meanwhile. It ends when the duration is over, the process or the
-    /// command ends, or on Ctrl-C, SIGTERM and SIGHUP; each way the report is printed.
+    /// Traces the whole system, one process, or a command, including children that are started
+    /// meanwhile. Recording stops when the duration is over, when the process or the command
+    /// exits, or on Ctrl-C, SIGTERM or SIGHUP. The report is printed in each case.
     #[command(after_help = "\
-A command shares the terminal with lock and gets its Ctrl-C too. When lock ends first (at \
---duration, SIGTERM or SIGHUP), the command gets SIGTERM and 5 seconds to end.\n\
+The command shares the terminal with lock and receives Ctrl-C too. If lock stops first (at \
+--duration, SIGTERM or SIGHUP), it sends SIGTERM to the command and waits up to 5 seconds.\n\
 \n\
 Examples:\n  \
-lock record --duration 5\n  \
-lock record --pid 4711 --duration 10\n  \
+lock record --duration 5s\n  \
+lock record --pid 4711 --duration 10s\n  \
 lock record --by holder -- make -j8\n  \
-lock record --output run.lock -- make -j8   to look at with lock report, top and diff")]
+lock record --output make.lockrec -- make -j8")]
     Record(Box<record::Record>),
-    /// Show the waits for locks as they happen, on a terminal
+    /// Show lock waits live in the terminal
     ///
-    /// Ranks locks by the time that was waited for them, in the last interval or since the
-    /// start, and goes from a lock to those who wait, those who have it, and their stacks.
-    /// The key ? tells the keys.
+    /// Ranks locks by wait time, in the last interval or since the start, and drills down from
+    /// a lock to its waiters, holders and their stacks. Press ? for key bindings.
     #[command(after_help = "\
-A command gets no input here, and its output is thrown away: the terminal is taken. It is \
-asked to end when lock ends.\n\
+The command gets no input, and its output is discarded, as lock uses the terminal. It \
+receives SIGTERM when lock exits.\n\
 \n\
 Examples:\n  \
 lock top\n  \
 lock top -- sh -c 'make -j8 >make.log 2>&1'\n  \
 lock top --pid 4711 --by caller\n  \
-lock top --replay recording.lock")]
+lock top --replay make.lockrec")]
     Top(top::Top),
-    /// Show a recording: by lock, caller, stack, thread and more, as table, JSON, CSV, ...
+    /// Show a recording by lock, caller, stack, thread or more, as a table, JSON, CSV, ...
     ///
     /// Rows by lock, address and type are exact: every wait was counted. All others are
-    /// estimated from the waits that were sampled, and come with their error.
+    /// estimated from sampled waits and have confidence intervals.
     #[command(after_help = "\
 Examples:\n  \
-lock report run.lock\n  \
-lock report run.lock --sort p99 --top 10\n  \
-lock report run.lock --by holder --type mutex\n  \
-lock report run.lock --by stack --stack ext4_\n  \
-lock report run.lock --format json --output locks.json")]
+lock report make.lockrec\n  \
+lock report make.lockrec --sort p99 --limit 10\n  \
+lock report make.lockrec --by holder --type mutex\n  \
+lock report make.lockrec --by stack --stack ext4_\n  \
+lock report make.lockrec --format json --output locks.json")]
     Report(report::Report),
-    /// Compare two recordings: what got worse, and what may be chance
+    /// Compare two recordings, and separate changes from noise
     ///
-    /// Compares the wait in each second, row by row. The noise of each recording is told by
-    /// the spread over its intervals, so that each should have 10 or more.
+    /// Compares the wait time per second, row by row. Noise is estimated from the variance
+    /// between the intervals of a recording, so each recording should have at least 10.
     #[command(after_help = "\
-The exit code is 0 whatever is found, unless --fail-on-worse is given.\n\
+The exit status is 0 regardless of the result, unless --fail-on-worse is given.\n\
 \n\
 Examples:\n  \
-lock diff before.lock after.lock\n  \
-lock diff --by type --fail-on-worse=20 main.lock branch.lock")]
+lock diff before.lockrec after.lockrec\n  \
+lock diff --by type --fail-on-worse=20 main.lockrec branch.lockrec")]
     Diff(diff::Diff),
-    /// Tell what this machine and its kernel offer for recording
+    /// Check what this machine and kernel support
     ///
-    /// Looks at rights, hooks, names and namespaces, item by item, and loads all programs
-    /// without attaching any. What is amiss comes with what mends it.
+    /// Checks capabilities, hooks, symbol names and namespaces, and loads all programs without
+    /// attaching them. Each problem is printed with a fix.
     #[command(after_help = "\
-The exit code is 0 if lock can record here, else 1.\n\
+The exit status is 0 if lock can record here, otherwise 1.\n\
 \n\
 Examples:\n  \
-sudo lock doctor\n  \
-lock doctor                                 what works without root\n  \
-sudo lock doctor --max-locks 100000         how much memory that takes")]
+lock doctor                                   what works without root\n  \
+sudo \"$(command -v lock)\" doctor            what works with root\n  \
+lock doctor --max-locks 100000                how much memory that needs")]
     Doctor(doctor::Doctor),
-    /// Make lock contention whose truth is known, and print it
+    /// Generate lock contention with known ground truth
     ///
-    /// In most scenarios one thread holds a lock for some milliseconds in each round, and
-    /// every other waits for it once. Each measures its own waits: the kernel's count of a
-    /// thread's switches says whether a call waited.
+    /// In most scenarios, one thread holds a lock for some milliseconds in each round while all
+    /// others wait for it once. Each thread measures its own waits: its context switches, as
+    /// counted by the kernel, show whether a call waited.
     #[command(after_help = "\
 Examples:\n  \
-lock record -- lock workload --duration 2\n  \
+lock record -- lock workload --duration 2s\n  \
 lock workload --list\n  \
 lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     Workload(Workload),
-    /// Write a script that has a shell complete command lines of lock
+    /// Generate a shell completion script
     #[command(after_help = "\
 Examples:\n  \
 lock completions bash > ~/.local/share/bash-completion/completions/lock\n  \
 lock completions zsh > ~/.zfunc/_lock\n  \
 lock completions fish > ~/.config/fish/completions/lock.fish")]
     Completions(Completions),
-    /// Write the manual as a man page
+    /// Generate the man page
     #[command(after_help = "\
 Examples:\n  \
 lock man | man -l -\n  \
@@ -139,70 +142,44 @@ lock man --dir /usr/local/share/man/man1")]
 /// Arguments of `workload`.
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
-    /// Which contention: one of those that --list shows
+    /// Which contention to generate; --list shows all scenarios
     #[arg(value_name = "SCENARIO", value_parser = values::scenario(),
           default_value = "file-position", hide_possible_values = true)]
     pub(crate) scenario: Scenario,
-    /// List the scenarios and end
+    /// List the scenarios and exit
     #[arg(long)]
     pub(crate) list: bool,
-    /// End after this many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
+    /// Stop after this time: 5s, 500ms, 1m (default unit: seconds)
+    #[arg(short, long, value_name = "TIME", value_parser = values::period,
+          default_value = "5s")]
     pub(crate) duration: Duration,
-    /// How many threads wait in each round
+    /// Number of threads that wait in each round
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) waiters: u32,
-    /// About how long the lock is held in each round: 10 (milliseconds), 50us, 2ms or 1s
+    /// Approximate time for which the lock is held in each round: 50us, 2ms, 1s
     ///
-    /// By default that which suits the scenario, mostly 10 ms.
+    /// The default depends on the scenario and is usually 10ms.
     #[arg(long, value_name = "TIME", value_parser = hold)]
     pub(crate) hold: Option<Duration>,
-    /// How the truth is written: for people, or as one JSON document
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }
 
-/// Output formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// Formats of documents that have only a text for people besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Text and tables
+    #[default]
     Human,
     /// One versioned JSON document
     Json,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
-    if seconds <= 0.0 {
-        return Err("must be more than 0".to_owned());
-    }
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-/// A time with its unit: `500us`, `10ms`, `1.5s`; without one, milliseconds.
-fn time(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, f64); 5] = [
-        ("ns", 1e-9),
-        ("us", 1e-6),
-        ("µs", 1e-6),
-        ("ms", 1e-3),
-        ("s", 1.0),
-    ];
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)))
-        .unwrap_or((text, 1e-3));
-    let number: f64 = number
-        .trim_end()
-        .parse()
-        .map_err(|_| "not a time, such as 500us, 10ms or 1s")?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
-}
-
 /// A time to hold a lock: from 1 us to 1 s.
 fn hold(text: &str) -> Result<Duration, String> {
-    let hold = time(text)?;
+    let hold = values::time(text)?;
     if !(Duration::from_micros(1)..=Duration::from_secs(1)).contains(&hold) {
         return Err("must be from 1us to 1s".to_owned());
     }
@@ -215,7 +192,7 @@ mod tests {
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Cli, hold, seconds};
+    use super::{Cli, hold};
 
     #[test]
     fn the_definition_holds() {
@@ -245,24 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_positive_and_finite() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in ["0", "-1", "nan", "inf", "1e300", "", "5s"] {
-            seconds(wrong).expect_err(wrong);
-        }
-    }
-
-    #[test]
-    fn a_lock_is_held_for_milliseconds_or_the_unit_given() {
-        for (text, micros) in [
-            ("10", 10_000),
-            ("50us", 50),
-            ("1.5ms", 1500),
-            ("1s", 1_000_000),
-        ] {
+    fn a_lock_is_held_for_a_time_with_a_unit() {
+        for (text, micros) in [("50us", 50), ("1.5ms", 1500), ("1s", 1_000_000)] {
             assert_eq!(hold(text), Ok(Duration::from_micros(micros)), "{text}");
         }
-        for wrong in ["0", "-1", "nan", "2s", "", "5m", "ms", "0.1us"] {
+        for wrong in ["0s", "-1ms", "10", "2s", "", "5m", "ms", "100ns"] {
             hold(wrong).expect_err(wrong);
         }
     }

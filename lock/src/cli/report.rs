@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// What is shown, and how.
     #[command(flatten)]
     pub(crate) options: ReportOptions,
-    /// Write the report to a file, whole or not at all
+    /// Write the report to FILE atomically
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -31,30 +31,30 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct ReportOptions {
-    /// What a row is
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// What to group waits by
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     pub(crate) by: By,
-    /// What rows are ranked by, the greatest first
-    #[arg(long, value_enum, default_value_t, value_name = "FIGURE")]
+    /// Sort rows by this metric, descending
+    #[arg(long, value_enum, default_value_t, value_name = "METRIC")]
     pub(crate) sort: Sort,
-    /// How the report is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Show the first N rows, 0 for all [default: 25 of a table, else all]
-    #[arg(long, value_name = "N", hide_default_value = true)]
-    pub(crate) top: Option<usize>,
-    /// Only waits with this in the name of a function on their stack
-    #[arg(long, value_name = "SUBSTRING")]
+    /// Show the first N rows, 0 for all [default: 25 in a table, else all]
+    #[arg(short = 'n', long, value_name = "N", hide_default_value = true)]
+    pub(crate) limit: Option<usize>,
+    /// Only waits with a function on their stack whose name contains this
+    #[arg(short = 'S', long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
-    /// Only locks of this type, such as mutex, rwsem, rwsem:R, user-mutex, user; can be repeated
-    #[arg(long = "type", value_name = "TYPE", value_parser = types)]
+    /// Only locks of this type: mutex, rwsem, rwsem:R, user-mutex, user, ...; can be repeated
+    #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types)]
     pub(crate) types: Vec<Types>,
-    /// Rank waits for work, too: condition variables, joins, parked threads
+    /// Include idle waits: condition variables, joins, parked threads
     #[arg(long)]
     pub(crate) idle: bool,
-    /// With --format folded, svg or pprof: the stacks of those that had the lock
-    #[arg(long)]
-    pub(crate) culprits: bool,
+    /// Whose stacks to show with --format folded, svg or pprof
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) side: Side,
 }
 
 /// Locks of one name: `rwsem` stands for its readers and writers.
@@ -72,17 +72,17 @@ impl From<&ReportOptions> for Options {
             by,
             sort,
             format,
-            top,
+            limit,
             stack,
             types,
             idle,
-            culprits,
+            side,
         } = options;
         Self {
             by: *by,
             sort: *sort,
             format: *format,
-            limit: match top {
+            limit: match limit {
                 Some(0) => Some(usize::MAX),
                 limit => *limit,
             },
@@ -92,11 +92,8 @@ impl From<&ReportOptions> for Options {
                 min_total_ns: 0,
                 include_idle: *idle,
             },
-            side: if *culprits {
-                Side::Holders
-            } else {
-                Side::Waiters
-            },
+            side: *side,
+            color: false,
         }
     }
 }
@@ -105,7 +102,7 @@ impl From<&ReportOptions> for Options {
 pub(super) fn types(name: &str) -> Result<Types, String> {
     let found = lock_type::named(name);
     if found.is_empty() {
-        return Err(format!("it is none of {}", lock_type::names().join(", ")));
+        return Err(format!("must be one of {}", lock_type::names().join(", ")));
     }
     Ok(Types(found))
 }
@@ -125,9 +122,9 @@ mod tests {
 
     #[test]
     fn zero_rows_are_all() {
-        let rows = |top| {
+        let rows = |limit| {
             Options::from(&ReportOptions {
-                top,
+                limit,
                 ..ReportOptions::default()
             })
             .rows(25)

@@ -8,6 +8,7 @@ use crate::{
     cli::{
         record::What,
         report::{Types, types},
+        values,
     },
     profile::{figures::Sort, group::By},
 };
@@ -17,24 +18,23 @@ use crate::{
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) what: What,
-    /// Only locks of this type, such as mutex, rwsem, rwsem:R, user-mutex, user; can be repeated
-    #[arg(long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
+    /// Only locks of this type: mutex, rwsem, rwsem:R, user-mutex, user, ...; can be repeated
+    #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
           conflicts_with = "replay")]
     pub(crate) types: Vec<Types>,
-    /// How long an interval is
-    #[arg(short, long, value_name = "SECONDS", value_parser = super::seconds, default_value = "1")]
+    /// Length of an interval: 1s, 500ms (default unit: seconds)
+    #[arg(short, long, value_name = "TIME", value_parser = values::period, default_value = "1s")]
     pub(crate) interval: Duration,
-    /// What a row is at first; the key b changes it
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// What to group waits by at first; the key b changes it
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     pub(crate) by: By,
-    /// What rows are ranked by at first; the key s changes it
-    #[arg(long, value_enum, default_value_t, value_name = "FIGURE")]
+    /// Metric to sort by at first; the key s changes it
+    #[arg(long, value_enum, default_value_t, value_name = "METRIC")]
     pub(crate) sort: Sort,
-    /// Rank waits for work, too: condition variables, joins, parked threads; the key i
-    /// changes it
+    /// Include idle waits: condition variables, joins, parked threads; the key i changes it
     #[arg(long)]
     pub(crate) idle: bool,
-    /// Show a recording instead, one of its intervals after each --interval
+    /// Replay a recording, one of its intervals per --interval
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pid", "command"])]
     pub(crate) replay: Option<PathBuf>,
 }

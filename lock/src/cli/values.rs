@@ -1,6 +1,8 @@
 //! The values that options take, with their help: clap's view of types that are defined
 //! where they are used.
 
+use std::time::Duration;
+
 use clap::{
     ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
@@ -9,7 +11,7 @@ use clap::{
 use crate::{
     probe::plan::UserStacks,
     profile::{diff, figures::Sort, group::By},
-    view::Format,
+    view::{Format, folded::Side},
     workload::scenario::{self, Scenario},
 };
 
@@ -25,14 +27,14 @@ impl ValueEnum for By {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Lock => "A lock; nameless kernel locks by the function that waits for them",
-            Self::Address => "A lock, each by itself",
+            Self::Address => "A lock, by its address",
             Self::Caller => "A function that waits for locks of a type",
             Self::Stack => "A stack that waits for locks of a type",
             Self::Thread => "A thread that waits",
             Self::Process => "A process that waits",
             Self::Type => "A type of locks",
             Self::Cgroup => "A cgroup that waits",
-            Self::Holder => "Who waits, and who had the lock",
+            Self::Holder => "A waiter and the holder that it waited for",
         };
         value(self.name(), help)
     }
@@ -55,14 +57,14 @@ impl ValueEnum for Sort {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Total => "Time waited in all",
+            Self::Total => "Total wait time",
             Self::Count => "Number of waits",
             Self::Mean => "Mean wait",
             Self::Max => "Longest wait",
             Self::Min => "Shortest wait",
             Self::P50 => "Median wait",
-            Self::P90 => "The wait that 90 % do not exceed",
-            Self::P99 => "The wait that 99 % do not exceed",
+            Self::P90 => "90th percentile of the waits",
+            Self::P99 => "99th percentile of the waits",
         };
         value(self.name(), help)
     }
@@ -75,15 +77,31 @@ impl ValueEnum for Format {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
-            Self::Table => value("table", "Text and a table, for people"),
+            Self::Human => value("human", "Text and a table"),
             Self::Json => value("json", "One versioned JSON document with everything"),
-            Self::Csv => value("csv", "The rows, comma-separated"),
+            Self::Csv => value("csv", "The rows as comma-separated values"),
             Self::Folded => value("folded", "Folded stacks, for flamegraph tools"),
             Self::Svg => value("svg", "A flamegraph"),
             Self::Pprof => value("pprof", "A profile for pprof and speedscope"),
             Self::Chrome => value(
                 "chrome",
                 "A timeline of the longest waits, for Chrome and Perfetto",
+            ),
+        }
+    }
+}
+
+impl ValueEnum for Side {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Waiters => value("waiters", "The waiters' stacks: where they waited"),
+            Self::Holders => value(
+                "holders",
+                "The holders' stacks: where they released the lock, weighted by the waits",
             ),
         }
     }
@@ -98,11 +116,11 @@ impl ValueEnum for UserStacks {
         match self {
             Self::Auto => value(
                 "auto",
-                "Those of waits for user locks, and of sampled waits for kernel locks that may \
-                 sleep; with --exact only those of waits for user locks",
+                "For waits for user locks, and for sampled waits for kernel locks that may sleep; \
+                 with --exact only for waits for user locks",
             ),
-            Self::All => value("all", "Those of all waits whose stack is taken"),
-            Self::User => value("user", "Those of waits for user locks only"),
+            Self::All => value("all", "For all sampled waits"),
+            Self::User => value("user", "Only for waits for user locks"),
         }
     }
 }
@@ -112,4 +130,76 @@ pub(super) fn scenario() -> impl TypedValueParser<Value = Scenario> {
     let values = scenario::all().map(|(name, about)| PossibleValue::new(name).help(about));
     PossibleValuesParser::new(values)
         .try_map(|name| Scenario::named(&name).ok_or("there is no such scenario"))
+}
+
+/// A time with a unit: `500us`, `1.5s`, `1m`.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}, such as 500us, 10ms or 1s"))
+}
+
+/// A time that is not zero; without a unit, in seconds.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    let period = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?,
+        Err(_) => time(text)?,
+    };
+    if period.is_zero() {
+        return Err("must be more than 0".to_owned());
+    }
+    Ok(period)
+}
+
+/// A size of 1 to 16 KiB, in bytes: `4096`, `4K`.
+pub(super) fn stack_size(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 1 << 10),
+        None => (text, 1),
+    };
+    let size = digits
+        .parse()
+        .ok()
+        .and_then(|size: u32| size.checked_mul(unit));
+    size.filter(|size| (1 << 10..=16 << 10).contains(size))
+        .ok_or_else(|| "must be a size from 1K to 16K".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{period, stack_size, time};
+
+    #[test]
+    fn a_period_is_positive_and_finite_and_in_seconds_by_default() {
+        for (text, millis) in [
+            ("0.5", 500),
+            ("2", 2000),
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("1m", 60_000),
+        ] {
+            assert_eq!(period(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for wrong in ["0", "0s", "-1", "nan", "inf", "1e300", "", "5x", "s"] {
+            period(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(time("10us"), Ok(Duration::from_micros(10)));
+        for wrong in ["10", "", "-1ms", "us"] {
+            time(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn stacks_are_copied_in_kibibytes() {
+        for (text, bytes) in [("4K", 4096), ("16k", 16 << 10), ("1024", 1024)] {
+            assert_eq!(stack_size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["8", "17K", "1M", "", "K", "99999999999K"] {
+            stack_size(wrong).expect_err(wrong);
+        }
+    }
 }

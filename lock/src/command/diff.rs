@@ -25,7 +25,10 @@ pub(crate) fn run(arguments: Diff) -> Result<ExitCode> {
     let name = |path: &Path| path.display().to_string();
     let names = [name(&arguments.before), name(&arguments.after)];
     let text = match arguments.format {
-        Format::Table => view::table(&diff, &names, output.columns()),
+        Format::Human => {
+            let columns = output.columns();
+            view::table(&diff, &names, columns, columns.is_some())
+        }
         Format::Json => view::json(&diff, &names)?,
         Format::Csv => view::csv(&diff),
     };
@@ -95,8 +98,8 @@ mod tests {
 
     #[test]
     fn files_are_compared_and_the_exit_code_is_as_asked_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
         let (before, after, report) = (path("before"), path("after"), path("report"));
         write(&before, 100);
         write(&after, 140);

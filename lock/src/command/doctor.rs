@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    cli::doctor::{Doctor, Format},
+    cli::{Format, doctor::Doctor},
     command::plan,
     doctor,
     error::Result,
@@ -16,7 +16,10 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     let output = Output::Stdout;
     let examination = doctor::examine(plan::limits(&arguments.bounds));
     let text = match arguments.format {
-        Format::Table => view::table(&examination, output.columns()),
+        Format::Human => {
+            let columns = output.columns();
+            view::table(&examination, columns, columns.is_some())
+        }
         Format::Json => view::json(&examination)?,
     };
     output.write(&text)?;

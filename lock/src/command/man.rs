@@ -15,8 +15,8 @@ use crate::{
 pub(crate) fn run(arguments: &cli::Man) -> Result<ExitCode> {
     match &arguments.dir {
         None => Output::Stdout.write(&page()?)?,
-        Some(folder) => clap_mangen::generate_to(command(), folder)
-            .map_err(|error| Error::write(folder, &error))?,
+        Some(directory) => clap_mangen::generate_to(command(), directory)
+            .map_err(|error| Error::write(directory, &error))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -31,6 +31,11 @@ fn page() -> Result<String> {
     let mut command = command();
     command.build();
     let mut page = roff(|page| Man::new(command.clone()).render(page))?;
+    for command in command.get_subcommands() {
+        // No page of its own to refer to: a section below.
+        let name = command.get_name();
+        page = page.replace(&format!("lock\\-{name}(1)"), &format!("lock {name}"));
+    }
     for command in command.get_subcommands() {
         let name = command.get_bin_name().unwrap_or(command.get_name());
         page.push_str(&format!(".SH \"{}\"\n", name.to_uppercase()));
@@ -78,6 +83,7 @@ mod tests {
     fn one_page_tells_every_command_and_option() {
         let page = page().unwrap();
         assert_eq!(page.matches("\n.TH ").count(), 1);
+        assert!(!page.contains("(1)"), "refers to other pages");
         for text in [
             ".SH NAME\n",
             ".SH \"LOCK RECORD\"\n.SS SYNOPSIS\n",
@@ -91,21 +97,21 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_gets_a_page_for_each_command() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Some(folder.path().to_owned());
+    fn a_directory_gets_a_page_for_each_command() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = Some(directory.path().to_owned());
         run(&cli::Man { dir }).unwrap();
         for name in ["lock.1", "lock-record.1", "lock-workload.1", "lock-man.1"] {
-            let page = fs::read_to_string(folder.path().join(name)).unwrap();
+            let page = fs::read_to_string(directory.path().join(name)).unwrap();
             assert!(page.contains(".SH NAME\n"), "{name}");
         }
-        assert!(!folder.path().join("lock-help.1").exists());
+        assert!(!directory.path().join("lock-help.1").exists());
     }
 
     #[test]
-    fn a_missing_folder_is_an_error_that_says_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Some(folder.path().join("no"));
+    fn a_missing_directory_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = Some(directory.path().join("no"));
         assert_eq!(run(&cli::Man { dir }).unwrap_err().code(), "not-found");
     }
 }

@@ -25,10 +25,10 @@ pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
         comm,
         cgroup,
         cpu,
-        address,
+        locks,
         min_wait,
         user_stacks,
-        stack_kib,
+        stack_size,
         bounds,
         command,
     } = arguments;
@@ -57,15 +57,12 @@ pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
                 .transpose()?
                 .unwrap_or_default(),
             types,
-            addresses: address
-                .iter()
-                .map(|text| hex(text))
-                .collect::<Result<_>>()?,
+            addresses: locks.iter().map(|text| hex(text)).collect::<Result<_>>()?,
             min_wait: min_wait.unwrap_or_default(),
         },
         exact: *exact,
         user_stacks: *user_stacks,
-        stack_bytes: stack_kib << 10,
+        stack_bytes: *stack_size,
         limits: limits(bounds),
     })
 }
@@ -104,15 +101,15 @@ fn cgroup_id(path: &Path) -> Result<(String, u64)> {
         "no-such-cgroup",
         format!("there is no cgroup {}", path.display()),
     )
-    .because("no folder of this path in the cgroup file system (version 2)")
-    .fix("`systemd-cgls` or `cat /proc/PID/cgroup` shows the right one"))
+    .because("no directory with this path in the cgroup file system (version 2)")
+    .fix("list cgroups with `systemd-cgls` or `cat /proc/PID/cgroup`"))
 }
 
 /// `0,2-3` as numbers.
 fn cpu_list(text: &str) -> Result<Vec<u32>> {
     let wrong = || {
         Error::new("wrong-cpus", format!("{text} is not a list of CPUs"))
-            .fix("lock record --cpu 0,2-3")
+            .fix("write it as in --cpu 0,2-3")
             .exit_with(2)
     };
     let mut cpus = Vec::new();
@@ -132,7 +129,7 @@ fn hex(text: &str) -> Result<u64> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     u64::from_str_radix(digits, 16).map_err(|_| {
         Error::new("wrong-address", format!("{text} is not an address"))
-            .fix("lock record --address 0xffff888100012345")
+            .fix("write it as in --lock 0xffff888100012345")
             .exit_with(2)
     })
 }

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs::File,
+    io::{self, IsTerminal as _},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use crate::{
     cli::{self, record::Record},
     command::{plan, report},
     error::{Error, Result},
+    invocation,
     output::Output,
     profile::{
         group::{By, Filter, group},
@@ -109,7 +111,7 @@ impl Sink {
         } = self
             && let Err(error) = writer.interval(interval)
         {
-            error.tell();
+            error.print();
             *self = Self::Instead;
         }
     }
@@ -133,7 +135,7 @@ impl Sink {
                         tell(&place, length, whole);
                         return Ok(Written::AsAsked);
                     }
-                    Err(error) => error.tell(),
+                    Err(error) => error.print(),
                 }
                 Written::Instead
             }
@@ -141,7 +143,24 @@ impl Sink {
             Self::Report => Written::AsAsked,
         };
         report::write(whole, options, output)?;
+        if matches!(written, Written::AsAsked) {
+            hint(output);
+        }
         Ok(written)
+    }
+}
+
+/// Tells a reader whose report was only shown how to keep what was recorded.
+#[expect(
+    clippy::print_stderr,
+    reason = "stdout is for the report, and may be piped"
+)]
+fn hint(output: &Output) {
+    if matches!(output, Output::Stdout) && io::stderr().is_terminal() {
+        eprintln!(
+            "hint: this recording was not saved; with -o FILE, `lock report FILE` shows it by \
+             caller, holder or stack"
+        );
     }
 }
 
@@ -159,11 +178,12 @@ fn tell(place: &Place, length: u64, whole: &Snapshot) {
         .fold(0_u64, |sum, aside| sum.saturating_add(aside.count));
     let idle = match idle {
         0 => String::new(),
-        idle => format!(" and {idle} idle ones"),
+        idle => format!(" and {idle} idle waits"),
     };
     let path = place.path().display();
+    let quoted = invocation::quoted(&path.to_string());
     eprintln!(
-        "{}{idle} in {}: {path} ({} KiB); `lock report {path}` shows them",
+        "{}{idle} in {}: {path} ({} KiB); show them with: lock report {quoted}",
         plural(grouped.total.count(), "wait"),
         time(whole.duration_ns),
         length.div_ceil(1024),
@@ -212,7 +232,11 @@ pub(crate) fn record(
 pub(crate) fn finish(session: &Session, command: Option<Running>, end: End) -> ExitCode {
     if let End::Command(status) = end {
         if !status.success() {
-            Error::new("command-failed", format!("the command ended with {status}")).tell();
+            Error::new(
+                "command-failed",
+                format!("the command exited with {status}"),
+            )
+            .print();
         }
         return session::exit_code(status).into();
     }
@@ -224,9 +248,9 @@ pub(crate) fn finish(session: &Session, command: Option<Running>, end: End) -> E
             "command-left",
             format!("the command is still running as process {pid}"),
         )
-        .because("it did not end when it was asked to")
+        .because("it did not exit on SIGTERM")
         .fix(format!("kill -KILL {pid}"))
-        .tell();
+        .print();
     }
     ExitCode::SUCCESS
 }

@@ -82,7 +82,7 @@ fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
     shown.map(|()| code)
 }
 
-/// Something that must not be said to it.
+/// What is never sent.
 enum Never {}
 
 /// Records while somebody watches.
@@ -142,7 +142,7 @@ impl Recorder {
     }
 }
 
-/// Gives the next thing to who shows it, if there still is somebody.
+/// Sends the next update to the view, if it is still there.
 fn give(to: &Sender<Feed>, feed: Feed) {
     // Without a receiver there is nobody to tell; the recorder is stopped then.
     let _ = to.send(feed);
@@ -151,8 +151,8 @@ fn give(to: &Sender<Feed>, feed: Feed) {
 fn in_words(end: End) -> String {
     match end {
         End::Duration => "stopped".to_owned(),
-        End::Signal(_) => "a signal ended it".to_owned(),
-        End::Command(status) => format!("the command ended with {status}"),
-        End::Process => "the process ended".to_owned(),
+        End::Signal(_) => "stopped by a signal".to_owned(),
+        End::Command(status) => format!("the command exited with {status}"),
+        End::Process => "the process exited".to_owned(),
     }
 }

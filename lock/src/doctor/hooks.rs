@@ -15,29 +15,29 @@ pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
     vec![
         Item::ok(
             BTF,
-            format!("the kernel shows its types ({})", KernelTypes::PATH),
+            format!("kernel BTF is available ({})", KernelTypes::PATH),
         ),
         present(
             kernel.has_lock_tracepoints,
             "lock-tracepoints",
-            "waits for kernel locks are seen (contention_begin, contention_end)",
-            "waits for kernel locks are not seen, only those for user locks",
+            "waits for kernel locks are traced (contention_begin, contention_end)",
+            "waits for kernel locks cannot be traced, only those for user locks",
             "boot Linux 5.19 or later",
         ),
         present(
             kernel.has_releases,
             "contended-release",
-            "releases of contended kernel locks are seen (contended_release)",
-            "who had a spinlock, a rwlock or a read-locked rwsem is not known",
+            "releases of contended kernel locks are traced (contended_release)",
+            "holders of spinlocks, rwlocks and read-locked rwsems are unknown",
             "boot Linux 7.2 or later",
         ),
         scheduler(kernel),
         present(
             kernel.has_task_registers,
             "task-registers",
-            "a thread's registers are read with bpf_task_pt_regs",
-            "a thread's registers are read from where its kernel stack ends, as this kernel has no \
-             bpf_task_pt_regs: with KASAN, where stacks are larger, user locks are not seen",
+            "thread registers are read with bpf_task_pt_regs",
+            "thread registers are read from the end of the kernel stack, as this kernel has no \
+             bpf_task_pt_regs: with KASAN, where stacks are larger, user locks cannot be traced",
             "boot Linux 5.15 or later",
         ),
         owner(kernel, "mutex-owner", "mutex", "a kernel mutex"),
@@ -68,20 +68,22 @@ fn scheduler(kernel: &Kernel) -> Item {
         return Item::failed(
             CODE,
             format!(
-                "the kernel has no {}, without which user locks are not seen",
+                "the kernel has no {}: user locks cannot be traced",
                 missing.join(" and no ")
             ),
-            "boot a kernel with CONFIG_TRACEPOINTS=y, as distributions' kernels are",
+            "boot a kernel with CONFIG_TRACEPOINTS=y, as distributions build it",
         );
     }
     let state = if kernel.has_prev_state {
-        "tells the state of the thread that leaves"
+        "reports the state of the previous thread"
     } else {
-        "does not tell the state of the thread that leaves, which is read from the thread instead"
+        "does not report the state of the previous thread, which is read from the thread instead"
     };
     Item::ok(
         CODE,
-        format!("waits for user locks are seen (sched_switch, sched_waking); sched_switch {state}"),
+        format!(
+            "waits for user locks are traced (sched_switch, sched_waking); sched_switch {state}"
+        ),
     )
 }
 
@@ -89,8 +91,8 @@ fn owner(kernel: &Kernel, code: &'static str, structure: &str, what: &str) -> It
     present(
         kernel.offset(structure, "owner").is_ok(),
         code,
-        &format!("who has {what} is read from the lock (struct {structure})"),
-        &format!("who has {what} is not known: this kernel's struct {structure} has no owner"),
+        &format!("the holder of {what} is read from the lock (struct {structure})"),
+        &format!("the holder of {what} is unknown: struct {structure} has no owner on this kernel"),
         "boot a kernel with CONFIG_SMP=y and without CONFIG_PREEMPT_RT",
     )
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{doctor::Item, probe::requirements};
+use crate::{doctor::Item, invocation, probe::requirements};
 
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
@@ -23,7 +23,7 @@ fn proc(own: bool, others: bool) -> Item {
     if !own {
         return Item::limited(
             CODE,
-            "/proc is not there: threads, programs and functions have no names",
+            "/proc is not mounted: threads, programs and functions have no names",
             "sudo mount -t proc proc /proc",
         );
     }
@@ -31,22 +31,25 @@ fn proc(own: bool, others: bool) -> Item {
         return Item::limited(
             CODE,
             "/proc hides other users' processes: their threads and functions have no names",
-            "sudo mount -o remount,hidepid=0 /proc, or sudo lock ...",
+            format!(
+                "sudo mount -o remount,hidepid=0 /proc, or {}",
+                invocation::as_root()
+            ),
         );
     }
-    Item::ok(CODE, "processes and their threads are there (/proc)")
+    Item::ok(CODE, "all processes and threads are visible (/proc)")
 }
 
 fn pid_namespace() -> Item {
     const CODE: &str = "pid-namespace";
     if requirements::in_initial_pid_namespace() {
-        return Item::ok(CODE, "process numbers are the kernel's own");
+        return Item::ok(CODE, "lock runs in the initial PID namespace");
     }
     Item::limited(
         CODE,
-        "process numbers here are those of a container, and the kernel's programs see the host's: \
-         --pid and COMMAND are refused, threads of the whole system may have no names",
-        "run lock on the host, or the container with the host's processes: docker run --pid=host",
+        "process IDs here are those of a container, and BPF programs see the host's: --pid and \
+         COMMAND are not available, and threads may have no names",
+        "run lock on the host, or in a container that shares its PID namespace: docker run --pid=host",
     )
 }
 
@@ -58,10 +61,10 @@ fn cgroups(mounts: Option<&str>) -> Item {
         (words.next() == Some("cgroup2")).then_some(place)
     });
     match mounted {
-        Some(place) => Item::ok(CODE, format!("cgroups of version 2 are there ({place})")),
+        Some(place) => Item::ok(CODE, format!("cgroup v2 is mounted ({place})")),
         None => Item::limited(
             CODE,
-            "no cgroups of version 2 are mounted: --cgroup finds none",
+            "cgroup v2 is not mounted: --cgroup is not available",
             "sudo mkdir -p /sys/fs/cgroup/unified && sudo mount -t cgroup2 none \
              /sys/fs/cgroup/unified",
         ),
@@ -75,19 +78,16 @@ fn lockdown(text: Option<&str>) -> Item {
     match mode {
         Some("confidentiality") => Item::failed(
             CODE,
-            "the kernel is locked down against reading its memory, which programs do",
+            "kernel lockdown forbids reading kernel memory, which the BPF programs do",
             "boot without lockdown=confidentiality; lockdown=integrity is fine",
         ),
-        Some(mode) => Item::ok(
-            CODE,
-            format!("lockdown is {mode}, which forbids nothing here"),
-        ),
+        Some(mode) => Item::ok(CODE, format!("kernel lockdown ({mode}) allows recording")),
         None => Item::ok(
             CODE,
             if Path::new(LOCKDOWN).exists() {
-                "whether the kernel is locked down may not be read; loading programs tells"
+                "the kernel lockdown mode is not readable; loading programs shows whether it matters"
             } else {
-                "the kernel shows no lockdown"
+                "kernel lockdown is off"
             },
         ),
     }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_amiss_tells_what_mends_it() {
+    fn each_problem_has_a_fix() {
         for item in [proc(false, false), proc(true, false), cgroups(None)] {
             assert_eq!(item.state, State::Limited);
             assert!(item.fix.is_some_and(|fix| fix.starts_with("sudo ")));

@@ -1,5 +1,5 @@
-//! What this machine and its kernel offer for recording, item by item. Findings are data: each
-//! has a stable code, and what is amiss tells what mends it.
+//! What this machine and its kernel support, item by item. Findings are data: each has a
+//! stable code, and each problem has a fix.
 
 mod hooks;
 mod machine;
@@ -32,7 +32,7 @@ pub(crate) struct Item {
     pub(crate) state: State,
     /// The fact, and what follows from it.
     pub(crate) says: String,
-    /// The command, or else the step, that mends it.
+    /// A command that fixes it, or else a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fix: Option<String>,
 }

@@ -20,10 +20,10 @@ fn functions() -> Item {
 fn data() -> Item {
     const CODE: &str = "kernel-data-names";
     let says = if symbol::kernel_data_shown() {
-        "the kernel names its data, too: locks of which it has one each are called what they are"
+        "kernel data has names: global locks are shown by name"
     } else {
-        "the kernel does not name its data (CONFIG_KALLSYMS_ALL is off): locks are named by the \
-         functions around a wait"
+        "kernel data has no names (CONFIG_KALLSYMS_ALL is off): global locks are named by the \
+         functions that wait for them"
     };
     Item::ok(CODE, says)
 }

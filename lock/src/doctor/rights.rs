@@ -1,16 +1,23 @@
-//! Rights: which are held, and what does not work without the others.
+//! Capabilities: which are held, and what does not work without the others.
 
 use crate::{
     doctor::Item,
+    invocation,
     probe::{
         rights::{Right, Rights},
         syscall,
     },
 };
 
-/// How to give all rights that are of use to an unprivileged user's `lock`.
-const ALL_RIGHTS: &str = "sudo lock ..., or `sudo setcap cap_bpf,cap_perfmon,cap_syslog,\
-                          cap_sys_ptrace,cap_checkpoint_restore+ep \"$(command -v lock)\"`";
+/// How to give an unprivileged user's `lock` all capabilities that it can use.
+fn all_capabilities() -> String {
+    format!(
+        "{}, or sudo setcap cap_bpf,cap_perfmon,cap_syslog,cap_sys_ptrace,\
+         cap_checkpoint_restore+ep {}",
+        invocation::as_root(),
+        invocation::this_program()
+    )
+}
 
 pub(super) fn items() -> Vec<Item> {
     let Some(rights) = Rights::held() else {
@@ -37,7 +44,7 @@ fn needed(rights: Rights, right: Right, code: &'static str, name: &str, what: &s
     Item::failed(
         code,
         format!("{name}, {what}, is missing: nothing can be recorded"),
-        ALL_RIGHTS,
+        all_capabilities(),
     )
 }
 
@@ -51,30 +58,32 @@ fn other_programs(rights: Rights) -> Item {
     .filter_map(|(right, name)| (!rights.has(right)).then_some(name))
     .collect();
     if missing.is_empty() {
-        return Item::ok(CODE, "functions of all users' programs can be named");
+        return Item::ok(CODE, "functions of all users' programs have names");
     }
     Item::limited(
         CODE,
         format!(
-            "functions of other users' programs, and of files that were deleted, cannot be named: \
-             missing {}",
+            "functions of other users' programs and of deleted files have no names: missing {}",
             missing.join(" and ")
         ),
-        ALL_RIGHTS,
+        all_capabilities(),
     )
 }
 
 fn statistics() -> Item {
     const CODE: &str = "run-time-statistics";
     match syscall::enable_run_time_statistics() {
-        Ok(_) => Item::ok(CODE, "the kernel tells what the hooks cost"),
+        Ok(_) => Item::ok(CODE, "the overhead of the BPF programs is available"),
         Err(error) => Item::limited(
             CODE,
             format!(
-                "what the hooks cost is not told: the kernel times BPF programs for CAP_SYS_ADMIN only ({error})"
+                "the overhead of the BPF programs is unavailable: timing them needs CAP_SYS_ADMIN ({error})"
             ),
-            "sudo sysctl kernel.bpf_stats_enabled=1 (times all BPF programs all the time), or \
-             sudo lock ...",
+            format!(
+                "sudo sysctl kernel.bpf_stats_enabled=1 (times all BPF programs all the time), \
+                 or {}",
+                invocation::as_root()
+            ),
         ),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
         Ok(object) => object,
         Err(error) => return (vec![Item::of_error("object", &error)], None),
     };
-    let mut items = vec![Item::ok("object", "lock was built with its eBPF programs")];
+    let mut items = vec![Item::ok("object", "the eBPF object is embedded")];
     let Ok(kernel) = kernel else {
         return (items, None); // An item of its own.
     };
@@ -30,7 +30,7 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
     items.push(match &loaded {
         Ok(loaded) => Item::ok(
             "programs-load",
-            format!("the kernel accepts all {} programs", loaded.count()),
+            format!("all {} programs load", loaded.count()),
         ),
         Err(error) => Item::of_error("programs-load", error),
     });
@@ -58,9 +58,7 @@ impl Item {
         if let Some(cause) = error.cause() {
             says = format!("{says}: {cause}");
         }
-        let fix = error
-            .fix_text()
-            .unwrap_or("`lock record` tells the same, and why");
+        let fix = error.fix_text().unwrap_or("run `lock record` for details");
         Self::failed(code, says, fix)
     }
 }

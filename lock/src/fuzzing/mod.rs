@@ -178,12 +178,13 @@ fn view(snapshot: &Snapshot, choices: &mut Choices) {
             ..Filter::default()
         },
         side: choices.of(&Side::ALL),
+        color: false,
     };
     let columns = choices.of(&[None, Some(80), Some(20)]);
     // An error is as good as a report.
     let report = view::render(snapshot, &options, columns).unwrap_or_default();
     match options.format {
-        Format::Table | Format::Csv | Format::Folded => {
+        Format::Human | Format::Csv | Format::Folded => {
             fit_for_people(&String::from_utf8_lossy(&report));
         }
         Format::Json | Format::Svg | Format::Pprof | Format::Chrome => {}
@@ -210,7 +211,7 @@ fn compare(intervals: &[Snapshot], choices: &mut Choices) {
     let diff = diff(before, after);
     diff.is_worse_by(1.0);
     let columns = choices.of(&[None, Some(40)]);
-    fit_for_people(&view::diff::table(&diff, &names, columns));
+    fit_for_people(&view::diff::table(&diff, &names, columns, false));
     fit_for_people(&view::diff::csv(&diff));
     let _ = view::diff::json(&diff, &names);
 }

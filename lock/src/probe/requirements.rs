@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use crate::{
     error::{Error, Result},
+    invocation,
     probe::{kernel_types::KernelTypes, rights::Rights},
 };
 
@@ -174,13 +175,15 @@ fn check_rights(rights: Option<Rights>) -> Result<()> {
 pub(crate) fn no_rights(cause: &str) -> Error {
     Error::new(
         "no-rights",
-        "recording needs the rights CAP_BPF and CAP_PERFMON, or root",
+        "recording needs CAP_BPF and CAP_PERFMON, or root",
     )
     .because(cause)
-    .fix(
-        "run it as `sudo lock ...`, or give it these rights once and for all: \
-         `sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v lock)\"`",
-    )
+    .fix(format!(
+        "run it as root: `{}`, or give it the capabilities permanently: \
+         `sudo setcap cap_bpf,cap_perfmon+ep {}`",
+        invocation::as_root(),
+        invocation::this_program()
+    ))
 }
 
 pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {

@@ -87,7 +87,7 @@ impl Snapshot {
                 format!("{} {address:#x}", self.process_name(*process))
             }
             Identity::Shared { object } => object.clone(),
-            Identity::Other => "(others: the table of locks was full)".to_owned(),
+            Identity::Other => "(other locks: table full)".to_owned(),
         }
     }
 }

@@ -36,18 +36,18 @@ impl Recording<BufReader<File>> {
     ///
     /// # Errors
     ///
-    /// `not-a-recording`, `recording-newer`, `recording-too-large`, `is-a-folder`,
+    /// `not-a-recording`, `recording-newer`, `recording-too-large`, `is-a-directory`,
     /// `not-found`, `access-denied`, or `io` if the file cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.display();
-        let refused = |cause: io::Error| read_error(path, &cause);
-        let metadata = fs::metadata(path).map_err(refused)?;
+        let failed = |cause: io::Error| read_error(path, &cause);
+        let metadata = fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
             return Err(Error::new(
-                "is-a-folder",
-                format!("could not read {name}: it is a folder"),
+                "is-a-directory",
+                format!("could not read {name}: it is a directory"),
             )
-            .fix("name a file in it that lock record wrote"));
+            .fix("name a recording in it"));
         }
         if metadata.len() > MAX_FILE {
             return Err(Error::new(
@@ -56,7 +56,7 @@ impl Recording<BufReader<File>> {
             )
             .fix("record for a shorter time with lock record --duration"));
         }
-        let file = File::open(path).map_err(refused)?;
+        let file = File::open(path).map_err(failed)?;
         // Intervals are some ten KiB.
         Self::read(BufReader::with_capacity(64 << 10, file), path)
     }
@@ -117,14 +117,14 @@ impl<R: BufRead> Recording<R> {
         loop {
             let Some(content) =
                 format::next(&mut self.file).map_err(|cause| match cause.kind() {
-                    io::ErrorKind::UnexpectedEof => "its last part is cut off".to_owned(),
-                    _ => format!("what follows is damaged: {cause}"),
+                    io::ErrorKind::UnexpectedEof => "its last part is truncated".to_owned(),
+                    _ => format!("the rest is damaged: {cause}"),
                 })?
             else {
                 return Err("it has no end, as when the recorder is killed".to_owned());
             };
             let line: AnyLine = serde_json::from_slice(&content)
-                .map_err(|cause| format!("what follows is damaged: {cause}"))?;
+                .map_err(|cause| format!("the rest is damaged: {cause}"))?;
             self.end = line.end;
             match line.interval {
                 Some(interval) => return Ok(Some((*interval).into())),
@@ -174,9 +174,9 @@ fn read_error(path: &Path, cause: &io::Error) -> Error {
         io::ErrorKind::NotFound => ("not-found", "write it with lock record -o FILE"),
         io::ErrorKind::PermissionDenied => (
             "access-denied",
-            "read it as the user who recorded, or let others read it with chmod",
+            "read it as the user who recorded it, or change its mode with chmod",
         ),
-        _ => ("io", "copy it to another place and try again"),
+        _ => ("io", "copy it elsewhere and retry"),
     };
     Error::new(code, format!("could not read {}", path.display()))
         .because(cause.to_string())
@@ -186,7 +186,7 @@ fn read_error(path: &Path, cause: &io::Error) -> Error {
 fn not_a_recording(path: &Path, cause: &str) -> Error {
     Error::new(
         "not-a-recording",
-        format!("{} is not a recording of lock", path.display()),
+        format!("{} is not a lock recording", path.display()),
     )
     .because(cause)
     .fix("write one with lock record -o FILE")
@@ -198,13 +198,11 @@ fn newer(path: &Path, header: &Header) -> Error {
     Error::new(
         "recording-newer",
         format!(
-            "{} has version {} of the format, this lock ({}) reads up to {VERSION}",
+            "{} has format version {}; this lock ({}) reads up to version {VERSION}",
             path.display(),
             header.version,
             env!("CARGO_PKG_VERSION"),
         ),
     )
-    .fix(format!(
-        "read it with the lock that wrote it, {writer}, or a newer one"
-    ))
+    .fix(format!("read it with lock {writer} or newer"))
 }

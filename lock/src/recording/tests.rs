@@ -186,7 +186,7 @@ fn cut_off_anywhere_all_before_is_read_and_it_is_said() {
     }
     assert!(counts.iter().all(|&count| count > 20), "{counts:?}");
     let (_, notes) = read(&content[..content.len() - 1]).unwrap();
-    let said = "the recording breaks off after 3.0 s: its last part is cut off";
+    let said = "the recording breaks off after 3.0 s: its last part is truncated";
     assert_eq!(notes, [said]);
 }
 
@@ -232,7 +232,7 @@ fn a_newer_version_is_refused_and_newer_lines_are_passed_over() {
     assert_eq!(error.code(), "recording-newer");
     assert_eq!(
         error.to_string(),
-        "FILE has version 2 of the format, this lock (0.1.0) reads up to 1"
+        "FILE has format version 2; this lock (0.1.0) reads up to version 1"
     );
     assert!(!format!("{error:?}").contains("u{1b}"), "{error:?}");
     let content = [
@@ -252,7 +252,7 @@ fn a_bomb_is_not_unpacked() {
     assert!(bomb.len() < 1 << 20);
     let content = [line("{\"lock-recording\": 1}\n"), bomb].concat();
     let (_, notes) = read(&content).unwrap();
-    let said = "the recording breaks off after 0.0 s: what follows is damaged: a line is \
+    let said = "the recording breaks off after 0.0 s: the rest is damaged: a line is \
                 longer than 64 MiB";
     assert_eq!(notes, [said]);
 }
@@ -284,9 +284,9 @@ fn a_full_disk_keeps_what_was_written() {
 
 #[test]
 fn a_recording_that_is_there_is_kept_and_other_files_are_not_touched() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("lock.rec");
-    let old = folder.path().join("lock.rec.old");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lock.rec");
+    let old = directory.path().join("lock.rec.old");
     for (number, kept) in [(1, None), (2, Some(1)), (3, Some(2))] {
         let mut writer = Place::prepare(&path).unwrap().create().unwrap();
         writer.interval(&interval(number)).unwrap();
@@ -313,15 +313,15 @@ fn a_recording_that_is_there_is_kept_and_other_files_are_not_touched() {
 }
 
 #[test]
-fn folders_missing_files_and_full_devices_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("no");
+fn directories_missing_files_and_full_devices_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("no");
     let code = |path: &Path| Recording::open(path).map(|_| ()).unwrap_err().code();
-    assert_eq!(code(folder.path()), "is-a-folder");
+    assert_eq!(code(directory.path()), "is-a-directory");
     assert_eq!(code(&missing), "not-found");
     assert_eq!(
-        Place::prepare(folder.path()).unwrap_err().code(),
-        "is-a-folder"
+        Place::prepare(directory.path()).unwrap_err().code(),
+        "is-a-directory"
     );
     let within = missing.join("lock.rec");
     assert_eq!(Place::prepare(&within).unwrap_err().code(), "not-found");

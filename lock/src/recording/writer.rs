@@ -31,7 +31,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// `is-a-folder`, `would-overwrite` if a file is there that is not a recording, and
+    /// `is-a-directory`, `would-overwrite` if a file is there that is not a recording, and
     /// those of [`Error::write`] if no file can be made there.
     pub(crate) fn prepare(path: &Path) -> Result<Self> {
         // What a link leads to is replaced, not the link.
@@ -40,8 +40,8 @@ impl Place {
         let metadata = fs::metadata(&path).ok();
         if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::new(
-                "is-a-folder",
-                format!("could not write {name}: it is a folder"),
+                "is-a-directory",
+                format!("could not write {name}: it is a directory"),
             )
             .fix("name a file in it with --output"));
         }
@@ -50,9 +50,9 @@ impl Place {
         if !special && content > 0 && !is_recording(&path)? {
             return Err(Error::new(
                 "would-overwrite",
-                format!("could not write {name}: it is there, and is not a recording"),
+                format!("could not write {name}: it exists and is not a recording"),
             )
-            .fix("choose another place with --output, or remove it"));
+            .fix("choose another file with --output, or remove it"));
         }
         if !special {
             temporary_beside(&path).map_err(|cause| Error::write(&path, &cause))?;

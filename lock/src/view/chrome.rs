@@ -148,7 +148,7 @@ fn wait(snapshot: &Snapshot, interval: &Interval) -> Event {
     let lock = snapshot.locks.get(interval.lock.index());
     let holder = match interval.holder {
         Some(holder) => snapshot.thread_name(holder.thread),
-        None => "not known".to_owned(),
+        None => "unknown".to_owned(),
     };
     Event {
         args: Some(Arguments::Wait {

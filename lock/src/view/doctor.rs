@@ -8,6 +8,7 @@ use crate::{
     units::plural,
     view::{
         document::document,
+        paint::{BAD, GOOD, NOTABLE, Paint},
         table::facts::{lines, wrapped},
         untrusted,
     },
@@ -31,8 +32,8 @@ pub(crate) fn json(examination: &Examination) -> Result<String> {
     })
 }
 
-/// A line an item, what mends it below, and a last line that sums up.
-pub(crate) fn table(examination: &Examination, width: Option<u16>) -> String {
+/// One line per item, with a fix below each problem, and a summary.
+pub(crate) fn table(examination: &Examination, width: Option<u16>, color: bool) -> String {
     let Examination {
         kernel,
         works,
@@ -53,28 +54,49 @@ pub(crate) fn table(examination: &Examination, width: Option<u16>) -> String {
             facts.push((item.code, format!("  fix: {}", untrusted::line(fix))));
         }
     }
-    facts.extend(blind_spots.iter().map(|spot| ("not seen", spot.clone())));
+    facts.extend(blind_spots.iter().map(|spot| ("blind spots", spot.clone())));
     let mut text = format!(
-        "{} of memory for the tables in the kernel, with {}",
+        "{} for the tables in the kernel, with {}",
         mebibytes(memory.bytes),
         plural(memory.possible_cpus, "possible CPU"),
     );
     if let Some(told) = memory.told_by_kernel_bytes {
-        text += &format!(" (the kernel says {})", mebibytes(told));
+        text += &format!(" (as reported by the kernel: {})", mebibytes(told));
     }
-    text += "; --max-locks, --max-stacks, --max-threads and --buffer bound it";
+    text += "; limited by --max-locks, --max-stacks, --max-threads and --buffer";
     facts.push(("memory", text));
-    let limited = items.iter().filter(|item| item.state == State::Limited);
-    let kernel = untrusted::line(kernel);
-    let sum = match (works, limited.count()) {
-        (false, _) => format!("lock cannot record on Linux {kernel} as it is run here."),
-        (true, 0) => format!("lock can record on Linux {kernel}."),
-        (true, 1) => format!("lock can record on Linux {kernel}; one item above is limited."),
-        (true, count) => {
-            format!("lock can record on Linux {kernel}; {count} items above are limited.")
-        }
-    };
-    format!("{}\n{}", lines(&facts, width), wrapped(&sum, width))
+    let count = |state| items.iter().filter(|item| item.state == state).count() as u64;
+    let sum = format!(
+        "{} passed, {}, {} failed: lock {} record on Linux {}.",
+        count(State::Ok),
+        plural(count(State::Limited), "warning"),
+        count(State::Failed),
+        if *works { "can" } else { "cannot" },
+        untrusted::line(kernel)
+    );
+    let facts = lines(&facts, width, Paint(color));
+    format!(
+        "{}\n{}",
+        painted(&facts, Paint(color)),
+        wrapped(&sum, width)
+    )
+}
+
+/// Paints the states: each follows the name of its item.
+fn painted(facts: &str, paint: Paint) -> String {
+    let states = [(" ok: ", GOOD), (" limited: ", NOTABLE), (" FAILED: ", BAD)];
+    let lines = facts.lines().map(|line| {
+        let state = states
+            .into_iter()
+            .filter_map(|(state, style)| Some((line.find(state)?, state, style)))
+            .min_by_key(|(at, ..)| *at);
+        let line = state.map_or_else(
+            || line.to_owned(),
+            |(_, state, style)| line.replacen(state, &paint.text(style, state), 1),
+        );
+        line + "\n"
+    });
+    lines.collect()
 }
 
 fn mebibytes(bytes: u64) -> String {
@@ -94,7 +116,7 @@ mod tests {
                 Item {
                     code: "kernel-btf",
                     state: State::Ok,
-                    says: "the kernel shows its types".to_owned(),
+                    says: "kernel BTF is available".to_owned(),
                     fix: None,
                 },
                 Item {
@@ -114,11 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_amiss_comes_with_what_mends_it() {
-        insta::assert_snapshot!("doctor_failed", table(&examination(State::Failed), None));
+    fn each_problem_comes_with_a_fix() {
+        insta::assert_snapshot!(
+            "doctor_failed",
+            table(&examination(State::Failed), None, false)
+        );
         insta::assert_snapshot!(
             "doctor_limited",
-            table(&examination(State::Limited), Some(60))
+            table(&examination(State::Limited), Some(60), false)
         );
     }
 

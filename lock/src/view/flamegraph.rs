@@ -39,9 +39,9 @@ pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Ve
 
     let mut options = Options::default();
     let (title, background) = match side {
-        Side::Waiters => ("Waiting for locks: where", BackgroundColor::Blue),
+        Side::Waiters => ("Lock wait time by waiter stack", BackgroundColor::Blue),
         Side::Holders => (
-            "Waiting for locks: where their holders released them",
+            "Lock wait time by holder's release stack",
             BackgroundColor::Yellow,
         ),
     };
@@ -52,12 +52,12 @@ pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Ve
         error => format!(" ± {}", units::time(error)),
     };
     options.subtitle = Some(format!(
-        "{}{error} of waiting in {}",
+        "{}{error} of wait time in {}",
         units::time(waits.wait_ns),
         units::time(snapshot.duration_ns)
     ));
     options.bgcolors = Some(background);
-    "ns of waiting".clone_into(&mut options.count_name);
+    "ns of wait time".clone_into(&mut options.count_name);
     "Frame:".clone_into(&mut options.name_type);
     options.factor = (shift as f64).exp2();
     options.deterministic = true;
@@ -151,7 +151,7 @@ mod tests {
                 svg.contains(&format!("total_samples=\"{total}\"")),
                 "{side:?}"
             );
-            assert!(svg.contains(" ns of waiting, "));
+            assert!(svg.contains(" ns of wait time, "));
             assert_eq!(svg, text(&snapshot, side), "not the same twice");
         }
     }
@@ -160,26 +160,26 @@ mod tests {
     fn each_side_has_its_title_and_its_frames() {
         let snapshot = fixture::snapshot();
         let waiters = text(&snapshot, Side::Waiters);
-        assert!(waiters.contains("Waiting for locks: where<"));
+        assert!(waiters.contains("Lock wait time by waiter stack<"));
         assert!(waiters.contains("631 ms ± "));
-        assert!(text(&fixture::exact(), Side::Waiters).contains("631 ms of waiting in 2.00 s"));
-        assert!(waiters.contains("lock_mm_and_find_vma (10,800,000 ns of waiting"));
-        assert!(!waiters.contains("(holder not known)"));
+        assert!(text(&fixture::exact(), Side::Waiters).contains("631 ms of wait time in 2.00 s"));
+        assert!(waiters.contains("lock_mm_and_find_vma (10,800,000 ns of wait time"));
+        assert!(!waiters.contains("(unknown holder)"));
         let holders = text(&snapshot, Side::Holders);
-        assert!(holders.contains("where their holders released them<"));
-        assert!(holders.contains("(holder not known) ("));
+        assert!(holders.contains("Lock wait time by holder&apos;s release stack<"));
+        assert!(holders.contains("(unknown holder) ("));
     }
 
     #[test]
     fn names_cannot_break_out_of_the_drawing() {
         let svg = text(&hostile::hostile(), Side::Waiters);
-        assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000,000,000 ns of waiting"));
+        assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000,000,000 ns of wait time"));
     }
 
     #[test]
     fn forged_weights_are_drawn_to_scale() {
         let svg = text(&hostile::forged(), Side::Waiters);
-        assert!(svg.contains("(stack not known)"));
+        assert!(svg.contains("(unknown stack)"));
         assert!(svg.ends_with("</svg>"));
     }
 

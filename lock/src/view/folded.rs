@@ -108,12 +108,12 @@ fn in_words(snapshot: &Snapshot, key: Option<Weighted>) -> String {
         lock,
     }) = key
     else {
-        return "(holder not known)".to_owned();
+        return "(unknown holder)".to_owned();
     };
     let process = process.and_then(|id| snapshot.processes.get(id.index()));
     let mut text = match process {
         Some(process) => escaped(&process.comm),
-        None => "(process not known)".to_owned(),
+        None => "(unknown process)".to_owned(),
     };
     match stack {
         None => text.push_str(";(release not seen)"),
@@ -226,7 +226,7 @@ mod tests {
             ..Filter::default()
         };
         let text = folded(&snapshot, Side::Holders, &filter);
-        assert_eq!(text, "(holder not known) 7500000000\n");
+        assert_eq!(text, "(unknown holder) 7500000000\n");
     }
 
     #[test]

@@ -13,12 +13,13 @@ mod json;
 #[cfg(test)]
 mod large;
 mod options;
+mod paint;
 pub(crate) mod pprof;
 pub(crate) mod stack_text;
 mod table;
 pub(crate) mod tui;
-pub(crate) mod untrusted;
 
+use ebpf_base::untrusted;
 pub(crate) use options::{Format, Options};
 
 use crate::{error::Result, profile::snapshot::Snapshot};
@@ -32,7 +33,7 @@ pub(crate) fn render(
 ) -> Result<Vec<u8>> {
     let Options { side, filter, .. } = options;
     match options.format {
-        Format::Table => Ok(table::report(snapshot, options, columns).into_bytes()),
+        Format::Human => Ok(table::report(snapshot, options, columns).into_bytes()),
         Format::Json => Ok(json::report(snapshot, options)?.into_bytes()),
         Format::Csv => csv::report(snapshot, options),
         Format::Folded => Ok(folded::folded(snapshot, *side, filter).into_bytes()),

@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) filter: Filter,
     /// Whose stacks are shown, where the format shows those of one side.
     pub(crate) side: Side,
+    /// Whether a text for people has colours.
+    pub(crate) color: bool,
 }
 
 impl Options {
@@ -37,7 +39,7 @@ impl Options {
 pub(crate) enum Format {
     /// Text and a table, for people.
     #[default]
-    Table,
+    Human,
     /// One versioned JSON document with everything.
     Json,
     /// The rows, comma-separated.
@@ -55,7 +57,7 @@ pub(crate) enum Format {
 impl Format {
     /// All of them.
     pub(crate) const ALL: [Self; 7] = [
-        Self::Table,
+        Self::Human,
         Self::Json,
         Self::Csv,
         Self::Folded,

@@ -41,7 +41,7 @@ pub(crate) fn outermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<Line<'
         place: Place::Missing,
     };
     let Some(stack) = snapshot.stacks.get(stack.index()) else {
-        return vec![missing("(stack not known)")];
+        return vec![missing("(unknown stack)")];
     };
     let mut lines = Vec::new();
     if stack.cut || stack.user.len() > MAX_DEPTH {
@@ -67,7 +67,7 @@ pub(crate) fn outermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<Line<'
         lines.push(missing("(kernel stack lost)"));
     }
     if lines.is_empty() {
-        lines.push(missing("(stack not known)"));
+        lines.push(missing("(unknown stack)"));
     }
     lines
 }
@@ -98,7 +98,7 @@ pub(crate) fn lock_name(lock: &Lock) -> Cow<'_, str> {
 pub(crate) fn lock_line(snapshot: &Snapshot, id: LockId) -> String {
     match snapshot.locks.get(id.index()) {
         Some(lock) => format!("[{}] {}", lock.lock_type, lock_name(lock)),
-        None => "(lock not known)".to_owned(),
+        None => "(unknown lock)".to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ fn filtered<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
         "user",
         "--type",
         "mutex",
-        "--address",
+        "--lock",
         "0x1000",
         "--min-wait",
         "1ms",

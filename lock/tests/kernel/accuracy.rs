@@ -101,7 +101,7 @@ fn the_system_wide_account_holds() -> Result<Completion, Failed> {
             "--waiters",
             "30",
             "--hold",
-            "1",
+            "1ms",
         ])
         .stdout(Stdio::null()),
     )?;

@@ -86,7 +86,7 @@ fn small_tables_lose_nothing_uncounted() -> Result<Completion, Failed> {
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     expect(
         table.contains("as too many threads waited at once")
-            && table.contains("(others: the table of locks was full)"),
+            && table.contains("(other locks: table full)"),
         || table,
     )?;
     Ok(Completion::Completed)

@@ -52,13 +52,13 @@ fn member(line: &[u8]) -> Result<Vec<u8>, Failed> {
 }
 
 fn a_newer_recording_says_what_reads_it() -> Result<Completion, Failed> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("run.lock");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("run.lock");
     let header = b"{\"lock-recording\":99,\"lock\":\"9.8.7\x1b[2J\"}\n";
     // JSON has no bare control characters: a forged one has them escaped.
     let header = String::from_utf8_lossy(header).replace('\x1b', "\\u001b");
     fs::write(&file, member(header.as_bytes())?)?;
-    let output = report(&file, "table")?;
+    let output = report(&file, "human")?;
     expect_code(&output, 1)?;
     expect_stderr(&output, "error[recording-newer]: ")?;
     expect_stderr(&output, "9.8.7")?;
@@ -69,8 +69,8 @@ fn a_newer_recording_says_what_reads_it() -> Result<Completion, Failed> {
 }
 
 fn what_is_no_recording_is_said() -> Result<Completion, Failed> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("file");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("file");
     for content in [
         Vec::new(),
         b"by,label\n".to_vec(),
@@ -79,16 +79,16 @@ fn what_is_no_recording_is_said() -> Result<Completion, Failed> {
         member(b"")?,
     ] {
         fs::write(&file, &content)?;
-        let output = report(&file, "table")?;
+        let output = report(&file, "human")?;
         expect_code(&output, 1)?;
         expect_stderr(&output, "error[not-a-recording]: ")?;
     }
     for (place, error) in [
-        (folder.path().join("none"), "error[not-found]: "),
-        (folder.path().to_owned(), "error[is-a-folder]: "),
+        (directory.path().join("none"), "error[not-found]: "),
+        (directory.path().to_owned(), "error[is-a-directory]: "),
         ("/dev/null".into(), "error[not-a-recording]: "),
     ] {
-        let output = report(&place, "table")?;
+        let output = report(&place, "human")?;
         expect_code(&output, 1)?;
         expect_stderr(&output, error)?;
     }
@@ -99,19 +99,19 @@ fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Result<Complet
     if let Some(reason) = refusal() {
         return Ok(Completion::ignored_with(reason));
     }
-    let folder = tempfile::tempdir()?;
-    let whole = folder.path().join("whole.lock");
+    let directory = tempfile::tempdir()?;
+    let whole = directory.path().join("whole.lock");
     let output = lock(&["record", "--exact", "-o"])
         .arg(&whole)
         .args(["--", LOCK, "workload", "holder", "--duration", "1.3"])
         .output()?;
     expect_code(&output, 0)?;
     let whole = fs::read(&whole)?;
-    let file = folder.path().join("run.lock");
+    let file = directory.path().join("run.lock");
     let last = whole.len().saturating_sub(1);
     for length in [10, 40, 100, last / 2, last - 30, last] {
         fs::write(&file, whole.get(..length).ok_or("too short")?)?;
-        let output = report(&file, "table")?;
+        let output = report(&file, "human")?;
         if output.status.code() == Some(0) {
             let told = String::from_utf8_lossy(&output.stdout).into_owned();
             expect(told.contains("the recording breaks off after "), || told)?;
@@ -130,7 +130,7 @@ fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Result<Complet
             *byte ^= 1 << random.u32(..8);
         }
         fs::write(&file, &forged)?;
-        let format = ["table", "json", "svg", "pprof"][turn % 4];
+        let format = ["human", "json", "svg", "pprof"][turn % 4];
         let output = report(&file, format)?;
         expect_said(&output)?;
     }
@@ -146,7 +146,7 @@ fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Result<Complet
         expect_code(&report(&file, "json")?, 0)?;
         let header = b"{\"lock-recording\":1}\n";
         fs::write(&file, [member(header)?, member(line.as_bytes())?].concat())?;
-        expect_said(&report(&file, "table")?)?;
+        expect_said(&report(&file, "human")?)?;
     }
     Ok(Completion::Completed)
 }
@@ -162,8 +162,8 @@ fn expect_said(output: &Output) -> Result<(), Failed> {
 
 fn a_bomb_is_refused() -> Result<Completion, Failed> {
     // 200 MiB in 200 KiB: one line that does not end.
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("run.lock");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("run.lock");
     let header = member(b"{\"lock-recording\":1}\n")?;
     let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
     bomb.write_all(b"{\"interval\":{\"notes\":[\"")?;
@@ -172,7 +172,7 @@ fn a_bomb_is_refused() -> Result<Completion, Failed> {
         bomb.write_all(&part)?;
     }
     fs::write(&file, [header, bomb.finish()?].concat())?;
-    let output = report(&file, "table")?;
+    let output = report(&file, "human")?;
     expect_code(&output, 0)?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     expect(

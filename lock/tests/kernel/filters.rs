@@ -142,7 +142,7 @@ fn comm_lets_in_threads_of_that_name() -> Result<Completion, Failed> {
 fn address_lets_in_that_lock() -> Result<Completion, Failed> {
     let actor = Actor::start("waiters")?;
     let address = planned(&actor, "address")?;
-    record(actor, &["--address", &address], system_wide())?.expect_filtered()?;
+    record(actor, &["--lock", &address], system_wide())?.expect_filtered()?;
     Ok(Completion::Completed)
 }
 

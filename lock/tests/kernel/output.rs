@@ -41,8 +41,8 @@ pub(crate) const TRIALS: &[(&str, Test)] = &[
 ];
 
 fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Result<Completion, Failed> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("report");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("report");
     let output = lock(&["record", "--format", "json", "--report"])
         .arg(&file)
         .args(["--", "echo", "from the command"])
@@ -56,7 +56,7 @@ fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Result<Completion,
     Ok(Completion::Completed)
 }
 
-/// Runs a script in a folder that is a file system of this size, in a mount namespace that
+/// Runs a script in a directory that is a file system of this size, in a mount namespace that
 /// ends with it. None if there can be no such thing here.
 fn on_small_disk(size: &str, script: &str, keep: &Path) -> Result<Option<Output>, Failed> {
     const NOT_MOUNTED: i32 = 99;
@@ -81,7 +81,7 @@ fn the_report_file_is_whole_or_untouched() -> Result<Completion, Failed> {
     // There is room for one page: the second report does not fit beside the first. With
     // three rows at the most, none needs more.
     const SCRIPT: &str = "record() {
-             $lock record --duration 0.05 --format csv --by type --top 3 --report report
+             $lock record --duration 0.05 --format csv --by type --limit 3 --report report
          }
          record || exit 10
          cp report $keep/first
@@ -161,12 +161,15 @@ pub(crate) fn breaks_off(report: &serde_json::Value) -> bool {
 }
 
 fn a_recording_without_a_place_starts_no_command() -> Result<Completion, Failed> {
-    let folder = tempfile::tempdir()?;
-    let started = folder.path().join("started");
+    let directory = tempfile::tempdir()?;
+    let started = directory.path().join("started");
     for (place, error) in [
         ("/dev/full", "error[disk-full]: could not write /dev/full"),
-        ("/", "error[is-a-folder]: could not write /"),
-        ("/no/such/folder/run.lock", "error[not-found]: could not "),
+        ("/", "error[is-a-directory]: could not write /"),
+        (
+            "/no/such/directory/run.lock",
+            "error[not-found]: could not ",
+        ),
         ("/etc/passwd", "error[would-overwrite]: could not write "),
     ] {
         let output = lock(&["record", "-o", place, "--", "touch"])

@@ -74,11 +74,8 @@ fn without_rights_it_says_so() -> Result<Completion, Failed> {
         return Ok(Completion::ignored_with("built without the eBPF object"));
     }
     expect_code(&output, 1)?;
-    expect_stderr(
-        &output,
-        "error[no-rights]: recording needs the rights CAP_BPF and",
-    )?;
-    expect_stderr(&output, "fix: run it as `sudo lock ...`")?;
+    expect_stderr(&output, "error[no-rights]: recording needs CAP_BPF and")?;
+    expect_stderr(&output, "fix: run it as root: `sudo /")?;
     Ok(Completion::Completed)
 }
 

@@ -181,7 +181,7 @@ impl<'a> Keys<'a> {
             Key::Type(lock_type) => lock_type.to_string(),
             Key::Named(_, name) => name.clone(),
             Key::In(_, caller) => format!("in {caller}"),
-            Key::NotSampled(_) => "(not sampled)".to_owned(),
+            Key::NotSampled(_) => "(no stack sampled)".to_owned(),
             Key::OfProcess(_, name, process) => {
                 format!("{name} ({})", snapshot.process_name(*process))
             }
@@ -202,8 +202,8 @@ impl<'a> Keys<'a> {
             Key::Stack(lock_type, stack) => snapshot.caller(*stack, *lock_type),
             Key::Thread(thread) => thread_of_process(snapshot, *thread),
             Key::Process(Some(process)) => snapshot.process_name(*process),
-            Key::Process(None) => "(process not known)".to_owned(),
-            Key::Cgroup(path) if path.is_empty() => "(cgroup not known)".to_owned(),
+            Key::Process(None) => "(unknown process)".to_owned(),
+            Key::Cgroup(path) if path.is_empty() => "(unknown cgroup)".to_owned(),
             Key::Cgroup(path) => path.clone(),
             Key::Pair(_, waiter, holder) => {
                 let sites = || row.sites.iter().filter_map(|&i| snapshot.sites.get(i));
@@ -211,7 +211,7 @@ impl<'a> Keys<'a> {
                 let holders = sites().filter_map(|site| Some(site.holder?.thread));
                 let holder = match holder {
                     Some(holder) => party_name(snapshot, holder, &holders.collect()),
-                    None => "not known".to_owned(),
+                    None => "unknown".to_owned(),
                 };
                 format!("{} ← {holder}", party_name(snapshot, waiter, &waiters))
             }

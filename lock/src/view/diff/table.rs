@@ -5,9 +5,12 @@ use std::fmt::{self, Write as _};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
-    profile::diff::{By, Change, Diff, Side},
+    profile::diff::{By, Change, Diff, Side, Verdict},
     units::{plural, time},
-    view::untrusted,
+    view::{
+        paint::{BAD, GOOD, NAME, Paint},
+        untrusted,
+    },
 };
 
 /// How many rows are shown.
@@ -18,10 +21,10 @@ const WIDE: u16 = 100;
 
 /// Writes it for people. `columns` is the width of the terminal; without one, lines are as
 /// long as they are.
-pub(crate) fn table(diff: &Diff, names: &[String; 2], columns: Option<u16>) -> String {
+pub(crate) fn table(diff: &Diff, names: &[String; 2], columns: Option<u16>, color: bool) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_table(&mut text, diff, names, columns);
+    let _ = write_table(&mut text, diff, names, columns, Paint(color));
     text
 }
 
@@ -30,18 +33,19 @@ fn write_table(
     diff: &Diff,
     names: &[String; 2],
     columns: Option<u16>,
+    paint: Paint,
 ) -> fmt::Result {
     let [before, after] = names.each_ref().map(|name| untrusted::line(name));
     writeln!(
         text,
-        "Wait in each second, before ({before}: {}) and after ({after}: {}):\n",
+        "Wait time per second, before ({before}: {}) and after ({after}: {}):\n",
         length(&diff.before),
         length(&diff.after)
     )?;
     if diff.rows.is_empty() {
         writeln!(text, "No waits in either.\n")?;
     } else {
-        write_rows(text, diff, columns)?;
+        write_rows(text, diff, columns, paint)?;
     }
     let total = &diff.total;
     let ratio = total.ratio().map(|ratio| format!(" ({ratio:.2} times)"));
@@ -60,7 +64,7 @@ fn write_table(
     Ok(())
 }
 
-fn write_rows(text: &mut String, diff: &Diff, columns: Option<u16>) -> fmt::Result {
+fn write_rows(text: &mut String, diff: &Diff, columns: Option<u16>, paint: Paint) -> fmt::Result {
     let wide = columns.is_none_or(|columns| columns >= WIDE);
     let typed = diff.by != By::Cgroup;
     let mut titles = vec!["verdict", "before", "after", "ratio", "difference"];
@@ -102,7 +106,9 @@ fn write_rows(text: &mut String, diff: &Diff, columns: Option<u16>) -> fmt::Resu
         cells.push(Cell::new(untrusted::line(&row.label)));
         table.add_row(cells);
     }
-    writeln!(text, "{}", table.trim_fmt())?;
+    for (index, line) in table.trim_fmt().lines().enumerate() {
+        writeln!(text, "{}", painted(line, index == 0, paint))?;
+    }
     let more = diff.rows.len().saturating_sub(SHOWN) as u64;
     if more > 0 {
         let more = plural(more, "more row");
@@ -111,14 +117,34 @@ fn write_rows(text: &mut String, diff: &Diff, columns: Option<u16>) -> fmt::Resu
     writeln!(text)
 }
 
+/// A line of the table, with its verdict in colour. Where a row has several lines, the first
+/// has it.
+fn painted(line: &str, is_header: bool, paint: Paint) -> String {
+    if is_header {
+        return paint.text(NAME, line);
+    }
+    let verdict = [
+        (Verdict::Worse, BAD),
+        (Verdict::New, BAD),
+        (Verdict::Better, GOOD),
+        (Verdict::Gone, GOOD),
+    ]
+    .into_iter()
+    .find(|(verdict, _)| line.starts_with(&format!(" {} ", verdict.text())));
+    match verdict {
+        Some((verdict, style)) => paint.first(style, verdict.text(), line),
+        None => line.to_owned(),
+    }
+}
+
 /// What the verdicts mean.
 fn write_method(text: &mut String, diff: &Diff, names: [&str; 2]) -> fmt::Result {
     for (side, name) in [&diff.before, &diff.after].into_iter().zip(names) {
         if !side.is_enough {
             writeln!(
                 text,
-                "{name} has {}: too few to tell noise from change. Record for 10 seconds or \
-                 more: lock record --duration 10 -o FILE",
+                "{name} has {}: too few to separate changes from noise. Record for 10 seconds or \
+                 more: lock record --duration 10s -o FILE",
                 plural(side.intervals as u64, "interval")
             )?;
         }
@@ -126,9 +152,9 @@ fn write_method(text: &mut String, diff: &Diff, names: [&str; 2]) -> fmt::Result
     if diff.before.is_enough && diff.after.is_enough {
         writeln!(
             text,
-            "A verdict is chance in less than 5 % of comparisons, all rows together (Welch's \
-             t-test over the intervals, with Holm's correction); ± is the 95 % interval of one \
-             row alone. How runs differ from each other is not in it: record each more than once."
+            "Fewer than 5 % of comparisons have a wrong verdict in any row (Welch's t-test over the \
+             intervals, with Holm's correction); ± is the 95 % confidence interval of the row. \
+             Variation between runs is not included: record each side more than once."
         )?;
     }
     if diff.small > 0 {

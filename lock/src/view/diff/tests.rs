@@ -67,12 +67,12 @@ fn names() -> [String; 2] {
 
 #[test]
 fn the_whole_comparison() {
-    insta::assert_snapshot!(table(&compared(), &names(), None));
+    insta::assert_snapshot!(table(&compared(), &names(), None, false));
 }
 
 #[test]
 fn in_a_narrow_terminal() {
-    let text = table(&compared(), &names(), Some(80));
+    let text = table(&compared(), &names(), Some(80), false);
     let rows = text.lines().skip_while(|line| !line.contains("verdict"));
     for line in rows.take_while(|line| !line.is_empty()) {
         assert!(line.chars().count() <= 80, "{line}");
@@ -104,7 +104,19 @@ fn too_short_recordings() {
         notes: Vec::new(),
         ..compared()
     };
-    insta::assert_snapshot!(table(&diff, &names(), Some(100)));
+    insta::assert_snapshot!(table(&diff, &names(), Some(100), false));
+}
+
+#[test]
+fn verdicts_have_colours_on_a_terminal() {
+    let painted = table(&compared(), &names(), Some(120), true);
+    assert!(
+        painted.contains("\u{1b}[31mworse\u{1b}[0m")
+            || painted.contains("\u{1b}[1m\u{1b}[31mworse"),
+        "{painted:?}"
+    );
+    let stripped = anstream::adapter::strip_str(&painted).to_string();
+    assert_eq!(stripped, table(&compared(), &names(), Some(120), false));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
             location_id: match (thread, stack) {
                 (_, Some(stack)) => tables.stack(stack),
                 (Some(_), None) => vec![tables.stand_in("(release not seen)")],
-                (None, None) => vec![tables.stand_in("(holder not known)")],
+                (None, None) => vec![tables.stand_in("(unknown holder)")],
             },
             value: vec![signed(count), signed(wait_ns)],
             label: labels(snapshot, &mut tables, thread, lock),
@@ -141,15 +141,15 @@ fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
     )];
     comments.push(
         match side {
-            Side::Waiters => "stacks of those that waited",
-            Side::Holders => "stacks of those that released, with what others waited for them",
+            Side::Waiters => "stacks of waiters",
+            Side::Holders => "release stacks of holders, weighted by the waits for them",
         }
         .to_owned(),
     );
     if !about.exact {
         let waits = total(snapshot, filter);
         comments.push(format!(
-            "estimated from {}: {} ± {} of waiting with 95 % confidence",
+            "estimated from {}: {} ± {} of wait time (95 % confidence)",
             plural(waits.samples, "sampled wait"),
             time(waits.wait_ns),
             time(waits.wait_error_ns())
@@ -299,14 +299,14 @@ mod tests {
     #[test]
     #[ignore = "needs the command go: cargo test -p lock --lib -- --ignored go_tool"]
     fn go_tool_pprof_ranks_by_delay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("waiters.pb.gz");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("waiters.pb.gz");
         let bytes = profile(&fixture::snapshot(), Side::Waiters, &Filter::default()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         let output = std::process::Command::new("go")
             .args(["tool", "pprof", "-top"])
             .arg(&path)
-            .env("PPROF_TMPDIR", folder.path())
+            .env("PPROF_TMPDIR", directory.path())
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

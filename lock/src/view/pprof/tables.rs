@@ -114,7 +114,7 @@ impl<'a> Tables<'a> {
             }
         }
         if locations.is_empty() {
-            locations.push(self.stand_in("(stack not known)"));
+            locations.push(self.stand_in("(unknown stack)"));
         }
         self.stacks.insert(id, locations.clone());
         locations

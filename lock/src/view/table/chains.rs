@@ -33,10 +33,10 @@ pub(super) fn section(snapshot: &Snapshot, width: Option<u16>) -> String {
     chains.sort_by_key(|chain| std::cmp::Reverse(chain.waits.wait_ns));
     let labels = lock_labels(snapshot);
     let mut lines = vec![format!(
-        "Chains of waits{}:",
+        "Wait chains{}:",
         match chains.len().saturating_sub(SHOWN) {
             0 => String::new(),
-            more => format!(", the first {SHOWN} and not {more} more (all are in --format json)"),
+            more => format!(" (the first {SHOWN}; {more} more in --format json)"),
         }
     )];
     for chain in chains.iter().take(SHOWN) {
@@ -61,7 +61,7 @@ pub(super) fn section(snapshot: &Snapshot, width: Option<u16>) -> String {
         }
         lines.push(match chain.end {
             Some(thread) => format!("    {}", snapshot.thread_name(thread)),
-            None => "    a thread that is not known".to_owned(),
+            None => "    an unknown thread".to_owned(),
         });
     }
     let width = width.map_or(usize::MAX, usize::from);

@@ -12,7 +12,7 @@ use crate::{
     view::{table::abbreviate::abbreviate, untrusted},
 };
 
-/// Stands between who waits and who had the lock.
+/// Between a waiter and its holder.
 const ARROW: &str = " ← ";
 
 /// Spaces between two columns, and before the first.
@@ -172,7 +172,7 @@ impl Columns {
             Column::P99 => "p99",
             Column::Max => "max",
             Column::Spin => "spinning",
-            Column::Runqueue => "CPU wait",
+            Column::Runqueue => "run-queue",
             Column::Locks => "locks",
             Column::Type => "type",
             Column::Label => match self.by {
@@ -183,8 +183,8 @@ impl Columns {
                 By::Process => "process",
                 By::Type => "type",
                 By::Cgroup => "cgroup",
-                By::Holder if self.two_lines => "who waits",
-                By::Holder => "who waits ← who had it",
+                By::Holder if self.two_lines => "waiter",
+                By::Holder => "waiter ← holder",
             },
         }
     }

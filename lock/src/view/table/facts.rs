@@ -2,8 +2,10 @@
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 
+use crate::view::paint::{NAME, Paint};
+
 /// A line for each fact: its name, then what it is. Names are not repeated.
-pub(crate) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
+pub(in crate::view) fn lines(facts: &[(&str, String)], width: Option<u16>, paint: Paint) -> String {
     let mut table = table(width);
     let mut before = "";
     for (name, fact) in facts {
@@ -15,11 +17,19 @@ pub(crate) fn lines(facts: &[(&str, String)], width: Option<u16>) -> String {
         };
         table.add_row([Cell::new(name), Cell::new(fact)]);
     }
-    text(&table)
+    let text = text(&table);
+    let painted = text.lines().map(|line| {
+        let name = facts.iter().map(|(name, _)| *name).find(|name| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        });
+        name.map_or_else(|| line.to_owned(), |name| paint.first(NAME, name, line)) + "\n"
+    });
+    painted.collect()
 }
 
 /// A line, wrapped.
-pub(crate) fn wrapped(line: &str, width: Option<u16>) -> String {
+pub(in crate::view) fn wrapped(line: &str, width: Option<u16>) -> String {
     let mut table = table(width);
     table.add_row([Cell::new(line)]);
     text(&table)

@@ -7,7 +7,7 @@ use crate::{
         snapshot::{Estimate, Events, Hook, Snapshot},
     },
     units::{plural, time},
-    view::{Options, table::facts::lines, untrusted},
+    view::{Options, paint::Paint, table::facts::lines, untrusted},
 };
 
 /// How many open waits are shown one by one.
@@ -22,7 +22,7 @@ pub(super) fn section(
 ) -> String {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if !grouped.rows.is_empty() {
-        facts.push(("together", together(&grouped.total)));
+        facts.push(("total", total(&grouped.total)));
     }
     if !grouped.idle.is_empty() {
         facts.push(("idle", idle(grouped)));
@@ -33,7 +33,7 @@ pub(super) fn section(
     if let Some(pieces) = pieces(&grouped.total) {
         facts.push(("in pieces", pieces));
     }
-    facts.push(("still waiting", open(snapshot)));
+    facts.push(("open waits at end", open(snapshot)));
     facts.push(("lost", lost(snapshot)));
     facts.extend(
         [
@@ -42,7 +42,7 @@ pub(super) fn section(
         ]
         .into_iter()
         .filter(|(_, events)| !events.holds())
-        .map(|(whose, events)| ("account", broken(whose, events))),
+        .map(|(whose, events)| ("accounting", broken(whose, events))),
     );
     if snapshot.account.samples.taken > 0 {
         facts.push(("sampling", sampling(snapshot, options, &grouped.total)));
@@ -50,19 +50,19 @@ pub(super) fn section(
     if let Some(cut) = cut_stacks(snapshot) {
         facts.push(("stacks", cut));
     }
-    facts.push(("cost", cost(snapshot)));
+    facts.push(("overhead", overhead(snapshot)));
     facts.push(("hooks", hooks(snapshot)));
     facts.extend(
         snapshot
             .about
             .blind_spots
             .iter()
-            .map(|spot| ("not seen", untrusted::line(spot).into_owned())),
+            .map(|spot| ("blind spots", untrusted::line(spot).into_owned())),
     );
     if snapshot.about.own_included {
         facts.push((
             "note",
-            "lock's own waits are included: in a pid namespace it cannot tell them from others"
+            "waits of lock itself are included: in a PID namespace they cannot be identified"
                 .to_owned(),
         ));
     }
@@ -72,10 +72,10 @@ pub(super) fn section(
             .iter()
             .map(|note| ("note", untrusted::line(note).into_owned())),
     );
-    lines(&facts, width)
+    lines(&facts, width, Paint(options.color))
 }
 
-fn together(total: &Figures) -> String {
+fn total(total: &Figures) -> String {
     let error = |error: String, none: bool| {
         if none {
             String::new()
@@ -105,10 +105,7 @@ fn idle(grouped: &Grouped) -> String {
             )
         })
         .collect();
-    format!(
-        "waits for work, not ranked: {} (--idle ranks them)",
-        list.join(", ")
-    )
+    format!("{}; not ranked (--idle includes them)", list.join(", "))
 }
 
 fn failed(failed: &[Failed]) -> String {
@@ -118,7 +115,7 @@ fn failed(failed: &[Failed]) -> String {
             let ways = [
                 (failed.timed_out, "timed out"),
                 (failed.interrupted, "interrupted"),
-                (failed.unknown, "failed otherwise"),
+                (failed.unknown, "failed"),
             ];
             format!(
                 "{}: {} ({})",
@@ -128,7 +125,7 @@ fn failed(failed: &[Failed]) -> String {
             )
         })
         .collect();
-    format!("not in the ranking: {}", list.join("; "))
+    format!("{}; not ranked", list.join("; "))
 }
 
 /// Only exact rows tell it.
@@ -136,9 +133,9 @@ fn pieces(total: &Figures) -> Option<String> {
     let pieces = total.waits()?.pieces;
     (pieces > 0).then(|| {
         format!(
-            "{pieces} waits for the GIL that timed out, or were for its own mutex, are pieces of \
-             the waits in the ranking: in its total, not in its count, and so it has no longest \
-             wait and no percentiles"
+            "{pieces} waits for the GIL that timed out, or were for its internal mutex, are parts \
+             of longer waits: the total includes them, the count does not, so the longest wait and \
+             percentiles are unavailable"
         )
     })
 }
@@ -156,8 +153,8 @@ fn open(snapshot: &Snapshot) -> String {
     let count = account.kernel.open.saturating_add(account.user.open);
     if snapshot.open.is_empty() {
         return match count {
-            0 => "none at the end".to_owned(),
-            _ => format!("{} at the end", plural(count, "wait")),
+            0 => "none".to_owned(),
+            _ => count.to_string(),
         };
     }
     let labels = lock_labels(snapshot);
@@ -191,15 +188,18 @@ fn lost(snapshot: &Snapshot) -> String {
     let mut lost = counts([
         (
             both(|it| it.lost.table_full),
-            "as too many threads waited at once",
+            "as the thread table was full",
         ),
         (both(|it| it.lost.nested), "as they were nested too deeply"),
-        (both(|it| it.lost.end_not_seen), "as their end was not seen"),
+        (
+            both(|it| it.lost.end_not_seen),
+            "as their end event was missed",
+        ),
     ]);
     for hook in &snapshot.hooks {
         if hook.missed > 0 {
             lost.push(format!(
-                "{} {} while its program was busy on that CPU",
+                "{} {} as its program was already running on that CPU",
                 hook.missed,
                 untrusted::line(&hook.name)
             ));
@@ -211,20 +211,20 @@ fn lost(snapshot: &Snapshot) -> String {
         lost => format!("of {begins} events: {}", lost.join(", ")),
     };
     let others = [
-        (both(|it| it.filtered), "left out by a filter"),
+        (both(|it| it.filtered), "filtered"),
         (
             both(|it| it.other),
-            "in the row of others: the table of locks was full",
+            "in the row for other locks, as the lock table was full",
         ),
         (both(|it| it.ends_without_begin), "ends without a begin"),
         (
             both(|it| it.unseen_ends),
-            "with an end that was not shown, and told by how long the thread ran",
+            "with an end time inferred from the thread's CPU time, as the end event is missing",
         ),
     ];
     let others = counts(others);
     if !others.is_empty() {
-        text += "; not lost: ";
+        text += "; not lost, but notable: ";
         text += &others.join(", ");
     }
     text
@@ -232,8 +232,8 @@ fn lost(snapshot: &Snapshot) -> String {
 
 fn broken(whose: &str, events: &Events) -> String {
     format!(
-        "of {whose} DOES NOT HOLD, please report it: {} begins, but {} repeats + {} ended + {} \
-         filtered + {} lost + {} open = {}",
+        "of {whose} DOES NOT ADD UP, please report this bug: {} begins, but {} repeats + {} ended + \
+         {} filtered + {} lost + {} open = {}",
         events.begins,
         events.repeats,
         events.ended,
@@ -267,8 +267,8 @@ fn sampling(snapshot: &Snapshot, options: &Options, total: &Figures) -> String {
             total => 100.0 * sum.error_ns() as f64 / total as f64,
         };
         format!(
-            "{} of {} sampled; their total is {} ±{error:.1} % (95 %). Rows by lock, address and \
-             type count every wait",
+            "{} of {} sampled; estimated total {} ±{error:.1} % (95 % confidence). Rows by lock, \
+             address and type count every wait",
             samples.used,
             plural(ended, "wait"),
             time(sum.total_ns())
@@ -279,17 +279,23 @@ fn sampling(snapshot: &Snapshot, options: &Options, total: &Figures) -> String {
     let missing = counted.saturating_sub(sum.total_ns());
     if missing > sum.error_ns().max(counted / 20) {
         text += &format!(
-            ". That misses the {} that were counted: long waits were not sampled, and rows by caller, \
-             stack, thread or holder lack them (--exact takes all)",
+            ". The counted total is {}: some long waits were not sampled, and rows by caller, stack, \
+             thread or holder lack them (--exact samples every wait)",
             time(counted)
         );
     }
     let lost = counts([
-        (samples.buffer_full, "samples lost, the buffer was full"),
-        (samples.stacks_full, "without a stack, beyond --max-stacks"),
+        (
+            samples.buffer_full,
+            "samples lost, as the ring buffer was full",
+        ),
+        (
+            samples.stacks_full,
+            "without a stack, as --max-stacks was reached",
+        ),
         (
             samples.stack_unreadable,
-            "without a stack, the kernel could not walk it",
+            "without a stack, as the kernel could not walk it",
         ),
     ]);
     for lost in lost {
@@ -302,16 +308,16 @@ fn sampling(snapshot: &Snapshot, options: &Options, total: &Figures) -> String {
 fn cut_stacks(snapshot: &Snapshot) -> Option<String> {
     let samples = &snapshot.account.samples;
     (samples.user_stacks > 0).then(|| match samples.user_stacks_cut {
-        0 => format!("all {} user stacks are whole", samples.user_stacks),
+        0 => format!("all {} user stacks are complete", samples.user_stacks),
         cut => format!(
-            "{cut} of {} user stacks are cut short ({:.1} %)",
+            "{cut} of {} user stacks are truncated ({:.1} %)",
             samples.user_stacks,
             100.0 * cut as f64 / samples.user_stacks as f64
         ),
     })
 }
 
-fn cost(snapshot: &Snapshot) -> String {
+fn overhead(snapshot: &Snapshot) -> String {
     let of_cpu = |ns: u64| match snapshot.duration_ns {
         0 => String::new(),
         duration => format!(" ({:.2} % of one CPU)", 100.0 * ns as f64 / duration as f64),
@@ -321,14 +327,14 @@ fn cost(snapshot: &Snapshot) -> String {
         .iter()
         .fold(0_u64, |sum, hook| sum.saturating_add(hook.cost_ns));
     let mut text = format!(
-        "lock itself {}{}",
+        "lock process {}{}",
         time(snapshot.own_cpu_ns),
         of_cpu(snapshot.own_cpu_ns)
     );
     if snapshot.hooks.iter().any(|hook| hook.timed_runs > 0) {
-        text += &format!(", its hooks {}{}", time(hooks), of_cpu(hooks));
+        text += &format!(", BPF programs {}{}", time(hooks), of_cpu(hooks));
     } else {
-        text += ", its hooks were not timed";
+        text += ", BPF programs not timed";
     }
     text
 }
@@ -337,7 +343,7 @@ fn hooks(snapshot: &Snapshot) -> String {
     let each = |hook: &Hook| {
         let mean = hook.timed_ns.checked_div(hook.timed_runs);
         let mean = mean.map_or_else(String::new, |mean| {
-            format!(" {} ({} a run)", time(hook.cost_ns), time(mean))
+            format!(" {} ({} per run)", time(hook.cost_ns), time(mean))
         });
         format!("{} {}{mean}", hook.kind, hook.name)
     };

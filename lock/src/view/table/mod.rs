@@ -1,4 +1,4 @@
-//! The report for people: a ranking, then what it does not hold.
+//! The report for people: a ranking, then its limits.
 
 use crate::{
     profile::{
@@ -8,7 +8,11 @@ use crate::{
         snapshot::{Scope, Snapshot, StackId},
     },
     units::{plural, time},
-    view::{Options, untrusted},
+    view::{
+        Options,
+        paint::{self, NAME, Paint},
+        untrusted,
+    },
 };
 
 mod abbreviate;
@@ -64,10 +68,10 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
     }
     let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
     if grouped.estimated_by_filter() {
-        lines.push("Only samples tell their stack: all figures here are estimates.".to_owned());
+        lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
     }
     if !options.sort.is_estimated() && grouped.total.waits().is_none() {
-        lines.push("Estimates have no such figure to sort by: sorted by the total.".to_owned());
+        lines.push("Estimates lack this metric: sorted by total.".to_owned());
     }
     lines
 }
@@ -101,7 +105,7 @@ fn left_out(snapshot: &Snapshot, options: &Options) -> Option<String> {
         ""
     };
     Some(format!(
-        "Without these options there are {}, by type: {}{more}.",
+        "Without these filters there are {}, by type: {}{more}.",
         plural(by_type.total.count(), "wait"),
         types.join(", ")
     ))
@@ -119,12 +123,15 @@ fn ranking(
         .lines(rows, columns);
     let mut text = String::new();
     let mut lines = table.into_iter();
+    let paint = Paint(options.color);
     for line in lines.by_ref().take(usize::from(!rows.is_empty())) {
-        text += &line;
+        text += &paint.text(NAME, &line);
         text.push('\n');
     }
     for (line, row) in lines.zip(rows) {
-        text += &line;
+        let total = row.figures.total_ns();
+        let style = paint::share(total, grouped.total.total_ns());
+        text += &paint.first(style, &time(total), &line);
         text.push('\n');
         if let Some(holder) = columns::second_line(options.by, &row.label, columns) {
             text += &holder;
@@ -140,7 +147,7 @@ fn ranking(
                 .fold(0_u64, |sum, row| sum.saturating_add(of(&row.figures)))
         };
         let more = format!(
-            "and {} with {}, {} (--top 0 shows all)",
+            "and {} with {}, {} (--limit 0 shows all)",
             plural(rest.len() as u64, "more row"),
             plural(sum(Figures::count), "wait"),
             time(sum(Figures::total_ns))
@@ -173,10 +180,10 @@ fn stack_lines(snapshot: &Snapshot, stack: StackId, width: Option<u16>) -> Strin
         }
     }
     if stack.lost {
-        lines.push("(the kernel's stack could not be walked)".to_owned());
+        lines.push("(kernel stack unavailable)".to_owned());
     }
     if stack.cut {
-        lines.push("(goes on: cut short)".to_owned());
+        lines.push("(truncated)".to_owned());
     }
     if lines.is_empty() {
         lines.push(NO_STACK.to_owned());

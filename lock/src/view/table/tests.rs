@@ -88,13 +88,13 @@ fn no_number_is_wrapped_or_cut_on_a_narrow_terminal() {
 #[test]
 fn an_account_that_does_not_hold_is_told() {
     let mut snapshot = fixture::snapshot();
-    assert!(!shown(&snapshot, By::Lock, None).contains("DOES NOT HOLD"));
+    assert!(!shown(&snapshot, By::Lock, None).contains("DOES NOT ADD UP"));
     snapshot.account.kernel.begins += 1;
     let text = shown(&snapshot, By::Lock, None);
     let begins = snapshot.account.kernel.begins;
     assert!(
         text.contains(&format!(
-            "of kernel locks DOES NOT HOLD, please report it: {begins} begins"
+            "of kernel locks DOES NOT ADD UP, please report this bug: {begins} begins"
         )),
         "{text}"
     );
@@ -117,7 +117,7 @@ fn what_is_beyond_the_shown_rows_is_added_up() {
     };
     let text = report(&fixture::snapshot(), &options, None);
     assert!(
-        text.contains("and 2 more rows with 400 waits, 360 µs (--top 0 shows all)"),
+        text.contains("and 2 more rows with 400 waits, 360 µs (--limit 0 shows all)"),
         "{text}"
     );
 }
@@ -136,8 +136,8 @@ fn filters_are_told_and_estimates_are_named() {
     let text = report(&fixture::snapshot(), &options, None);
     for words in [
         "only at least 500 ns, type mutex, with \"log::rotate\" on the stack",
-        "all figures here are estimates",
-        "Estimates have no such figure",
+        "all values are estimates",
+        "Estimates lack this metric",
     ] {
         assert!(text.contains(words), "{words} in\n{text}");
     }
@@ -156,7 +156,7 @@ fn a_filter_that_nothing_passes_tells_what_there_is() {
         report(&fixture::snapshot(), &options, None)
     };
     insta::assert_snapshot!(with_stack("no_such_function").lines().nth(1).unwrap());
-    assert!(!with_stack("log::rotate").contains("Without these options"));
+    assert!(!with_stack("log::rotate").contains("Without these filters"));
 }
 
 #[test]
@@ -198,5 +198,24 @@ fn texts_of_programs_do_not_steer_the_terminal() {
             let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
             assert!(!text.contains(steers), "{text:?}");
         }
+    }
+}
+
+#[test]
+fn colours_change_nothing_else() {
+    for by in By::ALL {
+        let plain = Options {
+            by,
+            ..Options::default()
+        };
+        let painted = Options {
+            color: true,
+            ..plain.clone()
+        };
+        let [plain, painted] =
+            [plain, painted].map(|it| report(&fixture::snapshot(), &it, Some(100)));
+        assert!(painted.contains("\u{1b}["), "{by:?}");
+        let stripped = anstream::adapter::strip_str(&painted).to_string();
+        assert_eq!(stripped, plain, "{by:?}");
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn lines(snapshot: &Snapshot, row: Option<&Row>, idle: bool) -> Vec<D
         Some(row) => page.row(row),
         None => page.push(
             Kind::Dim,
-            "No waits of it in this span. v shows another span.",
+            "No waits in this time span; press v for the other one.",
         ),
     }
     page.lines
@@ -86,12 +86,12 @@ impl Page<'_> {
             self.push(Kind::Plain, "");
             self.push(
                 Kind::Dim,
-                "None of these waits was sampled yet: no threads and stacks to show.",
+                "None of these waits has been sampled yet: no threads or stacks to show.",
             );
             return;
         }
         self.section("WAITERS", "thread", row, By::Thread);
-        self.section("HOLDERS", "who waits ← who had the lock", row, By::Holder);
+        self.section("HOLDERS", "waiter ← holder", row, By::Holder);
         self.chains(row);
         if row.locks.len() > 1 {
             self.section("LOCKS", "lock", row, By::Address);
@@ -134,12 +134,12 @@ impl Page<'_> {
         }
         if waits.runqueue_ns > 0 {
             let share = cells::share(waits.runqueue_ns, waits.total_ns);
-            parts.push(format!("{share} of the time woken, waiting for a CPU"));
+            parts.push(format!("{share} of the time run-queue delay"));
         }
         for (count, what) in [
             (waits.timed_out, "timed out"),
-            (waits.interrupted, "broken off by a signal"),
-            (waits.not_acquired, "ended without the lock"),
+            (waits.interrupted, "interrupted by a signal"),
+            (waits.not_acquired, "failed"),
         ] {
             if count > 0 {
                 parts.push(format!("{} more {what}", cells::count(count)));
@@ -207,7 +207,7 @@ impl Page<'_> {
             return;
         }
         chains.sort_by_key(|chain| std::cmp::Reverse(chain.waits.wait_ns));
-        self.heading("CHAINS", "who waits for whom");
+        self.heading("CHAINS", "waiter → holder");
         let whole = chains
             .iter()
             .fold(0_u64, |sum, chain| sum.saturating_add(chain.waits.wait_ns));
@@ -222,7 +222,7 @@ impl Page<'_> {
         let mut rows = group_sites(self.snapshot, By::Stack, &self.filter, &row.sites);
         rank(&mut rows, Sort::Total);
         let whole = sum(&rows);
-        self.heading("STACKS", "where they wait, innermost first");
+        self.heading("STACKS", "where threads wait, innermost first");
         for row in rows.iter().take(STACKS) {
             let types = row.lock_type.map(|lock_type| lock_type.to_string());
             self.share(&row.figures, whole, &types.unwrap_or_default());
@@ -238,16 +238,13 @@ impl Page<'_> {
             return;
         };
         if stack.lost {
-            self.push(Kind::Dim, format!("{INDENT}(the kernel's stack was lost)"));
+            self.push(Kind::Dim, format!("{INDENT}(kernel stack unavailable)"));
         }
         for &frame in stack.kernel.iter().chain(&stack.user) {
             self.frame(frame);
         }
         if stack.cut {
-            self.push(
-                Kind::Dim,
-                format!("{INDENT}(goes on: could not be unwound)"),
-            );
+            self.push(Kind::Dim, format!("{INDENT}(truncated)"));
         }
         if stack.kernel.is_empty() && stack.user.is_empty() && !stack.lost {
             self.push(Kind::Dim, format!("{INDENT}(no stack)"));

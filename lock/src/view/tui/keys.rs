@@ -54,17 +54,17 @@ pub(crate) enum Action {
 /// What the help says of the keys: keys, meaning.
 pub(crate) const HELP: &[(&str, &str)] = &[
     ("↑ ↓ j k", "select a row, scroll"),
-    ("PgUp PgDn", "a page; Home End g G: first, last"),
-    ("Enter", "who waits, who has it, and where"),
-    ("Esc", "back; drops the filter in the ranking"),
+    ("PgUp PgDn", "page up, down; Home End g G: first, last"),
+    ("Enter", "waiters, holders and stacks of the row"),
+    ("Esc", "back; clears the filter"),
     ("v Tab", "last interval / since the start"),
-    ("s S", "rank by the next figure / reverse"),
-    ("b", "rows by lock, caller, thread, ..."),
-    ("/", "filter: in names or on stacks"),
-    ("i", "idle waits in or out"),
-    ("space", "hold the picture; recording goes on"),
-    ("n", "notes, losses, cost, blind spots"),
-    ("^Z", "to the shell; fg comes back"),
+    ("s S", "sort by next column / reverse order"),
+    ("b", "group by lock, caller, thread, ..."),
+    ("/", "filter by name or function on the stack"),
+    ("i", "show or hide idle waits"),
+    ("space", "pause the display; recording continues"),
+    ("n", "notes, losses, overhead, blind spots"),
+    ("^Z", "suspend; resume with fg"),
     ("q ^C", "quit"),
 ];
 

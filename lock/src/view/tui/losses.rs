@@ -24,30 +24,27 @@ impl Losses {
         Self {
             waits: [
                 (
-                    "the table of open waits was full",
+                    "thread table full",
                     both(kernel.table_full, user.table_full),
                 ),
-                ("nested too deep", both(kernel.nested, user.nested)),
+                ("nested too deeply", both(kernel.nested, user.nested)),
                 (
-                    "their end was not seen",
+                    "end event missed",
                     both(kernel.end_not_seen, user.end_not_seen),
                 ),
                 (
-                    "the kernel kept the event from lock (of any process)",
+                    "program already running on that CPU (events of any process)",
                     missed,
                 ),
             ],
             samples: [
+                ("ring buffer full", account.samples.buffer_full),
                 (
-                    "no room on the way from the kernel",
-                    account.samples.buffer_full,
-                ),
-                (
-                    "without stack: too many distinct ones",
+                    "without a stack: too many distinct ones",
                     account.samples.stacks_full,
                 ),
                 (
-                    "without stack: it could not be walked",
+                    "without a stack: not walkable",
                     account.samples.stack_unreadable,
                 ),
             ],

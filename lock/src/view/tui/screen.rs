@@ -109,7 +109,7 @@ fn check(is_terminal: bool, term: Option<String>) -> Result<()> {
         );
     }
     match term.as_deref() {
-        None | Some("" | "dumb") => Err(no_terminal("lock top needs a terminal that can do more")
+        None | Some("" | "dumb") => Err(no_terminal("lock top needs a more capable terminal")
             .because(format!("TERM is {:?}", term.unwrap_or_default()))),
         Some(_) => Ok(()),
     }
@@ -118,7 +118,7 @@ fn check(is_terminal: bool, term: Option<String>) -> Result<()> {
 /// The error that there is no fitting terminal.
 pub(super) fn no_terminal(fact: &str) -> Error {
     Error::new("no-terminal", fact)
-        .fix("`lock record` writes a report anywhere; over ssh, `ssh -t` gives a terminal")
+        .fix("use `lock record`, which needs no terminal; with ssh, add -t")
 }
 
 #[cfg(test)]

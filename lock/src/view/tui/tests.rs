@@ -171,7 +171,7 @@ fn a_row_without_waits_in_the_next_interval_says_so() {
     state.add(Snapshot::default());
     assert!(state.detailed_row().is_none());
     let shown = picture(&mut state, 80, 24);
-    assert!(shown.contains("No waits of it in this span"), "{shown}");
+    assert!(shown.contains("No waits in this time span"), "{shown}");
     state.act(Action::Span);
     assert!(state.detailed_row().is_some());
 }

@@ -51,20 +51,20 @@ pub(super) fn line(state: &State, width: usize) -> Line<'static> {
 }
 
 fn ranking(state: &State) -> Vec<(&'static str, String)> {
-    let pause = if state.paused() { "go on" } else { "hold" };
-    let idle = if state.idle { "no idle" } else { "idle" };
+    let pause = if state.paused() { "resume" } else { "pause" };
+    let idle = if state.idle { "hide idle" } else { "show idle" };
     let mut keys = vec![
         ("?", "help".to_owned()),
         ("q", "quit".to_owned()),
-        ("⏎", "look in".to_owned()),
+        ("⏎", "details".to_owned()),
         ("v", other_span(state).to_owned()),
         ("s", "sort".to_owned()),
-        ("b", "by".to_owned()),
+        ("b", "group".to_owned()),
     ];
     if state.filter.is_empty() {
         keys.push(("/", "filter".to_owned()));
     } else {
-        keys.insert(0, ("/", format!("{} (Esc drops it)", state.filter)));
+        keys.insert(0, ("/", format!("{} (Esc clears it)", state.filter)));
     }
     keys.push(("i", idle.to_owned()));
     keys.push(("n", "notes".to_owned()));
@@ -76,12 +76,12 @@ fn ranking(state: &State) -> Vec<(&'static str, String)> {
 fn other_span(state: &State) -> &'static str {
     match state.span {
         state::Span::Last => "since start",
-        state::Span::Whole => "last",
+        state::Span::Whole => "last interval",
     }
 }
 
 fn typing(state: &State, width: usize) -> Line<'static> {
-    let hint = "  ⏎ keeps it, Esc drops it";
+    let hint = "  ⏎ applies it, Esc clears it";
     let text = untrusted::line(&state.filter);
     let mut shown = format!("/{text}");
     // Of a long one the end is seen, where it is typed.

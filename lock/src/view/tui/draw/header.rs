@@ -46,7 +46,7 @@ fn title(state: &State, width: usize) -> Line<'static> {
         });
     }
     let status = match (&state.ended, state.paused()) {
-        (_, true) => " HELD ".to_owned(),
+        (_, true) => " PAUSED ".to_owned(),
         (Some(_), false) => " ENDED ".to_owned(),
         (None, false) if state.replay => " REPLAY ".to_owned(),
         (None, false) => String::new(),
@@ -96,7 +96,7 @@ fn figures(state: &State, width: usize) -> Line<'static> {
         ),
         (
             format!(
-                "waiting {}/s",
+                "wait time {}/s",
                 units::time(cells::per_second(total.total_ns(), duration) as u64)
             ),
             normal.add_modifier(Modifier::BOLD),
@@ -108,7 +108,7 @@ fn figures(state: &State, width: usize) -> Line<'static> {
         parts.push(("lost 0".to_owned(), normal));
     }
     parts.push((format!("sampled {}", sampled(snapshot)), normal));
-    parts.push((format!("lock itself {} CPU", cost(snapshot)), normal));
+    parts.push((format!("overhead {} CPU", cost(snapshot)), normal));
     let mut spans = Vec::new();
     let mut used = 0_usize;
     for (text, style) in parts {

@@ -88,11 +88,11 @@ fn notes(state: &State, columns: usize) -> Vec<Line<'static>> {
     section("Notes", whole.notes.clone());
     let mut lost = Losses::of(whole).all();
     if lost.is_empty() {
-        lost.push("nothing".to_owned());
+        lost.push("none".to_owned());
     }
     section("Lost since the start", lost);
     section(
-        "Every wait that began since the start",
+        "Accounting of all waits since the start",
         vec![
             events("kernel locks", &account.kernel),
             events("user locks", &account.user),
@@ -100,10 +100,10 @@ fn notes(state: &State, columns: usize) -> Vec<Line<'static>> {
     );
     section("Filters", whole.about.filters.clone());
     section(
-        "Not to be seen on this kernel",
+        "Blind spots on this kernel",
         whole.about.blind_spots.clone(),
     );
-    section("Cost since the start", costs(state));
+    section("Overhead since the start", costs(state));
     lines
 }
 
@@ -119,11 +119,11 @@ fn events(what: &str, events: &Events) -> String {
         events.open,
     );
     if !events.holds() {
-        text.push_str(" (does NOT add up)");
+        text.push_str(" (DOES NOT ADD UP)");
     }
     if events.other > 0 {
         text.push_str(&format!(
-            "; {} of the ended without a row of their own",
+            "; {} of the ended in the row for other locks",
             cells::count(events.other)
         ));
     }
@@ -132,10 +132,10 @@ fn events(what: &str, events: &Events) -> String {
 
 fn costs(state: &State) -> Vec<String> {
     let whole = state.whole();
-    let own = format!("lock itself: {} of CPU", units::time(whole.own_cpu_ns));
+    let own = format!("lock process: {} CPU time", units::time(whole.own_cpu_ns));
     let hooks = whole.hooks.iter().map(|hook| {
         format!(
-            "{} {}: {} of CPU",
+            "{} {}: {} CPU time",
             hook.kind,
             hook.name,
             units::time(hook.cost_ns)

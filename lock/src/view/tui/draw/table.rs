@@ -168,19 +168,22 @@ fn nothing(state: &State) -> Vec<String> {
     }
     if !state.grouped.rows.is_empty() {
         return vec![
-            format!("No name, type or stack has {:?} in it.", state.filter),
-            "Esc drops the filter.".to_owned(),
+            format!("No name, type or stack contains {:?}.", state.filter),
+            "Esc clears the filter.".to_owned(),
         ];
     }
     let mut texts = vec![format!(
-        "Nothing waited for a lock {}.",
+        "No lock waits {}.",
         match state.span {
             crate::view::tui::state::Span::Last => "in the last interval",
             crate::view::tui::state::Span::Whole => "since the start",
         }
     )];
     if !state.by.is_exact() {
-        texts.push("Only sampled waits are here: b goes on to locks, all of them.".to_owned());
+        texts.push(
+            "Only sampled waits are shown here: press b to group by lock, with all waits."
+                .to_owned(),
+        );
     }
     texts
 }
