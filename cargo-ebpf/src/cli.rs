@@ -84,8 +84,9 @@ pub(crate) enum Command {
     /// Load every program through the verifier of this kernel, or of many
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
-    /// Explain a class of refusals: what it means, and what to write instead
-    #[command(after_help = "Example: cargo ebpf explain packet-bounds")]
+    /// Explain a rejection class, or a verifier log
+    #[command(after_help = "Example: cargo ebpf explain packet-bounds\n\
+                              Example: cargo ebpf explain --log loader.log target/ebpf/prog")]
     Explain(Explain),
     /// List the kernels that objects can be tried on, and fetch them ahead of time
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
@@ -230,11 +231,16 @@ pub(crate) struct Kernels {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The code of a class, as a refusal names it (default: list them all)
-    pub(crate) code: Option<String>,
+    /// The code of a class, as a rejection names it (default: list them all); with --log
+    /// the object that the log is about
+    #[arg(value_name = "CODE|OBJECT")]
+    pub(crate) subject: Option<String>,
     /// List all classes
-    #[arg(long, conflicts_with = "code")]
+    #[arg(long, conflicts_with = "subject")]
     pub(crate) list: bool,
+    /// Explain the verifier logs in this file (-: stdin), also as libbpf and Aya print them
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub(crate) log: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -1,9 +1,13 @@
-//! `explain`: what a class of refusals means, from the catalogue in the program.
+//! `explain`: what a class of rejections means, from the catalogue in the program, or
+//! what a log means.
+
+use std::path::Path;
 
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
+use super::explain_log;
 use crate::{
     cli::Explain,
     context::Context,
@@ -28,7 +32,12 @@ struct Line {
 
 /// Runs the command.
 pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
-    let explained = match &request.code {
+    if let Some(log) = &request.log {
+        let object = request.subject.as_deref().map(Path::new);
+        context.console.write(&explain_log::explain(log, object)?)?;
+        return Ok(Outcome::Fine);
+    }
+    let explained = match &request.subject {
         Some(code) if !request.list => {
             Explained::Page(catalogue::class(code).ok_or_else(|| unknown(code))?)
         }

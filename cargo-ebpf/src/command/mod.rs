@@ -6,6 +6,7 @@ pub(crate) mod clean;
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod explain;
+mod explain_log;
 pub(crate) mod inspect;
 pub(crate) mod kernels;
 pub(crate) mod requirements;

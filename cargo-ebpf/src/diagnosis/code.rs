@@ -13,6 +13,7 @@ use crate::{
         instruction::Instruction,
         lines::{Frame, Lines},
     },
+    verifier_log::log::Log,
 };
 
 /// What is known of an object.
@@ -35,13 +36,24 @@ impl<'data> Objects<'data> {
         }
     }
 
+    fn linked(&self) -> &[Linked] {
+        self.linked.get_or_init(|| match self.parsed {
+            Some(_) => origin::link(self.data),
+            None => Vec::new(),
+        })
+    }
+
+    /// The section of the program of that name.
+    pub(super) fn section(&self, name: &str) -> Option<&str> {
+        let program = self.linked().iter().find(|linked| linked.name == name)?;
+        let (elf, _) = self.parsed.as_ref()?;
+        Some(&elf.sections.get(program.section)?.name)
+    }
+
     /// The program of that name; `section` decides where the name is not enough.
     pub(super) fn program(&self, name: &str, section: &str) -> Code<'_, 'data> {
         let same = |linked: &&Linked| linked.name == name || untrusted::name(&linked.name) == name;
-        let linked = self.linked.get_or_init(|| match self.parsed {
-            Some(_) => origin::link(self.data),
-            None => Vec::new(),
-        });
+        let linked = self.linked();
         let in_section = |linked: &&Linked| {
             self.parsed.as_ref().is_some_and(|(elf, _)| {
                 elf.sections
@@ -57,6 +69,35 @@ impl<'data> Objects<'data> {
                 .find(in_section)
                 .or_else(|| linked.iter().find(same)),
         }
+    }
+}
+
+impl Objects<'_> {
+    /// The name and section of the program that a log is about: the only one, or the
+    /// one that most of the instructions in the log are of.
+    pub(super) fn program_of(&self, log: &Log<'_>) -> Option<(&str, &str)> {
+        /// How many steps of a log are compared.
+        const STEPS: usize = 10_000;
+        let linked = self.linked();
+        let fits = |program: &Linked| {
+            let code = Code {
+                object: self,
+                linked: Some(program),
+            };
+            let same = |&(index, opcode): &(u32, u8)| {
+                code.instruction(index)
+                    .is_some_and(|found| found.opcode == opcode)
+            };
+            log.opcodes().take(STEPS).filter(same).count()
+        };
+        let program = match linked {
+            [only] => only,
+            // The first of several that fit alike.
+            _ => linked.iter().rev().max_by_key(|program| fits(program))?,
+        };
+        let (elf, _) = self.parsed.as_ref()?;
+        let is_of_object = fits(program) * 2 >= log.opcodes().take(STEPS).count();
+        is_of_object.then_some((&program.name, &elf.sections.get(program.section)?.name))
     }
 }
 

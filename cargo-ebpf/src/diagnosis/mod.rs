@@ -6,6 +6,8 @@ mod code;
 mod cost;
 mod effect;
 #[cfg(test)]
+mod kept_logs;
+#[cfg(test)]
 #[path = "../../tests/rejections/marks.rs"]
 mod marks;
 mod meaning;
@@ -32,6 +34,7 @@ use crate::{
     },
     verifier_log::{
         log::{EventKind, Log},
+        printed::Printed,
         statistics::Statistics,
         visits::Visits,
     },
@@ -44,13 +47,13 @@ pub(crate) struct Source<'data>(Objects<'data>);
 /// What a kernel said to a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal<'a> {
-    /// The program's symbol.
+    /// The program's symbol; empty if it is not known.
     pub program: &'a str,
-    /// The section that it stands in.
+    /// The section that it stands in; empty if it is not known.
     pub section: &'a str,
-    /// The kernel's release.
+    /// The kernel's release; empty if it is not known.
     pub kernel: &'a str,
-    /// What the system call returned, as a positive error number.
+    /// What the system call returned, as a positive error number; 0 if it is not known.
     pub error: i32,
     /// The verifier's log.
     pub log: &'a str,
@@ -65,15 +68,15 @@ pub(crate) struct Diagnosis {
     pub code: &'static str,
     /// What is wrong, on one line.
     pub title: String,
-    /// The program's name.
+    /// The program's name; empty if it is not known.
     pub program: String,
-    /// The section that it stands in.
+    /// The section that it stands in; empty if it is not known.
     pub section: String,
-    /// The kernel's release.
+    /// The kernel's release; empty if it is not known.
     pub kernel: String,
     /// The verifier's own last lines.
     pub message: Vec<String>,
-    /// What the system call returned, as a positive error number.
+    /// What the system call returned, as a positive error number; 0 if it is not known.
     pub error: i32,
     /// The message in plainer words, where it has few or only numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,7 +195,10 @@ impl<'data> Source<'data> {
         Diagnosis {
             code: class.map_or(UNKNOWN, |class| class.code),
             title: class.map_or_else(
-                || format!("the verifier refused `{program}`"),
+                || match program.as_str() {
+                    "" => "the verifier rejected the program".to_owned(),
+                    program => format!("the verifier refused `{program}`"),
+                },
                 |class: &Class| class.title.to_owned(),
             ),
             program,
@@ -213,6 +219,24 @@ impl<'data> Source<'data> {
             log_truncated: refusal.truncated,
             log_file: None,
         }
+    }
+
+    /// Why a program was rejected whose log somebody sends. The program is found by its
+    /// name, else by the instructions in the log.
+    pub(crate) fn explain(&self, printed: &Printed) -> Diagnosis {
+        let log = Log::parse(&printed.log);
+        let (program, section) = match &printed.program {
+            Some(name) => (name.as_str(), self.0.section(name).unwrap_or_default()),
+            None => self.0.program_of(&log).unwrap_or_default(),
+        };
+        self.diagnose(&Refusal {
+            program,
+            section,
+            kernel: "",
+            error: printed.error.unwrap_or_default(),
+            log: &printed.log,
+            truncated: printed.is_cut_off(),
+        })
     }
 
     /// Which source lines of a program the verifier spent most on.

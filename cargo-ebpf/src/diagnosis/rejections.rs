@@ -96,6 +96,11 @@ impl Program {
         }
     }
 
+    /// The object that it was compiled to.
+    pub(crate) fn object(&self) -> &[u8] {
+        &self.object
+    }
+
     /// The diagnosis of a refusal with a log.
     pub(crate) fn diagnosis(&self, kernel: &str, answer: &Answer) -> Diagnosis {
         Source::of(&self.object).diagnose(&Refusal {
@@ -115,6 +120,11 @@ impl Answer {
         self.header
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    /// The verifier's log.
+    pub(crate) fn log(&self) -> &str {
+        &self.log
     }
 
     /// Whether the verifier refused it, and said why.

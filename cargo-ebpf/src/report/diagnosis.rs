@@ -32,10 +32,21 @@ pub(crate) fn human(diagnosis: &Diagnosis, sources: &Sources) -> String {
 pub(crate) fn finding(diagnosis: &Diagnosis, sources: &Sources) -> Finding {
     let mut finding = Finding::error(
         diagnosis.code,
-        format!(
-            "`{}` on Linux {}: {}",
-            diagnosis.program, diagnosis.kernel, diagnosis.title
-        ),
+        match diagnosis {
+            Diagnosis { program, title, .. } if program.is_empty() => title.clone(),
+            Diagnosis {
+                program,
+                kernel,
+                title,
+                ..
+            } if kernel.is_empty() => format!("`{program}`: {title}"),
+            Diagnosis {
+                program,
+                kernel,
+                title,
+                ..
+            } => format!("`{program}` on Linux {kernel}: {title}"),
+        },
     )
     .because(diagnosis.message.join("\n"));
     finding.fix = diagnosis.hint.map(str::to_owned);
@@ -240,14 +251,7 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     if let Some(step) = &diagnosis.instruction {
         notes.extend(inlined(step, sources).map(|text| named("inlined", text)));
     }
-    let place = match &diagnosis.instruction {
-        Some(step) if !step.text.is_empty() => format!(
-            "instruction {} of `{}` ({}): {}",
-            step.index, diagnosis.program, diagnosis.section, step.text
-        ),
-        _ => format!("in `{}` ({})", diagnosis.program, diagnosis.section),
-    };
-    notes.push(note(place));
+    notes.extend(position(diagnosis).map(note));
     // What a label says of it need not be said again.
     let is_made = |register: &&Register| {
         let last = register.story.first().and_then(|step| step.what.as_deref());
@@ -276,6 +280,24 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
     notes
 }
 
+/// The instruction and the program.
+fn position(diagnosis: &Diagnosis) -> Option<String> {
+    let program = match (diagnosis.program.as_str(), diagnosis.section.as_str()) {
+        ("", _) => None,
+        (program, "") => Some(format!("`{program}`")),
+        (program, section) => Some(format!("`{program}` ({section})")),
+    };
+    match (&diagnosis.instruction, program) {
+        (Some(Step { index, text, .. }), Some(program)) if !text.is_empty() => {
+            Some(format!("instruction {index} of {program}: {text}"))
+        }
+        (Some(Step { index, text, .. }), None) if !text.is_empty() => {
+            Some(format!("instruction {index}: {text}"))
+        }
+        (_, program) => Some(format!("in {}", program?)),
+    }
+}
+
 /// The message of the kernel, if the source line does not show it already.
 fn said(diagnosis: &Diagnosis) -> String {
     // What is compared where a loop is found are all registers there are.
@@ -286,21 +308,25 @@ fn said(diagnosis: &Diagnosis) -> String {
         .map(String::as_str)
         .filter(|line| !is_state(line))
         .collect();
-    let kernel = &diagnosis.kernel;
+    let verifier = match diagnosis.kernel.as_str() {
+        "" => "the verifier".to_owned(),
+        kernel => format!("the Linux {kernel} verifier"),
+    };
     let is_shown = diagnosis
         .instruction
         .as_ref()
         .and_then(Step::place)
         .is_some();
     match lines.as_slice() {
+        [] if diagnosis.error == 0 => format!("{verifier} gives no reason in this log"),
         [] => {
             let error = std::io::Error::from_raw_os_error(diagnosis.error);
-            format!("the Linux {kernel} verifier reports: {error}")
+            format!("{verifier} reports: {error}")
         }
         [line] if is_shown && *line == primary(diagnosis) => {
-            format!("reported by the Linux {kernel} verifier")
+            format!("reported by {verifier}")
         }
-        lines => format!("the Linux {kernel} verifier reports: {}", lines.join("\n")),
+        lines => format!("{verifier} reports: {}", lines.join("\n")),
     }
 }
 

@@ -230,6 +230,17 @@ impl<'text> Log<'text> {
         })
     }
 
+    /// The instructions that were processed, with their opcodes.
+    pub(crate) fn opcodes(&self) -> impl Iterator<Item = (u32, u8)> {
+        self.events.iter().filter_map(|event| match event.kind {
+            EventKind::Instruction(index) => {
+                let opcode = u8::from_str_radix(event.text.get(1..3)?, 16).ok()?;
+                Some((index, opcode))
+            }
+            _ => None,
+        })
+    }
+
     /// Whether the first instruction of the program comes first. Kernels before 6.4 keep
     /// the beginning of a log that is too long, later ones its end.
     pub(crate) fn has_start(&self) -> bool {

@@ -38,3 +38,45 @@ fn an_unknown_code_names_the_nearest() {
         .code(1)
         .stderr(predicate::str::contains("fix: cargo ebpf explain --list"));
 }
+
+const INLINED_LOG: &str = include_str!("../verify/logs/6.18-inlined.log");
+
+fn object(path: &str) -> String {
+    format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_log_is_explained_with_and_without_its_object() {
+    let inlined = object("verify/objects/inlined.o");
+    command()
+        .args(["explain", "--log", "-", &inlined])
+        .write_stdin(INLINED_LOG)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("verifier::map-bounds"))
+        .stdout(predicate::str::contains("inlined.rs"))
+        .stdout(predicate::str::contains("of `count` "));
+    command()
+        .args(["explain", "--log", "-"])
+        .write_stdin(INLINED_LOG)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("verifier::map-bounds"))
+        .stdout(predicate::str::contains("``").not());
+    command()
+        .args(["--format", "github", "explain", "--log", "-", &inlined])
+        .write_stdin(INLINED_LOG)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("::error title=map-bounds,file="));
+}
+
+#[test]
+fn text_without_a_log_is_an_error() {
+    command()
+        .args(["explain", "--log", "-"])
+        .write_stdin("Error: no such file\n")
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("error[no-verifier-log]"));
+}

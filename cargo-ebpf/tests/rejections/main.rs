@@ -5,6 +5,7 @@
 //! testing; `REJECTIONS_ONLY=packet-bounds,stack-bounds` those of these programs only.
 
 mod collection;
+mod explained;
 #[path = "../kernels_at_hand/mod.rs"]
 mod kernels_at_hand;
 mod marks;
@@ -12,6 +13,7 @@ mod provocation;
 
 use std::error::Error;
 
+use ebpf_base::capability::Capabilities;
 use libtest_mimic::{Arguments, Completion, Trial};
 
 use crate::{
@@ -39,6 +41,17 @@ fn main() {
             || match Kernels::at_hand() {
                 Err(reason) => Ok(Completion::ignored_with(reason)),
                 Ok(kernels) => they_agree(&kernels).map_err(|error| error.to_string().into()),
+            },
+        ));
+        trials.push(Trial::ignorable_test(
+            "a_log_is_explained_as_verify_does",
+            || match Capabilities::effective()
+                .unwrap_or_default()
+                .missing_for_bpf()
+                .as_slice()
+            {
+                [] => explained::as_verify_does().map_err(|error| error.to_string().into()),
+                [first, ..] => Ok(Completion::ignored_with(format!("no {}", first.name()))),
             },
         ));
     }

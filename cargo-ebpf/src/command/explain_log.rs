@@ -1,0 +1,80 @@
+//! `explain --log`: what a verifier log means that somebody sends.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use ebpf_build::{Error, Finding, Result};
+use serde::Serialize;
+
+use crate::{
+    diagnosis::{Diagnosis, Source},
+    object_file,
+    report::{Report, diagnosis, source::Sources},
+    verifier_log::printed,
+};
+
+/// The most that is read of a log: as much as the largest log of a kernel.
+const MAX_LEN: u64 = 64 << 20;
+
+/// What the logs in a file mean.
+#[derive(Serialize)]
+pub(super) struct ExplainedLog {
+    /// Each log, in the order of the file.
+    rejections: Vec<Diagnosis>,
+    #[serde(skip)]
+    sources: Sources,
+}
+
+/// Diagnoses every verifier log in `file`, of programs of `object`.
+///
+/// # Errors
+/// When a file cannot be read, or there is no verifier log in it.
+pub(super) fn explain(file: &Path, object: Option<&Path>) -> Result<ExplainedLog> {
+    let text = match file.to_str() {
+        Some("-") => read(io::stdin().lock()),
+        _ => File::open(file).and_then(read),
+    }
+    .map_err(|cause| Error::io("read", file, &cause))?;
+    let data = object.map(object_file::read).transpose()?;
+    let source = Source::of(data.as_deref().unwrap_or_default());
+    let logs = printed::logs(&text);
+    if logs.is_empty() {
+        return Err(Error::new(
+            "no-verifier-log",
+            format!("there is no verifier log in {}", file.display()),
+        )
+        .because("no line in it is a step or a statistic of the verifier")
+        .fix("pass the output of the loader, or what cargo ebpf verify names as the full log"));
+    }
+    Ok(ExplainedLog {
+        rejections: logs.iter().map(|log| source.explain(log)).collect(),
+        sources: object.map(Sources::around).unwrap_or_default(),
+    })
+}
+
+fn read(input: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    input.take(MAX_LEN).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Report for ExplainedLog {
+    fn human(&self) -> String {
+        let shown: Vec<_> = self
+            .rejections
+            .iter()
+            .map(|rejection| diagnosis::human(rejection, &self.sources))
+            .collect();
+        shown.join("\n\n")
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let rejections = self.rejections.iter();
+        rejections
+            .map(|rejection| diagnosis::finding(rejection, &self.sources))
+            .collect()
+    }
+}
