@@ -15,7 +15,7 @@ use crate::{kernels::Wanted, report};
     about,
     propagate_version = true,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 fine; 1 something was found or failed; 2 wrong usage; 130 interrupted.\n\
+    after_help = "Exit status: 0 on success; 1 on findings or failure; 2 on usage errors; 130 when interrupted.\n\
                   Example: cargo ebpf run"
 )]
 pub(crate) struct Cli {
@@ -30,13 +30,13 @@ pub(crate) struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
-    /// How the result is written to stdout: for people, or for programs
+    /// Output format of the result on stdout
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
-    /// The Cargo.toml of the project (default: the one of this folder or above)
+    /// The Cargo.toml of the project (default: in this directory or the nearest parent)
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
-    /// Print each program before it is run
+    /// Print each command before running it
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Format {
     Human,
     /// One versioned JSON document, alone on stdout
     Json,
-    /// As for people, and each finding as an annotation of a GitHub workflow
+    /// As human, and each finding as an annotation of a GitHub workflow
     Github,
 }
 
@@ -66,53 +66,53 @@ impl From<Format> for report::Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make this machine able to build: compiler sources and a matching linker
+    /// Install what a build needs: compiler sources and a matching linker
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
-    /// Check machine and project, item by item, each failure with its fix
+    /// Check the machine and the project, and suggest a fix for each failure
     #[command(after_help = "Example: cargo ebpf doctor --format json")]
     Doctor,
     /// Build every eBPF crate of the project into target/ebpf/
     #[command(after_help = "Example: cargo ebpf build --cpu v2")]
     Build(Build),
-    /// Show what is in a BPF object
+    /// Show the contents of a BPF object
     #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/lock")]
     Inspect(Inspect),
-    /// Tell which kernel an object needs, and which line of its source asks for it
+    /// Report the minimum kernel of an object, and the source line that requires it
     #[command(after_help = "Example: cargo ebpf requirements target/ebpf/lock")]
     Requirements(Requirements),
-    /// Load every program through the verifier of this kernel, or of many
+    /// Load every program into the verifier of this kernel, or of several
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
     /// Explain a rejection class, or a verifier log
     #[command(after_help = "Example: cargo ebpf explain packet-bounds\n\
                               Example: cargo ebpf explain --log loader.log target/ebpf/prog")]
     Explain(Explain),
-    /// List the kernels that objects can be tried on, and fetch them ahead of time
+    /// List the kernels that objects can be tried on, and download them in advance
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
     /// Set up if needed, build, verify, then run the native loader
     #[command(after_help = "The exit code is the loader's own.\n\
                               Example: cargo ebpf run -- record --duration 3")]
     Run(Run),
-    /// Run every test of the project, also those that load into this kernel
+    /// Run every test of the project, including those that load programs into this kernel
     #[command(
         after_help = "The last line of stdout is \"N passed, N failed, N skipped\".\n\
                               Example: cargo ebpf test -- verify\n\
-                              With --kernel, the test programs that use the crate ebpf-test run, on each kernel.\n\
+                              With --kernel, only the test programs that use the crate ebpf-test run, on each kernel.\n\
                               Example: cargo ebpf test --kernel host,6.1 -- every_packet"
     )]
     Test(Test),
-    /// Print shell exports, so that cargo builds an eBPF crate by hand
+    /// Print shell exports for building an eBPF crate by hand
     #[command(after_help = "Example: eval \"$(cargo ebpf env)\"")]
     Env,
-    /// Remove what the pipeline made
+    /// Remove build results
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
-    /// Answer one request on stdin: how this program asks another kernel than its own
+    /// Serve one request on stdin: how this program loads objects in another process or kernel
     #[command(hide = true)]
     Agent(Agent),
-    /// Run one test program for `cargo test`: how skipped tests are told from failed ones
+    /// Run one test program for `cargo test`, to distinguish skipped tests from failed ones
     #[command(hide = true)]
     TestRunner(TestRunner),
 }
@@ -120,7 +120,7 @@ pub(crate) enum Command {
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
-    /// Print what would be done, and do nothing
+    /// Print the plan without executing it
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Also install qemu, which runs other kernels
@@ -178,10 +178,10 @@ pub(crate) const GUEST_MEMORY: u32 = 512;
 pub(crate) struct Requirements {
     /// Object files (default: build the project's crates and take their objects)
     pub(crate) objects: Vec<PathBuf>,
-    /// Also say what these kernels will make of each program
+    /// Also predict the verdict of these kernels on each program
     #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
     pub(crate) kernel: Vec<ebpf_build::KernelVersion>,
-    /// Also look up in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
+    /// Also look up names in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub(crate) btf: Option<PathBuf>,
 }
@@ -198,18 +198,18 @@ pub(crate) struct Verify {
     /// (default: host; with --locked or --update those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<Wanted>,
-    /// Fail where a verdict or a figure is not as in ebpf.lock
+    /// Fail if a verdict or number differs from ebpf.lock
     #[arg(long)]
     pub(crate) locked: bool,
-    /// Write ebpf.lock: verdicts and figures as they are now
+    /// Write the current verdicts and numbers to ebpf.lock
     #[arg(long, conflicts_with = "locked")]
     pub(crate) update: bool,
-    /// Also attach each accepted program for a moment, to something made for it (network
-    /// namespace, cgroup, socket). A tracing program sees the whole system meanwhile; one that
-    /// does more than watch, such as lsm, is attached in guests only
+    /// Also attach each accepted program briefly to a temporary target (network namespace,
+    /// cgroup, socket). A tracing program observes the whole system meanwhile; one that does
+    /// more than observe, such as lsm, is attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
-    /// Show which source lines the verifier spent most on
+    /// Show which source lines took the verifier the most work
     #[arg(long)]
     pub(crate) hot: bool,
     /// How many seconds the verifier may take for one program
@@ -223,7 +223,7 @@ pub(crate) struct Verify {
 /// Arguments of `kernels`.
 #[derive(Debug, Args)]
 pub(crate) struct Kernels {
-    /// Bring these up to date in the cache: versions like 6.1, or all; separated by commas
+    /// Download the newest releases of these kernels: versions such as 6.1, or all; separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fetch: Vec<Wanted>,
 }
@@ -271,10 +271,10 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove the linkers in the user's cache folder, and all else there
+    /// Also remove the linkers and everything else in the user's cache directory
     #[arg(long)]
     pub(crate) toolchain: bool,
-    /// Also remove the kernel images in the user's cache folder
+    /// Also remove the kernel images in the user's cache directory
     #[arg(long)]
     pub(crate) kernels: bool,
 }
