@@ -6,9 +6,9 @@ use clap::Args;
 
 use crate::{
     profile::{
-        figures::Sort,
         group::{By, Filter},
         lock_type::{self, LockType},
+        metrics::Sort,
     },
     view::{Format, Options, folded::Side},
 };

@@ -10,7 +10,7 @@ use crate::{
         report::{Types, types},
         values,
     },
-    profile::{figures::Sort, group::By},
+    profile::{group::By, metrics::Sort},
 };
 
 /// Arguments of `top`.

@@ -10,7 +10,7 @@ use clap::{
 
 use crate::{
     probe::plan::UserStacks,
-    profile::{diff, figures::Sort, group::By},
+    profile::{diff, group::By, metrics::Sort},
     view::{Format, folded::Side},
     workload::scenario::{self, Scenario},
 };

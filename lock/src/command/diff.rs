@@ -70,7 +70,7 @@ mod tests {
     use crate::{
         cli::{Cli, Command},
         error::Result,
-        profile::fixture,
+        profile::fixtures,
         recording::Place,
     };
 
@@ -78,7 +78,7 @@ mod tests {
     fn write(path: &Path, percent: u64) {
         let mut writer = Place::prepare(path).unwrap().create().unwrap();
         for interval in 0..10 {
-            let mut snapshot = fixture::exact();
+            let mut snapshot = fixtures::exact();
             for site in &mut snapshot.sites {
                 // Seconds differ by a few percent.
                 site.waits.wait_ns = site.waits.wait_ns / 100 * (percent + interval % 3);

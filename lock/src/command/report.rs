@@ -44,7 +44,7 @@ mod tests {
     use crate::{
         cli::{Cli, Command},
         error::Result,
-        profile::fixture,
+        profile::fixtures,
         recording::Place,
     };
 
@@ -62,8 +62,8 @@ mod tests {
     fn recording(directory: &Path) -> std::path::PathBuf {
         let path = directory.join("run.lock");
         let mut writer = Place::prepare(&path).unwrap().create().unwrap();
-        writer.interval(&fixture::snapshot()).unwrap();
-        writer.interval(&fixture::snapshot()).unwrap();
+        writer.interval(&fixtures::snapshot()).unwrap();
+        writer.interval(&fixtures::snapshot()).unwrap();
         writer.end("duration").unwrap();
         path
     }

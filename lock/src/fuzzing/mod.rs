@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::{
     profile::{
         diff::{self, Series, diff},
-        figures::Sort,
         group::{By, Filter, group, group_sites},
         merge::Merger,
+        metrics::Sort,
         snapshot::Snapshot,
     },
     recording::{Recording, v1},

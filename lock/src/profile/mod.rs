@@ -2,14 +2,14 @@
 
 pub(crate) mod diff;
 pub(crate) mod feed;
-pub(crate) mod figures;
 #[cfg(test)]
-pub(crate) mod fixture;
+pub(crate) mod fixtures;
 pub(crate) mod group;
 pub(crate) mod histogram;
 pub(crate) mod label;
 pub(crate) mod lock_type;
 pub(crate) mod merge;
+pub(crate) mod metrics;
 pub(crate) mod snapshot;
 pub(crate) mod tables;
 pub(crate) mod word;

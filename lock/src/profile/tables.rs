@@ -12,7 +12,7 @@ use crate::profile::{
 };
 
 /// What two locks of one snapshot never have in common.
-type LockKey = (Identity, LockTypeKey, String);
+type LockIdentity = (Identity, LockTypeKey, String);
 
 /// A user lock's class is not part of what it is: stacks tell it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub(crate) struct Tables {
     stacks: HashMap<Stack, u32>,
     processes: HashMap<u32, u32>,
     threads: HashMap<(u32, u32), u32>,
-    locks: HashMap<LockKey, u32>,
+    locks: HashMap<LockIdentity, u32>,
     sites: HashMap<(LockId, StackId, ThreadId, Option<Holder>), usize>,
     chains: HashMap<(Vec<ChainLink>, Option<ThreadId>), usize>,
 }

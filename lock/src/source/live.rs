@@ -216,18 +216,20 @@ impl Live {
             .hooks()
             .zip(&timed)
             .zip(missed.iter().zip(&self.missed))
-            .map(|(((kind, name), &Run { count, ns }), (missed, before))| Hook {
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-                missed: missed.saturating_sub(*before),
-                timed_runs: count,
-                timed_ns: ns,
-                cost_ns: if share > 0.0 {
-                    (ns as f64 / share) as u64
-                } else {
-                    0
+            .map(
+                |(((kind, name), &Run { count, ns }), (missed, before))| Hook {
+                    kind: kind.to_owned(),
+                    name: name.to_owned(),
+                    missed: missed.saturating_sub(*before),
+                    timed_runs: count,
+                    timed_ns: ns,
+                    cost_ns: if share > 0.0 {
+                        (ns as f64 / share) as u64
+                    } else {
+                        0
+                    },
                 },
-            })
+            )
             .collect();
         self.missed = missed;
         hooks

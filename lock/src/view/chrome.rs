@@ -136,7 +136,7 @@ pub(crate) fn trace(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<u8>> {
 /// Whether a filter lets a wait through.
 fn passes(filter: &Filter, snapshot: &Snapshot, interval: &Interval) -> bool {
     let lock = snapshot.locks.get(interval.lock.index());
-    lock.is_some_and(|lock| filter.passes_type(lock.lock_type))
+    lock.is_some_and(|lock| filter.matches_type(lock.lock_type))
         && filter
             .stack
             .as_ref()
@@ -283,8 +283,8 @@ mod tests {
 
     use super::trace;
     use crate::{
-        profile::{fixture, group::Filter, snapshot::Snapshot},
-        view::hostile,
+        profile::{fixtures, group::Filter, snapshot::Snapshot},
+        view::hostile_fixtures,
     };
 
     fn events(snapshot: &Snapshot) -> Vec<Value> {
@@ -299,14 +299,14 @@ mod tests {
 
     #[test]
     fn the_document() {
-        let json = trace(&fixture::snapshot(), &Filter::default()).unwrap();
+        let json = trace(&fixtures::snapshot(), &Filter::default()).unwrap();
         let json: Value = serde_json::from_slice(&json).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
     }
 
     #[test]
     fn events_are_in_order_and_each_arrow_is_whole() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let events = events(&snapshot);
         let times: Vec<f64> = events.iter().filter_map(|e| e["ts"].as_f64()).collect();
         assert!(times.is_sorted());
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn forged_recordings_have_a_timeline_too() {
-        for event in events(&hostile::forged()) {
+        for event in events(&hostile_fixtures::forged()) {
             assert!(event["ph"] == "M" || event["ts"].is_number(), "{event}");
             assert!(event["pid"].is_u64() && event["tid"].is_u64());
         }

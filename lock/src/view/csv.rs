@@ -53,26 +53,26 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<Vec<u8>> 
 }
 
 fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
-    let figures = &row.figures;
+    let metrics = &row.metrics;
     let maybe = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     [
         by.to_owned(),
         untrusted::line(&row.label).into_owned(),
         row.lock_type.map(|it| it.to_string()).unwrap_or_default(),
-        figures.is_exact().to_string(),
-        figures.count().to_string(),
-        figures.count_error().to_string(),
-        figures.total_ns().to_string(),
-        figures.error_ns().to_string(),
-        figures.mean_ns().to_string(),
-        maybe(figures.min_ns()),
-        maybe(figures.percentile(0.5)),
-        maybe(figures.percentile(0.9)),
-        maybe(figures.percentile(0.99)),
-        figures.max_ns().to_string(),
-        maybe(figures.waits().map(|waits| waits.spin_ns)),
-        maybe(figures.waits().map(|waits| waits.runqueue_ns)),
-        maybe(figures.waits().map(Waits::failed)),
+        metrics.is_exact().to_string(),
+        metrics.count().to_string(),
+        metrics.count_error().to_string(),
+        metrics.total_ns().to_string(),
+        metrics.error_ns().to_string(),
+        metrics.mean_ns().to_string(),
+        maybe(metrics.min_ns()),
+        maybe(metrics.percentile(0.5)),
+        maybe(metrics.percentile(0.9)),
+        maybe(metrics.percentile(0.99)),
+        metrics.max_ns().to_string(),
+        maybe(metrics.waits().map(|waits| waits.spin_ns)),
+        maybe(metrics.waits().map(|waits| waits.runqueue_ns)),
+        maybe(metrics.waits().map(Waits::failed)),
         row.locks.len().to_string(),
     ]
 }
@@ -81,12 +81,12 @@ fn record(by: &str, row: &Row) -> [String; HEADER.len()] {
 mod tests {
     use super::{HEADER, report};
     use crate::{
-        profile::{fixture, group::By},
+        profile::{fixtures, group::By},
         view::Options,
     };
 
     fn csv(options: &Options) -> String {
-        String::from_utf8(report(&fixture::snapshot(), options).unwrap()).unwrap()
+        String::from_utf8(report(&fixtures::snapshot(), options).unwrap()).unwrap()
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_name_with_a_comma_stays_in_its_column() {
-        let mut snapshot = fixture::snapshot();
+        let mut snapshot = fixtures::snapshot();
         for thread in &mut snapshot.threads {
             thread.comm = "a,\"b\"\u{1b}c".to_owned();
         }

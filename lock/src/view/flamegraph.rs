@@ -130,10 +130,10 @@ fn shade(name: &str) -> f32 {
 mod tests {
     use super::svg;
     use crate::{
-        profile::{fixture, group::Filter, snapshot::Snapshot},
+        profile::{fixtures, group::Filter, snapshot::Snapshot},
         view::{
             folded::{Side, stacks},
-            hostile,
+            hostile_fixtures,
         },
     };
 
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn it_is_as_wide_as_all_that_was_waited() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         for side in [Side::Waiters, Side::Holders] {
             let total: u64 = stacks(&snapshot, side, &Filter::default()).values().sum();
             let svg = text(&snapshot, side);
@@ -158,11 +158,11 @@ mod tests {
 
     #[test]
     fn each_side_has_its_title_and_its_frames() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let waiters = text(&snapshot, Side::Waiters);
         assert!(waiters.contains("Lock wait time by waiter stack<"));
         assert!(waiters.contains("631 ms ± "));
-        assert!(text(&fixture::exact(), Side::Waiters).contains("631 ms of wait time in 2.00 s"));
+        assert!(text(&fixtures::exact(), Side::Waiters).contains("631 ms of wait time in 2.00 s"));
         assert!(waiters.contains("lock_mm_and_find_vma (10,800,000 ns of wait time"));
         assert!(!waiters.contains("(unknown holder)"));
         let holders = text(&snapshot, Side::Holders);
@@ -172,13 +172,13 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_the_drawing() {
-        let svg = text(&hostile::hostile(), Side::Waiters);
+        let svg = text(&hostile_fixtures::hostile(), Side::Waiters);
         assert!(svg.contains("a:b &quot;&lt;&amp;&gt;?\\ (1,000,000,000 ns of wait time"));
     }
 
     #[test]
     fn forged_weights_are_drawn_to_scale() {
-        let svg = text(&hostile::forged(), Side::Waiters);
+        let svg = text(&hostile_fixtures::forged(), Side::Waiters);
         assert!(svg.contains("(unknown stack)"));
         assert!(svg.ends_with("</svg>"));
     }

@@ -59,7 +59,7 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
     // First by id, so that each stack is put into words once.
     let mut weights: HashMap<Option<Weighted>, u64> = HashMap::new();
     for site in &snapshot.sites {
-        if !filter.passes(snapshot, site) {
+        if !filter.matches(snapshot, site) {
             continue;
         }
         let key = match (side, site.holder) {
@@ -89,7 +89,7 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
 pub(crate) fn total(snapshot: &Snapshot, filter: &Filter) -> Estimate {
     let mut total = Estimate::default();
     for site in &snapshot.sites {
-        if filter.passes(snapshot, site) {
+        if filter.matches(snapshot, site) {
             total.add(&site.waits);
         }
     }
@@ -172,16 +172,16 @@ mod tests {
     use super::{Side, folded, not_a_number_last, stacks};
     use crate::{
         profile::{
-            fixture,
+            fixtures,
             group::Filter,
             lock_type::{Class, LockType},
         },
-        view::hostile,
+        view::hostile_fixtures,
     };
 
     #[test]
     fn both_sides() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         insta::assert_snapshot!(
             "waiters",
             folded(&snapshot, Side::Waiters, &Filter::default())
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn each_side_comes_to_all_that_was_waited() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let all: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
         // Three workers, 25 times 100 ms each.
         let idle = 7_500_000_000;
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_filter_chooses_by_type_and_by_function() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let filter = Filter {
             stack: Some("vm_mmap".to_owned()),
             ..Filter::default()
@@ -235,7 +235,7 @@ mod tests {
             include_idle: true,
             ..Filter::default()
         };
-        for snapshot in [hostile::hostile(), hostile::forged()] {
+        for snapshot in [hostile_fixtures::hostile(), hostile_fixtures::forged()] {
             for side in [Side::Waiters, Side::Holders] {
                 for line in folded(&snapshot, side, &everything).lines() {
                     let (stack, weight) = line.rsplit_once(' ').unwrap();

@@ -8,10 +8,10 @@ pub(crate) mod document;
 pub(crate) mod flamegraph;
 pub(crate) mod folded;
 #[cfg(test)]
-mod hostile;
+mod hostile_fixtures;
 mod json;
 #[cfg(test)]
-mod large;
+mod large_tests;
 mod options;
 mod paint;
 pub(crate) mod pprof;

@@ -2,8 +2,8 @@
 
 use crate::{
     profile::{
-        figures::Sort,
         group::{By, Filter},
+        metrics::Sort,
     },
     view::folded::Side,
 };

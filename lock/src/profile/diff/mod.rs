@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::{
     diff::statistics::{LEVEL, Rate, compare, holm},
-    figures::Figures,
     group::{self, Filter, group},
     lock_type::LockType,
+    metrics::Metrics,
     snapshot::{About, Snapshot},
 };
 
@@ -87,15 +87,15 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, interval: usize, figures: &Figures) {
-        let wait = figures.total_ns() as f64;
+    fn add(&mut self, interval: usize, metrics: &Metrics) {
+        let wait = metrics.total_ns() as f64;
         match self.waits.last_mut() {
             Some((last, sum)) if *last == interval => *sum += wait,
             _ => self.waits.push((interval, wait)),
         }
-        self.wait_ns = self.wait_ns.saturating_add(figures.total_ns());
-        self.count = self.count.saturating_add(figures.count());
-        if let Figures::Estimated(estimate) = figures {
+        self.wait_ns = self.wait_ns.saturating_add(metrics.total_ns());
+        self.count = self.count.saturating_add(metrics.count());
+        if let Metrics::Estimated(estimate) = metrics {
             self.sampling += estimate.wait_variance.max(0.0);
         }
     }
@@ -136,7 +136,7 @@ impl Series {
         self.total.add(number, &grouped.total);
         for row in grouped.rows {
             let sums = self.rows.entry((row.lock_type, row.label)).or_default();
-            sums.add(number, &row.figures);
+            sums.add(number, &row.metrics);
         }
     }
 

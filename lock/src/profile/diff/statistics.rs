@@ -100,7 +100,7 @@ pub(super) fn compare(before: &Rate, after: &Rate) -> Difference {
     let part = |rate: &Rate| rate.variance * rate.variance / (rate.intervals - 1.0);
     let freedom = variance * variance / (part(before) + part(after));
     let t = mean / variance.sqrt();
-    // Figures of forged recordings can be beyond numbers: then nothing is sure.
+    // Metrics of forged recordings can be beyond numbers: then nothing is sure.
     if freedom.is_finite() && t.is_finite() {
         let student = Student::with(freedom);
         difference.error = Some(student.limit(LEVEL) * variance.sqrt());

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::profile::{
-    figures::{Figures, Sort},
     group::key::{Key, Keys},
     lock_type::LockType,
+    metrics::{Metrics, Sort},
     snapshot::{Estimate, LockId, Site, Snapshot, StackId, Waits},
 };
 
@@ -100,14 +100,14 @@ impl Filter {
     }
 
     /// Whether it lets waits for locks of this type through.
-    pub(crate) fn passes_type(&self, lock_type: LockType) -> bool {
+    pub(crate) fn matches_type(&self, lock_type: LockType) -> bool {
         self.has_type(lock_type) && !self.hides(lock_type)
     }
 
     /// Whether it lets sampled waits through.
-    pub(crate) fn passes(&self, snapshot: &Snapshot, site: &Site) -> bool {
+    pub(crate) fn matches(&self, snapshot: &Snapshot, site: &Site) -> bool {
         let lock = snapshot.locks.get(site.lock.index());
-        lock.is_some_and(|lock| self.passes_type(lock.lock_type))
+        lock.is_some_and(|lock| self.matches_type(lock.lock_type))
             && self
                 .stack
                 .as_ref()
@@ -123,7 +123,7 @@ pub(crate) struct Row {
     /// The type of its locks, if it is one.
     pub(crate) lock_type: Option<LockType>,
     /// What its waits come to.
-    pub(crate) figures: Figures,
+    pub(crate) metrics: Metrics,
     /// Its locks, in order.
     pub(crate) locks: Vec<LockId>,
     /// Its sampled waits: indices into [`Snapshot::sites`], in order.
@@ -134,7 +134,7 @@ pub(crate) struct Row {
 
 /// Waits of one type that are summed up outside of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Aside {
+pub(crate) struct IdleTotal {
     /// The type.
     pub(crate) lock_type: LockType,
     /// How many waits.
@@ -164,12 +164,12 @@ pub(crate) struct Grouped {
     /// What a row is.
     pub(crate) by: By,
     /// The rows, in the order of what they are; [`rank`] puts them into that of their
-    /// figures.
+    /// values.
     pub(crate) rows: Vec<Row>,
     /// All rows together, with those below the filter's minimum.
-    pub(crate) total: Figures,
+    pub(crate) total: Metrics,
     /// Idle waits that were left out, by type. Exact.
-    pub(crate) idle: Vec<Aside>,
+    pub(crate) idle: Vec<IdleTotal>,
     /// Waits that ended without the lock, by type. Exact; a stack filter does not touch them.
     pub(crate) failed: Vec<Failed>,
 }
@@ -178,7 +178,7 @@ impl Grouped {
     /// Whether rows that every wait would tell are estimated all the same, because the
     /// filter asks for what only samples tell.
     pub(crate) fn estimated_by_filter(&self) -> bool {
-        self.by.is_exact() && matches!(self.total, Figures::Estimated(_))
+        self.by.is_exact() && matches!(self.total, Metrics::Estimated(_))
     }
 }
 
@@ -186,7 +186,7 @@ impl Grouped {
 pub(crate) fn group(snapshot: &Snapshot, by: By, filter: &Filter) -> Grouped {
     let sites = (0..snapshot.sites.len()).collect::<Vec<_>>();
     let exact = by.is_exact() && filter.stack.is_none();
-    let mut rows = Rows::new(snapshot, by, exact);
+    let mut rows = RowBuilder::new(snapshot, by, exact);
     if exact {
         rows.add_locks(filter);
     }
@@ -194,9 +194,9 @@ pub(crate) fn group(snapshot: &Snapshot, by: By, filter: &Filter) -> Grouped {
     let mut total = nothing(exact);
     let mut rows = rows.finish();
     for row in &rows {
-        total.add(&row.figures);
+        total.add(&row.metrics);
     }
-    rows.retain(|row| row.figures.total_ns() >= filter.min_total_ns);
+    rows.retain(|row| row.metrics.total_ns() >= filter.min_total_ns);
     Grouped {
         by,
         rows,
@@ -214,14 +214,14 @@ pub(crate) fn group_sites(
     filter: &Filter,
     sites: &[usize],
 ) -> Vec<Row> {
-    let mut rows = Rows::new(snapshot, by, false);
+    let mut rows = RowBuilder::new(snapshot, by, false);
     rows.add_sites(sites, filter);
     rows.finish()
 }
 
 /// What each lock is called in rows by lock.
 pub(crate) fn lock_labels(snapshot: &Snapshot) -> HashMap<LockId, String> {
-    let mut rows = Rows::new(snapshot, By::Lock, true);
+    let mut rows = RowBuilder::new(snapshot, By::Lock, true);
     for index in 0..snapshot.locks.len() {
         let id = LockId(index as u32);
         if let Some(key) = rows.keys.of_lock(id) {
@@ -238,29 +238,29 @@ pub(crate) fn lock_labels(snapshot: &Snapshot) -> HashMap<LockId, String> {
 /// Puts rows into order, the greatest first.
 pub(crate) fn rank(rows: &mut [Row], sort: Sort) {
     rows.sort_by(|a, b| {
-        sort.order(&a.figures, &b.figures)
+        sort.order(&a.metrics, &b.metrics)
             .then_with(|| a.label.cmp(&b.label))
             .then_with(|| a.lock_type.cmp(&b.lock_type))
             .then_with(|| a.stack.cmp(&b.stack))
     });
 }
 
-fn nothing(exact: bool) -> Figures {
+fn nothing(exact: bool) -> Metrics {
     if exact {
-        Figures::Exact(Waits::default())
+        Metrics::Exact(Waits::default())
     } else {
-        Figures::Estimated(Estimate::default())
+        Metrics::Estimated(Estimate::default())
     }
 }
 
-struct Rows<'a> {
+struct RowBuilder<'a> {
     snapshot: &'a Snapshot,
     keys: Keys<'a>,
     exact: bool,
     rows: BTreeMap<Key, Row>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> RowBuilder<'a> {
     fn new(snapshot: &'a Snapshot, by: By, exact: bool) -> Self {
         Self {
             snapshot,
@@ -275,7 +275,7 @@ impl<'a> Rows<'a> {
         self.rows.entry(key).or_insert_with_key(|key| Row {
             label: String::new(),
             lock_type: key.lock_type(),
-            figures: nothing(exact),
+            metrics: nothing(exact),
             locks: Vec::new(),
             sites: Vec::new(),
             stack: key.stack(),
@@ -285,7 +285,7 @@ impl<'a> Rows<'a> {
     fn add_locks(&mut self, filter: &Filter) {
         for (index, lock) in self.snapshot.locks.iter().enumerate() {
             let waits = lock.ranked();
-            if waits.count.saturating_add(waits.pieces) == 0 || !filter.passes_type(lock.lock_type)
+            if waits.count.saturating_add(waits.pieces) == 0 || !filter.matches_type(lock.lock_type)
             {
                 continue;
             }
@@ -295,7 +295,7 @@ impl<'a> Rows<'a> {
             };
             let row = self.row(key);
             row.locks.push(id);
-            row.figures.add(&Figures::Exact(waits.into_owned()));
+            row.metrics.add(&Metrics::Exact(waits.into_owned()));
         }
     }
 
@@ -304,7 +304,7 @@ impl<'a> Rows<'a> {
             let Some(site) = self.snapshot.sites.get(index) else {
                 continue;
             };
-            if !filter.passes(self.snapshot, site) {
+            if !filter.matches(self.snapshot, site) {
                 continue;
             }
             let Some(key) = self.keys.of_site(site) else {
@@ -319,7 +319,7 @@ impl<'a> Rows<'a> {
             row.sites.push(index);
             if !exact {
                 row.locks.push(site.lock);
-                row.figures.add(&Figures::Estimated(site.waits));
+                row.metrics.add(&Metrics::Estimated(site.waits));
             }
         }
     }
@@ -342,11 +342,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn idle(snapshot: &Snapshot, filter: &Filter) -> Vec<Aside> {
-    let mut sums = BTreeMap::<LockType, Aside>::new();
+fn idle(snapshot: &Snapshot, filter: &Filter) -> Vec<IdleTotal> {
+    let mut sums = BTreeMap::<LockType, IdleTotal>::new();
     for lock in &snapshot.locks {
         if lock.waits.count > 0 && filter.hides(lock.lock_type) {
-            let sum = sums.entry(lock.lock_type).or_insert(Aside {
+            let sum = sums.entry(lock.lock_type).or_insert(IdleTotal {
                 lock_type: lock.lock_type,
                 count: 0,
                 total_ns: 0,
@@ -363,7 +363,7 @@ fn failed(snapshot: &Snapshot, filter: &Filter) -> Vec<Failed> {
     for lock in &snapshot.locks {
         // A condition variable's time limit is no lock that was not had.
         let waits = lock.ranked();
-        if waits.failed() > 0 && filter.passes_type(lock.lock_type) {
+        if waits.failed() > 0 && filter.matches_type(lock.lock_type) {
             sums.entry(lock.lock_type).or_default().add(&waits);
         }
     }

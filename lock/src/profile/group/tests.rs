@@ -1,8 +1,8 @@
 use super::{By, Filter, Row, group, group_sites, rank};
 use crate::profile::{
-    figures::{Figures, Sort},
-    fixture,
+    fixtures,
     lock_type::{Class, LockType},
+    metrics::{Metrics, Sort},
     snapshot::{Holder, Identity, Lock, LockId, Snapshot, StackId, ThreadId},
     word::Word,
 };
@@ -19,9 +19,9 @@ fn lines(snapshot: &Snapshot, by: By, filter: &Filter) -> String {
             "{} | {} | {} waits, {} ns ± {} | {} locks, {} sites\n",
             row.lock_type.map(|it| it.to_string()).unwrap_or_default(),
             row.label,
-            row.figures.count(),
-            row.figures.total_ns(),
-            row.figures.error_ns(),
+            row.metrics.count(),
+            row.metrics.total_ns(),
+            row.metrics.error_ns(),
             row.locks.len(),
             row.sites.len()
         )
@@ -31,7 +31,7 @@ fn lines(snapshot: &Snapshot, by: By, filter: &Filter) -> String {
 
 #[test]
 fn every_grouping() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let mut text = String::new();
     for by in [
         By::Lock,
@@ -51,7 +51,7 @@ fn every_grouping() {
 
 #[test]
 fn exact_groupings_hold_every_wait_once() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let filter = Filter {
         include_idle: true,
         ..Filter::default()
@@ -60,10 +60,10 @@ fn exact_groupings_hold_every_wait_once() {
     let total: u64 = snapshot.locks.iter().map(|lock| lock.waits.total_ns).sum();
     for by in [By::Lock, By::Address, By::Type] {
         let grouped = group(&snapshot, by, &filter);
-        let sum = |of: fn(&Figures) -> u64| grouped.rows.iter().map(|r| of(&r.figures)).sum();
+        let sum = |of: fn(&Metrics) -> u64| grouped.rows.iter().map(|r| of(&r.metrics)).sum();
         assert_eq!(
             (count, total),
-            (sum(Figures::count), sum(Figures::total_ns))
+            (sum(Metrics::count), sum(Metrics::total_ns))
         );
         assert_eq!(grouped.total.count(), count);
         assert!(grouped.idle.is_empty());
@@ -75,7 +75,7 @@ fn exact_groupings_hold_every_wait_once() {
 
 #[test]
 fn estimated_groupings_hold_every_sample_once() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let filter = Filter {
         include_idle: true,
         ..Filter::default()
@@ -101,7 +101,7 @@ fn estimated_groupings_hold_every_sample_once() {
 
 #[test]
 fn idle_waits_are_summed_aside_unless_asked_for() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let condvar = LockType::User(Class::Condvar);
     let has = |rows: &[Row]| rows.iter().any(|row| row.lock_type == Some(condvar));
     let grouped = group(&snapshot, By::Lock, &Filter::default());
@@ -127,7 +127,7 @@ fn idle_waits_are_summed_aside_unless_asked_for() {
 
 #[test]
 fn a_stack_filter_makes_rows_by_lock_estimates() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let filter = Filter {
         stack: Some("log::rotate".to_owned()),
         ..Filter::default()
@@ -136,7 +136,7 @@ fn a_stack_filter_makes_rows_by_lock_estimates() {
     assert!(grouped.estimated_by_filter());
     assert_eq!(grouped.rows.len(), 1);
     assert_eq!(grouped.rows[0].label, "in fdget_pos");
-    assert_eq!(grouped.rows[0].figures.count(), 10);
+    assert_eq!(grouped.rows[0].metrics.count(), 10);
     let none = Filter {
         stack: Some("Log::Rotate".to_owned()),
         ..Filter::default()
@@ -146,7 +146,7 @@ fn a_stack_filter_makes_rows_by_lock_estimates() {
 
 #[test]
 fn small_rows_are_left_out_and_stay_in_the_total() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let all = group(&snapshot, By::Lock, &Filter::default());
     let filter = Filter {
         min_total_ns: 100_000_000,
@@ -159,7 +159,7 @@ fn small_rows_are_left_out_and_stay_in_the_total() {
 
 /// Rows by lock after this was done to two locks that one process has.
 fn rows_of_two(change: impl Fn(&mut Lock)) -> Vec<Row> {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     let process = snapshot.threads[0].process;
     for (index, address) in [0x1028_u64, 0x102c].into_iter().enumerate() {
         let lock = &mut snapshot.locks[index];
@@ -189,7 +189,7 @@ fn words_of_one_lock_are_one_row() {
 
 #[test]
 fn waiters_own_words_are_put_together_by_caller() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     let site = snapshot.sites[0].clone();
     snapshot.sites.clear();
     let process = snapshot.threads[site.thread.index()].process;
@@ -217,7 +217,7 @@ fn waiters_own_words_are_put_together_by_caller() {
 
 #[test]
 fn a_row_can_be_taken_apart() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let rows = ranked(&snapshot, By::Lock, &Filter::default());
     let row = rows.iter().find(|row| row.label == "in fdget_pos").unwrap();
     let stacks = group_sites(&snapshot, By::Stack, &Filter::default(), &row.sites);
@@ -227,7 +227,7 @@ fn a_row_can_be_taken_apart() {
 
 #[test]
 fn nothing_in_a_forged_recording_is_trusted() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     for (index, site) in snapshot.sites.iter_mut().enumerate() {
         match index % 4 {
             0 => site.lock.0 = u32::MAX,
@@ -264,7 +264,7 @@ fn nothing_in_a_forged_recording_is_trusted() {
 
 #[test]
 fn rows_of_equal_figures_have_one_order() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     for lock in &mut snapshot.locks {
         lock.waits.count = 1;
         lock.waits.total_ns = 5;

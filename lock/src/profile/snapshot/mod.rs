@@ -2,7 +2,7 @@
 //! included. A recording is a sequence of these, and what they come to together is one, too
 //! ([`Snapshot::merge`]).
 //!
-//! Two kinds of figures are told apart everywhere. [`Waits`] were counted by the kernel's
+//! Two kinds of values are told apart everywhere. [`Waits`] were counted by the kernel's
 //! side, every wait: they are exact. [`Estimate`]s come from the waits that were sampled,
 //! whose stack was taken: their sums are unbiased and know their variance. Recorded with
 //! `--exact`, every wait is sampled and the variance is zero.
@@ -80,7 +80,7 @@ pub(crate) struct Snapshot {
     pub(crate) processes: Vec<Process>,
     /// Threads.
     pub(crate) threads: Vec<Thread>,
-    /// Locks, with exact figures of their waits.
+    /// Locks, with exact values of their waits.
     pub(crate) locks: Vec<Lock>,
     /// Sampled waits that ended with the lock, by lock, stack, thread and holder.
     pub(crate) sites: Vec<Site>,

@@ -29,7 +29,7 @@ pub(crate) struct Waits {
     /// The time of these three together, in nanoseconds.
     pub(crate) not_acquired_ns: u64,
     /// Waits that were pieces of others ([`Word::is_piece`]): their time is in `total_ns`,
-    /// and how long the whole waits took one by one is not known. Only in the figures of
+    /// and how long the whole waits took one by one is not known. Only in the values of
     /// rows ([`Lock::ranked`]): recordings have what the kernel counted.
     pub(crate) pieces: u64,
 }

@@ -12,10 +12,10 @@ use crate::{
     view::{Options, document::document},
 };
 
-mod figures;
+mod metrics;
 mod tables;
 
-use figures::{Failed, Numbers};
+use metrics::{Failed, Numbers};
 use tables::{Chain, Frame, Interval, Lock, Open, Site, Stack, Thread};
 
 /// Version of the document. It changes when a key goes or changes its meaning.
@@ -236,7 +236,7 @@ impl<'a> Ranking<'a> {
         let rows = rows.iter().map(|row| RowOf {
             label: &row.label,
             lock_type: row.lock_type.map(|it| it.to_string()),
-            numbers: Numbers::from(&row.figures),
+            numbers: Numbers::from(&row.metrics),
             locks: row.locks.iter().map(|lock| lock.0).collect(),
             sites: &row.sites,
             stack: row.stack.map(|stack| stack.0),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     profile::snapshot::{self, FrameId, Identity, LockId},
-    view::json::figures::{Counted, Sampled},
+    view::json::metrics::{Counted, Sampled},
 };
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::report;
 use crate::{
     profile::{
-        fixture,
+        fixtures,
         group::{By, Filter},
         snapshot::{Scope, Snapshot},
     },
@@ -46,14 +46,14 @@ fn close(schema: &mut Value) {
 
 #[test]
 fn every_document_is_as_the_schema_says() {
-    let mut process = fixture::exact();
+    let mut process = fixtures::exact();
     process.about.scope = Scope::Process { pid: 4711 };
-    let mut command = fixture::snapshot();
+    let mut command = fixtures::snapshot();
     command.about.scope = Scope::Command {
         command: vec!["make".to_owned(), "-j8".to_owned()],
     };
     let nothing = Snapshot::default();
-    for snapshot in [&fixture::snapshot(), &process, &command, &nothing] {
+    for snapshot in [&fixtures::snapshot(), &process, &command, &nothing] {
         for by in [By::Lock, By::Stack, By::Thread, By::Holder] {
             let options = Options {
                 by,
@@ -70,7 +70,7 @@ fn every_document_is_as_the_schema_says() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong() {
-    let good = parsed(&fixture::snapshot(), &Options::default());
+    let good = parsed(&fixtures::snapshot(), &Options::default());
     for (pointer, bad) in [
         ("/schema", Value::from(1)),
         ("/duration_ns", Value::from("2 s")),
@@ -93,12 +93,12 @@ fn the_schema_refuses_what_is_wrong() {
 
 #[test]
 fn the_whole_document() {
-    insta::assert_snapshot!(report(&fixture::snapshot(), &Options::default()).unwrap());
+    insta::assert_snapshot!(report(&fixtures::snapshot(), &Options::default()).unwrap());
 }
 
 #[test]
 fn an_account_that_does_not_hold_says_so() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     snapshot.account.user.begins += 1;
     let document = parsed(&snapshot, &Options::default());
     assert_eq!(document["account"]["holds"], false);
@@ -112,7 +112,7 @@ fn rows_that_are_left_out_are_counted() {
         limit: Some(3),
         ..Options::default()
     };
-    let document = parsed(&fixture::snapshot(), &options);
+    let document = parsed(&fixtures::snapshot(), &options);
     assert_eq!(document["ranking"]["rows"].as_array().unwrap().len(), 3);
     assert_eq!(document["ranking"]["rows_left_out"], 7);
 }

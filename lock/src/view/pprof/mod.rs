@@ -13,7 +13,7 @@ use prost::Message as _;
 
 use self::{
     message::{Label, Profile, Sample, ValueType},
-    tables::Tables,
+    tables::PprofTables,
 };
 use crate::{
     error::{Error, Result},
@@ -43,7 +43,7 @@ pub(crate) fn profile(snapshot: &Snapshot, side: Side, filter: &Filter) -> Resul
 type Key = (Option<ThreadId>, Option<StackId>, LockId);
 
 fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
-    let mut tables = Tables::new(snapshot);
+    let mut tables = PprofTables::new(snapshot);
     // Readers give a type by its text's index. Speedscope takes that for the type's own,
     // and the last one for one beyond: the types must have the first texts.
     let contentions = ValueType {
@@ -58,7 +58,7 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
     let mut places: HashMap<Key, usize> = HashMap::new();
     let mut samples: Vec<(Key, u64, u64)> = Vec::new();
     for site in &snapshot.sites {
-        if !filter.passes(snapshot, site) {
+        if !filter.matches(snapshot, site) {
             continue;
         }
         let (thread, stack) = match (side, site.holder) {
@@ -112,7 +112,7 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
 /// What is known of a sample besides its stack.
 fn labels(
     snapshot: &Snapshot,
-    tables: &mut Tables<'_>,
+    tables: &mut PprofTables<'_>,
     thread: Option<ThreadId>,
     lock: LockId,
 ) -> Vec<Label> {
@@ -132,7 +132,7 @@ fn labels(
     labels
 }
 
-/// What a reader must know about the figures.
+/// What a reader must know about the values.
 fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
     let about = &snapshot.about;
     let mut comments = vec![format!(
@@ -172,8 +172,8 @@ mod tests {
 
     use super::{message::Profile, profile};
     use crate::{
-        profile::{fixture, group::Filter, snapshot::Snapshot},
-        view::{folded::Side, hostile},
+        profile::{fixtures, group::Filter, snapshot::Snapshot},
+        view::{folded::Side, hostile_fixtures},
     };
 
     fn decoded(snapshot: &Snapshot, side: Side, include_idle: bool) -> Profile {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn both_sides() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let waiters = decoded(&snapshot, Side::Waiters, false);
         insta::assert_snapshot!("waiters", in_words(&waiters));
         let holders = decoded(&snapshot, Side::Holders, false);
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn values_come_to_those_of_the_recording() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let count: u64 = snapshot.sites.iter().map(|site| site.waits.count).sum();
         let wait_ns: u64 = snapshot.sites.iter().map(|site| site.waits.wait_ns).sum();
         for side in [Side::Waiters, Side::Holders] {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn speedscope_shows_the_delay() {
-        let profile = decoded(&fixture::snapshot(), Side::Waiters, false);
+        let profile = decoded(&fixtures::snapshot(), Side::Waiters, false);
         assert_eq!(profile.string_table[0], "");
         // It has the index of a text for that of a type, and takes the last one for one
         // that is too large.
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn addresses_are_within_their_mappings_and_forged_ids_lead_somewhere() {
-        for snapshot in [hostile::hostile(), hostile::forged()] {
+        for snapshot in [hostile_fixtures::hostile(), hostile_fixtures::forged()] {
             for side in [Side::Waiters, Side::Holders] {
                 let profile = decoded(&snapshot, side, true);
                 assert!(!in_words(&profile).is_empty());
@@ -301,7 +301,7 @@ mod tests {
     fn go_tool_pprof_ranks_by_delay() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("waiters.pb.gz");
-        let bytes = profile(&fixture::snapshot(), Side::Waiters, &Filter::default()).unwrap();
+        let bytes = profile(&fixtures::snapshot(), Side::Waiters, &Filter::default()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         let output = std::process::Command::new("go")
             .args(["tool", "pprof", "-top"])
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn bytes_are_the_same_twice() {
-        let snapshot = fixture::snapshot();
+        let snapshot = fixtures::snapshot();
         let bytes = || profile(&snapshot, Side::Waiters, &Filter::default()).unwrap();
         assert_eq!(bytes(), bytes());
     }

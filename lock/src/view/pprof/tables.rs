@@ -10,7 +10,7 @@ use crate::{
 
 /// The tables, being filled.
 #[derive(Debug)]
-pub(super) struct Tables<'a> {
+pub(super) struct PprofTables<'a> {
     snapshot: &'a Snapshot,
     texts: Vec<String>,
     text_ids: HashMap<String, i64>,
@@ -27,7 +27,7 @@ pub(super) struct Tables<'a> {
     stacks: HashMap<StackId, Vec<u64>>,
 }
 
-impl<'a> Tables<'a> {
+impl<'a> PprofTables<'a> {
     /// Empty tables, for what a snapshot refers to.
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
         let mut tables = Self {

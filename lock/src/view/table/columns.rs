@@ -5,8 +5,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
     profile::{
-        figures::Figures,
         group::{By, Row},
+        metrics::Metrics,
     },
     units::time,
     view::{table::abbreviate::abbreviate, untrusted},
@@ -19,7 +19,7 @@ const ARROW: &str = " ← ";
 const GAP: usize = 2;
 
 /// A label is not cut to less than this, or a third of the terminal if that is more, as
-/// long as there are figures to leave out.
+/// long as there are values to leave out.
 const LABEL: usize = 14;
 
 /// A column; in the order in which they are left out where there is no room.
@@ -135,12 +135,12 @@ impl Columns {
 
     /// The width that other columns leave to the label's.
     fn room(&self, columns: &[(Column, Vec<String>)], width: usize) -> usize {
-        let figures: usize = columns
+        let metrics: usize = columns
             .iter()
             .filter(|(column, _)| *column != Column::Label)
             .map(|(column, cells)| widest(cells).max(self.title(*column).width()) + GAP)
             .sum();
-        width.saturating_sub(figures + GAP)
+        width.saturating_sub(metrics + GAP)
     }
 
     /// Whether any row has something in this column.
@@ -148,12 +148,12 @@ impl Columns {
         match column {
             Column::Total | Column::Share | Column::Waits | Column::Mean | Column::Max => true,
             Column::Label => true,
-            Column::Error => rows.iter().any(|row| !row.figures.is_exact()),
+            Column::Error => rows.iter().any(|row| !row.metrics.is_exact()),
             Column::Min | Column::P50 | Column::P90 | Column::P99 => {
-                rows.iter().any(|row| row.figures.min_ns().is_some())
+                rows.iter().any(|row| row.metrics.min_ns().is_some())
             }
-            Column::Spin => any(rows, |figures| figures.waits()?.spin_ns.into()),
-            Column::Runqueue => any(rows, |figures| figures.waits()?.runqueue_ns.into()),
+            Column::Spin => any(rows, |metrics| metrics.waits()?.spin_ns.into()),
+            Column::Runqueue => any(rows, |metrics| metrics.waits()?.runqueue_ns.into()),
             Column::Locks => rows.iter().any(|row| row.locks.len() > 1),
             Column::Type => self.by != By::Type && rows.iter().any(|row| row.lock_type.is_some()),
         }
@@ -190,28 +190,28 @@ impl Columns {
     }
 
     fn cell(&self, column: Column, row: &Row) -> String {
-        let figures = &row.figures;
+        let metrics = &row.metrics;
         let maybe = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), time);
         let share = |part, whole| match whole {
             0 => "-".to_owned(),
             _ => format!("{:.0} %", 100.0 * part as f64 / whole as f64),
         };
         match column {
-            Column::Total => time(figures.total_ns()),
-            Column::Error => match figures.error_ns() {
+            Column::Total => time(metrics.total_ns()),
+            Column::Error => match metrics.error_ns() {
                 0 => "-".to_owned(),
                 ns => format!("±{}", time(ns)),
             },
-            Column::Share => share(figures.total_ns(), self.total_ns),
-            Column::Waits => figures.count().to_string(),
-            Column::Mean => maybe(figures.average_ns()),
-            Column::Min => maybe(figures.min_ns()),
-            Column::P50 => maybe(figures.percentile(0.5)),
-            Column::P90 => maybe(figures.percentile(0.9)),
-            Column::P99 => maybe(figures.percentile(0.99)),
-            Column::Max => maybe(figures.longest_ns()),
-            Column::Spin => part(figures, |waits| waits.spin_ns, share),
-            Column::Runqueue => part(figures, |waits| waits.runqueue_ns, share),
+            Column::Share => share(metrics.total_ns(), self.total_ns),
+            Column::Waits => metrics.count().to_string(),
+            Column::Mean => maybe(metrics.average_ns()),
+            Column::Min => maybe(metrics.min_ns()),
+            Column::P50 => maybe(metrics.percentile(0.5)),
+            Column::P90 => maybe(metrics.percentile(0.9)),
+            Column::P99 => maybe(metrics.percentile(0.99)),
+            Column::Max => maybe(metrics.longest_ns()),
+            Column::Spin => part(metrics, |waits| waits.spin_ns, share),
+            Column::Runqueue => part(metrics, |waits| waits.runqueue_ns, share),
             Column::Locks => row.locks.len().to_string(),
             Column::Type => row
                 .lock_type
@@ -236,19 +236,19 @@ impl Column {
     }
 }
 
-fn any(rows: &[Row], ns: impl Fn(&Figures) -> Option<u64>) -> bool {
-    rows.iter().any(|row| ns(&row.figures).unwrap_or(0) > 0)
+fn any(rows: &[Row], ns: impl Fn(&Metrics) -> Option<u64>) -> bool {
+    rows.iter().any(|row| ns(&row.metrics).unwrap_or(0) > 0)
 }
 
 /// A part of the total as a share; nothing where there is none.
 fn part(
-    figures: &Figures,
+    metrics: &Metrics,
     of: impl Fn(&crate::profile::snapshot::Waits) -> u64,
     share: impl Fn(u64, u64) -> String,
 ) -> String {
-    match figures.waits().map(of) {
+    match metrics.waits().map(of) {
         None | Some(0) => "-".to_owned(),
-        Some(ns) => share(ns, figures.total_ns()),
+        Some(ns) => share(ns, metrics.total_ns()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     profile::{
-        figures::Figures,
         group::{Failed, Grouped, lock_labels},
+        metrics::Metrics,
         snapshot::{Estimate, Events, Hook, Snapshot},
     },
     units::{plural, time},
@@ -75,7 +75,7 @@ pub(super) fn section(
     lines(&facts, width, Paint(options.color))
 }
 
-fn total(total: &Figures) -> String {
+fn total(total: &Metrics) -> String {
     let error = |error: String, none: bool| {
         if none {
             String::new()
@@ -129,7 +129,7 @@ fn failed(failed: &[Failed]) -> String {
 }
 
 /// Only exact rows tell it.
-fn pieces(total: &Figures) -> Option<String> {
+fn pieces(total: &Metrics) -> Option<String> {
     let pieces = total.waits()?.pieces;
     (pieces > 0).then(|| {
         format!(
@@ -244,16 +244,16 @@ fn broken(whose: &str, events: &Events) -> String {
     )
 }
 
-fn sampling(snapshot: &Snapshot, options: &Options, total: &Figures) -> String {
+fn sampling(snapshot: &Snapshot, options: &Options, total: &Metrics) -> String {
     let samples = &snapshot.account.samples;
     let filter = &options.filter;
     let mut sum = Estimate::default();
     for site in &snapshot.sites {
-        if filter.passes(snapshot, site) {
+        if filter.matches(snapshot, site) {
             sum.add(&site.waits);
         }
     }
-    let sum = Figures::Estimated(sum);
+    let sum = Metrics::Estimated(sum);
     let ended = snapshot
         .account
         .kernel

@@ -2,9 +2,9 @@
 
 use crate::{
     profile::{
-        figures::{Figures, Sort},
         group::{By, Filter, Grouped, group, rank},
         label::NO_STACK,
+        metrics::{Metrics, Sort},
         snapshot::{Scope, Snapshot, StackId},
     },
     units::{plural, time},
@@ -94,7 +94,7 @@ fn left_out(snapshot: &Snapshot, options: &Options) -> Option<String> {
         .rows
         .iter()
         .take(TYPES)
-        .map(|row| format!("{} {}", row.label, row.figures.count()))
+        .map(|row| format!("{} {}", row.label, row.metrics.count()))
         .collect();
     if types.is_empty() {
         return None;
@@ -129,7 +129,7 @@ fn ranking(
         text.push('\n');
     }
     for (line, row) in lines.zip(rows) {
-        let total = row.figures.total_ns();
+        let total = row.metrics.total_ns();
         let style = paint::share(total, grouped.total.total_ns());
         text += &paint.first(style, &time(total), &line);
         text.push('\n');
@@ -142,15 +142,15 @@ fn ranking(
         }
     }
     if !rest.is_empty() {
-        let sum = |of: fn(&Figures) -> u64| {
+        let sum = |of: fn(&Metrics) -> u64| {
             rest.iter()
-                .fold(0_u64, |sum, row| sum.saturating_add(of(&row.figures)))
+                .fold(0_u64, |sum, row| sum.saturating_add(of(&row.metrics)))
         };
         let more = format!(
             "and {} with {}, {} (--limit 0 shows all)",
             plural(rest.len() as u64, "more row"),
-            plural(sum(Figures::count), "wait"),
-            time(sum(Figures::total_ns))
+            plural(sum(Metrics::count), "wait"),
+            time(sum(Metrics::total_ns))
         );
         text += &facts::wrapped(&more, columns);
     }

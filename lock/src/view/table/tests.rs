@@ -3,10 +3,10 @@ use unicode_width::UnicodeWidthStr as _;
 use super::report;
 use crate::{
     profile::{
-        figures::Sort,
-        fixture,
+        fixtures,
         group::{By, Filter},
         lock_type,
+        metrics::Sort,
         snapshot::{Account, Snapshot},
     },
     view::Options,
@@ -22,32 +22,32 @@ fn shown(snapshot: &Snapshot, by: By, columns: Option<u16>) -> String {
 
 #[test]
 fn piped() {
-    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, None));
+    insta::assert_snapshot!(shown(&fixtures::snapshot(), By::Lock, None));
 }
 
 #[test]
 fn on_80_columns() {
-    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, Some(80)));
+    insta::assert_snapshot!(shown(&fixtures::snapshot(), By::Lock, Some(80)));
 }
 
 #[test]
 fn on_50_columns() {
-    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Lock, Some(50)));
+    insta::assert_snapshot!(shown(&fixtures::snapshot(), By::Lock, Some(50)));
 }
 
 #[test]
 fn by_stack() {
-    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Stack, Some(100)));
+    insta::assert_snapshot!(shown(&fixtures::snapshot(), By::Stack, Some(100)));
 }
 
 #[test]
 fn by_holder() {
-    insta::assert_snapshot!(shown(&fixture::snapshot(), By::Holder, Some(120)));
+    insta::assert_snapshot!(shown(&fixtures::snapshot(), By::Holder, Some(120)));
 }
 
 #[test]
 fn every_wait_sampled() {
-    insta::assert_snapshot!(shown(&fixture::exact(), By::Caller, Some(120)));
+    insta::assert_snapshot!(shown(&fixtures::exact(), By::Caller, Some(120)));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn nothing_recorded() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     for by in [By::Lock, By::Stack, By::Holder, By::Thread, By::Cgroup] {
         for width in [40, 47, 60, 80, 120, 200] {
             let text = shown(&snapshot, by, Some(width));
@@ -74,7 +74,7 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn no_number_is_wrapped_or_cut_on_a_narrow_terminal() {
-    let text = shown(&fixture::snapshot(), By::Lock, Some(40));
+    let text = shown(&fixtures::snapshot(), By::Lock, Some(40));
     let rows: Vec<_> = text
         .lines()
         .skip_while(|line| !line.contains("total"))
@@ -87,7 +87,7 @@ fn no_number_is_wrapped_or_cut_on_a_narrow_terminal() {
 
 #[test]
 fn an_account_that_does_not_hold_is_told() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     assert!(!shown(&snapshot, By::Lock, None).contains("DOES NOT ADD UP"));
     snapshot.account.kernel.begins += 1;
     let text = shown(&snapshot, By::Lock, None);
@@ -102,7 +102,7 @@ fn an_account_that_does_not_hold_is_told() {
 
 #[test]
 fn nothing_lost_is_one_line() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     snapshot.account = Account::default();
     snapshot.hooks.clear();
     let text = shown(&snapshot, By::Lock, None);
@@ -115,7 +115,7 @@ fn what_is_beyond_the_shown_rows_is_added_up() {
         limit: Some(8),
         ..Options::default()
     };
-    let text = report(&fixture::snapshot(), &options, None);
+    let text = report(&fixtures::snapshot(), &options, None);
     assert!(
         text.contains("and 2 more rows with 400 waits, 360 µs (--limit 0 shows all)"),
         "{text}"
@@ -133,7 +133,7 @@ fn filters_are_told_and_estimates_are_named() {
         sort: Sort::P99,
         ..Options::default()
     };
-    let text = report(&fixture::snapshot(), &options, None);
+    let text = report(&fixtures::snapshot(), &options, None);
     for words in [
         "only at least 500 ns, type mutex, with \"log::rotate\" on the stack",
         "all values are estimates",
@@ -153,7 +153,7 @@ fn a_filter_that_nothing_passes_tells_what_there_is() {
             },
             ..Options::default()
         };
-        report(&fixture::snapshot(), &options, None)
+        report(&fixtures::snapshot(), &options, None)
     };
     insta::assert_snapshot!(with_stack("no_such_function").lines().nth(1).unwrap());
     assert!(!with_stack("log::rotate").contains("Without these filters"));
@@ -161,7 +161,7 @@ fn a_filter_that_nothing_passes_tells_what_there_is() {
 
 #[test]
 fn texts_of_programs_do_not_steer_the_terminal() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     let evil = "\u{1b}[2J\r\nx\u{202e}";
     for thread in &mut snapshot.threads {
         evil.clone_into(&mut thread.comm);
@@ -213,7 +213,7 @@ fn colours_change_nothing_else() {
             ..plain.clone()
         };
         let [plain, painted] =
-            [plain, painted].map(|it| report(&fixture::snapshot(), &it, Some(100)));
+            [plain, painted].map(|it| report(&fixtures::snapshot(), &it, Some(100)));
         assert!(painted.contains("\u{1b}["), "{by:?}");
         let stripped = anstream::adapter::strip_str(&painted).to_string();
         assert_eq!(stripped, plain, "{by:?}");

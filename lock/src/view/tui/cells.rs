@@ -1,6 +1,6 @@
-//! Figures in few columns.
+//! Metrics in few columns.
 
-use crate::{profile::figures::Figures, units};
+use crate::{profile::metrics::Metrics, units};
 
 /// A count in at most five columns, up to a million million: `99999`, `123k`, `1.23M`.
 pub(super) fn count(count: u64) -> String {
@@ -52,8 +52,8 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// How far off an estimated total may be, as a part of it: `±3%`. Empty if it is exact.
-pub(super) fn error(figures: &Figures) -> String {
-    let (error, total) = (figures.error_ns(), figures.total_ns());
+pub(super) fn error(metrics: &Metrics) -> String {
+    let (error, total) = (metrics.error_ns(), metrics.total_ns());
     if error == 0 || total == 0 {
         return String::new();
     }

@@ -1,6 +1,6 @@
 //! What keys go through, one after the other.
 
-use crate::profile::{figures::Sort, group::By};
+use crate::profile::{group::By, metrics::Sort};
 
 const GROUPS: [By; 9] = [
     By::Lock,
@@ -37,7 +37,7 @@ fn after<T: Copy + PartialEq>(circle: impl Iterator<Item = T> + Clone, now: T) -
 #[cfg(test)]
 mod tests {
     use super::{next_group, next_sort};
-    use crate::profile::{figures::Sort, group::By};
+    use crate::profile::{group::By, metrics::Sort};
 
     #[test]
     fn keys_go_round() {

@@ -2,8 +2,8 @@
 
 use crate::{
     profile::{
-        figures::{Figures, Sort},
         group::{By, Filter, Row, group_sites, rank},
+        metrics::{Metrics, Sort},
         snapshot::{Chain, FrameId, Snapshot, StackId},
     },
     units,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Title,
     /// What comes next.
     Heading,
-    /// Figures and text.
+    /// Metrics and text.
     Plain,
     /// A function on a stack.
     Frame,
@@ -81,7 +81,7 @@ impl Page<'_> {
             _ => row.label.clone(),
         };
         self.push(Kind::Title, title);
-        self.figures(&row.figures);
+        self.metrics(&row.metrics);
         if row.sites.is_empty() {
             self.push(Kind::Plain, "");
             self.push(
@@ -99,8 +99,8 @@ impl Page<'_> {
         self.stacks(row);
     }
 
-    fn figures(&mut self, figures: &Figures) {
-        let error = match cells::error(figures) {
+    fn metrics(&mut self, metrics: &Metrics) {
+        let error = match cells::error(metrics) {
             error if error.is_empty() => error,
             error => format!(" ({error})"),
         };
@@ -108,23 +108,23 @@ impl Page<'_> {
             Kind::Plain,
             format!(
                 "{} waits  total {}{error}  mean {}  max {}",
-                cells::count(figures.count()),
-                units::time(figures.total_ns()),
-                cells::time(figures.average_ns()),
-                cells::time(figures.longest_ns()),
+                cells::count(metrics.count()),
+                units::time(metrics.total_ns()),
+                cells::time(metrics.average_ns()),
+                cells::time(metrics.longest_ns()),
             ),
         );
         let percentiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
             .into_iter()
             .filter_map(|(name, share)| {
-                let time = units::time(figures.percentile(share)?);
+                let time = units::time(metrics.percentile(share)?);
                 Some(format!("{name} {time}"))
             })
             .collect::<Vec<_>>();
         if !percentiles.is_empty() {
             self.push(Kind::Plain, percentiles.join("  "));
         }
-        let Some(waits) = figures.waits() else {
+        let Some(waits) = metrics.waits() else {
             return;
         };
         let mut parts = Vec::new();
@@ -157,7 +157,7 @@ impl Page<'_> {
         let whole = sum(&rows);
         self.heading(heading, what);
         for row in rows.iter().take(ROWS) {
-            self.share(&row.figures, whole, &row.label);
+            self.share(&row.metrics, whole, &row.label);
         }
         self.more(rows.len(), ROWS);
     }
@@ -170,8 +170,8 @@ impl Page<'_> {
         );
     }
 
-    fn share(&mut self, figures: &Figures, whole: u64, label: &str) {
-        let error = match cells::error(figures) {
+    fn share(&mut self, metrics: &Metrics, whole: u64, label: &str) {
+        let error = match cells::error(metrics) {
             error if error.is_empty() => error,
             error => format!(" ({error})"),
         };
@@ -179,9 +179,9 @@ impl Page<'_> {
             Kind::Plain,
             format!(
                 "{:>4} {:>7} {:>6} {label}{error}",
-                cells::share(figures.total_ns(), whole),
-                units::time(figures.total_ns()),
-                cells::count(figures.count()),
+                cells::share(metrics.total_ns(), whole),
+                units::time(metrics.total_ns()),
+                cells::count(metrics.count()),
             ),
         );
     }
@@ -213,7 +213,7 @@ impl Page<'_> {
             .fold(0_u64, |sum, chain| sum.saturating_add(chain.waits.wait_ns));
         for chain in chains.iter().take(ROWS) {
             let label = chain_label(snapshot, chain);
-            self.share(&Figures::Estimated(chain.waits), whole, &label);
+            self.share(&Metrics::Estimated(chain.waits), whole, &label);
         }
         self.more(chains.len(), ROWS);
     }
@@ -225,7 +225,7 @@ impl Page<'_> {
         self.heading("STACKS", "where threads wait, innermost first");
         for row in rows.iter().take(STACKS) {
             let types = row.lock_type.map(|lock_type| lock_type.to_string());
-            self.share(&row.figures, whole, &types.unwrap_or_default());
+            self.share(&row.metrics, whole, &types.unwrap_or_default());
             if let Some(stack) = row.stack {
                 self.stack(stack);
             }
@@ -279,7 +279,7 @@ const INDENT: &str = "       ";
 
 fn sum(rows: &[Row]) -> u64 {
     rows.iter()
-        .fold(0, |sum, row| sum.saturating_add(row.figures.total_ns()))
+        .fold(0, |sum, row| sum.saturating_add(row.metrics.total_ns()))
 }
 
 /// `a[1] waits for mmap_lock, which b[2] has, which waits for ...`.

@@ -1,4 +1,4 @@
-//! What is missing from the figures, by cause.
+//! What is missing from the values, by cause.
 
 use crate::{profile::snapshot::Snapshot, view::tui::cells};
 

@@ -3,9 +3,9 @@
 
 use crate::{
     profile::{
-        figures::{Figures, Sort},
         group::{By, Filter, Grouped, Row, group, rank},
         merge::Merger,
+        metrics::{Metrics, Sort},
         snapshot::Snapshot,
     },
     view::tui::{
@@ -384,7 +384,7 @@ impl State {
     }
 
     /// What all shown rows come to.
-    pub(crate) fn total(&self) -> &Figures {
+    pub(crate) fn total(&self) -> &Metrics {
         &self.grouped.total
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::{Terminal, backend::TestBackend};
 
 use crate::{
-    profile::{figures::Sort, fixture, group::By, snapshot::Snapshot},
+    profile::{fixtures, group::By, metrics::Sort, snapshot::Snapshot},
     view::tui::{
         draw::draw,
         keys::Action,
@@ -25,7 +25,7 @@ fn picture(state: &mut State, width: u16, height: u16) -> String {
 
 /// The interval after the fixture: what was open has not begun in it.
 fn next() -> Snapshot {
-    let mut next = fixture::snapshot();
+    let mut next = fixtures::snapshot();
     next.account.kernel.begins -= next.account.kernel.open;
     next.account.user.begins -= next.account.user.open;
     next
@@ -34,7 +34,7 @@ fn next() -> Snapshot {
 /// After two intervals.
 fn state() -> State {
     let mut state = State::new(Start::default());
-    state.add(fixture::snapshot());
+    state.add(fixtures::snapshot());
     state.add(next());
     state
 }
@@ -116,7 +116,7 @@ fn the_filter_works_while_it_is_typed() {
 
 #[test]
 fn a_filter_finds_functions_on_stacks() {
-    let snapshot = fixture::snapshot();
+    let snapshot = fixtures::snapshot();
     let site = snapshot.sites.first().expect("one");
     let stack = snapshot.stacks.get(site.stack.index()).expect("it");
     let outermost = stack.user.last().or(stack.kernel.last()).expect("a frame");
@@ -146,7 +146,7 @@ fn the_top_stays_the_top_and_another_row_stays_selected() {
 fn a_held_picture_stays_while_intervals_come() {
     let mut state = after(&[Action::Span, Action::Pause]);
     let before = state.total().count();
-    state.add(fixture::snapshot());
+    state.add(fixtures::snapshot());
     state.act(Action::Sort);
     assert_eq!(state.total().count(), before);
     state.act(Action::Pause);
@@ -178,7 +178,7 @@ fn a_row_without_waits_in_the_next_interval_says_so() {
 
 #[test]
 fn names_of_programs_do_not_steer_the_terminal() {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     for frame in &mut snapshot.frames {
         frame.function = Some("\u{1b}[2J\u{202e}evil".to_owned());
     }
@@ -230,7 +230,7 @@ fn no_keys_on_no_size_panic() {
         });
         for _ in 0..40 {
             match random.u8(0..12) {
-                0 => state.add(fixture::snapshot()),
+                0 => state.add(fixtures::snapshot()),
                 1 => state.add(Snapshot::default()),
                 2 if random.u8(0..8) == 0 => state.end("over".to_owned()),
                 3 => state.act(Action::Type(random.char('a'..='z'))),

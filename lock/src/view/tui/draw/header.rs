@@ -18,7 +18,7 @@ use crate::{
 
 /// As many lines as the height allows.
 pub(super) fn lines(state: &State, width: usize, height: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![title(state, width), figures(state, width)];
+    let mut lines = vec![title(state, width), metrics(state, width)];
     if height >= 12 {
         lines.extend(idle(state, width));
     }
@@ -76,7 +76,7 @@ fn title(state: &State, width: usize) -> Line<'static> {
 }
 
 /// Rates, sampling, losses, cost: what fits, the losses first if there are any.
-fn figures(state: &State, width: usize) -> Line<'static> {
+fn metrics(state: &State, width: usize) -> Line<'static> {
     let snapshot = state.snapshot();
     let total = state.total();
     let duration = snapshot.duration_ns;

@@ -10,8 +10,8 @@ use ratatui::{
 use super::text::fit;
 use crate::{
     profile::{
-        figures::Sort,
         group::{By, Row},
+        metrics::Sort,
         snapshot::Snapshot,
     },
     units,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A column of figures.
+/// A column of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Share,
@@ -222,25 +222,25 @@ fn line(
     selected: bool,
 ) -> Line<'static> {
     let whole = state.total().total_ns();
-    let figures = &row.figures;
+    let metrics = &row.metrics;
     let mut spans = Vec::new();
     let mut used = 0_usize;
     for &column in columns {
         let cell = match column {
-            Column::Share => cells::share(figures.total_ns(), whole),
-            Column::Bar => bar(figures.total_ns(), whole),
-            Column::Waits => cells::count(figures.count()),
-            Column::Total => units::time(figures.total_ns()),
-            Column::Error => cells::error(figures),
-            Column::Mean => cells::time(figures.average_ns()),
-            Column::P99 => cells::time(figures.percentile(0.99)),
-            Column::Max => cells::time(figures.longest_ns()),
+            Column::Share => cells::share(metrics.total_ns(), whole),
+            Column::Bar => bar(metrics.total_ns(), whole),
+            Column::Waits => cells::count(metrics.count()),
+            Column::Total => units::time(metrics.total_ns()),
+            Column::Error => cells::error(metrics),
+            Column::Mean => cells::time(metrics.average_ns()),
+            Column::P99 => cells::time(metrics.percentile(0.99)),
+            Column::Max => cells::time(metrics.longest_ns()),
             Column::Type => row.lock_type.map_or_else(String::new, |t| t.to_string()),
         };
         let mut text = String::new();
         push(&mut text, column, &cell);
         used = used.saturating_add(column.width() + 1);
-        spans.push(Span::styled(text, style(column, figures.total_ns(), whole)));
+        spans.push(Span::styled(text, style(column, metrics.total_ns(), whole)));
     }
     let room = width.saturating_sub(used);
     let name = match (width >= WIDE)

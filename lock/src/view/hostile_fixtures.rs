@@ -1,7 +1,7 @@
 //! Recordings that are meant to break formats, for tests.
 
 use crate::profile::{
-    fixture,
+    fixtures,
     lock_type::{Class, LockType},
     snapshot::{
         Estimate, Frame, FrameId, Holder, Identity, Lock, LockId, Process, ProcessId, Site,
@@ -17,7 +17,7 @@ const NOWHERE: u32 = u32::MAX;
 
 /// A recording with a program that chose its own names.
 pub(crate) fn hostile() -> Snapshot {
-    let mut snapshot = fixture::snapshot();
+    let mut snapshot = fixtures::snapshot();
     let next = |len: usize| u32::try_from(len).unwrap();
     let process = ProcessId(next(snapshot.processes.len()));
     snapshot.processes.push(Process {

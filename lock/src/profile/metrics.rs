@@ -1,4 +1,4 @@
-//! Figures of a row, exact or estimated, and the order that rows are ranked in.
+//! Metrics of a row, exact or estimated, and the order that rows are ranked in.
 
 use std::cmp::Ordering;
 
@@ -6,14 +6,14 @@ use crate::profile::snapshot::{Estimate, Waits};
 
 /// What the waits of a row come to.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Figures {
+pub(crate) enum Metrics {
     /// Every wait was counted.
     Exact(Waits),
     /// From the waits that were sampled.
     Estimated(Estimate),
 }
 
-impl Figures {
+impl Metrics {
     /// How many waits.
     pub(crate) fn count(&self) -> u64 {
         match self {
@@ -169,16 +169,16 @@ impl Sort {
     }
 
     /// The figure.
-    pub(crate) fn of(self, figures: &Figures) -> u64 {
+    pub(crate) fn of(self, metrics: &Metrics) -> u64 {
         match self {
-            Self::Total => figures.total_ns(),
-            Self::Count => figures.count(),
-            Self::Mean => figures.mean_ns(),
-            Self::Max => figures.max_ns(),
-            Self::Min => figures.min_ns().unwrap_or(0),
-            Self::P50 => figures.percentile(0.5).unwrap_or(0),
-            Self::P90 => figures.percentile(0.9).unwrap_or(0),
-            Self::P99 => figures.percentile(0.99).unwrap_or(0),
+            Self::Total => metrics.total_ns(),
+            Self::Count => metrics.count(),
+            Self::Mean => metrics.mean_ns(),
+            Self::Max => metrics.max_ns(),
+            Self::Min => metrics.min_ns().unwrap_or(0),
+            Self::P50 => metrics.percentile(0.5).unwrap_or(0),
+            Self::P90 => metrics.percentile(0.9).unwrap_or(0),
+            Self::P99 => metrics.percentile(0.99).unwrap_or(0),
         }
     }
 
@@ -189,8 +189,8 @@ impl Sort {
 
     /// Which of two comes first. What is equal is put in the order of the total and the
     /// count.
-    pub(crate) fn order(self, a: &Figures, b: &Figures) -> Ordering {
-        let figures = |of| (self.of(of), of.total_ns(), of.count());
-        figures(b).cmp(&figures(a))
+    pub(crate) fn order(self, a: &Metrics, b: &Metrics) -> Ordering {
+        let metrics = |of| (self.of(of), of.total_ns(), of.count());
+        metrics(b).cmp(&metrics(a))
     }
 }

@@ -4,8 +4,8 @@ use lock_common::bucket_floor;
 use serde::Serialize;
 
 use crate::profile::{
-    figures::Figures,
     group,
+    metrics::Metrics,
     snapshot::{Estimate, Waits},
 };
 
@@ -28,23 +28,23 @@ pub(super) struct Numbers {
     runqueue_ns: Option<u64>,
 }
 
-impl From<&Figures> for Numbers {
-    fn from(figures: &Figures) -> Self {
+impl From<&Metrics> for Numbers {
+    fn from(metrics: &Metrics) -> Self {
         Self {
-            exact: figures.is_exact(),
-            count: figures.count(),
-            count_error: figures.count_error(),
-            total_ns: figures.total_ns(),
-            total_error_ns: figures.error_ns(),
-            mean_ns: figures.mean_ns(),
-            min_ns: figures.min_ns(),
-            p50_ns: figures.percentile(0.5),
-            p90_ns: figures.percentile(0.9),
-            p99_ns: figures.percentile(0.99),
-            max_ns: figures.max_ns(),
-            pieces: figures.waits().map(|waits| waits.pieces),
-            spin_ns: figures.waits().map(|waits| waits.spin_ns),
-            runqueue_ns: figures.waits().map(|waits| waits.runqueue_ns),
+            exact: metrics.is_exact(),
+            count: metrics.count(),
+            count_error: metrics.count_error(),
+            total_ns: metrics.total_ns(),
+            total_error_ns: metrics.error_ns(),
+            mean_ns: metrics.mean_ns(),
+            min_ns: metrics.min_ns(),
+            p50_ns: metrics.percentile(0.5),
+            p90_ns: metrics.percentile(0.9),
+            p99_ns: metrics.percentile(0.99),
+            max_ns: metrics.max_ns(),
+            pieces: metrics.waits().map(|waits| waits.pieces),
+            spin_ns: metrics.waits().map(|waits| waits.spin_ns),
+            runqueue_ns: metrics.waits().map(|waits| waits.runqueue_ns),
         }
     }
 }
@@ -71,7 +71,7 @@ impl From<&Waits> for Counted {
     fn from(waits: &Waits) -> Self {
         let buckets = waits.histogram.0.iter();
         Self {
-            numbers: Numbers::from(&Figures::Exact(waits.clone())),
+            numbers: Numbers::from(&Metrics::Exact(waits.clone())),
             timed_out: waits.timed_out,
             interrupted: waits.interrupted,
             not_acquired: waits.not_acquired,
