@@ -7,6 +7,7 @@
 use std::{
     borrow::Cow,
     ffi::OsStr,
+    fs,
     io::Cursor,
     path::{Component, Path, PathBuf},
     sync::LazyLock,
@@ -36,15 +37,30 @@ use crate::{
 };
 
 /// With DWARF of a chain of inlined functions.
-const INLINED: &[u8] = include_bytes!("../tests/verify/objects/inlined.o");
+static INLINED: Fixture = fixture(|| read("verify/objects/inlined.o"));
 /// With functions that its programs call.
-const TRACING: &[u8] = include_bytes!("../tests/verify/objects/tracing.o");
+static TRACING: Fixture = fixture(|| read("verify/objects/tracing.o"));
 /// With programs that attach to functions of the kernel.
-const TRAMPOLINE: &[u8] = include_bytes!("../tests/verify/objects/trampoline.o");
+static TRAMPOLINE: Fixture = fixture(|| read("verify/objects/trampoline.o"));
 /// With maps, kernel functions and lines in its BTF.
-const LIBBPF: &[u8] = include_bytes!("../tests/objects/libbpf-el.o");
+static LIBBPF: Fixture = fixture(|| read("objects/libbpf-el.o"));
 /// A refusal of `count` in [`INLINED`].
-const LOG: &str = include_str!("../tests/verify/logs/6.18-inlined.log");
+static LOG: Fixture = fixture(|| read("verify/logs/6.18-inlined.log"));
+
+/// A file of the tests, read when it is first needed: it is there wherever these functions
+/// are called, and not in the published package.
+type Fixture = LazyLock<Vec<u8>>;
+
+const fn fixture(read: fn() -> Vec<u8>) -> Fixture {
+    LazyLock::new(read)
+}
+
+fn read(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name);
+    fs::read(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
+}
 
 /// Programs of one object that are diagnosed: each takes the same way.
 const PROGRAMS: usize = 4;
@@ -115,7 +131,7 @@ pub fn btf(data: &[u8]) {
         for kind in [Kind::Func, Kind::Typedef] {
             btf::find_id(types, kind, "bpf_prog_load");
         }
-        require(TRAMPOLINE, Some(types));
+        require(&TRAMPOLINE, Some(types));
     } else if let Some(object) = with_type_information(types, ext) {
         if data.len().is_multiple_of(2) {
             elf(&object);
@@ -130,7 +146,7 @@ fn with_type_information(btf: &[u8], ext: &[u8]) -> Option<Vec<u8>> {
     /// Of a section header (`Elf64_Shdr`), and where its `sh_offset` is.
     const LENGTH: usize = 64;
     const OFFSET: usize = 24;
-    static STRIPPED: LazyLock<Vec<u8>> = LazyLock::new(|| strip_debug(LIBBPF).unwrap_or_default());
+    static STRIPPED: LazyLock<Vec<u8>> = LazyLock::new(|| strip_debug(&LIBBPF).unwrap_or_default());
     let elf = Elf::parse(&STRIPPED).ok()?;
     let mut object = STRIPPED.clone();
     for (name, content) in [(".BTF", btf), (".BTF.ext", ext)] {
@@ -149,7 +165,7 @@ fn with_type_information(btf: &[u8], ext: &[u8]) -> Option<Vec<u8>> {
 thread_local! {
     /// Reading them takes a hundred times as long as a log.
     static SOURCES: [(Source<'static>, &'static str); 2] =
-        [(Source::of(INLINED), "count"), (Source::of(TRACING), "sched_switch")];
+        [(Source::of(&INLINED), "count"), (Source::of(&TRACING), "sched_switch")];
 }
 
 /// A verifier's log, of programs that are known: by turns, as the length decides.
@@ -185,7 +201,7 @@ pub fn link(data: &[u8]) {
     let source = Source::of(data);
     for linked in crate::link::origin::link(data).iter().take(PROGRAMS) {
         assert!(linked.origin(u64::MAX).is_none());
-        diagnose(&source, &linked.name, LOG);
+        diagnose(&source, &linked.name, &String::from_utf8_lossy(&LOG));
     }
 }
 
@@ -206,7 +222,7 @@ pub fn answer(data: &[u8]) {
                 events.push(event);
             }
         }
-        let source = Source::of(INLINED);
+        let source = Source::of(&INLINED);
         let object = verdict::judge::object("object.o", &source, &[], "6.18.44", events);
         let kernel = OnKernel {
             kernel: "6.18".to_owned(),

@@ -36,7 +36,7 @@ macro_rules! page {
     ($code:literal) => {
         include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../docs/rejections/",
+            "/rejections/",
             $code,
             ".md"
         ))

@@ -47,9 +47,10 @@ pub(crate) fn image(data: &[u8]) -> Result<Image<'_>> {
         .filter(|symbol| symbol.kind == STT_FUNC)
         .count();
     if functions > MAX_FUNCTIONS {
-        return Err(limit(&format!(
-            "{functions} functions, more than {MAX_FUNCTIONS}"
-        )));
+        return Err(limit(
+            "too-many-functions",
+            &format!("{functions} functions, more than {MAX_FUNCTIONS}"),
+        ));
     }
 
     let mut names = HashMap::new();
@@ -57,10 +58,10 @@ pub(crate) fn image(data: &[u8]) -> Result<Image<'_>> {
     let mut undefined = HashMap::new();
     for (index, section) in elf.sections.iter().enumerate() {
         if section.kind == SHT_NOBITS && section.size > MAX_BSS {
-            return Err(limit(&format!(
-                "a section of {} bytes without contents",
-                section.size
-            )));
+            return Err(limit(
+                "section-too-large",
+                &format!("a section of {} bytes without contents", section.size),
+            ));
         }
         if !section.executable && section.name.ends_with(MAPS) {
             unknown.push((index, format!("maps/section {index}")));
@@ -112,8 +113,8 @@ fn undefined_in(elf: &Elf<'_>, section: usize) -> impl Iterator<Item = ((usize, 
     })
 }
 
-fn limit(what: &str) -> Error {
-    Error::new("object-too-large", format!("the object has {what}"))
+fn limit(code: &'static str, what: &str) -> Error {
+    Error::new(code, format!("the object has {what}"))
         .because("no kernel would take it, and reading it would take too much memory")
 }
 

@@ -181,7 +181,7 @@ pub(super) fn maps(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> Result<Vec<Map>> {
         .collect();
     if maps.len() > MAX_MAPS {
         return Err(
-            Error::new("object-too-large", "the object has too many maps")
+            Error::new("too-many-maps", "the object has too many maps")
                 .because(format!("more than {MAX_MAPS} were found"))
                 .fix("split it into several objects"),
         );

@@ -183,7 +183,7 @@ fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
         }
         if functions.len() > MAX_FUNCTIONS {
             return Err(
-                Error::new("object-too-large", "the object has too many functions")
+                Error::new("too-many-functions", "the object has too many functions")
                     .because(format!("more than {MAX_FUNCTIONS} were found"))
                     .fix("split it into several objects"),
             );

@@ -37,7 +37,7 @@ pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loa
             .copied()
             .ok_or_else(|| {
                 Error::new(
-                    "loader-missing",
+                    "loader-unknown",
                     format!("the workspace has no package {name}"),
                 )
                 .because("the root Cargo.toml names it as the eBPF loader")
@@ -110,12 +110,12 @@ fn binary(package: &Package) -> Result<String> {
         (_, Some(name), _) => Ok((*name).to_owned()),
         (_, _, [one]) => Ok((*one).to_owned()),
         (_, _, []) => Err(Error::new(
-            "loader-missing",
+            "loader-without-program",
             format!("package {} has no program to run", package.name),
         )
         .fix(FIX)),
         (_, _, several) => Err(Error::new(
-            "loader-ambiguous",
+            "loader-program-ambiguous",
             format!("package {} has several programs", package.name),
         )
         .because(several.join(", "))

@@ -224,7 +224,7 @@ fn a_loader_below_a_bpf_target_is_not_native() {
     // That config also makes it an eBPF crate: then nothing is left to load with.
     let findings = sandbox.doctor("", "project");
     assert!(
-        findings.iter().any(|(code, _)| code == "loader-missing"),
+        findings.iter().any(|(code, _)| code == "loader-unknown"),
         "{findings:?}"
     );
     std::fs::remove_file(sandbox.path("watcher/.cargo/config.toml")).unwrap();
