@@ -55,19 +55,19 @@ impl Kernel {
             spots.extend([
                 "the first waiter of a spinlock (the qspinlock's pending bit), except in guests \
                  with paravirtual spinlocks",
-                "a writer that gets an rwsem by spinning for it (optimistic spinning)",
+                "writers that acquire an rwsem by spinning (optimistic spinning)",
             ]);
             if !self.has_releases {
                 spots.push(
-                    "who had a spinlock, a rwlock or a read-locked rwsem (contended_release is \
-                     from Linux 7.2 on)",
+                    "holders of spinlocks, rwlocks and read-locked rwsems (contended_release needs \
+                     Linux 7.2)",
                 );
             }
         }
         spots.extend([
-            "a user lock that is got by spinning, without a system call that blocks",
+            "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
-            "a release in the moment in which the waiter's time is over (counted as timed out)",
+            "releases that coincide with the waiter's timeout (counted as timed out)",
             "waits that were under way when recording began (some are seen in part)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
