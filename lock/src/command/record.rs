@@ -178,7 +178,7 @@ fn tell(place: &Place, length: u64, whole: &Snapshot) {
         .fold(0_u64, |sum, aside| sum.saturating_add(aside.count));
     let idle = match idle {
         0 => String::new(),
-        idle => format!(" and {idle} idle waits"),
+        idle => format!(" and {}", plural(idle, "idle wait")),
     };
     let path = place.path().display();
     let quoted = invocation::quoted(&path.to_string());
@@ -232,11 +232,7 @@ pub(crate) fn record(
 pub(crate) fn finish(session: &Session, command: Option<Running>, end: End) -> ExitCode {
     if let End::Command(status) = end {
         if !status.success() {
-            Error::new(
-                "command-failed",
-                format!("the command exited with {status}"),
-            )
-            .print();
+            Error::new("command-failed", format!("the command failed ({status})")).print();
         }
         return session::exit_code(status).into();
     }

@@ -152,7 +152,7 @@ fn in_words(end: End) -> String {
     match end {
         End::Duration => "stopped".to_owned(),
         End::Signal(_) => "stopped by a signal".to_owned(),
-        End::Command(status) => format!("the command exited with {status}"),
+        End::Command(status) => format!("the command exited ({status})"),
         End::Process => "the process exited".to_owned(),
     }
 }

@@ -85,7 +85,7 @@ fn small_tables_lose_nothing_uncounted() -> Result<Completion, Failed> {
     expect_code(&output, 0)?;
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     expect(
-        table.contains("as too many threads waited at once")
+        table.contains("as the thread table was full")
             && table.contains("(other locks: table full)"),
         || table,
     )?;

@@ -201,7 +201,7 @@ fn a_failed_command_passes_on_its_code() -> Result<Completion, Failed> {
     expect_code(&output, 7)?;
     expect_stderr(
         &output,
-        "error[command-failed]: the command ended with exit status: 7",
+        "error[command-failed]: the command failed (exit status: 7)",
     )?;
     expect_report(&output)?;
     let output = lock(&["record", "--", "sh", "-c", "kill -USR1 $$"]).output()?;
@@ -214,7 +214,7 @@ fn a_missing_command_is_said() -> Result<Completion, Failed> {
     expect_code(&output, 127)?;
     expect_stderr(
         &output,
-        "error[command-not-found]: the command /no/such/command could not",
+        "error[command-not-found]: could not start /no/such/command",
     )?;
     let output = lock(&["record", "--", "/"]).output()?;
     expect_code(&output, 126)?;

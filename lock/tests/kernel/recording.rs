@@ -67,7 +67,7 @@ fn signals_leave_a_whole_recording() -> Result<Completion, Failed> {
         recorder.signal(signal);
         let output = recorder.output()?;
         expect_code(&output, 0)?;
-        expect_stderr(&output, "`lock report ")?;
+        expect_stderr(&output, ": lock report ")?;
         expect(output.stdout.is_empty(), || format!("{output:?}"))?;
         programs.expect_gone()?;
         let lines = lines(&file)?;
