@@ -1,4 +1,6 @@
-//! What is waited for, and how a wait ends: as numbers that rows and events carry.
+//! The kind of a wait and its outcome, as rows and events carry them.
+
+use crate::Plain;
 
 /// The flags of `contention_begin`: `LCB_F_*` in the kernel's
 /// `include/trace/events/lock.h`.
@@ -38,53 +40,204 @@ pub const fn only_spins(flags: u32) -> bool {
     flags & (flag::SPIN | flag::MUTEX) == flag::SPIN
 }
 
-/// What is waited for, as 16 bits: for a kernel lock what [`lock_type`] makes of the flags,
-/// for a user lock [`USER`](self::what::USER) and the futex operation.
-pub mod what {
-    /// A user lock.
-    pub const USER: u32 = 1 << 15;
-    /// For user locks: the futex command (`FUTEX_*` in `include/uapi/linux/futex.h`), or one
-    /// of the two below.
-    pub const COMMAND: u32 = 0x7f;
-    /// The system call `futex_waitv`.
+/// Bits of a [`WaitKind`] for a user lock.
+mod bit {
+    pub(super) const USER: u32 = 1 << 15;
+    pub(super) const COMMAND: u32 = 0x7f;
+    pub(super) const PRIVATE: u32 = 1 << 7;
+    pub(super) const REALTIME: u32 = 1 << 8;
+    pub(super) const VALUE_SHIFT: u32 = 9;
+    pub(super) const VALUE: u32 = 7;
+}
+
+/// The lock type and the operation of a wait, in 16 bits: for a kernel lock its [`lock_type`],
+/// for a user lock the futex operation.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WaitKind(u32);
+
+// SAFETY: transparent over an integer.
+unsafe impl Plain for WaitKind {}
+
+impl WaitKind {
+    /// The command of the system call `futex_waitv`, beside those of `futex`.
     pub const WAITV: u32 = 0x40;
-    /// The system call `futex_wait` (futex2).
+    /// The command of the system call `futex_wait` (futex2).
     pub const FUTEX2_WAIT: u32 = 0x41;
-    /// The futex belongs to one process (`FUTEX_PRIVATE_FLAG`).
-    pub const PRIVATE: u32 = 1 << 7;
-    /// The timeout is on the real-time clock (`FUTEX_CLOCK_REALTIME`).
-    pub const REALTIME: u32 = 1 << 8;
-    /// Where the class of the value that is waited on begins: [`value_class`](super::value_class).
-    pub const VALUE_SHIFT: u32 = 9;
-    /// Its mask, shifted down.
-    pub const VALUE: u32 = 7;
+    /// The [`filter_type`](Self::filter_type) of user locks.
+    pub const USER_TYPE: u32 = bit::USER;
+
+    /// A wait for a kernel lock, by the flags of its `contention_begin`.
+    #[inline]
+    pub const fn kernel(flags: u32) -> Self {
+        Self(lock_type(flags))
+    }
+
+    /// A wait on a futex that has `value`. The command is one of `FUTEX_*` in the kernel's
+    /// `include/uapi/linux/futex.h`, [`WAITV`](Self::WAITV) or
+    /// [`FUTEX2_WAIT`](Self::FUTEX2_WAIT).
+    #[inline]
+    pub const fn futex(command: u32, value: u32) -> Self {
+        Self(bit::USER | command & bit::COMMAND | FutexValue::of(value).0 << bit::VALUE_SHIFT)
+    }
+
+    /// The same on a futex of one process (`FUTEX_PRIVATE_FLAG`).
+    #[inline]
+    #[must_use]
+    pub const fn private(self) -> Self {
+        Self(self.0 | bit::PRIVATE)
+    }
+
+    /// The same with a timeout on the real-time clock (`FUTEX_CLOCK_REALTIME`).
+    #[inline]
+    #[must_use]
+    pub const fn realtime(self) -> Self {
+        Self(self.0 | bit::REALTIME)
+    }
+
+    /// Whether it is a wait for a user lock.
+    #[inline]
+    pub const fn is_user(self) -> bool {
+        self.0 & bit::USER != 0
+    }
+
+    /// For a kernel lock: its [`lock_type`].
+    #[inline]
+    pub const fn lock_type(self) -> u32 {
+        self.0 & (LOCK_TYPES - 1)
+    }
+
+    /// What the filter by type compares: the [`lock_type`] of a kernel lock,
+    /// [`USER_TYPE`](Self::USER_TYPE) for all user locks.
+    #[inline]
+    pub const fn filter_type(self) -> u32 {
+        if self.is_user() { bit::USER } else { self.0 }
+    }
+
+    /// For a user lock: the futex command.
+    #[inline]
+    pub const fn command(self) -> u32 {
+        self.0 & bit::COMMAND
+    }
+
+    /// For a user lock: whether the futex belongs to one process.
+    #[inline]
+    pub const fn is_private(self) -> bool {
+        self.0 & bit::PRIVATE != 0
+    }
+
+    /// For a user lock: whether the timeout is on the real-time clock.
+    #[inline]
+    pub const fn is_realtime(self) -> bool {
+        self.0 & bit::REALTIME != 0
+    }
+
+    /// For a user lock: the class of the futex value that was waited on.
+    #[inline]
+    pub const fn value(self) -> FutexValue {
+        FutexValue(self.0 >> bit::VALUE_SHIFT & bit::VALUE)
+    }
+
+    /// As it is in a row's key: 16 bits.
+    pub(crate) const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// From the lower bits of a row's key.
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits & 0xffff)
+    }
 }
 
-/// Classes of values that are waited on: 0 to 3 are themselves.
-pub mod value {
+/// The class of a futex value: 0 to 3 are themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FutexValue(u32);
+
+impl FutexValue {
     /// `u32::MAX`, with which Rust's parker marks a parked thread.
-    pub const MAX: u32 = 4;
-    /// Any other.
-    pub const OTHER: u32 = 5;
-}
+    pub const MAX: Self = Self(4);
+    /// Any other value.
+    pub const OTHER: Self = Self(5);
 
-/// The class of a value that is waited on.
-pub const fn value_class(value: u32) -> u32 {
-    match value {
-        0..=3 => value,
-        u32::MAX => value::MAX,
-        _ => value::OTHER,
+    /// The class of a value.
+    #[inline]
+    pub const fn of(value: u32) -> Self {
+        match value {
+            0..=3 => Self(value),
+            u32::MAX => Self::MAX,
+            _ => Self::OTHER,
+        }
+    }
+
+    /// A value of this class; `None` if it has many.
+    pub const fn exact(self) -> Option<u32> {
+        match self {
+            Self(value @ 0..=3) => Some(value),
+            Self::MAX => Some(u32::MAX),
+            _ => None,
+        }
     }
 }
 
 /// How a wait ended.
-pub mod outcome {
-    /// With the lock.
-    pub const ACQUIRED: u32 = 0;
-    /// Its time was over.
-    pub const TIMED_OUT: u32 = 1;
-    /// A signal broke it off.
-    pub const INTERRUPTED: u32 = 2;
-    /// Without the lock, for a reason that is not known.
-    pub const FAILED: u32 = 3;
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome(u32);
+
+// SAFETY: transparent over an integer.
+unsafe impl Plain for Outcome {}
+
+impl Outcome {
+    /// The lock was acquired.
+    pub const ACQUIRED: Self = Self(0);
+    /// The timeout expired.
+    pub const TIMED_OUT: Self = Self(1);
+    /// A signal interrupted the wait.
+    pub const INTERRUPTED: Self = Self(2);
+    /// The lock was not acquired, for an unknown reason.
+    pub const FAILED: Self = Self(3);
+
+    pub(crate) const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn futex_operations_survive_a_round_trip() {
+        for command in [0, 6, 9, 13, WaitKind::WAITV, WaitKind::FUTEX2_WAIT] {
+            for value in [0, 1, 2, 3, u32::MAX] {
+                let shared = WaitKind::futex(command, value);
+                for kind in [shared, shared.private(), shared.private().realtime()] {
+                    assert!(kind.is_user());
+                    assert_eq!(kind.command(), command);
+                    assert_eq!(kind.value().exact(), Some(value));
+                    assert_eq!(kind.filter_type(), WaitKind::USER_TYPE);
+                    assert_eq!(WaitKind::from_bits(kind.to_bits()), kind);
+                }
+                assert!(!shared.is_private() && !shared.is_realtime());
+                assert!(shared.private().is_private() && !shared.private().is_realtime());
+                assert!(shared.realtime().is_realtime() && !shared.realtime().is_private());
+            }
+        }
+        assert_eq!(WaitKind::futex(0, 4711).value(), FutexValue::OTHER);
+        assert_eq!(FutexValue::OTHER.exact(), None);
+    }
+
+    #[test]
+    fn kernel_locks_keep_their_type() {
+        for flags in 0..2 * LOCK_TYPES {
+            let kind = WaitKind::kernel(flags);
+            assert!(!kind.is_user());
+            assert_eq!(kind.lock_type(), lock_type(flags));
+            assert_eq!(kind.filter_type(), lock_type(flags));
+        }
+    }
 }

@@ -18,26 +18,28 @@ mod sample;
 mod sampler;
 mod scope;
 mod stack;
+mod thread_ref;
 mod totals;
 
 pub use bucket::{BUCKETS, bucket, bucket_floor, bucket_log};
 pub use counter::{COUNTERS, Counter};
 pub use expected::{expected_log, mean_square};
-pub use kind::{LOCK_TYPES, flag, lock_type, only_spins, outcome, value, value_class, what};
+pub use kind::{FutexValue, LOCK_TYPES, Outcome, WaitKind, flag, lock_type, only_spins};
 pub use open::{
     Block, Release, SLEEPS_PER_THREAD, SPINS_PER_CPU, Sleep, Spin, Spins, ThreadIds, ThreadSet,
     ThreadWaits, WAYS, WOKEN_EARLY,
 };
 pub use plain::Plain;
-pub use sample::{Event, EventWithStack, event, hint};
+pub use sample::{Event, EventWithStack, event, hint, sample_number};
 pub use sampler::{Level, Sampler};
 pub use scope::{FilterKey, MAX_PROCESSES, Modes, PROCESSES, filter, mode};
 pub use stack::{
-    CALL_SETS, CALL_WAYS, CallSet, HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack, STACK_WORDS,
-    TRACING_FRAMES, USER_STACK, USER_STACK_PORTION, call_set, finish_hash, hash_frame, step,
-    user_stacks,
+    CALL_SETS, CALL_WAYS, CallSet, CallStep, HASH_SEED, KERNEL_FRAMES, KernelStack, RawStack,
+    STACK_WORDS, TRACING_FRAMES, USER_STACK, USER_STACK_PORTION, call_set, finish_hash, hash_frame,
+    step, user_stacks,
 };
+pub use thread_ref::ThreadRef;
 pub use totals::{
-    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS, Totals,
-    TotalsKey,
+    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS,
+    RowKind, Totals, TotalsKey,
 };

@@ -1,5 +1,7 @@
 //! Waits that are open, and who released a lock last.
 
+use crate::{Outcome, ThreadRef, WaitKind};
+
 /// How many spinning waits may be open at once on one CPU. Task, softirq, hardirq and
 /// NMI can each wait while the one before is interrupted, and a queued rwlock waits for
 /// its inner spinlock within its own wait: twice four.
@@ -53,8 +55,8 @@ shared! {
         pub phase_ns: u64,
         /// How long it has spun, in nanoseconds.
         pub spin_ns: u64,
-        /// Who had the lock when the wait began: process << 32 | thread. Zero if unknown.
-        pub owner: u64,
+        /// The holder of the lock when the wait began, if known.
+        pub holder: ThreadRef,
         /// The stack, by its hash; zero without `--exact`.
         pub stack: u64,
         /// Flags of the latest begin.
@@ -72,8 +74,8 @@ shared! {
         /// When the thread was woken; zero if it was not, [`WOKEN_EARLY`] if that was before it
         /// left its CPU.
         pub wake_ns: u64,
-        /// Who woke it: process << 32 | thread.
-        pub waker: u64,
+        /// The thread that woke it.
+        pub waker: ThreadRef,
         /// The number of its sample; zero if it is not sampled.
         pub sample: u64,
         /// The [`mean_square`](crate::mean_square) of the thread's waits before: what is
@@ -81,10 +83,10 @@ shared! {
         pub wait_square: u64,
         /// That of their parts as waits for a CPU, after having been woken.
         pub cpu_square: u64,
-        /// One of [`what`](crate::what).
-        pub what: u32,
-        /// One of [`outcome`](crate::outcome).
-        pub outcome: u32,
+        /// The kind of the wait.
+        pub kind: WaitKind,
+        /// How it ended.
+        pub outcome: Outcome,
         /// The process.
         pub tgid: u32,
         /// Whether a timeout was given.
@@ -115,8 +117,8 @@ shared! {
 
     /// Who released a lock last.
     pub struct Release {
-        /// Process << 32 | thread.
-        pub holder: u64,
+        /// The thread.
+        pub holder: ThreadRef,
         /// When (CLOCK_MONOTONIC, nanoseconds).
         pub at_ns: u64,
     }

@@ -1,6 +1,6 @@
 //! Samples, as they travel through the ring buffer.
 
-use crate::{USER_STACK, outcome};
+use crate::{Outcome, ThreadRef, USER_STACK, WaitKind};
 
 /// Kinds of [`Event`].
 pub mod event {
@@ -29,6 +29,13 @@ pub mod hint {
     pub const MMAP_LOCK: u32 = 1;
 }
 
+/// A number that no other sample has: two CPUs can have the same time, one CPU cannot. It is not
+/// zero, which stands for none.
+#[inline]
+pub const fn sample_number(now_ns: u64, cpu: u32) -> u64 {
+    now_ns << 12 | cpu as u64 & 0xfff | 1 << 63
+}
+
 shared! {
     /// A sampled event. Of a wait that began in user space there are two: its begin, with the
     /// stack, and its end; and if it was woken by a release, a third one with the releaser's.
@@ -52,14 +59,14 @@ shared! {
         pub tgid: u32,
         /// Its cgroup: the number of its folder in the cgroup file system.
         pub cgroup: u64,
-        /// Who had the lock: process << 32 | thread. Zero if unknown.
-        pub holder: u64,
+        /// The holder of the lock, if known.
+        pub holder: ThreadRef,
         /// The kernel stack by its hash; zero if there is none.
         pub stack: u64,
-        /// One of [`what`](crate::what).
-        pub what: u32,
-        /// One of [`outcome`](crate::outcome).
-        pub outcome: u32,
+        /// The kind of the wait.
+        pub kind: WaitKind,
+        /// How it ended.
+        pub outcome: Outcome,
         /// At the begin of a wait for a user lock: the word eight bytes behind the futex, where
         /// glibc's mutexes keep their owner. Zero if it was not looked at.
         pub word: u32,
@@ -100,10 +107,10 @@ impl Event {
         tid: 0,
         tgid: 0,
         cgroup: 0,
-        holder: 0,
+        holder: ThreadRef::NONE,
         stack: 0,
-        what: 0,
-        outcome: outcome::ACQUIRED,
+        kind: WaitKind::kernel(0),
+        outcome: Outcome::ACQUIRED,
         word: 0,
         zero: 0,
         ip: 0,

@@ -19,8 +19,7 @@ pub mod filter {
     pub const CGROUP: u32 = 1 << 3;
     /// The CPU.
     pub const CPU: u32 = 1 << 4;
-    /// The lock's type: what [`lock_type`](crate::lock_type) makes of the flags, or
-    /// [`USER`](crate::what::USER).
+    /// The lock's type: [`filter_type`](crate::WaitKind::filter_type).
     pub const TYPE: u32 = 1 << 5;
     /// The lock's address.
     pub const ADDRESS: u32 = 1 << 6;

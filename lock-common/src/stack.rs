@@ -1,5 +1,7 @@
 //! Stacks: as the kernel walks them, and as user memory that is copied.
 
+use crate::Plain;
+
 /// How many frames of a kernel stack are kept at the most, tracing and locking included.
 pub const KERNEL_FRAMES: usize = 48;
 
@@ -51,6 +53,37 @@ pub mod user_stacks {
     pub const ALL: u32 = 2;
 }
 
+/// A call and the size of its frame.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallStep(u64);
+
+// SAFETY: transparent over an integer.
+unsafe impl Plain for CallStep {}
+
+impl CallStep {
+    /// A free slot.
+    pub const FREE: Self = Self(0);
+
+    /// A call with one of [`step`].
+    #[inline]
+    pub const fn new(call: u32, step: u32) -> Self {
+        Self((call as u64) << 32 | step as u64)
+    }
+
+    /// The call.
+    #[inline]
+    pub const fn call(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// One of [`step`].
+    #[inline]
+    pub const fn step(self) -> u32 {
+        self.0 as u32
+    }
+}
+
 shared! {
     /// A kernel stack.
     pub struct KernelStack {
@@ -60,8 +93,8 @@ shared! {
 
     /// Calls and the sizes of their frames.
     pub struct CallSet {
-        /// A call << 32 | one of [`step`]; zero for a free place, behind those that are taken.
-        pub calls: [u64; CALL_WAYS],
+        /// A free slot has no taken one behind it.
+        pub calls: [CallStep; CALL_WAYS],
     }
 
     /// An event, too: a kernel stack as it is in memory, which was not recognised.

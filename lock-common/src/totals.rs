@@ -1,5 +1,7 @@
 //! What ended waits come to.
 
+use crate::{BUCKETS, Outcome, Plain, WaitKind};
+
 /// How many buckets a row of totals has: two powers of two. A row for each bucket would be
 /// three times as many rows, a row for all a cache line for each half dozen.
 pub const ROW_BUCKETS: usize = 8;
@@ -26,9 +28,8 @@ shared! {
         pub lock: u64,
         /// The process, for a user lock; else zero.
         pub tgid: u32,
-        /// One of [`what`](crate::what) | [`outcome`](crate::outcome) << 16 |
-        /// ([`bucket`](crate::bucket) / [`ROW_BUCKETS`]) << 24.
-        pub kind: u32,
+        /// Kind, outcome and buckets.
+        pub kind: RowKind,
     }
 
     /// What waits come to that have everything in [`TotalsKey`] in common, on one CPU: a
@@ -62,6 +63,71 @@ shared! {
     }
 }
 
+/// What the waits of a row have in common beside the lock: their kind, their outcome, and
+/// [`ROW_BUCKETS`] successive buckets of durations.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowKind(u32);
+
+// SAFETY: transparent over an integer.
+unsafe impl Plain for RowKind {}
+
+impl RowKind {
+    const OUTCOME_SHIFT: u32 = 16;
+    const ROW_SHIFT: u32 = 24;
+
+    /// The row of a wait, by the [`bucket`](crate::bucket) of its duration.
+    #[inline]
+    pub const fn new(kind: WaitKind, outcome: Outcome, bucket: u32) -> Self {
+        let row = bucket / ROW_BUCKETS as u32;
+        Self(kind.to_bits() | outcome.to_bits() << Self::OUTCOME_SHIFT | row << Self::ROW_SHIFT)
+    }
+
+    /// The kind of the waits.
+    #[inline]
+    pub const fn kind(self) -> WaitKind {
+        WaitKind::from_bits(self.0)
+    }
+
+    /// Their outcome.
+    #[inline]
+    pub const fn outcome(self) -> Outcome {
+        Outcome::from_bits(self.0 >> Self::OUTCOME_SHIFT & 0xff)
+    }
+
+    /// The first of the row's buckets.
+    #[inline]
+    pub const fn first_bucket(self) -> u32 {
+        (self.0 >> Self::ROW_SHIFT) * ROW_BUCKETS as u32
+    }
+
+    /// The index of a [`bucket`](crate::bucket) within its row.
+    #[inline]
+    pub const fn index_of(bucket: u32) -> usize {
+        bucket as usize % ROW_BUCKETS
+    }
+}
+
+const _: () = assert!(
+    BUCKETS as usize / ROW_BUCKETS <= 1 << (u32::BITS - RowKind::ROW_SHIFT),
+    "the number of a row does not fit"
+);
+
+impl TotalsKey {
+    /// All but the lock, as the eight bytes behind it.
+    #[inline]
+    pub const fn rest(self) -> u64 {
+        (self.kind.0 as u64) << 32 | self.tgid as u64
+    }
+
+    /// A hash for the index of a fast slot, in the lower 32 bits.
+    #[inline]
+    pub const fn hash(self) -> u32 {
+        let mixed = self.lock ^ self.rest().rotate_left(20);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+    }
+}
+
 impl Totals {
     /// The totals of nothing.
     pub const ZERO: Self = Self {
@@ -80,5 +146,44 @@ impl QuickSets {
             .iter()
             .flat_map(|set| set.keys.iter().zip(&set.totals))
             .filter(|(key, _)| key.lock != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bucket, bucket_floor};
+
+    #[test]
+    fn rows_survive_a_round_trip() {
+        let kinds = [
+            WaitKind::kernel(0),
+            WaitKind::kernel(crate::flag::MUTEX),
+            WaitKind::futex(9, 2).private().realtime(),
+            WaitKind::futex(WaitKind::FUTEX2_WAIT, 4711),
+        ];
+        let outcomes = [
+            Outcome::ACQUIRED,
+            Outcome::TIMED_OUT,
+            Outcome::INTERRUPTED,
+            Outcome::FAILED,
+        ];
+        for kind in kinds {
+            for outcome in outcomes {
+                for bucket in 0..BUCKETS {
+                    let row = RowKind::new(kind, outcome, bucket);
+                    assert_eq!((row.kind(), row.outcome()), (kind, outcome));
+                    let index = RowKind::index_of(bucket) as u32;
+                    assert_eq!(row.first_bucket() + index, bucket);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_buckets_of_its_durations() {
+        let row = RowKind::new(WaitKind::kernel(1), Outcome::ACQUIRED, bucket(1_000));
+        assert!(bucket_floor(row.first_bucket()) <= 1_000);
+        assert!(bucket_floor(row.first_bucket() + ROW_BUCKETS as u32) > 1_000);
     }
 }

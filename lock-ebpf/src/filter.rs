@@ -6,7 +6,7 @@ use aya_ebpf::{
     helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_smp_processor_id},
     macros::btf_map,
 };
-use lock_common::{FilterKey, MAX_PROCESSES, Modes, PROCESSES, filter, mode, what};
+use lock_common::{FilterKey, MAX_PROCESSES, Modes, PROCESSES, WaitKind, filter, mode};
 
 use crate::task::{self, Task, Thread};
 
@@ -32,7 +32,7 @@ static FILTER_VALUES: HashMap<FilterKey, u32, 1024> = HashMap::new();
 
 /// Whether a wait of the current thread is recorded.
 #[inline(always)] // The verifier reduces it to what is asked for.
-pub fn lets_through(thread: Thread, lock: u64, what: u32) -> bool {
+pub fn matches(thread: Thread, lock: u64, kind: WaitKind) -> bool {
     let by = FILTER_BY.load();
     if by == 0 {
         return thread.tgid != OWN_TGID.load();
@@ -48,12 +48,8 @@ pub fn lets_through(thread: Thread, lock: u64, what: u32) -> bool {
         return false;
     }
     if by & filter::TYPE != 0 {
-        let class = if what & what::USER != 0 {
-            what::USER
-        } else {
-            what
-        };
-        if !has(filter::TYPE, class.into()) {
+        let lock_type = kind.filter_type();
+        if !has(filter::TYPE, lock_type.into()) {
             return false;
         }
     }

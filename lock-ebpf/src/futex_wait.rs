@@ -11,137 +11,27 @@ use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
 };
 use lock_common::{
-    Block, Counter, Event, WOKEN_EARLY, bucket, event, expected_log, outcome, value_class, what,
+    Block, Counter, Event, Outcome, ThreadRef, WOKEN_EARLY, bucket, event, expected_log,
+    sample_number,
 };
 
 use crate::{
     clock::now_ns,
     events::{self, Sender},
-    filter, lost,
+    filter,
+    futex::{self, Futex},
+    lost,
     sampler::{self, Who},
-    task::{self, Register, Registers, Task, Thread},
+    task::{self, Registers, Task, Thread},
     threads::{self, Over as _},
     totals::{self, Ended},
     user_stack,
+    waking::Waking,
 };
 
 /// Waits shorter than this, in nanoseconds, are left out. Set by the loader.
 #[unsafe(no_mangle)]
 static MIN_USER_WAIT_NS: Global<u64> = Global::new(0);
-
-/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
-mod call {
-    pub(super) const KILL: u64 = 62;
-    pub(super) const RT_SIGQUEUEINFO: u64 = 129;
-    pub(super) const TKILL: u64 = 200;
-    pub(super) const FUTEX: u64 = 202;
-    pub(super) const EXIT_GROUP: u64 = 231;
-    pub(super) const TGKILL: u64 = 234;
-    pub(super) const RT_TGSIGQUEUEINFO: u64 = 297;
-    pub(super) const FUTEX_WAITV: u64 = 449;
-    pub(super) const FUTEX_WAKE: u64 = 454;
-    pub(super) const FUTEX_WAIT: u64 = 455;
-    pub(super) const FUTEX_REQUEUE: u64 = 456;
-}
-
-/// Futex commands and flags: the kernel's `include/uapi/linux/futex.h`.
-mod futex {
-    pub(super) const WAIT: u64 = 0;
-    pub(super) const WAKE: u64 = 1;
-    pub(super) const REQUEUE: u64 = 3;
-    pub(super) const CMP_REQUEUE: u64 = 4;
-    pub(super) const WAKE_OP: u64 = 5;
-    pub(super) const LOCK_PI: u64 = 6;
-    pub(super) const UNLOCK_PI: u64 = 7;
-    pub(super) const WAIT_BITSET: u64 = 9;
-    pub(super) const WAKE_BITSET: u64 = 10;
-    pub(super) const WAIT_REQUEUE_PI: u64 = 11;
-    pub(super) const CMP_REQUEUE_PI: u64 = 12;
-    pub(super) const LOCK_PI2: u64 = 13;
-    pub(super) const COMMAND: u64 = 0x7f;
-    pub(super) const PRIVATE: u64 = 128;
-    pub(super) const REALTIME: u64 = 256;
-    /// `FUTEX2_PRIVATE`, the same bit in the calls from Linux 5.16 and 6.7.
-    pub(super) const PRIVATE2: u64 = 128;
-}
-
-/// What a thread waits for.
-#[derive(Clone, Copy)]
-struct Futex {
-    address: u64,
-    /// One of `lock_common::what`.
-    what: u32,
-    has_timeout: bool,
-}
-
-/// The futex that a thread waits for, if that is what its registers say.
-#[inline(always)] // On the path of each switch of tasks.
-fn waited_for(registers: Registers) -> Option<Futex> {
-    match registers.get(Register::OrigAx) {
-        call::FUTEX => {
-            let operation = registers.get(Register::Si);
-            let command = operation & futex::COMMAND;
-            if !matches!(
-                command,
-                futex::WAIT
-                    | futex::WAIT_BITSET
-                    | futex::LOCK_PI
-                    | futex::LOCK_PI2
-                    | futex::WAIT_REQUEUE_PI
-            ) {
-                return None;
-            }
-            let value = registers.get(Register::Dx) as u32;
-            let mut what = what::USER | command as u32 | value_class(value) << what::VALUE_SHIFT;
-            if operation & futex::PRIVATE != 0 {
-                what |= what::PRIVATE;
-            }
-            if operation & futex::REALTIME != 0 {
-                what |= what::REALTIME;
-            }
-            Some(Futex {
-                address: registers.get(Register::Di),
-                what,
-                has_timeout: registers.get(Register::R10) != 0,
-            })
-        }
-        call::FUTEX_WAITV => waited_for_first(registers),
-        call::FUTEX_WAIT => {
-            let value = registers.get(Register::Si) as u32;
-            let mut what = what::USER | what::FUTEX2_WAIT | value_class(value) << what::VALUE_SHIFT;
-            if registers.get(Register::R10) & futex::PRIVATE2 != 0 {
-                what |= what::PRIVATE;
-            }
-            Some(Futex {
-                address: registers.get(Register::Di),
-                what,
-                // The timeout is the fifth argument, which has no other use.
-                has_timeout: registers.get(Register::R8) != 0,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The first of the futexes that `futex_waitv` waits for.
-#[inline(always)] // Its one caller is inlined.
-fn waited_for_first(registers: Registers) -> Option<Futex> {
-    /// `struct futex_waitv`: value, address, flags and reserved.
-    type Waiter = [u64; 3];
-    let waiters = registers.get(Register::Di) as *const Waiter;
-    // SAFETY: the helper checks the address.
-    let [value, address, flags] = unsafe { bpf_probe_read_user(waiters) }.ok()?;
-    let value = value as u32;
-    let mut what = what::USER | what::WAITV | value_class(value) << what::VALUE_SHIFT;
-    if flags & futex::PRIVATE2 != 0 {
-        what |= what::PRIVATE;
-    }
-    Some(Futex {
-        address,
-        what,
-        has_timeout: registers.get(Register::R10) != 0,
-    })
-}
 
 /// The current thread leaves its CPU. It ran until now: a wait of it that is still open was
 /// over before, when the switch back to it was not shown. Some kernels do not show the
@@ -180,14 +70,14 @@ pub fn block(task: Task) {
     let Some(registers) = Registers::of(task) else {
         return;
     };
-    let Some(futex) = waited_for(registers) else {
+    let Some(futex) = Futex::waited_for(registers) else {
         return;
     };
     if task::is_kernel_thread(task) {
         return; // It has no registers of a system call.
     }
     let thread = Thread::current();
-    if !filter::lets_through(thread, futex.address, futex.what) {
+    if !filter::matches(thread, futex.address, futex.kind) {
         return;
     }
     let now_ns = now_ns();
@@ -199,10 +89,10 @@ pub fn block(task: Task) {
     // SAFETY: the place of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     block.address = futex.address;
-    block.what = futex.what;
+    block.kind = futex.kind;
     block.tgid = thread.tgid;
     block.has_timeout = futex.has_timeout.into();
-    block.outcome = outcome::ACQUIRED;
+    block.outcome = Outcome::ACQUIRED;
     block.sample = 0;
     // The last store: from here on a wake-up on another CPU finds the wait.
     // SAFETY: as above.
@@ -233,9 +123,9 @@ pub fn block(task: Task) {
     let [word, _, owner] =
         unsafe { bpf_probe_read_user(futex.address as *const [u32; 3]) }.unwrap_or_default();
     let begin = Begin {
-        sample: sample_number(now_ns),
+        sample: next_sample(now_ns),
         shift,
-        word: if is_pi(futex.what) { word } else { owner },
+        word: if futex.is_pi() { word } else { owner },
     };
     block.sample = begin.sample;
     if !send_begin(
@@ -255,21 +145,14 @@ pub fn block(task: Task) {
 /// waiting one's stack, and a wait that may end by its timeout may have no such waker.
 #[inline(always)] // Some comparisons.
 fn sampled_when_woken(block: &Block) -> bool {
-    !sampler::exact() && block.what & what::PRIVATE != 0 && block.has_timeout == 0
+    !sampler::exact() && block.kind.is_private() && block.has_timeout == 0
 }
 
-#[inline(always)] // Some comparisons.
-fn is_pi(what: u32) -> bool {
-    let command = u64::from(what & what::COMMAND);
-    command == futex::LOCK_PI || command == futex::LOCK_PI2
-}
-
-/// A number that no other sample has: two CPUs can have the same time, one CPU cannot.
+/// The number of a sample that is taken now.
 #[inline(always)] // Two instructions and a helper call.
-fn sample_number(now_ns: u64) -> u64 {
+fn next_sample(now_ns: u64) -> u64 {
     // SAFETY: the helper has no preconditions.
-    let cpu = u64::from(unsafe { bpf_get_smp_processor_id() });
-    now_ns << 12 | cpu & 0xfff | 1 << 63
+    sample_number(now_ns, unsafe { bpf_get_smp_processor_id() })
 }
 
 /// What the sample of a wait has beside the wait.
@@ -299,7 +182,7 @@ fn send_begin(
         sample: begin.sample,
         lock: block.address,
         start_ns: block.start_ns,
-        what: block.what,
+        kind: block.kind,
         word: begin.word,
         ..waiter
     };
@@ -320,7 +203,7 @@ pub fn resume(task: Task) {
         // Not that of its next wait.
         if block.wake_ns != 0 {
             block.wake_ns = 0;
-            block.waker = 0;
+            block.waker = ThreadRef::NONE;
         }
         return;
     }
@@ -339,7 +222,7 @@ pub fn resume(task: Task) {
     } else if !totals::add(Ended {
         lock: ended.address,
         tgid: ended.tgid,
-        what: ended.what,
+        kind: ended.kind,
         outcome: ended.outcome,
         wait_ns,
         bucket: bucket(wait_ns),
@@ -367,23 +250,11 @@ fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
         tid,
         tgid: ended.tgid,
         holder: ended.waker,
-        what: ended.what,
+        kind: ended.kind,
         outcome: ended.outcome,
         ..Event::ZERO
     };
     events::send(to)
-}
-
-/// How a thread is woken.
-enum Waking {
-    /// By a thread that released what it waits for.
-    Release,
-    /// By the end of a thread.
-    Exit,
-    /// By its timeout.
-    Timeout,
-    /// By a signal.
-    Signal,
 }
 
 /// The current thread, or an interrupt on its CPU, wakes a thread.
@@ -400,8 +271,8 @@ pub fn wake(task: Task) {
     if block.start_ns == 0 {
         // It may be about to wait: on its way to sleep it can be woken before its switch away
         // is shown.
-        if registers.is_some_and(wakes_for_futex) {
-            block.waker = thread.packed();
+        if registers.is_some_and(futex::wakes) {
+            block.waker = thread.reference();
         }
         block.wake_ns = WOKEN_EARLY;
         return;
@@ -412,14 +283,14 @@ pub fn wake(task: Task) {
     let was_early = block.wake_ns == WOKEN_EARLY;
     let now_ns = now_ns();
     let waking = registers.map_or(Waking::Timeout, |registers| {
-        waking(registers, thread, block)
+        Waking::of(registers, thread, block)
     });
     block.wake_ns = now_ns;
     match waking {
-        Waking::Timeout => block.outcome = outcome::TIMED_OUT,
-        Waking::Signal => block.outcome = outcome::INTERRUPTED,
+        Waking::Timeout => block.outcome = Outcome::TIMED_OUT,
+        Waking::Signal => block.outcome = Outcome::INTERRUPTED,
         Waking::Exit | Waking::Release => {
-            block.waker = thread.packed();
+            block.waker = thread.reference();
             if !was_early && sampled_when_woken(block) && thread.tgid == block.tgid {
                 sample_woken(task, thread, block, now_ns);
             }
@@ -445,7 +316,7 @@ fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
     };
     lost::count(Counter::WokenSamples);
     let begin = Begin {
-        sample: sample_number(now_ns),
+        sample: next_sample(now_ns),
         shift,
         // By now it is another thread's.
         word: 0,
@@ -464,62 +335,6 @@ fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
     }
 }
 
-/// Whether a thread with these registers is in a system call that wakes those who wait for a
-/// futex.
-#[inline(always)] // Its one caller is the program itself.
-fn wakes_for_futex(registers: Registers) -> bool {
-    matches!(
-        registers.get(Register::OrigAx),
-        call::FUTEX | call::FUTEX_WAKE | call::FUTEX_REQUEUE
-    )
-}
-
-/// What the current thread is doing, as it wakes one that waits.
-#[inline(always)] // Its one caller is the program itself.
-fn waking(registers: Registers, waker: Thread, block: &Block) -> Waking {
-    match registers.get(Register::OrigAx) {
-        call::FUTEX => {
-            let command = registers.get(Register::Si) & futex::COMMAND;
-            let wakes_this = match command {
-                // An interrupt can hit a thread that wakes another one.
-                futex::WAKE | futex::WAKE_BITSET => {
-                    block.what & what::PRIVATE == 0
-                        || waker.tgid == block.tgid && registers.get(Register::Di) == block.address
-                }
-                futex::REQUEUE
-                | futex::CMP_REQUEUE
-                | futex::WAKE_OP
-                | futex::UNLOCK_PI
-                | futex::CMP_REQUEUE_PI => {
-                    block.what & what::PRIVATE == 0 || waker.tgid == block.tgid
-                }
-                _ => false,
-            };
-            if wakes_this {
-                return Waking::Release;
-            }
-        }
-        call::FUTEX_WAKE | call::FUTEX_REQUEUE => return Waking::Release,
-        call::KILL
-        | call::TKILL
-        | call::TGKILL
-        | call::RT_SIGQUEUEINFO
-        | call::RT_TGSIGQUEUEINFO => return Waking::Signal,
-        // Where others are killed with it. An interrupt can hit a process that ends, too.
-        call::EXIT_GROUP if waker.tgid == block.tgid => return Waking::Signal,
-        _ => {}
-    }
-    let may_end_it =
-        waker.tgid == block.tgid || block.what & what::PRIVATE == 0 && block.has_timeout == 0;
-    if may_end_it && task::is_exiting(task::current()) {
-        Waking::Exit
-    } else if block.has_timeout != 0 {
-        Waking::Timeout
-    } else {
-        Waking::Signal
-    }
-}
-
 #[inline(always)] // Its one caller is the program itself.
 fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
     let Some(to) = events::scratch(Sender::Waking) else {
@@ -530,7 +345,7 @@ fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
         sample: block.sample,
         lock: block.address,
         start_ns: now_ns,
-        what: block.what,
+        kind: block.kind,
         ..events::of_current(thread)
     };
     user_stack::copy(registers, to);

@@ -3,8 +3,8 @@
 
 use aya_ebpf::{Global, programs::RawTracePointContext};
 use lock_common::{
-    Counter, Event, Release, Sleep, Spin, bucket, bucket_log, event, flag, hint, lock_type,
-    only_spins, outcome, user_stacks,
+    Counter, Event, Outcome, Release, Sleep, Spin, ThreadRef, WaitKind, bucket, bucket_log, event,
+    flag, hint, only_spins, user_stacks,
 };
 
 use crate::{
@@ -43,7 +43,7 @@ const ERESTARTSYS: i32 = -512;
 #[inline(always)] // Its one caller is the program itself.
 pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
     let thread = Thread::current();
-    if !filter::lets_through(thread, lock, lock_type(flags)) {
+    if !filter::matches(thread, lock, WaitKind::kernel(flags)) {
         return;
     }
     let start_ns = now_ns();
@@ -86,7 +86,7 @@ pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
                 start_ns,
                 phase_ns: start_ns,
                 spin_ns: 0,
-                owner: owner::of(lock, flags),
+                holder: owner::of(lock, flags),
                 stack: exact_stack(ctx),
                 flags,
                 zero: 0,
@@ -119,7 +119,7 @@ fn exact_stack(ctx: &RawTracePointContext) -> u64 {
 struct Wait {
     start_ns: u64,
     part_ns: u64,
-    owner: u64,
+    holder: ThreadRef,
     stack: u64,
     flags: u32,
 }
@@ -130,7 +130,7 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
     let Some(wait) = ended(lock, thread, now_ns) else {
-        if filter::lets_through(thread, lock, 0) {
+        if filter::matches(thread, lock, WaitKind::kernel(0)) {
             lost::count(Counter::KernelEndsWithoutBegin);
         }
         return;
@@ -141,17 +141,17 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
         return;
     }
     let outcome = match ret {
-        0.. => outcome::ACQUIRED,
-        ETIMEDOUT => outcome::TIMED_OUT,
-        EINTR | ERESTARTSYS => outcome::INTERRUPTED,
-        _ => outcome::FAILED,
+        0.. => Outcome::ACQUIRED,
+        ETIMEDOUT => Outcome::TIMED_OUT,
+        EINTR | ERESTARTSYS => Outcome::INTERRUPTED,
+        _ => Outcome::FAILED,
     };
-    let what = lock_type(wait.flags);
+    let kind = WaitKind::kernel(wait.flags);
     let bucket = bucket(wait_ns);
     if !totals::add(Ended {
         lock,
         tgid: 0,
-        what,
+        kind,
         outcome,
         wait_ns,
         bucket,
@@ -159,7 +159,7 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     }) {
         lost::count(Counter::KernelLostTotals);
     }
-    if outcome != outcome::ACQUIRED {
+    if outcome != Outcome::ACQUIRED {
         return;
     }
     if let Some(shift) = sampler::draw(Who::KernelEnd, bucket_log(bucket), now_ns) {
@@ -176,7 +176,7 @@ fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
         return Some(Wait {
             start_ns: spin.start_ns,
             part_ns: 0,
-            owner: 0,
+            holder: ThreadRef::NONE,
             stack: spin.stack,
             flags: spin.flags,
         });
@@ -185,7 +185,7 @@ fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
     Some(Wait {
         start_ns: sleep.start_ns,
         part_ns: sleep.spin_ns,
-        owner: sleep.owner,
+        holder: sleep.holder,
         stack: sleep.stack,
         flags: sleep.flags,
     })
@@ -216,8 +216,8 @@ fn sample(
             }
         }
     };
-    let mut holder = wait.owner;
-    if holder == 0 && HAS_RELEASES.load() != 0 {
+    let mut holder = wait.holder;
+    if holder.is_none() && HAS_RELEASES.load() != 0 {
         holder = owner::released_since(lock, wait.start_ns);
     }
     let Some(to) = events::scratch(Sender::End) else {
@@ -235,7 +235,7 @@ fn sample(
         wait_ns,
         holder,
         stack,
-        what: lock_type(wait.flags),
+        kind: WaitKind::kernel(wait.flags),
         hint: if is_mmap_lock {
             hint::MMAP_LOCK
         } else {
@@ -268,7 +268,7 @@ pub fn release(ctx: &RawTracePointContext, lock: u64) {
     owner::released(
         lock,
         Release {
-            holder: thread.packed(),
+            holder: thread.reference(),
             at_ns,
         },
     );

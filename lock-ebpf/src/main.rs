@@ -5,6 +5,7 @@
 mod clock;
 mod events;
 mod filter;
+mod futex;
 mod futex_wait;
 mod kernel_wait;
 mod lost;
@@ -16,6 +17,7 @@ mod task;
 mod threads;
 mod totals;
 mod user_stack;
+mod waking;
 
 use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},

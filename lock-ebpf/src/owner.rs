@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{Global, btf_maps::LruHashMap, helpers::bpf_probe_read_kernel, macros::btf_map};
-use lock_common::{Release, flag};
+use lock_common::{Release, ThreadRef, flag};
 
 use crate::task;
 
@@ -25,35 +25,35 @@ const READER_OWNED: u64 = 1;
 #[btf_map]
 static RELEASES: LruHashMap<u64, Release, 8192> = LruHashMap::new();
 
-/// Who has a mutex, or a rwsem as its writer: process << 32 | thread, zero if unknown.
+/// The holder of a mutex, or of an rwsem as its writer, if it can be told.
 #[inline(always)] // Its one caller is the program itself.
-pub fn of(lock: u64, flags: u32) -> u64 {
+pub fn of(lock: u64, flags: u32) -> ThreadRef {
     let (offset, is_rwsem) = if flags & flag::MUTEX != 0 {
         (MUTEX_OWNER_OFFSET.load(), false)
     } else if flags == flag::READ || flags == flag::WRITE {
         (RWSEM_OWNER_OFFSET.load(), true)
     } else {
-        return 0;
+        return ThreadRef::NONE;
     };
     if offset == NO_FIELD {
-        return 0;
+        return ThreadRef::NONE;
     }
     let field = lock.wrapping_add(offset.into()) as *const u64;
     // SAFETY: the helper checks the address.
     let Ok(owner) = (unsafe { bpf_probe_read_kernel(field) }) else {
-        return 0;
+        return ThreadRef::NONE;
     };
     // Of readers only the last one is noted, also after it has gone.
     if is_rwsem && owner & READER_OWNED != 0 {
-        return 0;
+        return ThreadRef::NONE;
     }
     let task = (owner & !FLAGS) as usize as *const c_void;
     if task.is_null() {
-        return 0;
+        return ThreadRef::NONE;
     }
     match (task::read_tgid(task), task::read_tid(task)) {
-        (Some(tgid), Some(tid)) => u64::from(tgid) << 32 | u64::from(tid),
-        _ => 0,
+        (Some(tgid), Some(tid)) => ThreadRef::new(tgid, tid),
+        _ => ThreadRef::NONE,
     }
 }
 
@@ -63,12 +63,12 @@ pub fn released(lock: u64, release: Release) {
     let _ = RELEASES.insert(lock, release, 0);
 }
 
-/// Who released a lock since: process << 32 | thread, zero if unknown.
+/// The thread that released a lock since then, if one did.
 #[inline(always)] // Its one caller is the program itself.
-pub fn released_since(lock: u64, since_ns: u64) -> u64 {
+pub fn released_since(lock: u64, since_ns: u64) -> ThreadRef {
     // SAFETY: the value is copied at once.
     match unsafe { RELEASES.get(lock) } {
         Some(release) if release.at_ns >= since_ns => release.holder,
-        _ => 0,
+        _ => ThreadRef::NONE,
     }
 }

@@ -161,8 +161,8 @@ fn step_of(call: u32) -> Option<u32> {
     for way in 0..CALL_WAYS {
         // SAFETY: way < CALL_WAYS, in a live value.
         let entry = unsafe { read_volatile(&raw const (*set).calls[way]) };
-        if (entry >> 32) as u32 == call {
-            return Some(entry as u32);
+        if entry.call() == call {
+            return Some(entry.step());
         }
     }
     None

@@ -12,6 +12,7 @@ use aya_ebpf::{
     },
     programs::BtfTracePointContext,
 };
+use lock_common::ThreadRef;
 
 // Offsets in the running kernel's `struct task_struct`, in bytes. Set by the loader before
 // the programs are verified: the verifier knows their values.
@@ -68,16 +69,16 @@ pub struct Thread {
 impl Thread {
     #[inline(always)] // One helper call.
     pub fn current() -> Self {
-        let both = bpf_get_current_pid_tgid();
+        let current = ThreadRef::from_pid_tgid(bpf_get_current_pid_tgid());
         Self {
-            tgid: (both >> 32) as u32,
-            tid: both as u32,
+            tgid: current.tgid(),
+            tid: current.tid(),
         }
     }
 
-    /// Both in one word: process << 32 | thread.
-    pub fn packed(self) -> u64 {
-        u64::from(self.tgid) << 32 | u64::from(self.tid)
+    /// As events and open waits refer to it.
+    pub fn reference(self) -> ThreadRef {
+        ThreadRef::new(self.tgid, self.tid)
     }
 }
 

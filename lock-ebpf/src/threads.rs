@@ -13,8 +13,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use lock_common::{
-    Block, Counter, SLEEPS_PER_THREAD, Sleep, ThreadIds, ThreadSet, ThreadWaits, WAYS, flag,
-    mean_square, outcome,
+    Block, Counter, Outcome, SLEEPS_PER_THREAD, Sleep, ThreadIds, ThreadRef, ThreadSet,
+    ThreadWaits, WAYS, flag, mean_square,
 };
 
 use crate::{
@@ -260,7 +260,7 @@ impl Over for Block {
     #[inline(always)] // Two comparisons.
     fn infer_outcome(&mut self) {
         if self.wake_ns == 0 && self.has_timeout != 0 {
-            self.outcome = outcome::TIMED_OUT;
+            self.outcome = Outcome::TIMED_OUT;
         }
     }
 
@@ -274,7 +274,7 @@ impl Over for Block {
     fn close(&mut self) {
         self.start_ns = 0;
         self.wake_ns = 0;
-        self.waker = 0;
+        self.waker = ThreadRef::NONE;
     }
 }
 

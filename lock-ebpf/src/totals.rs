@@ -15,8 +15,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use lock_common::{
-    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, ROW_BUCKETS, Totals,
-    TotalsKey, what,
+    Outcome, QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, RowKind, Totals,
+    TotalsKey, WaitKind,
 };
 
 /// Upper bits of a place's number -> the rows of the places that have them, on this CPU.
@@ -42,10 +42,8 @@ pub struct Ended {
     pub lock: u64,
     /// For user locks; else zero.
     pub tgid: u32,
-    /// One of `lock_common::what`.
-    pub what: u32,
-    /// One of `lock_common::outcome`.
-    pub outcome: u32,
+    pub kind: WaitKind,
+    pub outcome: Outcome,
     pub wait_ns: u64,
     /// The [`bucket`](lock_common::bucket) of `wait_ns`: it takes 30 instructions to tell.
     pub bucket: u32,
@@ -59,7 +57,7 @@ pub fn add(ended: Ended) -> bool {
     let Ended {
         lock,
         tgid,
-        what,
+        kind,
         outcome,
         bucket,
         ..
@@ -67,7 +65,7 @@ pub fn add(ended: Ended) -> bool {
     let own = TotalsKey {
         lock,
         tgid,
-        kind: what | outcome << 16 | (bucket / ROW_BUCKETS as u32) << 24,
+        kind: RowKind::new(kind, outcome, bucket),
     };
     let Some(row) = row_of(own) else {
         return false;
@@ -102,12 +100,11 @@ fn row_of(own: TotalsKey) -> Option<*mut Totals> {
 /// The row of a key at its quick place, or one that is free there: then it is its row from now on.
 #[inline(always)] // Its one caller is inlined.
 fn quick_row(key: TotalsKey) -> Option<*mut Totals> {
-    let rest = u64::from(key.kind) << 32 | u64::from(key.tgid);
-    let hash = (key.lock ^ rest.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let place = hash as u32 & QUICK_MASK.load();
+    let rest = key.rest();
+    let place = key.hash() & QUICK_MASK.load();
     let portion = place / QUICK_SETS as u32;
     // The programs that end waits for kernel and for user locks can interrupt each other.
-    let portion = if key.kind & what::USER != 0 {
+    let portion = if key.kind.kind().is_user() {
         portion + QUICK_PORTIONS as u32 / 2
     } else {
         portion
@@ -137,7 +134,7 @@ fn quick_row(key: TotalsKey) -> Option<*mut Totals> {
 
 #[inline(always)] // Its one caller is inlined.
 fn add_to(row: *mut Totals, ended: Ended) {
-    let place = ended.bucket as usize % ROW_BUCKETS;
+    let place = RowKind::index_of(ended.bucket);
     let wait_ns = ended.wait_ns.max(1);
     // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
     // program, which the kernel does not enter again on the same CPU, writes to those of

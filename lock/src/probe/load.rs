@@ -9,7 +9,7 @@ use aya::{
 };
 use lock_common::{
     FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_PLACES, QUICK_WAYS, USER_STACK,
-    USER_STACK_PORTION, WAYS, filter, mode, user_stacks, what,
+    USER_STACK_PORTION, WAYS, WaitKind, filter, mode, user_stacks,
 };
 
 use crate::{
@@ -331,11 +331,11 @@ fn filter_keys(filters: &Filters) -> Vec<FilterKey> {
         .map(|&(_, id)| one(filter::CGROUP, id));
     let cpus = filters.cpus.iter().map(|&cpu| one(filter::CPU, cpu.into()));
     let types = filters.types.iter().map(|lock_type| {
-        let what = match lock_type {
+        let lock_type = match lock_type {
             LockType::Kernel(flags) => *flags,
-            LockType::User(_) => what::USER,
+            LockType::User(_) => WaitKind::USER_TYPE,
         };
-        one(filter::TYPE, what.into())
+        one(filter::TYPE, lock_type.into())
     });
     let addresses = filters
         .addresses

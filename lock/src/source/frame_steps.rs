@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use aya::maps::{Array, MapData};
 use lock_common::{
-    CALL_SETS, CALL_WAYS, CallSet, KERNEL_FRAMES, RawStack, TRACING_FRAMES, call_set, step,
+    CALL_SETS, CALL_WAYS, CallSet, CallStep, KERNEL_FRAMES, RawStack, TRACING_FRAMES, call_set,
+    step,
 };
 
 use crate::probe::load::Shared;
@@ -131,9 +132,9 @@ fn enter(set: &mut CallSet, call: u32, step: u32) -> bool {
     let place = set
         .calls
         .iter_mut()
-        .find(|entry| **entry == 0 || (**entry >> 32) as u32 == call);
+        .find(|entry| **entry == CallStep::FREE || entry.call() == call);
     if let Some(place) = place {
-        *place = u64::from(call) << 32 | u64::from(step);
+        *place = CallStep::new(call, step);
         return true;
     }
     false
@@ -290,7 +291,7 @@ impl Places {
 mod tests {
     use std::collections::HashMap;
 
-    use lock_common::{CALL_WAYS, CallSet};
+    use lock_common::{CALL_WAYS, CallSet, CallStep};
 
     use super::{Places, Seen, Step, enter, together};
 
@@ -386,14 +387,15 @@ mod tests {
     #[test]
     fn calls_share_a_set_until_it_is_full() {
         let mut set = CallSet {
-            calls: [0; CALL_WAYS],
+            calls: [CallStep::FREE; CALL_WAYS],
         };
         for call in 0..4 {
             assert!(enter(&mut set, call, 7));
         }
         assert!(!enter(&mut set, 4, 7));
         assert!(enter(&mut set, 3, 9));
-        assert_eq!(set.calls, [7, 1 << 32 | 7, 2 << 32 | 7, 3 << 32 | 9]);
+        let expected = [(0, 7), (1, 7), (2, 7), (3, 9)];
+        assert_eq!(set.calls.map(|it| (it.call(), it.step())), expected);
     }
 
     #[test]

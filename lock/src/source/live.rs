@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya::maps::{Map, MapError};
-use lock_common::{Counter, Spins, ThreadIds, ThreadSet, lock_type};
+use lock_common::{Counter, Spins, ThreadIds, ThreadSet, WaitKind};
 
 use crate::{
     error::{Error, Result},
@@ -275,7 +275,7 @@ impl Live {
                 let key = LockKey {
                     address: block.address,
                     tgid: block.tgid,
-                    what: block.what,
+                    kind: block.kind,
                 };
                 let stack = self
                     .samples
@@ -287,7 +287,7 @@ impl Live {
                 let key = LockKey {
                     address: sleep.lock,
                     tgid: 0,
-                    what: lock_type(sleep.flags),
+                    kind: WaitKind::kernel(sleep.flags),
                 };
                 let stack = self
                     .samples
@@ -306,7 +306,7 @@ impl Live {
             let key = LockKey {
                 address: lock,
                 tgid: 0,
-                what: lock_type(spin.flags),
+                kind: WaitKind::kernel(spin.flags),
             };
             let stack = self.samples.open_kernel_stack(&mut self.tables, spin.stack);
             open.push((key, thread_group(spin.tid), spin.tid, spin.start_ns, stack));

@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use lock_common::{Event, event, hint, outcome};
+use lock_common::{Event, Outcome, ThreadRef, WaitKind, event, hint};
 
 use crate::{
     profile::{
@@ -71,8 +71,8 @@ struct Recent {
     start_ns: u64,
     end_ns: u64,
     lock: LockKey,
-    /// Process and thread that had the lock.
-    holder: Option<(u32, u32)>,
+    /// The thread that had the lock.
+    holder: Option<ThreadRef>,
 }
 
 /// A sampled wait, whole.
@@ -83,7 +83,7 @@ struct Wait<'a> {
     piece: bool,
     kernel: Option<Rc<NamedStack>>,
     user: Option<&'a UserStack>,
-    holder: Option<(u32, u32)>,
+    holder: Option<ThreadRef>,
     released: Option<&'a UserStack>,
 }
 
@@ -93,7 +93,7 @@ impl Pending {
         &'a self,
         wait_ns: u64,
         piece: bool,
-        holder: Option<(u32, u32)>,
+        holder: Option<ThreadRef>,
         released: Option<&'a UserStack>,
     ) -> Wait<'a> {
         Wait {
@@ -235,7 +235,7 @@ impl Samples {
         let released = self
             .releases
             .get(&event.lock)
-            .filter(|(tid, ..)| u64::from(*tid) == event.holder & 0xffff_ffff)
+            .filter(|(tid, ..)| *tid == event.holder.tid())
             .map(|(_, stack, user)| (Rc::clone(stack), user.clone()));
         let wait = Wait {
             event,
@@ -243,7 +243,7 @@ impl Samples {
             piece: false,
             kernel,
             user: user.as_ref(),
-            holder: unpack(event.holder),
+            holder: event.holder.known(),
             released: None,
         };
         self.add(tables, &wait, released);
@@ -251,7 +251,7 @@ impl Samples {
 
     fn take_block(&mut self, event: &Event, bytes: &[u8]) {
         self.threads.note(event.tgid, event.tid, &event.comm);
-        let operation = operation(event.what);
+        let operation = operation(event.kind);
         let Some(stack) = self.user_stack(event, bytes, Some(operation)) else {
             return;
         };
@@ -280,7 +280,7 @@ impl Samples {
         let Some(pending) = self.pending.remove(&(event.sample, event.lock)) else {
             return;
         };
-        let acquired = event.outcome == outcome::ACQUIRED;
+        let acquired = event.outcome == Outcome::ACQUIRED;
         let piece = pending.stack.word.is_piece(acquired);
         if event.wait_ns < self.min_wait_ns || !(acquired || piece) {
             self.counts.used += 1;
@@ -297,7 +297,7 @@ impl Samples {
         }
         // Whoever had the lock when the wait began; else who released it at its end, who may
         // have waited for it as well.
-        let waker = unpack(event.holder);
+        let waker = event.holder.known();
         let holder = owner_in_memory(&pending).or(waker);
         let released = pending.released.as_ref().filter(|_| holder == waker);
         if pending.stack.word.is_of_process() {
@@ -314,7 +314,7 @@ impl Samples {
         &mut self,
         tables: &mut Tables,
         tid: u32,
-        holder: Option<(u32, u32)>,
+        holder: Option<ThreadRef>,
         released: Option<&UserStack>,
     ) {
         for (pending, wait_ns) in self.pieces.remove(&tid).unwrap_or_default() {
@@ -357,8 +357,8 @@ impl Samples {
         let lost = wait.kernel.is_none() && !key.is_user();
         let stack = intern(tables, wait.kernel.as_deref(), wait.user, lost);
         let thread = self.threads.thread_id(tables, event.tgid, event.tid);
-        let holder = wait.holder.map(|(tgid, tid)| Holder {
-            thread: self.threads.thread_id(tables, tgid, tid),
+        let holder = wait.holder.map(|holder| Holder {
+            thread: self.threads.thread_id(tables, holder.tgid(), holder.tid()),
             stack: match (&released, wait.released) {
                 (Some((kernel, user)), _) => {
                     Some(intern(tables, Some(kernel), user.as_ref(), false))
@@ -389,11 +389,11 @@ impl Samples {
     fn add_chain(&mut self, tables: &mut Tables, wait: &Wait<'_>, key: LockKey) {
         let event = wait.event;
         let mut window = (event.start_ns, event.start_ns.saturating_add(wait.wait_ns));
-        let mut waits = vec![((event.tgid, event.tid), key)];
+        let mut waits = vec![(ThreadRef::new(event.tgid, event.tid), key)];
         let mut next = wait.holder;
-        while let Some((tgid, tid)) = next
+        while let Some(thread) = next
             && waits.len() < CHAIN
-            && waits.iter().all(|((_, member), _)| *member != tid)
+            && waits.iter().all(|(member, _)| member.tid() != thread.tid())
         {
             let overlap = |recent: &&Recent| {
                 let begin = recent.start_ns.max(window.0);
@@ -401,7 +401,7 @@ impl Samples {
             };
             let Some(recent) = self
                 .recent
-                .get(&tid)
+                .get(&thread.tid())
                 .and_then(|recent| {
                     let other = |recent: &&Recent| !waits.iter().any(|it| it.1 == recent.lock);
                     recent.iter().filter(other).max_by_key(overlap)
@@ -412,7 +412,7 @@ impl Samples {
                 break;
             };
             window = (recent.start_ns.max(window.0), recent.end_ns.min(window.1));
-            waits.push(((tgid, tid), recent.lock));
+            waits.push((thread, recent.lock));
             next = recent.holder;
         }
         if waits.len() < 2 {
@@ -420,12 +420,12 @@ impl Samples {
         }
         let links = waits
             .into_iter()
-            .map(|((tgid, tid), lock)| ChainLink {
-                thread: self.threads.thread_id(tables, tgid, tid),
+            .map(|(thread, lock)| ChainLink {
+                thread: self.threads.thread_id(tables, thread.tgid(), thread.tid()),
                 lock: self.lock_id(tables, lock),
             })
             .collect();
-        let end = next.map(|(tgid, tid)| self.threads.thread_id(tables, tgid, tid));
+        let end = next.map(|it| self.threads.thread_id(tables, it.tgid(), it.tid()));
         let estimate = Estimate::of(window.1.saturating_sub(window.0), event.shift);
         tables.add_chain(links, end, &estimate);
     }
@@ -450,7 +450,7 @@ impl Samples {
     /// The place of a lock in a snapshot's tables, with all that is known of it.
     pub(crate) fn lock_id(&mut self, tables: &mut Tables, key: LockKey) -> LockId {
         if key.address == 0 {
-            let lock_type = lock_type(key.what, None);
+            let lock_type = lock_type(key.kind, None);
             return tables.lock(Identity::Other, lock_type, "", None);
         }
         if !key.is_user() {
@@ -460,13 +460,13 @@ impl Samples {
                 Identity::Kernel {
                     address: key.address,
                 },
-                LockType::Kernel(key.what),
+                LockType::Kernel(key.kind.lock_type()),
                 "",
                 name.as_deref(),
             );
         }
         let learnt = self.locks.entry(key).or_default();
-        let shared = key.what & lock_common::what::PRIVATE == 0;
+        let shared = !key.kind.is_private();
         let object = if shared {
             learnt
                 .shared
@@ -485,8 +485,8 @@ impl Samples {
         };
         let id = tables.lock(
             identity,
-            lock_type(key.what, class),
-            &operation(key.what).to_string(),
+            lock_type(key.kind, class),
+            &operation(key.kind).to_string(),
             name.as_deref(),
         );
         tables.set_word(id, word);
@@ -512,21 +512,16 @@ impl Samples {
 }
 
 fn lock_key(event: &Event) -> LockKey {
-    let user = event.what & lock_common::what::USER != 0;
     LockKey {
         address: event.lock,
-        tgid: if user { event.tgid } else { 0 },
-        what: event.what,
+        tgid: if event.kind.is_user() { event.tgid } else { 0 },
+        kind: event.kind,
     }
-}
-
-fn unpack(holder: u64) -> Option<(u32, u32)> {
-    (holder != 0).then_some(((holder >> 32) as u32, holder as u32))
 }
 
 /// The owner that the lock's memory named when the wait began, if it is one: glibc's mutexes
 /// and those with priority inheritance have the thread's number there.
-fn owner_in_memory(pending: &Pending) -> Option<(u32, u32)> {
+fn owner_in_memory(pending: &Pending) -> Option<ThreadRef> {
     /// `FUTEX_TID_MASK` of the kernel's `include/uapi/linux/futex.h`.
     const TID: u32 = 0x3fff_ffff;
     let Pending { event, stack, .. } = pending;
@@ -541,35 +536,31 @@ fn owner_in_memory(pending: &Pending) -> Option<(u32, u32)> {
     }
     let tid = event.word & TID;
     let thread = format!("/proc/{}/task/{tid}", event.tgid);
-    (tid != 0 && tid != event.tid && Path::new(&thread).exists()).then_some((event.tgid, tid))
+    (tid != 0 && tid != event.tid && Path::new(&thread).exists())
+        .then(|| ThreadRef::new(event.tgid, tid))
 }
 
-fn lock_type(what: u32, class: Option<Class>) -> LockType {
-    if what & lock_common::what::USER == 0 {
-        return LockType::Kernel(what);
+fn lock_type(kind: WaitKind, class: Option<Class>) -> LockType {
+    if kind.is_user() {
+        LockType::User(class.unwrap_or_else(|| class::from_operation(operation(kind))))
+    } else {
+        LockType::Kernel(kind.lock_type())
     }
-    LockType::User(class.unwrap_or_else(|| class::from_operation(operation(what))))
 }
 
 /// The futex operation, of whose value only the class is known.
-fn operation(what: u32) -> Operation {
-    use lock_common::{value, what as w};
-    let value = match what >> w::VALUE_SHIFT & w::VALUE {
-        value::MAX => u32::MAX,
-        value::OTHER => Operation::OTHER_VALUE,
-        small => small,
-    };
-    let (call, op) = match what & w::COMMAND {
-        w::WAITV => (Call::Waitv, 0),
-        w::FUTEX2_WAIT => (Call::Futex2, 0),
+fn operation(kind: WaitKind) -> Operation {
+    let (call, op) = match kind.command() {
+        WaitKind::WAITV => (Call::Waitv, 0),
+        WaitKind::FUTEX2_WAIT => (Call::Futex2, 0),
         op => (Call::Futex, op),
     };
     Operation {
         call,
         op,
-        private: what & w::PRIVATE != 0,
-        realtime: what & w::REALTIME != 0,
-        value,
+        private: kind.is_private(),
+        realtime: kind.is_realtime(),
+        value: kind.value().exact().unwrap_or(Operation::OTHER_VALUE),
     }
 }
 

@@ -4,7 +4,8 @@
 use std::{collections::HashMap, os::fd::RawFd};
 
 use lock_common::{
-    Event, QuickSets, ROW_BUCKETS, Totals, TotalsKey, bucket, bucket_floor, outcome, what,
+    Event, Outcome, QuickSets, ROW_BUCKETS, RowKind, Totals, TotalsKey, WaitKind, bucket,
+    bucket_floor,
 };
 
 use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
@@ -16,14 +17,13 @@ pub(crate) struct LockKey {
     pub(crate) address: u64,
     /// The process, for a user lock; else zero.
     pub(crate) tgid: u32,
-    /// One of `lock_common::what`.
-    pub(crate) what: u32,
+    pub(crate) kind: WaitKind,
 }
 
 impl LockKey {
     /// Whether it is a user lock.
     pub(crate) const fn is_user(self) -> bool {
-        self.what & what::USER != 0
+        self.kind.is_user()
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Tables {
 }
 
 /// The fields of a [`TotalsKey`], which has no hash of its own.
-type RowKey = (u64, u32, u32);
+type RowKey = (u64, u32, RowKind);
 
 /// A row, all CPUs together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn advance(
         let lock = LockKey {
             address,
             tgid,
-            what: kind & 0xffff,
+            kind: kind.kind(),
         };
         add(locks.entry(lock).or_default(), kind, row, &before);
     }
@@ -148,12 +148,12 @@ pub(crate) fn of_one(event: &Event) -> Waits {
         max_ns: event.wait_ns.max(1),
         ..Totals::ZERO
     };
-    if let Some(count) = totals.counts.get_mut(bucket as usize % ROW_BUCKETS) {
+    if let Some(count) = totals.counts.get_mut(RowKind::index_of(bucket)) {
         *count = 1;
     }
     let mut row = Row::default();
     row.advance(&[totals]);
-    let kind = event.what | event.outcome << 16 | (bucket / ROW_BUCKETS as u32) << 24;
+    let kind = RowKind::new(event.kind, event.outcome, bucket);
     let mut waits = Waits::default();
     add(&mut waits, kind, &row, &Row::default());
     waits
@@ -161,7 +161,7 @@ pub(crate) fn of_one(event: &Event) -> Waits {
 
 /// Adds what came to a row. The shortest and the longest are of all time: where they did not
 /// change, those of the interval lie between them and the bounds of its buckets.
-fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
+fn add(waits: &mut Waits, kind: RowKind, now: &Row, before: &Row) {
     let counts: Vec<u64> = now
         .counts
         .iter()
@@ -171,13 +171,13 @@ fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
     let count: u64 = counts.iter().sum();
     let total_ns = now.total_ns.saturating_sub(before.total_ns);
     let part_ns = now.part_ns.saturating_sub(before.part_ns);
-    let is_user = kind & what::USER != 0;
-    match kind >> 16 & 0xff {
-        outcome::ACQUIRED => {}
+    let is_user = kind.kind().is_user();
+    match kind.outcome() {
+        Outcome::ACQUIRED => {}
         failed => {
             let place = match failed {
-                outcome::TIMED_OUT => &mut waits.timed_out,
-                outcome::INTERRUPTED => &mut waits.interrupted,
+                Outcome::TIMED_OUT => &mut waits.timed_out,
+                Outcome::INTERRUPTED => &mut waits.interrupted,
                 _ => &mut waits.not_acquired,
             };
             *place += count;
@@ -185,8 +185,7 @@ fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
             return;
         }
     }
-    // A row's number is less than 256 / ROW_BUCKETS.
-    let first = (kind >> 24) * ROW_BUCKETS as u32;
+    let first = kind.first_bucket();
     let mut added = Waits {
         count,
         total_ns,
@@ -215,7 +214,7 @@ fn add(waits: &mut Waits, kind: u32, now: &Row, before: &Row) {
 
 #[cfg(test)]
 mod tests {
-    use lock_common::{Event, ROW_BUCKETS, Totals, bucket, outcome, what};
+    use lock_common::{Event, Outcome, ROW_BUCKETS, RowKind, Totals, WaitKind, bucket};
 
     use super::{Row, add, of_one};
     use crate::profile::snapshot::Waits;
@@ -223,7 +222,7 @@ mod tests {
     /// A CPU's part of a row, with `count` waits of about 100 ns.
     fn cpu(count: u32, total_ns: u64, min_ns: u64, max_ns: u64) -> Totals {
         let mut counts = [0; ROW_BUCKETS];
-        counts[bucket(100) as usize % ROW_BUCKETS] = count;
+        counts[RowKind::index_of(bucket(100))] = count;
         Totals {
             counts,
             total_ns,
@@ -233,8 +232,8 @@ mod tests {
         }
     }
 
-    fn kind() -> u32 {
-        bucket(100) / ROW_BUCKETS as u32 * (1 << 24)
+    fn kind(outcome: Outcome) -> RowKind {
+        RowKind::new(WaitKind::kernel(0), outcome, bucket(100))
     }
 
     fn after(row: &Row, cpus: &[Totals]) -> Row {
@@ -249,9 +248,9 @@ mod tests {
         let first = after(&nothing, &[cpu(2, 205, 100, 105)]);
         let then = after(&first, &[cpu(3, 307, 100, 105)]);
         let mut one = Waits::default();
-        add(&mut one, kind(), &first, &nothing);
+        add(&mut one, kind(Outcome::ACQUIRED), &first, &nothing);
         let mut two = Waits::default();
-        add(&mut two, kind(), &then, &first);
+        add(&mut two, kind(Outcome::ACQUIRED), &then, &first);
         assert_eq!((two.count, two.total_ns), (1, 102));
         assert!(two.min_ns <= 102 && two.max_ns >= 102 && two.max_ns <= 105);
         one.add(&two);
@@ -269,7 +268,7 @@ mod tests {
     #[test]
     fn timeouts_are_counted_apart() {
         let mut waits = Waits::default();
-        let kind = kind() | outcome::TIMED_OUT << 16;
+        let kind = kind(Outcome::TIMED_OUT);
         let row = after(&Row::default(), &[cpu(4, 400, 100, 100)]);
         add(&mut waits, kind, &row, &Row::default());
         assert_eq!(
@@ -281,7 +280,7 @@ mod tests {
     #[test]
     fn a_wait_that_is_in_no_row_counts_as_others_do() {
         let event = Event {
-            what: what::USER,
+            kind: WaitKind::futex(0, 0),
             wait_ns: 12_345,
             ..Event::ZERO
         };
@@ -292,7 +291,7 @@ mod tests {
         );
         assert_eq!(waits.histogram.0.get(&(bucket(12_345) as u8)), Some(&1));
         let timed_out = of_one(&Event {
-            outcome: outcome::TIMED_OUT,
+            outcome: Outcome::TIMED_OUT,
             ..event
         });
         assert_eq!((timed_out.count, timed_out.timed_out), (0, 1));
