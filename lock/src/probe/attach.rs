@@ -12,7 +12,6 @@ use crate::{
     probe::{
         clock::monotonic_ns,
         load::{Loaded, denied, refused, tracepoint},
-        statistics::Run,
         syscall,
     },
 };
@@ -36,6 +35,15 @@ struct Program {
     name: &'static str,
     kind: &'static str,
     fd: i32,
+}
+
+/// What one program ran for while it was timed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// How often.
+    pub(crate) count: u64,
+    /// How long, in nanoseconds.
+    pub(crate) ns: u64,
 }
 
 impl Loaded {

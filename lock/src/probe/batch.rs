@@ -6,7 +6,7 @@ use std::{io, os::fd::RawFd};
 use aya_obj::generated::bpf_cmd;
 use lock_common::Plain;
 
-use crate::probe::syscall;
+use crate::{error::Error, probe::syscall};
 
 /// How many rows are asked for at once, ...
 const ROWS: usize = 4096;
@@ -118,4 +118,13 @@ fn address_of<T>(value: &T) -> u64 {
 fn zero<T: Plain>() -> T {
     // SAFETY: Plain: every bit pattern is a value.
     unsafe { std::mem::zeroed() }
+}
+
+/// A map could not be read.
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::new(
+        "unreadable-map",
+        format!("the map {name} could not be read"),
+    )
+    .because_of(error)
 }

@@ -9,20 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::probe::{attach::Attached, syscall};
+use crate::probe::{
+    attach::{Attached, Run},
+    syscall,
+};
 
 /// How long programs are timed, once in each [`EVERY`].
 const WINDOW: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_secs(1);
-
-/// What one program ran for while it was timed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Run {
-    /// How often.
-    pub(crate) count: u64,
-    /// How long, in nanoseconds.
-    pub(crate) ns: u64,
-}
 
 /// Times programs now and then.
 #[derive(Debug)]

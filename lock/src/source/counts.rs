@@ -6,9 +6,8 @@ use lock_common::Counter;
 
 use crate::{
     error::Result,
-    probe::batch,
+    probe::batch::{self, unreadable},
     profile::snapshot::{Account, Events, Lost, Samples},
-    source::live::unreadable,
 };
 
 /// All counters, each the sum of all CPUs.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    io,
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
     time::{Duration, Instant},
 };
@@ -13,14 +12,14 @@ use lock_common::{Counter, Spins, ThreadIds, ThreadSet, WaitKind};
 use crate::{
     error::{Error, Result},
     probe::{
-        attach::Attached,
-        batch,
+        attach::{Attached, Run},
+        batch::{self, unreadable},
         clock::{monotonic_ns, unix_ms},
         load::{self, map, strange_object},
         object,
         plan::Plan,
         requirements::{self, Kernel},
-        statistics::{Run, Timer},
+        statistics::Timer,
     },
     profile::{
         snapshot::{About, Account, Hook, Open, Scope, Snapshot, Waits},
@@ -377,13 +376,4 @@ fn take<M: TryFrom<Map, Error = MapError>>(attached: &mut Attached, name: &str) 
         .take_map(name)
         .ok_or_else(|| strange_object(&format!("it has no map {name}")))?;
     M::try_from(map).map_err(|error| strange_object(&format!("its map {name}: {error}")))
-}
-
-/// A map could not be read.
-pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::new(
-        "unreadable-map",
-        format!("the map {name} could not be read"),
-    )
-    .because_of(error)
 }

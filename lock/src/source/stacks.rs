@@ -1,11 +1,18 @@
-//! Kernel stacks by their hash, named once each.
+//! Kernel stacks by their hash, named once each; stacks in a snapshot's tables.
 
 use std::{collections::HashMap, rc::Rc};
 
 use aya::maps::{HashMap as BpfMap, MapData};
 use lock_common::KernelStack;
 
-use crate::{probe::load::Shared, profile::snapshot::Frame, symbol::Symbols};
+use crate::{
+    probe::load::Shared,
+    profile::{
+        snapshot::{Frame, Stack, StackId},
+        tables::Tables,
+    },
+    symbol::{Symbols, UserStack},
+};
 
 /// A kernel stack with names.
 #[derive(Debug, Default)]
@@ -51,4 +58,36 @@ impl KernelStacks {
         self.named.insert(hash, Rc::clone(&stack));
         Some(stack)
     }
+}
+
+/// The place of a stack in a snapshot's tables.
+pub(crate) fn intern(
+    tables: &mut Tables,
+    kernel: Option<&NamedStack>,
+    user: Option<&UserStack>,
+    lost: bool,
+) -> StackId {
+    let kernel = kernel
+        .into_iter()
+        .flat_map(|stack| &stack.frames)
+        .map(|frame| tables.frame(frame))
+        .collect();
+    let (frames, user_locking, cut) = match user {
+        Some(user) => (
+            user.frames
+                .iter()
+                .map(|frame| tables.frame(frame))
+                .collect(),
+            user.locking_frames,
+            user.cut,
+        ),
+        None => (Vec::new(), 0, false),
+    };
+    tables.stack(Stack {
+        kernel,
+        user: frames,
+        user_locking,
+        cut,
+        lost,
+    })
 }

@@ -8,7 +8,11 @@ use lock_common::{
     bucket_floor,
 };
 
-use crate::{error::Result, probe::batch, profile::snapshot::Waits, source::live::unreadable};
+use crate::{
+    error::Result,
+    probe::batch::{self, unreadable},
+    profile::snapshot::Waits,
+};
 
 /// A lock, waited for in one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

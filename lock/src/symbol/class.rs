@@ -5,8 +5,8 @@ use std::fmt;
 use crate::{
     profile::{lock_type::Class, snapshot::Frame, word::Word},
     symbol::{
-        class_table::{self, Known},
-        stripped,
+        class_names::{self, Known},
+        class_table, stripped,
     },
 };
 
@@ -136,7 +136,7 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
         let Some(function) = frame.function.as_deref() else {
             // Without its own names, a C library's inner functions have none: those that
             // every program calls have.
-            if nameless && class_table::is_c_library(&frame.module) {
+            if nameless && class_names::is_c_library(&frame.module) {
                 locking = depth;
                 continue;
             }
@@ -154,13 +154,13 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
             }
             continue;
         };
-        let Some(known) = class_table::find(function) else {
-            if class_table::is_between(function) {
+        let Some(known) = class_names::find(function) else {
+            if class_names::is_between(function) {
                 continue;
             }
             break;
         };
-        nameless = nameless && class_table::may_hide_callers(function);
+        nameless = nameless && class_names::may_hide_callers(function);
         locking = depth;
         inner = Some(function);
         if let Some(class) = known.class
@@ -205,7 +205,7 @@ fn word(class: Class, name: Option<&str>, operation: Option<Operation>, locking:
     if class == Class::Condvar && functions.clone().any(|name| name.contains("pthread_cond_")) {
         return Word::Pair;
     }
-    if functions.any(class_table::is_waiters_own) {
+    if functions.any(class_names::is_waiters_own) {
         return Word::Waiter;
     }
     Word::Own

@@ -1,438 +1,136 @@
-//! The table of functions that lock: of C libraries, of Rust, C++, Go, Python and Java, of
-//! PostgreSQL, OpenMP and libuv.
+//! Whether a function of a library or runtime is locking code, and of what.
 
-use crate::{
-    profile::lock_type::Class,
-    symbol::class_table::{GIL, LWLOCK, PYTHON_LOCK},
-};
+use std::borrow::Cow;
 
-/// How a function is recognised, by its name without arguments and compiler's suffixes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Name {
-    /// The whole name.
-    Is(&'static str),
-    /// How it begins.
-    Starts(&'static str),
-    /// A part of it: for glibc's many names of one function.
-    Has(&'static str),
+use crate::{profile::lock_type::Class, symbol::class_table::TABLE};
+
+/// What is known of a function: that it is locking code, and maybe of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// What it waits for. None: that is for other functions to tell.
+    pub(crate) class: Option<Class>,
+    /// The lock's name, where users know it by one.
+    pub(crate) name: Option<&'static str>,
 }
 
-use Class::{Barrier, Condvar, Join, Mutex, Parked, RwLock, Semaphore};
-use Name::{Has, Is, Starts};
+/// What is known of a function. None: it is no locking code.
+pub(crate) fn find(function: &str) -> Option<Known> {
+    let name = plain(function);
+    if drops_guard(&name) {
+        return Some(Known {
+            class: None,
+            name: None,
+        });
+    }
+    TABLE
+        .iter()
+        .find(|(pattern, ..)| pattern.fits(&name))
+        .map(|&(_, class, name)| Known { class, name })
+}
 
-/// Locking code that does not tell of what: a row later in the table may.
-const ANY: Option<Class> = None;
+/// Whether a function drops what keeps a lock of Rust locked: that unlocks.
+fn drops_guard(name: &str) -> bool {
+    let dropped = ["core::ptr::drop_in_place", "core::mem::drop"]
+        .iter()
+        .find_map(|drop| name.strip_prefix(drop));
+    let Some(dropped) = dropped else {
+        return false;
+    };
+    let path = dropped.trim_start_matches("::").trim_start_matches('<');
+    let path = path.split_once('<').map_or(path, |(path, _)| path);
+    path.ends_with("Guard") && (path.starts_with("std::sync::") || path.starts_with("lock_api::"))
+}
 
-/// A function, what it waits for, and the lock's name if users know it by one. The first
-/// row that fits counts.
-pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
-    // C libraries: the call itself.
-    (Is("syscall"), ANY, None),
-    (Is("__syscall_cancel"), ANY, None),
-    (Is("__syscall_cancel_arch"), ANY, None),
-    (Is("__internal_syscall_cancel"), ANY, None),
-    (Is("__syscall_cp"), ANY, None),
-    (Is("__syscall_cp_asm"), ANY, None),
-    (Is("__syscall_cp_c"), ANY, None),
-    (Starts("__futex_"), ANY, None),
-    (Starts("futex_wait"), ANY, None),
-    (Starts("futex_abstimed_wait"), ANY, None),
-    (Starts("futex_reltimed_wait"), ANY, None),
-    (Starts("futex_lock_pi"), ANY, None),
-    // What wakes a waiter.
-    (Starts("futex_wake"), ANY, None),
-    (Starts("futex_unlock_pi"), ANY, None),
-    (Starts("__condvar_"), ANY, None),
-    (Starts("__lll_lock_wait"), Some(Mutex), None),
-    (Starts("__lll_"), Some(Mutex), None),
-    (Starts("lll_"), Some(Mutex), None),
-    // glibc.
-    (Is("__pthread_mutex_cond_lock"), Some(Mutex), None),
-    (Has("pthread_mutex_lock_full"), ANY, None),
-    (Has("pthread_mutex_lock"), Some(Mutex), None),
-    (Has("pthread_mutex_timedlock"), Some(Mutex), None),
-    (Has("pthread_mutex_clocklock"), Some(Mutex), None),
-    (Has("pthread_mutex_trylock"), Some(Mutex), None),
-    (Has("pthread_mutex_"), Some(Mutex), None),
-    (Has("pthread_rwlock_"), Some(RwLock), None),
-    (Has("pthread_cond_"), Some(Condvar), None),
-    (Starts("___pthread_cond"), Some(Condvar), None),
-    (Is("cnd_wait"), Some(Condvar), None),
-    (Is("cnd_timedwait"), Some(Condvar), None),
-    (Is("mtx_lock"), Some(Mutex), None),
-    (Is("mtx_timedlock"), Some(Mutex), None),
-    (Is("cnd_signal"), Some(Condvar), None),
-    (Is("cnd_broadcast"), Some(Condvar), None),
-    (Is("mtx_unlock"), Some(Mutex), None),
-    (Is("sem_post"), Some(Semaphore), None),
-    (Is("sem_wait"), Some(Semaphore), None),
-    (Is("sem_timedwait"), Some(Semaphore), None),
-    (Is("sem_clockwait"), Some(Semaphore), None),
-    (Starts("__new_sem_"), Some(Semaphore), None),
-    (Starts("do_futex_wait"), ANY, None),
-    (Has("pthread_barrier_wait"), Some(Barrier), None),
-    (Has("pthread_join"), Some(Join), None),
-    (Has("pthread_clockjoin"), Some(Join), None),
-    (Has("pthread_timedjoin"), Some(Join), None),
-    (Is("thrd_join"), Some(Join), None),
-    (Has("pthread_once"), Some(Mutex), Some("once")),
-    (Is("call_once"), Some(Mutex), Some("once")),
-    // musl.
-    (Is("__timedwait"), ANY, None),
-    (Is("__timedwait_cp"), ANY, None),
-    (Is("__wait"), ANY, None),
-    (Is("__futexwait"), ANY, None),
-    (Is("__wake"), ANY, None),
-    (Is("__unlock"), Some(Mutex), None),
-    (Is("__unlockfile"), Some(Mutex), Some("stdio")),
-    (Is("__lock"), Some(Mutex), None),
-    (Is("__lockfile"), Some(Mutex), Some("stdio")),
-    (Is("__private_cond_signal"), Some(Condvar), None),
-    (Is("__tl_sync"), Some(Join), None),
-    // C's streams.
-    (Is("flockfile"), Some(Mutex), Some("stdio")),
-    (Is("_IO_flockfile"), Some(Mutex), Some("stdio")),
-    (Is("funlockfile"), Some(Mutex), Some("stdio")),
-    (Is("_IO_funlockfile"), Some(Mutex), Some("stdio")),
-    // Rust's library.
-    (Starts("std::sys::sync::mutex::"), Some(Mutex), None),
-    (Starts("std::sys::sync::rwlock::"), Some(RwLock), None),
-    (Starts("std::sys::sync::condvar::"), Some(Condvar), None),
-    (
-        Starts("std::sys::sync::thread_parking::"),
-        Some(Parked),
-        None,
-    ),
-    (
-        Starts("std::sys_common::thread_parking::"),
-        Some(Parked),
-        None,
-    ),
-    (
-        Starts("std::sys_common::thread_parker::"),
-        Some(Parked),
-        None,
-    ),
-    (Starts("std::sys::sync::once::"), Some(Mutex), Some("once")),
-    (Starts("std::sys::locks::futex_mutex::"), Some(Mutex), None),
-    (
-        Starts("std::sys::locks::futex_rwlock::"),
-        Some(RwLock),
-        None,
-    ),
-    (
-        Starts("std::sys::locks::futex_condvar::"),
-        Some(Condvar),
-        None,
-    ),
-    (Has("::locks::futex_mutex::"), Some(Mutex), None),
-    (Has("::locks::futex_rwlock::"), Some(RwLock), None),
-    (Has("::locks::futex_condvar::"), Some(Condvar), None),
-    (Starts("std::sys::futex::"), ANY, None),
-    (Starts("std::sys::pal::unix::futex::"), ANY, None),
-    (Starts("std::sys::pal::unix::sync::"), ANY, None),
-    (Starts("std::sys::unix::futex::"), ANY, None),
-    (
-        Starts("std::sys::pal::unix::thread::Thread::join"),
-        Some(Join),
-        None,
-    ),
-    (
-        Starts("std::sys::thread::unix::Thread::join"),
-        Some(Join),
-        None,
-    ),
-    (Starts("std::thread::JoinHandle"), Some(Join), None),
-    (Starts("std::thread::JoinInner"), Some(Join), None),
-    (
-        Starts("std::thread::join_handle::JoinHandle"),
-        Some(Join),
-        None,
-    ),
-    (
-        Starts("std::thread::lifecycle::JoinInner"),
-        Some(Join),
-        None,
-    ),
-    // Inlined functions have the path of their file, without the type.
-    (Starts("std::thread::lifecycle::join"), Some(Join), None),
-    (Starts("std::thread::join_handle::join"), Some(Join), None),
-    (Starts("std::thread::thread::park"), Some(Parked), None),
-    (Starts("std::thread::scoped::"), Some(Join), None),
-    (Starts("std::thread::park"), Some(Parked), None),
-    (Starts("std::thread::current_park"), Some(Parked), None),
-    (Starts("std::thread::Thread::park"), Some(Parked), None),
-    (
-        Starts("std::thread::thread::Thread::park"),
-        Some(Parked),
-        None,
-    ),
-    (Starts("std::thread::functions::park"), Some(Parked), None),
-    (Starts("std::sync::mpmc::"), Some(Parked), None),
-    (Starts("std::sync::mpsc::"), Some(Parked), None),
-    (Starts("std::sync::barrier::"), Some(Barrier), None),
-    (Starts("std::sync::poison::mutex::"), Some(Mutex), None),
-    (Starts("std::sync::nonpoison::mutex::"), Some(Mutex), None),
-    (Starts("std::sync::mutex::"), Some(Mutex), None),
-    (Starts("std::sync::reentrant_lock::"), Some(Mutex), None),
-    (Starts("std::sync::poison::rwlock::"), Some(RwLock), None),
-    (Starts("std::sync::nonpoison::rwlock::"), Some(RwLock), None),
-    (Starts("std::sync::rwlock::"), Some(RwLock), None),
-    (Starts("std::sync::poison::condvar::"), Some(Condvar), None),
-    (
-        Starts("std::sync::nonpoison::condvar::"),
-        Some(Condvar),
-        None,
-    ),
-    (Starts("std::sync::condvar::"), Some(Condvar), None),
-    (
-        Starts("std::sync::poison::once::"),
-        Some(Mutex),
-        Some("once"),
-    ),
-    (Starts("std::sync::once::"), Some(Mutex), Some("once")),
-    (Starts("std::sync::once_lock::"), Some(Mutex), Some("once")),
-    (Starts("std::sync::lazy_lock::"), Some(Mutex), Some("once")),
-    // Rust's crates.
-    (Starts("parking_lot::raw_mutex::"), Some(Mutex), None),
-    (Starts("parking_lot::raw_fair_mutex::"), Some(Mutex), None),
-    (Starts("parking_lot::raw_rwlock::"), Some(RwLock), None),
-    (Starts("parking_lot::condvar::"), Some(Condvar), None),
-    (Starts("parking_lot::once::"), Some(Mutex), Some("once")),
-    (Starts("parking_lot_core::"), Some(Parked), None),
-    (Starts("parking_lot::"), ANY, None),
-    (Starts("lock_api::mutex::"), Some(Mutex), None),
-    (Starts("lock_api::rwlock::"), Some(RwLock), None),
-    (Starts("lock_api::"), ANY, None),
-    (Starts("tokio::runtime::park::"), Some(Parked), None),
-    (
-        Starts("tokio::runtime::scheduler::multi_thread::park::"),
-        Some(Parked),
-        None,
-    ),
-    (
-        Starts("tokio::runtime::scheduler::multi_thread::worker::Context::park"),
-        Some(Parked),
-        None,
-    ),
-    (
-        Starts("tokio::runtime::time::Driver::park"),
-        Some(Parked),
-        None,
-    ),
-    (Starts("tokio::runtime::driver::"), Some(Parked), None),
-    (
-        Starts("tokio::runtime::blocking::pool::Inner::run"),
-        Some(Parked),
-        None,
-    ),
-    (Starts("tokio::loom::std::"), ANY, None),
-    (
-        Starts("crossbeam_utils::sync::parker::"),
-        Some(Parked),
-        None,
-    ),
-    (Starts("crossbeam_channel::"), Some(Parked), None),
-    (Starts("rayon_core::sleep::"), Some(Parked), None),
-    (Starts("rayon_core::latch::"), Some(Parked), None),
-    (
-        Starts("rayon_core::registry::WorkerThread::wait_until"),
-        Some(Parked),
-        None,
-    ),
-    // C++.
-    (Starts("std::mutex::"), Some(Mutex), None),
-    (Starts("std::timed_mutex::"), Some(Mutex), None),
-    (Starts("std::recursive_mutex::"), Some(Mutex), None),
-    (Starts("std::recursive_timed_mutex::"), Some(Mutex), None),
-    (Starts("std::__recursive_mutex_base::"), ANY, None),
-    (Starts("std::shared_mutex::"), Some(RwLock), None),
-    (Starts("std::shared_timed_mutex::"), Some(RwLock), None),
-    (Starts("std::__shared_"), Some(RwLock), None),
-    (Starts("std::__glibcxx_rwlock_"), Some(RwLock), None),
-    (Starts("std::shared_lock<"), Some(RwLock), None),
-    (Starts("std::unique_lock<"), ANY, None),
-    (Starts("std::lock_guard<"), ANY, None),
-    (Starts("std::scoped_lock<"), ANY, None),
-    (Starts("std::lock<"), ANY, None),
-    (Starts("std::condition_variable"), Some(Condvar), None),
-    (Starts("std::_V2::condition_variable"), Some(Condvar), None),
-    (Starts("std::__condvar::"), Some(Condvar), None),
-    (Starts("std::__atomic_futex_unsigned"), Some(Condvar), None),
-    (Starts("std::__basic_future"), Some(Condvar), None),
-    (Starts("std::__future_base::"), Some(Condvar), None),
-    (Starts("std::thread::join"), Some(Join), None),
-    (Starts("std::counting_semaphore"), Some(Semaphore), None),
-    (Starts("std::__semaphore_impl"), Some(Semaphore), None),
-    (Starts("std::__platform_semaphore"), Some(Semaphore), None),
-    (Starts("std::latch::"), Some(Barrier), None),
-    (Starts("std::barrier<"), Some(Barrier), None),
-    (Starts("std::__atomic_wait"), ANY, None),
-    (Starts("std::__detail::__platform_wait"), ANY, None),
-    (Starts("__gthread_mutex_"), Some(Mutex), None),
-    (Starts("__gthread_recursive_mutex_"), Some(Mutex), None),
-    (Starts("__gthread_cond_"), Some(Condvar), None),
-    (Starts("__gthread_"), ANY, None),
-    (Starts("__gthrw_"), ANY, None),
-    (Starts("__cxa_guard_acquire"), Some(Mutex), Some("once")),
-    (Starts("std::__1::mutex::"), Some(Mutex), None),
-    (Starts("std::__1::recursive_mutex::"), Some(Mutex), None),
-    (Starts("std::__1::shared_mutex::"), Some(RwLock), None),
-    (Starts("std::__1::condition_variable"), Some(Condvar), None),
-    (Starts("std::__1::thread::join"), Some(Join), None),
-    (Starts("std::__1::unique_lock<"), ANY, None),
-    (Starts("std::__1::lock_guard<"), ANY, None),
-    (Starts("std::__1::__libcpp_"), ANY, None),
-    // Go's runtime: goroutines park without a futex, its own threads with one.
-    (Is("runtime.futex"), ANY, None),
-    (Starts("runtime.futexsleep"), ANY, None),
-    (Starts("runtime.lock2"), Some(Mutex), Some("Go runtime")),
-    (
-        Starts("runtime.lockWithRank"),
-        Some(Mutex),
-        Some("Go runtime"),
-    ),
-    (Is("runtime.lock"), Some(Mutex), Some("Go runtime")),
-    (Starts("runtime.futexwakeup"), ANY, None),
-    (Starts("runtime.unlock"), Some(Mutex), Some("Go runtime")),
-    (Starts("runtime.semawakeup"), Some(Parked), None),
-    (Starts("runtime.notewakeup"), Some(Parked), None),
-    (Starts("runtime.semasleep"), Some(Parked), None),
-    (Starts("runtime.notesleep"), Some(Parked), None),
-    (Starts("runtime.notetsleep"), Some(Parked), None),
-    (Is("runtime.mPark"), Some(Parked), None),
-    (Is("runtime.stopm"), Some(Parked), None),
-    (Is("runtime.stoplockedm"), Some(Parked), None),
-    (Is("runtime.findRunnable"), Some(Parked), None),
-    (Is("runtime.findrunnable"), Some(Parked), None),
-    // CPython: the lock of the interpreter, then those of the language.
-    (Starts("take_gil"), Some(Mutex), Some(GIL)),
-    (Is("PyEval_RestoreThread"), Some(Mutex), Some(GIL)),
-    (Starts("drop_gil"), Some(Condvar), None),
-    (Is("PyEval_SaveThread"), Some(Mutex), Some(GIL)),
-    (Is("PyEval_ReleaseThread"), Some(Mutex), Some(GIL)),
-    (Is("PyGILState_Release"), Some(Mutex), Some(GIL)),
-    (Is("_PyThreadState_Detach"), Some(Mutex), Some(GIL)),
-    (Is("eval_frame_handle_pending"), Some(Mutex), Some(GIL)),
-    (Is("PyEval_AcquireThread"), Some(Mutex), Some(GIL)),
-    (Is("PyGILState_Ensure"), Some(Mutex), Some(GIL)),
-    (Is("_PyThreadState_Attach"), Some(Mutex), Some(GIL)),
-    (Starts("_PyEval_AcquireLock"), Some(Mutex), Some(GIL)),
-    (Starts("_PyMutex_"), Some(Mutex), None),
-    (Is("PyMutex_Lock"), Some(Mutex), None),
-    (Starts("_PyRWMutex_"), Some(RwLock), None),
-    (Starts("_PyParkingLot_"), ANY, None),
-    (Starts("_PySemaphore_"), ANY, None),
-    (Starts("_PyEvent_"), Some(Parked), None),
-    (Starts("PyEvent_"), Some(Parked), None),
-    (
-        Starts("PyThread_acquire_lock"),
-        Some(Mutex),
-        Some(PYTHON_LOCK),
-    ),
-    (
-        Starts("PyThread_release_lock"),
-        Some(Mutex),
-        Some(PYTHON_LOCK),
-    ),
-    (Starts("acquire_timed"), Some(Mutex), Some(PYTHON_LOCK)),
-    (Starts("PyCOND_"), Some(Condvar), None),
-    (Is("_Py_HandlePending"), Some(Mutex), Some(GIL)),
-    (
-        Is("lock_PyThread_acquire_lock"),
-        Some(Mutex),
-        Some(PYTHON_LOCK),
-    ),
-    (
-        Is("lock_PyThread_release_lock"),
-        Some(Mutex),
-        Some(PYTHON_LOCK),
-    ),
-    (
-        Starts("rlock_"),
-        Some(Mutex),
-        Some("Python lock (threading.RLock)"),
-    ),
-    // The Java virtual machine.
-    (Starts("ObjectMonitor::wait"), Some(Parked), None),
-    (Starts("ObjectMonitor::"), Some(Mutex), Some("Java monitor")),
-    (Starts("ObjectSynchronizer::wait"), Some(Parked), None),
-    (
-        Starts("ObjectSynchronizer::"),
-        Some(Mutex),
-        Some("Java monitor"),
-    ),
-    (
-        Starts("SharedRuntime::complete_monitor_locking"),
-        Some(Mutex),
-        Some("Java monitor"),
-    ),
-    (
-        Starts("SharedRuntime::monitor_enter_helper"),
-        Some(Mutex),
-        Some("Java monitor"),
-    ),
-    (
-        Starts("InterpreterRuntime::monitorenter"),
-        Some(Mutex),
-        Some("Java monitor"),
-    ),
-    (Is("JVM_MonitorWait"), Some(Parked), None),
-    (Starts("JavaThread::sleep"), Some(Parked), None),
-    (Is("JVM_Sleep"), Some(Parked), None),
-    (Starts("os::PlatformMonitor::"), Some(Condvar), None),
-    (Starts("os::PlatformMutex::"), Some(Mutex), None),
-    (Starts("Unsafe_Park"), Some(Parked), None),
-    (Starts("Parker::park"), Some(Parked), None),
-    (Starts("PlatformEvent::park"), ANY, None),
-    (Starts("os::PlatformEvent::park"), ANY, None),
-    (Starts("PlatformMonitor::"), Some(Condvar), None),
-    (Starts("Monitor::wait"), Some(Condvar), None),
-    (Starts("Monitor::lock"), Some(Mutex), None),
-    (Starts("Mutex::lock"), Some(Mutex), None),
-    (Starts("MonitorLocker::"), ANY, None),
-    (Starts("MutexLocker"), ANY, None),
-    (Starts("Semaphore::wait"), Some(Semaphore), None),
-    (Starts("PosixSemaphore::wait"), Some(Semaphore), None),
-    // PostgreSQL.
-    (Starts("PGSemaphoreUnlock"), Some(Semaphore), None),
-    (Starts("PGSemaphoreLock"), Some(Semaphore), None),
-    (Starts("LWLock"), Some(RwLock), Some(LWLOCK)),
-    (Is("ProcSleep"), Some(RwLock), Some("heavyweight lock")),
-    (Starts("ProcWaitForSignal"), Some(Parked), None),
-    (Starts("WaitOnLock"), Some(RwLock), Some("heavyweight lock")),
-    // OpenMP.
-    (Starts("gomp_barrier_"), Some(Barrier), None),
-    (Starts("gomp_team_barrier_"), Some(Barrier), None),
-    (Starts("gomp_mutex_"), Some(Mutex), None),
-    (Starts("gomp_sem_"), Some(Semaphore), None),
-    (Starts("gomp_ptrlock_"), Some(Mutex), None),
-    (Starts("gomp_set_lock"), Some(Mutex), None),
-    (Starts("gomp_set_nest_lock"), Some(Mutex), None),
-    (Starts("omp_set_lock"), Some(Mutex), None),
-    (Starts("GOMP_barrier"), Some(Barrier), None),
-    (Starts("GOMP_critical_"), Some(Mutex), Some("omp critical")),
-    (Starts("do_wait"), ANY, None),
-    (Starts("do_spin"), ANY, None),
-    (Starts("__kmp_suspend_"), Some(Parked), None),
-    // node and others on libuv.
-    (Is("uv_mutex_unlock"), Some(Mutex), None),
-    (Is("uv_mutex_lock"), Some(Mutex), None),
-    (Starts("uv_rwlock_"), Some(RwLock), None),
-    (Starts("uv_cond_"), Some(Condvar), None),
-    (Starts("uv__sem_"), Some(Semaphore), None),
-    (Is("uv_sem_wait"), Some(Semaphore), None),
-    (Is("uv_barrier_wait"), Some(Barrier), None),
-    (Is("uv_thread_join"), Some(Join), None),
-];
+/// Whether a function stands between others of locking code, and is none by itself.
+pub(crate) fn is_between(function: &str) -> bool {
+    const BETWEEN: &[&str] = &[
+        "std::thread::local::",
+        "core::ops::function::",
+        "core::option::",
+        "core::result::",
+    ];
+    let name = plain(function);
+    BETWEEN.iter().any(|start| name.starts_with(start))
+}
 
-impl Name {
-    /// Whether a name is this one.
-    pub(crate) fn fits(self, name: &str) -> bool {
-        match self {
-            Is(whole) => name == whole,
-            Starts(start) => name.starts_with(start),
-            Has(part) => name.contains(part),
+/// Whether the word that a function waits on is its thread's own, whatever it waits for.
+pub(crate) fn is_waiters_own(function: &str) -> bool {
+    const OWN: &[&str] = &[
+        "parking_lot_core::",
+        "std::sys::sync::thread_parking::",
+        "crossbeam_utils::sync::parker::",
+        "PGSemaphoreLock",
+        "_PySemaphore_",
+        "_PyParkingLot_",
+        "runtime.semasleep",
+        "runtime.notesleep",
+        "runtime.notetsleep",
+    ];
+    let name = plain(function);
+    OWN.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether functions without a name may come between this one and the one that called it:
+/// that is so for the call itself.
+pub(crate) fn may_hide_callers(function: &str) -> bool {
+    find(function)
+        == Some(Known {
+            class: None,
+            name: None,
+        })
+}
+
+/// Whether a module is a C library: what is nameless in it and innermost is locking code.
+pub(crate) fn is_c_library(module: &str) -> bool {
+    const LIBRARIES: &[&str] = &["libc.so", "libc-2.", "libpthread", "ld-musl-", "libc.musl-"];
+    LIBRARIES.iter().any(|library| module.starts_with(library))
+}
+
+/// A name as the table has it: `std::sync::X::f` for `<std::sync::X>::f` and for
+/// `<std::sync::X as Trait>::f`; without the suffixes of a compiler's copies
+/// (`take_gil.lto_priv.0`) and of versions (`pthread_cond_wait@@GLIBC_2.3.2`).
+fn plain(function: &str) -> Cow<'_, str> {
+    // Go's names have a dot.
+    if function.starts_with("runtime.") {
+        return Cow::Borrowed(function);
+    }
+    if let Some((inside, rest)) = bracketed(function) {
+        let inside = inside.split_once(" as ").map_or(inside, |(own, _)| own);
+        return Cow::Owned(format!("{inside}{rest}"));
+    }
+    const SUFFIXES: &[&str] = &[
+        " [clone",
+        ".lto_priv",
+        ".isra",
+        ".constprop",
+        ".part",
+        ".cold",
+        ".llvm",
+        ".localalias",
+        "@",
+    ];
+    let name = SUFFIXES
+        .iter()
+        .find_map(|suffix| Some(function.split_once(suffix)?.0))
+        .unwrap_or(function);
+    Cow::Borrowed(name)
+}
+
+/// What is in the brackets that a name begins with, and what follows them.
+fn bracketed(name: &str) -> Option<(&str, &str)> {
+    let inside = name.strip_prefix('<')?;
+    let mut depth = 1_u32;
+    for (at, byte) in inside.bytes().enumerate() {
+        match byte {
+            b'<' => depth = depth.saturating_add(1),
+            // `->` is no bracket.
+            b'>' if !inside.get(..at)?.ends_with('-') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            let rest = inside.get(at.saturating_add(1)..)?;
+            return Some((inside.get(..at)?, rest));
         }
     }
+    None
 }

@@ -4,6 +4,7 @@
 pub(crate) mod class;
 mod class_names;
 mod class_table;
+mod debug_files;
 mod kernel;
 mod kernel_data;
 mod kernel_names;

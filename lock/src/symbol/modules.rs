@@ -3,9 +3,9 @@
 use std::{collections::HashMap, fs::File, io, os::unix::fs::MetadataExt as _, path::Path, rc::Rc};
 
 use crate::symbol::{
+    debug_files::debug_directories,
     mapping::{DELETED, Mapping},
     module::Module,
-    process::debug_folders,
     root,
 };
 
@@ -39,7 +39,7 @@ impl Modules {
             }
         };
         let name = mapping.name().to_owned();
-        let module = Module::new(name, file, debug_folders(pid)).map(Rc::new);
+        let module = Module::new(name, file, debug_directories(pid)).map(Rc::new);
         self.files.insert(key, module.clone());
         module
     }

@@ -4,7 +4,6 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -251,9 +250,4 @@ fn unwinder(areas: &[Area], cache: &mut unwind::Cache) -> ProcessUnwinder {
         cache.add(&mut unwinder, module);
     }
     unwinder
-}
-
-/// Where a container keeps separate debug files.
-pub(crate) fn debug_folders(pid: u32) -> Vec<PathBuf> {
-    vec![format!("/proc/{pid}/root/usr/lib/debug").into()]
 }

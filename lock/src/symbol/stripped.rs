@@ -1,7 +1,10 @@
 //! Locking code without names: programs of distributions are stripped, and name only the
 //! functions that they export. What is around it tells.
 
-use crate::{profile::snapshot::Frame, symbol::class_table};
+use crate::{
+    profile::snapshot::Frame,
+    symbol::{class_names, class_table},
+};
 
 /// How many functions without a name may come between two that have one.
 const MOST: usize = 3;
@@ -32,7 +35,7 @@ pub(super) fn hidden(inner: Option<&str>, frames: &[Frame]) -> Option<Hidden> {
     if file(outer) != module {
         return None;
     }
-    let known = class_table::find(function).and_then(|known| known.name);
+    let known = class_names::find(function).and_then(|known| known.name);
     // These call nothing of a program's own: whatever is within them is theirs.
     if known.is_some_and(|name| [class_table::GIL, class_table::LWLOCK].contains(&name)) {
         return Some(Hidden {

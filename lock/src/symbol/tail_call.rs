@@ -7,7 +7,7 @@ use std::{collections::HashMap, ops::Range};
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, ReadRef};
 
-use crate::symbol::class_table;
+use crate::symbol::class_names;
 
 /// Opcodes of x86's jumps with an offset of 32 bits: `jmp`, and the second byte of `jcc`.
 const JUMP: u8 = 0xe9;
@@ -31,7 +31,7 @@ impl TailCalls {
             .filter(|symbol| symbol.is_definition())
         {
             let Ok(name) = symbol.name() else { continue };
-            if class_table::find(name).is_none_or(|known| known.class.is_none()) {
+            if class_names::find(name).is_none_or(|known| known.class.is_none()) {
                 continue;
             }
             let (start, size) = (symbol.address(), symbol.size());
@@ -50,7 +50,7 @@ impl TailCalls {
             .names
             .entry(target)
             .or_insert_with(|| Some(name.to_owned()));
-        let same = |known: &String| class_table::find(known) == class_table::find(name);
+        let same = |known: &String| class_names::find(known) == class_names::find(name);
         if !known.as_ref().is_some_and(same) {
             *known = None;
         }

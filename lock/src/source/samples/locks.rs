@@ -1,0 +1,91 @@
+//! What is known of each lock, and its place in a snapshot's tables.
+
+use std::collections::HashMap;
+
+use crate::{
+    profile::{
+        lock_type::{Class, LockType},
+        snapshot::{Identity, LockId},
+        tables::Tables,
+        word::Word,
+    },
+    source::{
+        samples::{
+            REMEMBERED,
+            decode::{lock_type, operation},
+        },
+        threads::Threads,
+        totals::LockKey,
+    },
+    symbol::{Symbols, process_info},
+};
+
+/// What is known of a lock.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LockInfo {
+    pub(super) name: Option<String>,
+    pub(super) class: Option<Class>,
+    pub(super) word: Word,
+    /// For a futex that processes share: what memory, and where in it. None within if that
+    /// could not be told.
+    shared: Option<Option<String>>,
+}
+
+/// The locks that were seen.
+#[derive(Debug, Default)]
+pub(super) struct Locks(HashMap<LockKey, LockInfo>);
+
+impl Locks {
+    /// What is known of a lock, to be added to.
+    pub(super) fn info(&mut self, key: LockKey) -> &mut LockInfo {
+        if self.0.len() >= REMEMBERED {
+            self.0.clear();
+        }
+        self.0.entry(key).or_default()
+    }
+
+    /// The place of a lock in a snapshot's tables, with all that is known of it.
+    pub(super) fn id(
+        &mut self,
+        key: LockKey,
+        tables: &mut Tables,
+        symbols: &mut Symbols,
+        threads: &mut Threads,
+    ) -> LockId {
+        if key.address == 0 {
+            return tables.lock(Identity::Other, lock_type(key.kind, None), "", None);
+        }
+        if !key.is_user() {
+            let known = self.0.get(&key).and_then(|it| it.name.clone());
+            let name = known.or_else(|| symbols.kernel_data(key.address));
+            let identity = Identity::Kernel {
+                address: key.address,
+            };
+            let lock_type = LockType::Kernel(key.kind.lock_type());
+            return tables.lock(identity, lock_type, "", name.as_deref());
+        }
+        let info = self.0.entry(key).or_default();
+        let object = if key.kind.is_private() {
+            None
+        } else {
+            info.shared
+                .get_or_insert_with(|| process_info::shared_memory(key.tgid, key.address))
+                .clone()
+        };
+        let identity = match object {
+            Some(object) => Identity::Shared { object },
+            None => Identity::Private {
+                process: threads.process_id(tables, key.tgid),
+                address: key.address,
+            },
+        };
+        let id = tables.lock(
+            identity,
+            lock_type(key.kind, info.class),
+            &operation(key.kind).to_string(),
+            info.name.as_deref(),
+        );
+        tables.set_word(id, info.word);
+        id
+    }
+}
