@@ -1,10 +1,8 @@
 //! What the kernel has to hook onto, by its own types.
 
-use crate::{
-    doctor::Item,
-    error::Result,
-    probe::{kernel_types::KernelTypes, requirements::Kernel},
-};
+use ebpf_base::btf;
+
+use crate::{doctor::Item, error::Result, probe::requirements::Kernel};
 
 pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
     const BTF: &str = "kernel-btf";
@@ -13,10 +11,7 @@ pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
         Err(error) => return vec![Item::of_error(BTF, error)],
     };
     vec![
-        Item::ok(
-            BTF,
-            format!("kernel BTF is available ({})", KernelTypes::PATH),
-        ),
+        Item::ok(BTF, format!("kernel BTF is available ({})", btf::VMLINUX)),
         present(
             kernel.has_lock_tracepoints,
             "lock-tracepoints",

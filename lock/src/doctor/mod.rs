@@ -101,7 +101,7 @@ pub(crate) fn examine(limits: Limits) -> Examination {
     items.extend(trial);
     let possible_cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus as u64);
     Examination {
-        kernel: requirements::kernel_release(),
+        kernel: ebpf_base::kernel_release(),
         works: items.iter().all(|item| item.state != State::Failed),
         items,
         blind_spots: kernel.map_or_else(|_| Vec::new(), |kernel| kernel.blind_spots()),

@@ -1,13 +1,8 @@
 //! Capabilities: which are held, and what does not work without the others.
 
-use crate::{
-    doctor::Item,
-    invocation,
-    probe::{
-        rights::{Right, Rights},
-        syscall,
-    },
-};
+use ebpf_base::capability::{Capabilities, Capability};
+
+use crate::{doctor::Item, invocation, probe::syscall};
 
 /// How to give an unprivileged user's `lock` all capabilities that it can use.
 fn all_capabilities() -> String {
@@ -20,25 +15,25 @@ fn all_capabilities() -> String {
 }
 
 pub(super) fn items() -> Vec<Item> {
-    let Some(rights) = Rights::held() else {
+    let Some(held) = Capabilities::effective() else {
         return Vec::new(); // Whether /proc is there is an item of its own.
     };
     vec![
-        needed(rights, Right::Bpf, "cap-bpf", "CAP_BPF", "to load programs"),
+        needed(held, Capability::Bpf, "cap-bpf", "to load programs"),
         needed(
-            rights,
-            Right::Perfmon,
+            held,
+            Capability::Perfmon,
             "cap-perfmon",
-            "CAP_PERFMON",
             "to trace the kernel",
         ),
-        other_programs(rights),
+        other_programs(held),
         statistics(),
     ]
 }
 
-fn needed(rights: Rights, right: Right, code: &'static str, name: &str, what: &str) -> Item {
-    if rights.has(right) {
+fn needed(held: Capabilities, capability: Capability, code: &'static str, what: &str) -> Item {
+    let name = capability.name();
+    if held.permits(capability) {
         return Item::ok(code, format!("{name}, {what}, is held"));
     }
     Item::failed(
@@ -48,15 +43,13 @@ fn needed(rights: Rights, right: Right, code: &'static str, name: &str, what: &s
     )
 }
 
-fn other_programs(rights: Rights) -> Item {
+fn other_programs(held: Capabilities) -> Item {
     const CODE: &str = "other-users-programs";
-    let missing: Vec<&str> = [
-        (Right::SysPtrace, "CAP_SYS_PTRACE"),
-        (Right::CheckpointRestore, "CAP_CHECKPOINT_RESTORE"),
-    ]
-    .into_iter()
-    .filter_map(|(right, name)| (!rights.has(right)).then_some(name))
-    .collect();
+    let missing: Vec<&str> = [Capability::SysPtrace, Capability::CheckpointRestore]
+        .into_iter()
+        .filter(|&capability| !held.permits(capability))
+        .map(Capability::name)
+        .collect();
     if missing.is_empty() {
         return Item::ok(CODE, "functions of all users' programs have names");
     }

@@ -4,6 +4,7 @@
 use std::{io, os::fd::RawFd};
 
 use aya_obj::generated::bpf_cmd;
+use ebpf_base::syscall::bpf;
 use lock_common::Plain;
 
 use crate::{error::Error, probe::syscall};
@@ -48,7 +49,7 @@ pub(crate) fn for_each<K: Plain, V: Plain>(
         attr.batch.map_fd = map.cast_unsigned();
         // SAFETY: the kernel writes at most `count` keys and as many values (of all possible
         // CPUs in a per-CPU map, as the caller says), and a cursor of at most a key's size.
-        let result = unsafe { syscall::bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr) };
+        let result = unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH as u32, &mut attr) };
         let last = match result {
             Ok(_) => false,
             Err(error) if error.raw_os_error() == Some(LAST) => true,
@@ -88,7 +89,7 @@ fn one_by_one<K: Plain, V: Plain>(
         attr.__bindgen_anon_2.__bindgen_anon_1.next_key =
             (&raw mut next).expose_provenance() as u64;
         // SAFETY: the kernel reads a key, if there is one, and writes one.
-        match unsafe { syscall::bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &mut attr) } {
+        match unsafe { bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY as u32, &mut attr) } {
             Ok(_) => {}
             Err(error) if error.raw_os_error() == Some(LAST) => return Ok(()),
             Err(error) => return Err(error),
@@ -101,7 +102,7 @@ fn one_by_one<K: Plain, V: Plain>(
             values.as_mut_ptr().expose_provenance() as u64;
         // SAFETY: the kernel reads a key, and writes the values of all possible CPUs in a
         // per-CPU map, as the caller says, else one.
-        match unsafe { syscall::bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr) } {
+        match unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM as u32, &mut attr) } {
             Ok(_) => each(&next, &values),
             // It went in between.
             Err(error) if error.raw_os_error() == Some(LAST) => {}

@@ -9,6 +9,5 @@ pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod plan;
 pub(crate) mod requirements;
-pub(crate) mod rights;
 pub(crate) mod statistics;
 pub(crate) mod syscall;

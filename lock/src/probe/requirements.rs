@@ -3,10 +3,16 @@
 
 use std::{fs, path::Path};
 
+use ebpf_base::{
+    btf,
+    capability::{Capabilities, Capability},
+    kernel_release,
+};
+
 use crate::{
     error::{Error, Result},
     invocation,
-    probe::{kernel_types::KernelTypes, rights::Rights},
+    probe::kernel_types::KernelTypes,
 };
 
 /// The initial pid namespace: `PROC_PID_INIT_INO` of the kernel's
@@ -88,7 +94,7 @@ impl Kernel {
 
 /// Checks rights, BTF and tracepoints.
 pub(crate) fn check() -> Result<Kernel> {
-    check_rights(Rights::held())?;
+    check_capabilities(Capabilities::effective())?;
     kernel()
 }
 
@@ -98,7 +104,7 @@ pub(crate) fn kernel() -> Result<Kernel> {
     let types = KernelTypes::of_running_kernel().map_err(|error| {
         let what = format!("this kernel ({release}) shows no BTF");
         Error::new("no-kernel-btf", what)
-            .because(format!("{}: {error}", KernelTypes::PATH))
+            .because(format!("{}: {error}", btf::VMLINUX))
             .fix("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' kernels are")
     })?;
     let has = |name: &str| types.has_typedef(&format!("btf_trace_{name}"));
@@ -115,12 +121,6 @@ pub(crate) fn kernel() -> Result<Kernel> {
         has_prev_state,
         has_task_registers,
     })
-}
-
-/// The release of the running kernel, as `uname -r` says it.
-pub(crate) fn kernel_release() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease")
-        .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 /// Whether process numbers here are those of the kernel: programs see the initial pid
@@ -162,9 +162,14 @@ pub(crate) fn check_process(pid: u32) -> Result<()> {
     }
 }
 
-fn check_rights(rights: Option<Rights>) -> Result<()> {
-    // Without /proc the kernel has to say it.
-    let missing = rights.map_or_else(Vec::new, Rights::missing_to_record);
+/// Checks the capabilities that recording needs. Without /proc they are not known: then the
+/// kernel reports it.
+fn check_capabilities(held: Option<Capabilities>) -> Result<()> {
+    let missing: Vec<&str> = [Capability::Bpf, Capability::Perfmon]
+        .into_iter()
+        .filter(|&needed| held.is_some_and(|held| !held.permits(needed)))
+        .map(Capability::name)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -186,7 +191,7 @@ pub(crate) fn no_rights(cause: &str) -> Error {
     ))
 }
 
-pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status
         .lines()
         .find_map(|line| line.strip_prefix(name))
@@ -195,17 +200,30 @@ pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_process, check_rights};
-    use crate::probe::rights::Rights;
+    use ebpf_base::capability::Capabilities;
+
+    use super::{check_capabilities, check_process};
+
+    fn missing(hex: &str) -> Option<String> {
+        let held = Capabilities::of_status(&format!("Name:\tlock\nCapEff:\t{hex}\n"));
+        let error = check_capabilities(Some(held.expect("capabilities"))).err()?;
+        assert_eq!(error.code(), "no-rights");
+        Some(format!("{error:?}"))
+    }
 
     #[test]
-    fn rights_are_told_by_name() {
-        check_rights(None).expect("for the kernel to say");
-        check_rights(Rights::parse("CapEff:\t000001ffffffffff\n")).expect("root");
-        let error =
-            check_rights(Rights::parse("CapEff:\t0000008000000000\n")).expect_err("CAP_BPF only");
-        assert_eq!(error.code(), "no-rights");
-        assert!(format!("{error:?}").contains("missing: CAP_PERFMON\""));
+    fn missing_capabilities_are_named() {
+        assert_eq!(missing("000001ffffffffff"), None, "root");
+        assert_eq!(missing("000000c000000000"), None, "just the two");
+        assert_eq!(missing("0000000000200000"), None, "CAP_SYS_ADMIN");
+        let one = missing("0000008000000000").expect("CAP_BPF only");
+        assert!(one.contains("missing: CAP_PERFMON\""), "{one}");
+        let both = missing("0000000000000000").expect("none");
+        assert!(
+            both.contains("missing: CAP_BPF and CAP_PERFMON\""),
+            "{both}"
+        );
+        check_capabilities(None).expect("for the kernel to report");
     }
 
     #[test]
