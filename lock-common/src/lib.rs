@@ -40,6 +40,6 @@ pub use stack::{
 };
 pub use thread_ref::ThreadRef;
 pub use totals::{
-    QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSet, QuickSets, ROW_BUCKETS,
-    RowKind, Totals, TotalsKey,
+    FAST_PORTIONS, FAST_SETS, FAST_SLOTS, FAST_WAYS, FastSet, FastSets, ROW_BUCKETS, RowKind,
+    Totals, TotalsKey,
 };

@@ -8,9 +8,9 @@ shared! {
         /// Where the row of random numbers stands; zero before it began.
         pub random: u64,
         /// Of those that are sampled for their length: from 2^level nanoseconds on all are.
-        pub by_length: Level,
+        pub by_duration: Level,
         /// Of those that are sampled like any other, whatever their length: one in 2^level is.
-        pub any: Level,
+        pub uniform: Level,
     }
 
     /// What follows the load, so that enough samples are taken and not too many.

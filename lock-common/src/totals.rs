@@ -6,20 +6,20 @@ use crate::{BUCKETS, Outcome, Plain, WaitKind};
 /// three times as many rows, a row for all a cache line for each half dozen.
 pub const ROW_BUCKETS: usize = 8;
 
-/// How many rows of totals have the same quick place.
-pub const QUICK_WAYS: usize = 4;
+/// How many rows of totals have the same fast slot.
+pub const FAST_WAYS: usize = 4;
 
-/// How many quick places lie together. They have 10 kB; the kernel gives an element of a per-CPU
+/// How many fast slots lie together. They have 10 kB; the kernel gives an element of a per-CPU
 /// array 32 kB at most (`PCPU_MIN_UNIT_SIZE` in `include/linux/percpu.h`), and finds the way to
 /// each by a pointer of its own, which shall stay in the CPU's cache.
-pub const QUICK_SETS: usize = 32;
+pub const FAST_SETS: usize = 32;
 
 /// How many of these each CPU has: half for kernel locks, half for user locks. 320 kB: thousands
 /// of rows, as many as a busy program has. In a hash table a look takes longer.
-pub const QUICK_PORTIONS: usize = 32;
+pub const FAST_PORTIONS: usize = 32;
 
-/// How many quick places each CPU has for locks of either kind.
-pub const QUICK_PLACES: usize = QUICK_PORTIONS / 2 * QUICK_SETS;
+/// How many fast slots each CPU has for locks of either kind.
+pub const FAST_SLOTS: usize = FAST_PORTIONS / 2 * FAST_SETS;
 
 shared! {
     /// Key of [`Totals`].
@@ -48,18 +48,18 @@ shared! {
         pub max_ns: u64,
     }
 
-    /// Rows of totals with the same quick place. A free one has a key of zeros.
-    pub struct QuickSet {
+    /// Rows of totals with the same fast slot. A free one has a key of zeros.
+    pub struct FastSet {
         /// What they are of: a cache line.
-        pub keys: [TotalsKey; QUICK_WAYS],
+        pub keys: [TotalsKey; FAST_WAYS],
         /// What they come to.
-        pub totals: [Totals; QUICK_WAYS],
+        pub totals: [Totals; FAST_WAYS],
     }
 
-    /// Quick places that lie together.
-    pub struct QuickSets {
+    /// Fast slots that lie together.
+    pub struct FastSets {
         /// By the lower bits of their numbers.
-        pub sets: [QuickSet; QUICK_SETS],
+        pub sets: [FastSet; FAST_SETS],
     }
 }
 
@@ -139,7 +139,7 @@ impl Totals {
     };
 }
 
-impl QuickSets {
+impl FastSets {
     /// The rows that are taken.
     pub fn rows(&self) -> impl Iterator<Item = (&TotalsKey, &Totals)> {
         self.sets

@@ -72,7 +72,7 @@ pub fn matches(thread: Thread, lock: u64, kind: WaitKind) -> bool {
     by & filter::COMM == 0 || has_current_name()
 }
 
-#[inline(always)] // Its one caller is inlined.
+#[inline(always)]
 fn has_current_name() -> bool {
     let Ok(
         [
@@ -123,7 +123,7 @@ fn has_both(by: u32, value: [u64; 2]) -> bool {
 
 /// A task was forked by the current one: if it is a process of its own, it is recorded
 /// just when its parent is in the filter.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn follow(child: Task) {
     let Some(tgid) = task::read_tgid(child) else {
         return;
@@ -141,7 +141,7 @@ pub fn follow(child: Task) {
 }
 
 /// A task is no more: if it led its process, the process is none either.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn forget(task: Task) {
     if FILTER_BY.load() & filter::PROCESS == 0 {
         return;

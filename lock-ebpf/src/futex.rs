@@ -73,7 +73,7 @@ impl Futex {
         }
     }
 
-    #[inline(always)] // Its one caller is inlined.
+    #[inline(always)]
     fn of_futex(registers: Registers) -> Option<Self> {
         let operation = registers.get(Register::Si);
         let command = operation & command::MASK;
@@ -103,7 +103,7 @@ impl Futex {
     }
 
     /// The first of the futexes that `futex_waitv` waits for.
-    #[inline(always)] // Its one caller is inlined.
+    #[inline(always)]
     fn first_of_waitv(registers: Registers) -> Option<Self> {
         /// `struct futex_waitv`: value, address, flags and reserved.
         type Waiter = [u64; 3];
@@ -131,7 +131,7 @@ impl Futex {
 
 /// Whether a thread with these registers is in a system call that wakes those who wait for a
 /// futex.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn wakes(registers: Registers) -> bool {
     matches!(
         registers.get(Register::OrigAx),

@@ -21,9 +21,9 @@ use crate::{
     filter,
     futex::{self, Futex},
     lost,
-    sampler::{self, Who},
+    sampler::{self, SampleSource},
     task::{self, Registers, Task, Thread},
-    threads::{self, Over as _},
+    threads::{self, BlockExt as _},
     totals::{self, Ended},
     user_stack,
     waking::Waking,
@@ -36,7 +36,7 @@ static MIN_USER_WAIT_NS: Global<u64> = Global::new(0);
 /// The current thread leaves its CPU. It ran until now: a wait of it that is still open was
 /// over before, when the switch back to it was not shown. Some kernels do not show the
 /// switches away from certain threads.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn leave(task: Task) {
     let tid = task::tid(task);
     let Some(waits) = threads::find(tid) else {
@@ -65,7 +65,7 @@ pub fn leave(task: Task) {
 }
 
 /// The current thread leaves its CPU and sleeps.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn block(task: Task) {
     let Some(registers) = Registers::of(task) else {
         return;
@@ -113,7 +113,7 @@ pub fn block(task: Task) {
         0 => sampler::UNKNOWN, // It is the thread's first.
         expected => expected_log(0, expected),
     };
-    let Some(shift) = sampler::draw(Who::UserBegin, log, now_ns) else {
+    let Some(shift) = sampler::draw(SampleSource::UserBegin, log, now_ns) else {
         return;
     };
     lost::count(Counter::UserSamples);
@@ -191,7 +191,7 @@ fn send_begin(
 }
 
 /// A thread gets a CPU. If it waited for a user lock, that is over.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn resume(task: Task) {
     let tid = task::tid(task);
     let Some(waits) = threads::find(tid) else {
@@ -236,7 +236,7 @@ pub fn resume(task: Task) {
 }
 
 /// Sends that a wait is over, as one of the kinds of [`event`].
-#[inline(always)] // Its callers are the program itself.
+#[inline(always)]
 fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
     let Some(to) = events::scratch(Sender::Switch) else {
         return false;
@@ -258,7 +258,7 @@ fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
 }
 
 /// The current thread, or an interrupt on its CPU, wakes a thread.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn wake(task: Task) {
     let Some(waits) = threads::find(task::tid(task)) else {
         return;
@@ -306,12 +306,12 @@ pub fn wake(task: Task) {
 
 /// Draws whether the wait of a thread that is woken is sampled, and takes its stack then: it
 /// sleeps, and its memory is that of the current thread.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
     // What is still to come is the wait for a CPU.
     let so_far_ns = now_ns.saturating_sub(block.start_ns);
     let log = expected_log(so_far_ns, block.cpu_square);
-    let Some(shift) = sampler::draw(Who::UserWake, log, now_ns) else {
+    let Some(shift) = sampler::draw(SampleSource::UserWake, log, now_ns) else {
         return;
     };
     lost::count(Counter::WokenSamples);
@@ -335,7 +335,7 @@ fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
     }
 }
 
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
     let Some(to) = events::scratch(Sender::Waking) else {
         return;

@@ -11,9 +11,9 @@ use crate::{
     clock::now_ns,
     events::{self, Sender},
     filter, lost, owner,
-    sampler::{self, Who},
+    sampler::{self, SampleSource},
     spins::{self, SpinPlace},
-    stacks::{self, Taker},
+    stacks::{self, StackSource},
     task::{self, Registers, Thread},
     threads::{self, Begin},
     totals::{self, Ended},
@@ -40,7 +40,7 @@ const ETIMEDOUT: i32 = -110;
 const ERESTARTSYS: i32 = -512;
 
 /// A wait begins. With `--exact` the stack is taken here, where the thread waits anyway.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
     let thread = Thread::current();
     if !filter::matches(thread, lock, WaitKind::kernel(flags)) {
@@ -101,7 +101,7 @@ fn exact_stack(ctx: &RawTracePointContext) -> u64 {
     if !sampler::exact() {
         return 0;
     }
-    match stacks::current(ctx, Taker::Begin) {
+    match stacks::current(ctx, StackSource::Begin) {
         Ok(stack) => stack,
         Err(stacks::Lost::Full) => {
             lost::count(Counter::BeginStacksFull);
@@ -125,7 +125,7 @@ struct Wait {
 }
 
 /// A wait is over, and the lock most likely held: only what must be done now.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     let now_ns = now_ns();
     let thread = Thread::current();
@@ -162,7 +162,7 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     if outcome != Outcome::ACQUIRED {
         return;
     }
-    if let Some(shift) = sampler::draw(Who::KernelEnd, bucket_log(bucket), now_ns) {
+    if let Some(shift) = sampler::draw(SampleSource::KernelEnd, bucket_log(bucket), now_ns) {
         lost::count(Counter::KernelSamples);
         if !sample(ctx, lock, thread, wait, wait_ns, shift) {
             lost::count(Counter::KernelSamplesLost);
@@ -170,7 +170,7 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
     }
 }
 
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
     if let Some(spin) = spins::end(lock, thread.tid) {
         return Some(Wait {
@@ -192,7 +192,7 @@ fn ended(lock: u64, thread: Thread, now_ns: u64) -> Option<Wait> {
 }
 
 /// Sends a wait with its stacks. False if it was lost.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 fn sample(
     ctx: &RawTracePointContext,
     lock: u64,
@@ -204,7 +204,7 @@ fn sample(
     let stack = if sampler::exact() {
         wait.stack
     } else {
-        match stacks::current(ctx, Taker::End) {
+        match stacks::current(ctx, StackSource::End) {
             Ok(stack) => stack,
             Err(stacks::Lost::Full) => {
                 lost::count(Counter::EndStacksFull);
@@ -259,7 +259,7 @@ fn sample(
 
 /// The holder of a contended lock is about to release it: note who it is, and now and then
 /// where.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn release(ctx: &RawTracePointContext, lock: u64) {
     /// A length that stands for all: releases have none.
     const LOG: u64 = 10;
@@ -272,10 +272,10 @@ pub fn release(ctx: &RawTracePointContext, lock: u64) {
             at_ns,
         },
     );
-    if sampler::draw(Who::Release, LOG, at_ns).is_none() {
+    if sampler::draw(SampleSource::Release, LOG, at_ns).is_none() {
         return;
     }
-    let Ok(stack) = stacks::current(ctx, Taker::Release) else {
+    let Ok(stack) = stacks::current(ctx, StackSource::Release) else {
         return;
     };
     let Some(to) = events::scratch(Sender::Release) else {

@@ -26,7 +26,7 @@ const READER_OWNED: u64 = 1;
 static RELEASES: LruHashMap<u64, Release, 8192> = LruHashMap::new();
 
 /// The holder of a mutex, or of an rwsem as its writer, if it can be told.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn of(lock: u64, flags: u32) -> ThreadRef {
     let (offset, is_rwsem) = if flags & flag::MUTEX != 0 {
         (MUTEX_OWNER_OFFSET.load(), false)
@@ -58,13 +58,13 @@ pub fn of(lock: u64, flags: u32) -> ThreadRef {
 }
 
 /// Notes who releases a contended lock.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn released(lock: u64, release: Release) {
     let _ = RELEASES.insert(lock, release, 0);
 }
 
 /// The thread that released a lock since then, if one did.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn released_since(lock: u64, since_ns: u64) -> ThreadRef {
     // SAFETY: the value is copied at once.
     match unsafe { RELEASES.get(lock) } {

@@ -40,10 +40,10 @@ pub const UNKNOWN: u64 = 24;
 /// vary more: a part of each is the wait for a CPU.
 const USER_SAMPLES: u64 = 8;
 
-/// Who samples.
+/// The program that samples, and which waits.
 #[derive(Clone, Copy)]
 #[repr(u32)]
-pub enum Who {
+pub enum SampleSource {
     /// The end of waits for kernel locks.
     KernelEnd = 0,
     /// The begin of waits for user locks, whose length is only expected.
@@ -63,29 +63,29 @@ pub fn exact() -> bool {
 /// Draws for a wait with this logarithm, to base 2, of its length in nanoseconds. The shift if it
 /// is to be sampled.
 #[inline(always)] // Once in each program that samples.
-pub fn draw(who: Who, length: u64, now_ns: u64) -> Option<u32> {
+pub fn draw(source: SampleSource, length: u64, now_ns: u64) -> Option<u32> {
     if exact() {
         return Some(0);
     }
-    let sampler = SAMPLERS.get_ptr_mut(who as u32)?;
+    let sampler = SAMPLERS.get_ptr_mut(source as u32)?;
     // SAFETY: a live value of this CPU; each program has its own, and the kernel does not
     // enter a program again on the same CPU.
     let sampler = unsafe { &mut *sampler };
     let kernel = u64::from(SAMPLES_PER_WINDOW.load());
-    let wanted = match who {
-        Who::KernelEnd | Who::Release => kernel,
-        Who::UserBegin | Who::UserWake => kernel * USER_SAMPLES,
+    let wanted = match source {
+        SampleSource::KernelEnd | SampleSource::Release => kernel,
+        SampleSource::UserBegin | SampleSource::UserWake => kernel * USER_SAMPLES,
     } / 2;
     if now_ns.wrapping_sub(sampler.window_ns) > WINDOW_NS {
         sampler.window_ns = now_ns;
-        sampler.by_length.next_window(wanted);
-        sampler.any.next_window(wanted);
+        sampler.by_duration.next_window(wanted);
+        sampler.uniform.next_window(wanted);
     }
-    let by_length = sampler.by_length.level.saturating_sub(length);
-    let (shift, level) = if by_length < sampler.any.level {
-        (by_length, &mut sampler.by_length)
+    let by_duration = sampler.by_duration.level.saturating_sub(length);
+    let (shift, level) = if by_duration < sampler.uniform.level {
+        (by_duration, &mut sampler.by_duration)
     } else {
-        (sampler.any.level, &mut sampler.any)
+        (sampler.uniform.level, &mut sampler.uniform)
     };
     let shift = (shift & 63) as u32;
     if shift > 0 {

@@ -27,7 +27,7 @@ impl SpinPlace {
     /// Finds a place on this CPU. Waits that must have ended are cleared and counted: a
     /// spinner of another thread has left the CPU, and a thread cannot wait for a lock
     /// twice at once.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn find(lock: u64, tid: u32) -> Option<Self> {
         let spins = CPU_SPINS.get_ptr_mut(0)?;
         let mut free = SPINS_PER_CPU;
@@ -60,7 +60,7 @@ impl SpinPlace {
     }
 
     /// Opens the wait.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn open(self, lock: u64, spin: Spin) {
         let Self { spins, index, .. } = self;
         if index >= SPINS_PER_CPU {
@@ -77,7 +77,7 @@ impl SpinPlace {
 }
 
 /// Ends the spinning wait of this thread for this lock, if one is open on this CPU.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn end(lock: u64, tid: u32) -> Option<Spin> {
     let spins = CPU_SPINS.get_ptr_mut(0)?;
     for index in 0..SPINS_PER_CPU {

@@ -53,7 +53,7 @@ const _: () = assert!(STACK_WORDS.is_power_of_two());
 /// A program that takes stacks. One can interrupt another, so that each has its own place.
 #[derive(Clone, Copy)]
 #[repr(u32)]
-pub enum Taker {
+pub enum StackSource {
     Begin = 0,
     End = 1,
     Release = 2,
@@ -76,14 +76,14 @@ pub enum Lost {
 /// in stacks that the kernel walked. And what this table leads to counts only if it is, to
 /// the last return address, a stack that the kernel has walked before.
 #[inline(always)] // Once in each program that takes stacks.
-pub fn current(ctx: &RawTracePointContext, taker: Taker) -> Result<u64, Lost> {
-    let memory = memory(ctx, taker);
+pub fn current(ctx: &RawTracePointContext, source: StackSource) -> Result<u64, Lost> {
+    let memory = memory(ctx, source);
     if let Some((raw, length)) = memory
         && let Some(hash) = recognise(raw, length as usize / size_of::<u64>())
     {
         return Ok(hash);
     }
-    let hash = walk(ctx, taker)?;
+    let hash = walk(ctx, source)?;
     if let Some((raw, _)) = memory {
         send(raw, hash);
     }
@@ -92,9 +92,9 @@ pub fn current(ctx: &RawTracePointContext, taker: Taker) -> Result<u64, Lost> {
 
 /// A copy of the stack's memory, and how many bytes it is. None if it is too large, or goes on
 /// elsewhere, as in an interrupt.
-#[inline(always)] // Its one caller is inlined.
-fn memory(ctx: &RawTracePointContext, taker: Taker) -> Option<(*mut RawStack, u64)> {
-    let raw = RAW_SCRATCH.get_ptr_mut(taker as u32)?;
+#[inline(always)]
+fn memory(ctx: &RawTracePointContext, source: StackSource) -> Option<(*mut RawStack, u64)> {
+    let raw = RAW_SCRATCH.get_ptr_mut(source as u32)?;
     // The context is an array on the stack of `bpf_trace_run2`; from there on outwards is
     // what would be walked. At the outer end are the registers of user space.
     let begin = ctx.as_ptr();
@@ -126,7 +126,7 @@ fn memory(ctx: &RawTracePointContext, taker: Taker) -> Option<(*mut RawStack, u6
 }
 
 /// The stack that the sizes of its frames lead through, if it was walked before.
-#[inline(always)] // Its one caller is inlined.
+#[inline(always)]
 fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
     let mut place = step_of(step::FIRST)? as usize & (STACK_WORDS - 1);
     let mut hash = HASH_SEED;
@@ -169,7 +169,7 @@ fn step_of(call: u32) -> Option<u32> {
 }
 
 /// Sends a stack's memory to user space, which finds the return addresses in it.
-#[inline(always)] // Its one caller is inlined.
+#[inline(always)]
 fn send(raw: *mut RawStack, hash: u64) {
     // SAFETY: the value is copied at once.
     let sent = unsafe { SENT.get(hash) }.copied().unwrap_or(0);
@@ -186,10 +186,10 @@ fn send(raw: *mut RawStack, hash: u64) {
 }
 
 /// Has the kernel walk the stack.
-#[inline(always)] // Its one caller is inlined.
-fn walk(ctx: &RawTracePointContext, taker: Taker) -> Result<u64, Lost> {
+#[inline(always)]
+fn walk(ctx: &RawTracePointContext, source: StackSource) -> Result<u64, Lost> {
     let raw = RAW_SCRATCH
-        .get_ptr_mut(taker as u32)
+        .get_ptr_mut(source as u32)
         .ok_or(Lost::Unreadable)?;
     // SAFETY: within a live value.
     let stack = unsafe { &raw mut (*raw).stack };

@@ -159,7 +159,7 @@ pub fn current() -> Task {
 }
 
 /// Whether a task that leaves its CPU sleeps until somebody wakes it, or a signal comes.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn interruptible(ctx: &BtfTracePointContext, prev: Task) -> bool {
     let state: u32 = if HAS_PREV_STATE.load() != 0 {
         // Linux 5.10 and 5.15 refuse this load: "func 'sched_switch' doesn't have 4-th
@@ -207,7 +207,7 @@ pub fn comm(task: Task) -> [u8; 16] {
 
 /// For how long a task that leaves its CPU has had it, in nanoseconds: what the kernel
 /// accounted since it picked the task. More than that for a task of a real-time class.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn ran_ns(task: Task) -> u64 {
     let ran: u64 = read(task, TASK_RAN_OFFSET.load()).unwrap_or(0);
     let before: u64 = read(task, TASK_RAN_BEFORE_OFFSET.load()).unwrap_or(0);

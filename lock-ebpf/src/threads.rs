@@ -110,7 +110,7 @@ pub fn claim(tid: u32) -> Option<Waits> {
 }
 
 /// A task is gone: its place is free. Waits that are still open have an end that was not seen.
-#[inline(always)] // Its one caller is the program itself.
+#[inline(always)]
 pub fn forget(task: Task) {
     let Some(tid) = task::read_tid(task) else {
         return;
@@ -138,7 +138,7 @@ pub fn forget(task: Task) {
 
 impl Waits {
     /// Forgets the waits of a thread that is gone.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     fn clear(self) {
         // SAFETY: a live value, which only events of this thread change, and it is gone.
         let ThreadWaits {
@@ -177,7 +177,7 @@ impl Waits {
     /// Takes a begin. A mutex's waiter alternates between spinning and sleeping; any other
     /// begin for an open wait means that the wait is over and its end was not seen, which is
     /// counted.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn begin(self, lock: u64, flags: u32, now_ns: u64) -> Begin {
         let mut free = None;
         let mut nested = false;
@@ -214,7 +214,7 @@ impl Waits {
     }
 
     /// Ends the sleeping wait for a lock, if one is open.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn end(self, lock: u64, now_ns: u64) -> Option<Sleep> {
         for index in 0..SLEEPS_PER_THREAD {
             // SAFETY: index < SLEEPS_PER_THREAD, in a live value that only this thread
@@ -235,7 +235,7 @@ impl Waits {
 
 impl SleepPlace {
     /// Opens the wait.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn open(self, sleep: Sleep) {
         // SAFETY: a place in a live value that only this thread changes.
         unsafe {
@@ -246,7 +246,7 @@ impl SleepPlace {
 }
 
 /// What becomes of a wait that is over.
-pub trait Over {
+pub trait BlockExt {
     /// What woke a wait with a timeout unseen was the timer: its interrupt can hit a thread
     /// that the kernel does not show.
     fn infer_outcome(&mut self);
@@ -256,7 +256,7 @@ pub trait Over {
     fn close(&mut self);
 }
 
-impl Over for Block {
+impl BlockExt for Block {
     #[inline(always)] // Two comparisons.
     fn infer_outcome(&mut self) {
         if self.wake_ns == 0 && self.has_timeout != 0 {

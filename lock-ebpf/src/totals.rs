@@ -15,18 +15,18 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use lock_common::{
-    Outcome, QUICK_PLACES, QUICK_PORTIONS, QUICK_SETS, QUICK_WAYS, QuickSets, RowKind, Totals,
-    TotalsKey, WaitKind,
+    FAST_PORTIONS, FAST_SETS, FAST_SLOTS, FAST_WAYS, FastSets, Outcome, RowKind, Totals, TotalsKey,
+    WaitKind,
 };
 
 /// Upper bits of a place's number -> the rows of the places that have them, on this CPU.
 #[btf_map]
-static QUICK_TOTALS: PerCpuArray<QuickSets, QUICK_PORTIONS> = PerCpuArray::new();
+static FAST_TOTALS: PerCpuArray<FastSets, FAST_PORTIONS> = PerCpuArray::new();
 
 /// One less than how many places are used for kernel locks, and as many for user locks: a
 /// power of two. Set by the loader, so that they are few where few rows are wanted.
 #[unsafe(no_mangle)]
-static QUICK_MASK: Global<u32> = Global::new(QUICK_PLACES as u32 - 1);
+static FAST_MASK: Global<u32> = Global::new(FAST_SLOTS as u32 - 1);
 
 /// What the waits were for -> totals, on this CPU, where the places above were taken.
 #[btf_map]
@@ -75,9 +75,9 @@ pub fn add(ended: Ended) -> bool {
 }
 
 /// The row of a key, or that of all those without one.
-#[inline(always)] // Its one caller is inlined.
+#[inline(always)]
 fn row_of(own: TotalsKey) -> Option<*mut Totals> {
-    quick_row(own)
+    fast_row(own)
         .or_else(|| LOCK_TOTALS.get_ptr_mut(own))
         .or_else(|| {
             // Another CPU may be first.
@@ -97,23 +97,23 @@ fn row_of(own: TotalsKey) -> Option<*mut Totals> {
         })
 }
 
-/// The row of a key at its quick place, or one that is free there: then it is its row from now on.
-#[inline(always)] // Its one caller is inlined.
-fn quick_row(key: TotalsKey) -> Option<*mut Totals> {
+/// The row of a key at its fast slot, or one that is free there: then it is its row from now on.
+#[inline(always)]
+fn fast_row(key: TotalsKey) -> Option<*mut Totals> {
     let rest = key.rest();
-    let place = key.hash() & QUICK_MASK.load();
-    let portion = place / QUICK_SETS as u32;
+    let place = key.hash() & FAST_MASK.load();
+    let portion = place / FAST_SETS as u32;
     // The programs that end waits for kernel and for user locks can interrupt each other.
     let portion = if key.kind.kind().is_user() {
-        portion + QUICK_PORTIONS as u32 / 2
+        portion + FAST_PORTIONS as u32 / 2
     } else {
         portion
     };
-    let sets = QUICK_TOTALS.get_ptr_mut(portion)?;
-    // SAFETY: an index below QUICK_SETS, in a live value of this CPU.
-    let set = unsafe { &raw mut (*sets).sets[place as usize % QUICK_SETS] };
-    for way in 0..QUICK_WAYS {
-        // SAFETY: way < QUICK_WAYS, in a live value of this CPU, of which one program takes
+    let sets = FAST_TOTALS.get_ptr_mut(portion)?;
+    // SAFETY: an index below FAST_SETS, in a live value of this CPU.
+    let set = unsafe { &raw mut (*sets).sets[place as usize % FAST_SETS] };
+    for way in 0..FAST_WAYS {
+        // SAFETY: way < FAST_WAYS, in a live value of this CPU, of which one program takes
         // the places.
         unsafe {
             let known = &raw mut (*set).keys[way];
@@ -132,7 +132,7 @@ fn quick_row(key: TotalsKey) -> Option<*mut Totals> {
     None
 }
 
-#[inline(always)] // Its one caller is inlined.
+#[inline(always)]
 fn add_to(row: *mut Totals, ended: Ended) {
     let place = RowKind::index_of(ended.bucket);
     let wait_ns = ended.wait_ns.max(1);

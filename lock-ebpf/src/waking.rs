@@ -21,7 +21,7 @@ pub enum Waking {
 
 impl Waking {
     /// By what the current thread is doing, as it wakes one that waits.
-    #[inline(always)] // Its one caller is the program itself.
+    #[inline(always)]
     pub fn of(registers: Registers, waker: Thread, block: &Block) -> Self {
         match registers.get(Register::OrigAx) {
             call::FUTEX => {

@@ -8,7 +8,7 @@ use aya::{
     programs::{BtfTracePoint, Program, ProgramError, ProgramFd, RawTracePoint, links::FdLink},
 };
 use lock_common::{
-    FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, QUICK_PLACES, QUICK_WAYS, USER_STACK,
+    FAST_SLOTS, FAST_WAYS, FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, USER_STACK,
     USER_STACK_PORTION, WAYS, WaitKind, filter, mode, user_stacks,
 };
 
@@ -39,7 +39,7 @@ pub(crate) mod map {
     pub(crate) const LOCK_TOTALS: &str = "LOCK_TOTALS";
     pub(crate) const OTHER_TOTALS: &str = "OTHER_TOTALS";
     pub(crate) const PLACES: &str = "PLACES";
-    pub(crate) const QUICK_TOTALS: &str = "QUICK_TOTALS";
+    pub(crate) const FAST_TOTALS: &str = "FAST_TOTALS";
     pub(crate) const PROCESS_MODES: &str = "PROCESS_MODES";
     pub(crate) const STACKS: &str = "STACKS";
     pub(crate) const FRAME_STEPS: &str = "FRAME_STEPS";
@@ -122,7 +122,7 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
         ("MM_LOCK_OFFSET", optional("mm_struct", "mmap_lock")),
         ("MUTEX_OWNER_OFFSET", optional("mutex", "owner")),
         ("OWN_TGID", own),
-        ("QUICK_MASK", quick_places(plan) - 1),
+        ("FAST_MASK", fast_slots(plan) - 1),
         ("RWSEM_OWNER_OFFSET", optional("rw_semaphore", "owner")),
         ("SAMPLES_PER_WINDOW", SAMPLES_PER_WINDOW),
         ("TASK_COMM_OFFSET", task("comm")?),
@@ -140,10 +140,10 @@ fn globals(kernel: &Kernel, plan: &Plan, own: u32) -> Result<Vec<(&'static str, 
     ])
 }
 
-/// How many quick places each CPU has for rows of either kind: for a part of all rows.
-fn quick_places(plan: &Plan) -> u32 {
-    (plan.limits.locks / 8 / QUICK_WAYS as u32)
-        .clamp(1, QUICK_PLACES as u32)
+/// How many fast slots each CPU has for rows of either kind: for a part of all rows.
+fn fast_slots(plan: &Plan) -> u32 {
+    (plan.limits.locks / 8 / FAST_WAYS as u32)
+        .clamp(1, FAST_SLOTS as u32)
         .next_power_of_two()
 }
 

@@ -6,9 +6,9 @@
 use std::fs;
 
 use lock_common::{
-    CALL_SETS, CallSet, EventWithStack, FilterKey, KernelStack, MAX_PROCESSES, Modes, PROCESSES,
-    QUICK_PORTIONS, QuickSets, RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet, Totals,
-    TotalsKey, WAYS,
+    CALL_SETS, CallSet, EventWithStack, FAST_PORTIONS, FastSets, FilterKey, KernelStack,
+    MAX_PROCESSES, Modes, PROCESSES, RawStack, Release, Sampler, Spins, ThreadIds, ThreadSet,
+    Totals, TotalsKey, WAYS,
 };
 
 use crate::probe::plan::Limits;
@@ -132,7 +132,7 @@ impl Limits {
                 Kind::Array,
                 (MAX_PROCESSES / PROCESSES) as u64,
             ),
-            table::<u32, QuickSets>("QUICK_TOTALS", Kind::PerCpuArray, QUICK_PORTIONS as u64),
+            table::<u32, FastSets>("FAST_TOTALS", Kind::PerCpuArray, FAST_PORTIONS as u64),
             table::<TotalsKey, Totals>("OTHER_TOTALS", Kind::PerCpuHash, 4096),
             table::<u64, Release>("RELEASES", Kind::LruHash, 8192),
             table::<u64, u32>("SENT", Kind::LruHash, 8192),
@@ -186,7 +186,7 @@ mod tests {
         for (name, told) in [
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
-            ("QUICK_TOTALS", 655_928),
+            ("FAST_TOTALS", 655_928),
             ("THREADS", 4_063_544),
             ("PLACES", 1_311_760),
             ("STACKS", 3_737_344),

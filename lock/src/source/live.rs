@@ -165,7 +165,7 @@ impl Live {
                 (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
                 (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
             ],
-            quick: (self.fd(map::QUICK_TOTALS)?, map::QUICK_TOTALS),
+            fast: (self.fd(map::FAST_TOTALS)?, map::FAST_TOTALS),
         };
         let unseen = self.samples.take_unseen();
         account.user.unseen_ends = unseen.len() as u64;

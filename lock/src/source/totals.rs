@@ -4,7 +4,7 @@
 use std::{collections::HashMap, os::fd::RawFd};
 
 use lock_common::{
-    Event, Outcome, QuickSets, ROW_BUCKETS, RowKind, Totals, TotalsKey, WaitKind, bucket,
+    Event, FastSets, Outcome, ROW_BUCKETS, RowKind, Totals, TotalsKey, WaitKind, bucket,
     bucket_floor,
 };
 
@@ -31,18 +31,18 @@ impl LockKey {
     }
 }
 
-/// What the rows were the last time: those of the tables, and those in the CPUs' quick places,
+/// What the rows were the last time: those of the tables, and those in the CPUs' fast slots,
 /// where a key can have a row, too.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     tables: HashMap<RowKey, Row>,
-    quick: HashMap<RowKey, Row>,
+    fast: HashMap<RowKey, Row>,
 }
 
 /// The tables that rows are in: descriptors, and names for errors.
 pub(crate) struct Tables {
     pub(crate) by_key: [(RawFd, &'static str); 2],
-    pub(crate) quick: (RawFd, &'static str),
+    pub(crate) fast: (RawFd, &'static str),
 }
 
 /// The fields of a [`TotalsKey`], which has no hash of its own.
@@ -77,13 +77,13 @@ impl Rows {
             .map_err(|error| unreadable(name, &error))?;
         }
         // Each CPU has its own at a place.
-        let mut quick: HashMap<RowKey, Vec<Totals>> = HashMap::new();
-        let (map, name) = tables.quick;
-        batch::for_each(map, cpus, |_: &u32, portions: &[QuickSets]| {
+        let mut fast: HashMap<RowKey, Vec<Totals>> = HashMap::new();
+        let (map, name) = tables.fast;
+        batch::for_each(map, cpus, |_: &u32, portions: &[FastSets]| {
             for (cpu, portion) in portions.iter().enumerate() {
                 for (key, totals) in portion.rows() {
                     let key = (key.lock, key.tgid, key.kind);
-                    let row = quick.entry(key).or_insert_with(|| vec![Totals::ZERO; cpus]);
+                    let row = fast.entry(key).or_insert_with(|| vec![Totals::ZERO; cpus]);
                     if let Some(place) = row.get_mut(cpu) {
                         *place = *totals;
                     }
@@ -91,8 +91,8 @@ impl Rows {
             }
         })
         .map_err(|error| unreadable(name, &error))?;
-        for (key, values) in quick {
-            advance(&mut self.quick, key, &values, &mut locks);
+        for (key, values) in fast {
+            advance(&mut self.fast, key, &values, &mut locks);
         }
         Ok(locks)
     }
