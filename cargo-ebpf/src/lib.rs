@@ -17,10 +17,8 @@ mod guest;
 mod host;
 mod interrupt;
 mod kernels;
-mod link;
 mod matrix;
 mod min_kernel;
-mod object;
 mod object_file;
 mod outcome;
 mod progress;
@@ -37,6 +35,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 use ebpf_build::Result;
+use ebpf_object::{self as object, link};
 
 use crate::{
     cli::{Cli, Command},

@@ -2,7 +2,7 @@
 //! and guarded against its panics, and each instruction keeps its place in the object.
 //! No kernel is asked.
 
-pub(crate) mod calls;
-pub(crate) mod compat;
-pub(crate) mod origin;
-pub(crate) mod panic_guard;
+pub mod calls;
+pub mod compat;
+pub mod origin;
+pub mod panic_guard;

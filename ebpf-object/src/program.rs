@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use object::elf;
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ const MAX_FUNCTIONS: usize = 10_000;
 
 /// A function of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Function {
+pub struct Function {
     /// Its symbol.
     pub name: Name,
     /// Its section.
@@ -35,7 +35,7 @@ pub(crate) struct Function {
 
 /// What code refers to outside of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(crate) struct References {
+pub struct References {
     /// Helpers of the kernel that it calls, by name.
     pub helpers: BTreeSet<Name>,
     /// Kernel functions (kfuncs) that it calls.
@@ -48,7 +48,7 @@ pub(crate) struct References {
 
 /// A program: what the kernel loads and attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Program {
+pub struct Program {
     /// Its code.
     #[serde(flatten)]
     pub function: Function,
@@ -193,7 +193,7 @@ fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
 }
 
 /// The instructions of a function with their offsets in the section.
-pub(crate) fn instructions<'a>(
+pub fn instructions<'a>(
     elf: &Elf<'a>,
     function: &Function,
 ) -> impl Iterator<Item = (u64, Instruction)> + use<'a> {
@@ -217,11 +217,21 @@ pub(crate) fn instructions<'a>(
 
 /// What an instruction refers to, as far as the object tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Referent {
-    /// Code of this object: the index of its section, and where in it.
-    Code { section: usize, offset: u64 },
+pub enum Referent {
+    /// Code of this object.
+    Code {
+        /// The index of its section.
+        section: usize,
+        /// Where in the section, in bytes.
+        offset: u64,
+    },
     /// A map, or a section of global variables.
-    Map { name: Name, offset: i64 },
+    Map {
+        /// The name of the map or section.
+        name: Name,
+        /// Where in its value, in bytes.
+        offset: i64,
+    },
     /// A helper of the kernel.
     Helper(i32),
     /// A symbol that this object does not define.
@@ -231,7 +241,7 @@ pub(crate) enum Referent {
 }
 
 /// What the instruction at `offset` refers to, if it is a call or a load of an address.
-pub(crate) fn referent(
+pub fn referent(
     elf: &Elf<'_>,
     section: usize,
     offset: u64,
@@ -283,14 +293,14 @@ pub(crate) fn referent(
 }
 
 /// The relocations of a section, for looking up by offset.
-pub(crate) fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
+pub fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
     let mut all: Vec<_> = elf.relocations(section).collect();
     all.sort_by_key(|relocation| relocation.offset);
     all
 }
 
 /// The relocation at `offset` among sorted ones.
-pub(crate) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
+pub fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
     let at = sorted
         .binary_search_by_key(&offset, |relocation| relocation.offset)
         .ok()?;
@@ -298,7 +308,7 @@ pub(crate) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Reloc
 }
 
 /// The function that begins at that place.
-pub(crate) fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
+pub fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
     functions
         .binary_search_by_key(&(section, offset), |function| {
             (function.section_index, function.offset)

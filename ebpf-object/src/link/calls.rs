@@ -8,16 +8,16 @@ use aya_obj::{Function, Object, relocation::RelocationError};
 use super::panic_guard;
 
 /// A program with all it calls, or why there is none.
-pub(crate) type Linked = Result<Function, String>;
+pub type Linked = Result<Function, String>;
 
 /// A function: the index of its section, and its offset there in bytes.
-pub(crate) type Key = (usize, u64);
+pub type Key = (usize, u64);
 
 /// Why functions were taken out of an object.
-pub(crate) type Failures = HashMap<Key, String>;
+pub type Failures = HashMap<Key, String>;
 
 /// Appends the functions that a program calls to it.
-pub(crate) fn calls_of_program(
+pub fn calls_of_program(
     object: &mut Object,
     name: &str,
     program: &aya_obj::Program,
@@ -58,7 +58,7 @@ fn failure_of_callee<'failures>(
 }
 
 /// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

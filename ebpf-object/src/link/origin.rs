@@ -10,11 +10,11 @@ use super::{calls, compat, panic_guard};
 
 /// A program as it is loaded: stretches of code, each from one function of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Linked {
+pub struct Linked {
     /// The program's symbol.
-    pub(crate) name: String,
+    pub name: String,
     /// The section that the program stands in, by its index in the ELF file.
-    pub(crate) section: usize,
+    pub section: usize,
     /// In the order of the program's instructions.
     stretches: Vec<Stretch>,
     /// How many slots there are in all.
@@ -30,27 +30,27 @@ struct Stretch {
 
 /// A place in the code of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// The section, by its index in the ELF file.
-    pub(crate) section: usize,
+    pub section: usize,
     /// In bytes from the start of the section.
-    pub(crate) offset: u64,
+    pub offset: u64,
 }
 
 impl Linked {
     /// The slots at which its functions begin, the program's own first.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = u64> {
+    pub fn functions(&self) -> impl Iterator<Item = u64> {
         self.stretches.iter().map(|stretch| stretch.start)
     }
 
     /// Where the instruction at slot `index` stands.
-    pub(crate) fn origin(&self, index: u64) -> Option<Origin> {
+    pub fn origin(&self, index: u64) -> Option<Origin> {
         let at = self
             .stretches
             .partition_point(|stretch| stretch.start <= index)
             .checked_sub(1)?;
         let stretch = self.stretches.get(at)?;
-        let offset = (index - stretch.start).checked_mul(crate::object::instruction::SLOT)?;
+        let offset = (index - stretch.start).checked_mul(crate::instruction::SLOT)?;
         (index < self.slots).then_some(Origin {
             section: stretch.origin.section,
             offset: stretch.origin.offset.checked_add(offset)?,
@@ -60,7 +60,7 @@ impl Linked {
 
 /// Links every program of the object in `data`. Those that cannot be linked are left
 /// out: they never reach a kernel.
-pub(crate) fn link(data: &[u8]) -> Vec<Linked> {
+pub fn link(data: &[u8]) -> Vec<Linked> {
     panic_guard::run(|| {
         let image = compat::image(data).ok()?;
         let object = panic_guard::step(|| Object::parse(&image.bytes))

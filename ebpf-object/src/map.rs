@@ -5,7 +5,7 @@ use std::fmt;
 
 use aya_obj::generated::bpf_map_type;
 use ebpf_base::btf::{Btf, ByteOrder, Kind, Member, Type, Words};
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use object::elf;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use super::{Name, elf::Elf};
 /// How a map is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Style {
+pub enum Style {
     /// As BTF types in `.maps`: Aya's `#[btf_map]`, libbpf's `SEC(".maps")`.
     Btf,
     /// As `bpf_map_def` in `maps`: Aya's `#[map]`. libbpf 1.0 and newer refuse it.
@@ -38,7 +38,7 @@ impl fmt::Display for Style {
 
 /// A map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Map {
+pub struct Map {
     /// Its symbol, or the section.
     pub name: Name,
     /// How it is declared.
@@ -52,7 +52,7 @@ pub(crate) struct Map {
 
 /// The shape of a map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Definition {
+pub struct Definition {
     /// The kind of map, as the kernel calls it in lower case, such as `hash`.
     #[serde(rename = "type")]
     pub map_type: String,
@@ -78,7 +78,7 @@ pub(crate) struct Definition {
 
 /// What the entries of a map take, without the kernel's own bookkeeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Bytes, once or for each possible CPU.
     pub bytes: u64,
     /// Whether each possible CPU has its own copy.

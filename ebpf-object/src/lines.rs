@@ -19,7 +19,7 @@ use super::{
 
 /// One function of an inline chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub(crate) struct Frame {
+pub struct Frame {
     /// The function, as its source calls it.
     pub function: Option<Name>,
     /// The file, as the compiler saw it.
@@ -39,7 +39,7 @@ pub(crate) struct Frame {
 
 /// Which frame to show the source of: the innermost one in the object's own crate, or the
 /// function itself. What libraries did inside is in the chain.
-pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
+pub fn own(frames: &[Frame]) -> Option<usize> {
     let known = |frame: &Frame| frame.line.is_some();
     frames
         .iter()
@@ -48,7 +48,7 @@ pub(crate) fn own(frames: &[Frame]) -> Option<usize> {
 }
 
 /// Whether a function is of the object's own crate.
-pub(crate) fn is_own(frame: &Frame) -> bool {
+pub fn is_own(frame: &Frame) -> bool {
     let file = frame.file.as_ref();
     file.is_some_and(|file| library_path(file.as_str()).is_none())
 }
@@ -64,7 +64,7 @@ const LIBRARIES: [(&str, usize); 3] = [
 ];
 
 /// The path within a library, from the name of its crate on.
-pub(crate) fn library_path(file: &str) -> Option<&str> {
+pub fn library_path(file: &str) -> Option<&str> {
     LIBRARIES
         .into_iter()
         .find_map(|(folder, skipped)| {
@@ -108,7 +108,7 @@ fn is_version(text: &str) -> bool {
 }
 
 /// The source lines of an object.
-pub(crate) struct Lines<'a> {
+pub struct Lines<'a> {
     /// Section index and the function that begins there, for `.BTF.ext`, which names none.
     symbols: Vec<(usize, u64, Name)>,
     sections: Vec<String>,
@@ -119,7 +119,7 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Reads what an object has of DWARF and BTF. Damaged debug information is as good
     /// as none.
-    pub(crate) fn of(elf: &Elf<'a>) -> Self {
+    pub fn of(elf: &Elf<'a>) -> Self {
         let btf = elf
             .section(".BTF")
             .and_then(|(_, section)| Btf::parse(section.data).ok());
@@ -155,7 +155,7 @@ impl<'a> Lines<'a> {
 
     /// The functions and lines that the instruction `offset` bytes into the section with
     /// index `section` comes from, innermost first. Empty if nothing is known.
-    pub(crate) fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
+    pub fn at(&self, section: usize, offset: u64) -> Vec<Frame> {
         let frames = self.dwarf_frames(section, offset).unwrap_or_default();
         if frames.is_empty() {
             return self.btf_frame(section, offset).into_iter().collect();
@@ -285,7 +285,7 @@ pub(super) type Reader<'a> = RelocateReader<EndianSlice<'a, RunTimeEndian>, Fixu
 
 /// Relocations of one section: what to add to, or put at, an offset.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fixups(Rc<HashMap<usize, Fixup>>);
+pub struct Fixups(Rc<HashMap<usize, Fixup>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Fixup {

@@ -1,23 +1,23 @@
 //! Makes an object fit for aya-obj: refuses what is no BPF object, and gives sections
 //! that aya-obj 0.3.0 does not know (`tc`, `fmod_ret/..`, `kprobe.multi/..`) a name that
-//! it does know, since a single unknown one makes it refuse the whole object. How a program is loaded is decided by [`crate::object::Hook`] from the true name.
+//! it does know, since a single unknown one makes it refuse the whole object. How a program is loaded is decided by [`crate::Hook`] from the true name.
 
 use std::{borrow::Cow, collections::HashMap};
 
 use aya_obj::ProgramSection;
 use ebpf_base::btf::{ByteOrder, Layout, Words, string_at};
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use object::elf::{SHT_NOBITS, STT_FUNC};
 
-use crate::object::{
+use crate::{
     Ident,
     elf::{Elf, damaged},
 };
 
 /// How many functions an object may have; the kernel takes 256 a program
 /// (BPF_MAX_SUBPROGS in kernel/bpf/verifier.c).
-pub(crate) const MAX_FUNCTIONS: usize = 16 * 1024;
+pub const MAX_FUNCTIONS: usize = 16 * 1024;
 
 /// How large a section without contents (`.bss`) may say it is, in bytes: aya-obj
 /// allocates that much before the kernel is asked.
@@ -25,12 +25,13 @@ const MAX_BSS: u64 = 256 << 20;
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
-pub(crate) struct Image<'data> {
-    pub(crate) bytes: Cow<'data, [u8]>,
+pub struct Image<'data> {
+    /// The object, with names that aya-obj knows.
+    pub bytes: Cow<'data, [u8]>,
     /// Program sections by their index in the ELF file.
-    pub(crate) sections: HashMap<usize, String>,
+    pub sections: HashMap<usize, String>,
     /// What instructions refer to that is not in the object: by section and offset.
-    pub(crate) undefined: HashMap<(usize, u64), String>,
+    pub undefined: HashMap<(usize, u64), String>,
 }
 
 /// Reads an object's headers.
@@ -38,7 +39,7 @@ pub(crate) struct Image<'data> {
 /// # Errors
 /// When it is not a relocatable BPF object of this machine's byte order, or is
 /// damaged.
-pub(crate) fn image(data: &[u8]) -> Result<Image<'_>> {
+pub fn image(data: &[u8]) -> Result<Image<'_>> {
     Ident::parse(data)?.check_loadable()?;
     let elf = Elf::parse(data)?;
     let functions = elf

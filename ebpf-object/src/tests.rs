@@ -2,10 +2,10 @@
 
 use super::{disassembly::listings, lines::Lines, map::Definition, *};
 
-const AYA_BTF: &[u8] = include_bytes!("../../tests/objects/aya-btf.o");
-const AYA_LEGACY: &[u8] = include_bytes!("../../tests/objects/aya-legacy.o");
-const LIBBPF: &[u8] = include_bytes!("../../tests/objects/libbpf-el.o");
-const LIBBPF_BIG: &[u8] = include_bytes!("../../tests/objects/libbpf-eb.o");
+const AYA_BTF: &[u8] = include_bytes!("../../cargo-ebpf/tests/objects/aya-btf.o");
+const AYA_LEGACY: &[u8] = include_bytes!("../../cargo-ebpf/tests/objects/aya-legacy.o");
+const LIBBPF: &[u8] = include_bytes!("../../cargo-ebpf/tests/objects/libbpf-el.o");
+const LIBBPF_BIG: &[u8] = include_bytes!("../../cargo-ebpf/tests/objects/libbpf-eb.o");
 const ALL: [&[u8]; 4] = [AYA_BTF, AYA_LEGACY, LIBBPF, LIBBPF_BIG];
 
 fn program<'o>(object: &'o Object, name: &str) -> &'o Program {

@@ -13,7 +13,8 @@ use super::Name;
 
 /// Where a program attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Hook {
+pub struct Hook {
+    /// The type that bpf(2) is asked for.
     #[serde(rename = "type")]
     pub program_type: ProgramType,
     /// The kind of place, in plain words.
@@ -41,7 +42,7 @@ pub(crate) struct Hook {
 
 /// What follows the prefix of a section name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
+pub enum Target {
     /// At most a label that means nothing.
     Label,
     /// What only attaching needs to know: the name of a function, a path with one, ...
@@ -65,7 +66,7 @@ pub(crate) enum Target {
 impl Hook {
     /// Reads a section name. None if it follows no convention, so that neither libbpf
     /// nor Aya would know what to do with the program.
-    pub(crate) fn of(section: &str) -> Option<Self> {
+    pub fn of(section: &str) -> Option<Self> {
         let (section, autoload) = match section.strip_prefix('?') {
             Some(rest) => (rest, false),
             None => (section, true),
@@ -95,7 +96,7 @@ impl Hook {
     }
 
     /// Where it attaches, in words: `BTF tracepoint contention_begin`.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         match (&self.target_name, self.target) {
             (Some(name), _) => format!("{} {name}", self.place),
             (None, Target::Label) => self.place.to_owned(),
@@ -106,11 +107,11 @@ impl Hook {
 
 /// A program type, shown as the kernel calls it in lower case: `tracing`, `xdp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ProgramType(bpf_prog_type);
+pub struct ProgramType(bpf_prog_type);
 
 impl ProgramType {
     /// `prog_type` of BPF_PROG_LOAD.
-    pub(crate) fn number(self) -> u32 {
+    pub fn number(self) -> u32 {
         self.0 as u32
     }
 }

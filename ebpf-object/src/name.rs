@@ -12,17 +12,17 @@ use serde::Serialize;
 /// the name as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Name(String);
+pub struct Name(String);
 
 impl Name {
     /// The name as the object has it.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The name as the source has it, if it is a Rust symbol; else itself.
     #[must_use]
-    pub(crate) fn demangled(&self) -> Self {
+    pub fn demangled(&self) -> Self {
         match rustc_demangle::try_demangle(&self.0) {
             Ok(demangled) => Self(format!("{demangled:#}")),
             Err(_) => self.clone(),

@@ -16,11 +16,11 @@ use object::{Endian as _, Endianness};
 use super::helper;
 
 /// The size of an instruction slot in bytes. `lddw` takes two slots.
-pub(crate) const SLOT: u64 = 8;
+pub const SLOT: u64 = 8;
 
 /// An instruction, decoded into its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Instruction {
+pub struct Instruction {
     /// Operation, with its class in the lowest three bits.
     pub opcode: u8,
     /// Destination register.
@@ -37,7 +37,7 @@ pub(crate) struct Instruction {
 
 /// What an instruction refers to beside registers and memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reference {
+pub enum Reference {
     /// Calls the kernel's helper with this number.
     Helper(i32),
     /// Calls code of the object, this many slots after the next instruction.
@@ -55,7 +55,7 @@ const PSEUDO_KFUNC_CALL: u8 = 2;
 
 impl Instruction {
     /// Decodes the instruction at the start of `code`.
-    pub(crate) fn decode(code: &[u8], endian: Endianness) -> Option<Self> {
+    pub fn decode(code: &[u8], endian: Endianness) -> Option<Self> {
         let [opcode, registers, off0, off1, imm @ ..] = *code.first_chunk::<8>()?;
         let (low, high) = (registers & 0xf, registers >> 4);
         // The registers are bit fields: their order follows that of the bytes.
@@ -80,17 +80,17 @@ impl Instruction {
     }
 
     /// How many slots of eight bytes it takes.
-    pub(crate) fn slots(&self) -> u64 {
+    pub fn slots(&self) -> u64 {
         if self.imm_high.is_some() { 2 } else { 1 }
     }
 
     /// Whether it loads a 64-bit value that a relocation may replace.
-    pub(crate) fn is_wide_load(&self) -> bool {
+    pub fn is_wide_load(&self) -> bool {
         self.imm_high.is_some()
     }
 
     /// What it calls.
-    pub(crate) fn call(&self) -> Option<Reference> {
+    pub fn call(&self) -> Option<Reference> {
         if self.opcode != CALL {
             return None;
         }
@@ -102,7 +102,7 @@ impl Instruction {
     }
 
     /// How many slots after the next instruction it may go on.
-    pub(crate) fn jump(&self) -> Option<i64> {
+    pub fn jump(&self) -> Option<i64> {
         match self.opcode {
             0x06 => Some(i64::from(self.imm)),
             // An indirect jump, a call, an exit, and what is no jump at all.

@@ -13,7 +13,7 @@ use super::{
 
 /// A line of a source file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub(crate) struct Place {
+pub struct Place {
     /// The file, as the compiler saw it.
     pub file: Name,
     /// The line, counted from 1.
@@ -21,7 +21,7 @@ pub(crate) struct Place {
 }
 
 /// The declarations of `symbols` that DWARF has. Damaged DWARF is as good as none.
-pub(crate) fn places(elf: &Elf<'_>, symbols: &HashSet<&str>) -> HashMap<String, Place> {
+pub fn places(elf: &Elf<'_>, symbols: &HashSet<&str>) -> HashMap<String, Place> {
     let mut found = HashMap::new();
     if symbols.is_empty() {
         return found;

@@ -1,8 +1,8 @@
 //! The code of an object as a listing: each instruction with what it refers to and
 //! where it comes from.
 
+use ebpf_base::Result;
 use ebpf_base::btf::{Btf, Kind};
-use ebpf_build::Result;
 use serde::Serialize;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 
 /// A function with its instructions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Listing {
+pub struct Listing {
     /// The function.
     #[serde(flatten)]
     pub function: Function,
@@ -26,7 +26,7 @@ pub(crate) struct Listing {
 
 /// An instruction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Line {
+pub struct Line {
     /// Its number in the function, counted in slots from 0, as the verifier counts.
     pub index: u64,
     /// Its bytes, in hexadecimal.
@@ -43,7 +43,7 @@ pub(crate) struct Line {
 ///
 /// # Errors
 /// When `bytes` are not a whole BPF object.
-pub(crate) fn listings(bytes: &[u8], object: &Object) -> Result<Vec<Listing>> {
+pub fn listings(bytes: &[u8], object: &Object) -> Result<Vec<Listing>> {
     let elf = Elf::parse(bytes)?;
     let lines = Lines::of(&elf);
     let core = CoreNotes::of(&elf);

@@ -19,7 +19,7 @@ const STACK: usize = super::compat::MAX_FUNCTIONS * 4096;
 
 /// Why work did not come to its end.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// It panicked with this message: the object is to blame.
     Panic(String),
     /// There was no thread to be had, which the object has nothing to do with.
@@ -31,7 +31,7 @@ pub(crate) enum Failure {
 ///
 /// # Errors
 /// When it panics, or no thread could be started.
-pub(crate) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+pub fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     silence();
     thread::scope(|scope| {
         thread::Builder::new()
@@ -49,7 +49,7 @@ pub(crate) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure
 ///
 /// # Errors
 /// The message of a panic.
-pub(crate) fn step<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn step<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }
 

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt};
 
 use ebpf_base::btf::ByteOrder;
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use object::{
     Endianness, SectionIndex, elf,
     read::elf::{FileHeader as _, Rel as _, Rela as _, SectionHeader as _, Sym as _},
@@ -15,11 +15,11 @@ use object::{
 use serde::{Serialize, Serializer};
 
 /// How many bytes of a file [`Ident::parse`] wants to see.
-pub(crate) const IDENT_LEN: usize = 24;
+pub const IDENT_LEN: usize = 24;
 
 /// The first bytes of the ELF header: what the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ident {
+pub struct Ident {
     class: u8,
     data: u8,
     os_abi: u8,
@@ -33,7 +33,7 @@ impl Ident {
     ///
     /// # Errors
     /// When they are not the beginning of an ELF file.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
             return Err(Error::new("object-empty", "the object is empty")
@@ -85,7 +85,7 @@ impl Ident {
     ///
     /// # Errors
     /// When it is for another machine, or of a shape that BPF has not.
-    pub(crate) fn check_bpf(&self) -> Result<()> {
+    pub fn check_bpf(&self) -> Result<()> {
         let bpf = self.machine == elf::EM_BPF.0
             && self.class == elf::ELFCLASS64.0
             && [elf::ELFDATA2LSB.0, elf::ELFDATA2MSB.0].contains(&self.data);
@@ -104,7 +104,7 @@ impl Ident {
     ///
     /// # Errors
     /// As [`Ident::check_bpf`], and for the other byte order or a linked program.
-    pub(crate) fn check_loadable(&self) -> Result<()> {
+    pub fn check_loadable(&self) -> Result<()> {
         const NATIVE: u8 = if cfg!(target_endian = "little") {
             elf::ELFDATA2LSB.0
         } else {
@@ -172,7 +172,7 @@ pub(super) fn truncated(cause: impl Into<String>) -> Error {
 }
 
 /// The error for an object that contradicts itself.
-pub(crate) fn damaged(cause: impl Into<String>) -> Error {
+pub fn damaged(cause: impl Into<String>) -> Error {
     Error::new("object-damaged", "the object is damaged")
         .because(cause)
         .fix("build it again: cargo ebpf build")
@@ -238,7 +238,7 @@ impl fmt::Display for Ident {
 
 /// What `file` says of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
+pub struct Header {
     /// What the ELF header says.
     pub ident: Ident,
     /// Whether it has DWARF.
@@ -271,12 +271,16 @@ impl Serialize for Header {
 
 /// A section of the file.
 #[derive(Debug)]
-pub(crate) struct Section<'a> {
+pub struct Section<'a> {
+    /// The name; owned where the file's is not UTF-8.
     pub name: Cow<'a, str>,
     /// Its bytes; none for sections like `.bss`, which have only a size.
     pub data: &'a [u8],
+    /// The size in bytes, as the header has it.
     pub size: u64,
+    /// Whether it contains instructions.
     pub executable: bool,
+    /// `SHT_*`.
     pub kind: elf::SectionType,
     /// For relocations: the section they apply to.
     info: usize,
@@ -284,11 +288,16 @@ pub(crate) struct Section<'a> {
 
 /// A symbol.
 #[derive(Debug)]
-pub(crate) struct Symbol<'a> {
+pub struct Symbol<'a> {
+    /// The name; owned where the file's is not UTF-8.
     pub name: Cow<'a, str>,
+    /// The offset in its section, in bytes.
     pub value: u64,
+    /// The size in bytes.
     pub size: u64,
+    /// `STT_*`.
     pub kind: elf::SymbolType,
+    /// `STB_*`.
     pub bind: elf::SymbolBind,
     /// The section that defines it.
     pub section: Option<usize>,
@@ -298,7 +307,7 @@ pub(crate) struct Symbol<'a> {
 
 /// One place to mend when addresses are known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Relocation {
+pub struct Relocation {
     /// Where in the section.
     pub offset: u64,
     /// Index of the symbol.
@@ -308,14 +317,18 @@ pub(crate) struct Relocation {
 }
 
 /// The parts of an ELF file that the model is made from.
-pub(crate) struct Elf<'a> {
+pub struct Elf<'a> {
+    /// What kind of file it is.
     pub header: Header,
+    /// The byte order of all numbers.
     pub endian: Endianness,
     /// Where the table of section headers begins in the file.
     pub section_headers: u64,
     /// Index of the section with the names of sections.
     pub section_names: usize,
+    /// All sections, by their index in the file.
     pub sections: Vec<Section<'a>>,
+    /// All symbols, by their index in the file.
     pub symbols: Vec<Symbol<'a>>,
     relocations: HashMap<usize, Vec<RelocationTable<'a>>>,
 }
@@ -326,7 +339,11 @@ enum RelocationTable<'a> {
 }
 
 impl<'a> Elf<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
+    /// Reads the headers of an object.
+    ///
+    /// # Errors
+    /// When `bytes` are not a whole BPF object.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let ident = Ident::parse(bytes)?;
         ident.check_bpf()?;
         let explain = |cause: object::read::Error| match section_end(bytes) {
@@ -428,7 +445,7 @@ impl<'a> Elf<'a> {
     }
 
     /// How bytes make numbers in it.
-    pub(crate) fn byte_order(&self) -> ByteOrder {
+    pub fn byte_order(&self) -> ByteOrder {
         match self.endian {
             Endianness::Little => ByteOrder::Little,
             Endianness::Big => ByteOrder::Big,
@@ -436,7 +453,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The first section of that name.
-    pub(crate) fn section(&self, name: &str) -> Option<(usize, &Section<'a>)> {
+    pub fn section(&self, name: &str) -> Option<(usize, &Section<'a>)> {
         self.sections
             .iter()
             .enumerate()
@@ -444,7 +461,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The relocations of the section with that index.
-    pub(crate) fn relocations(&self, section: usize) -> impl Iterator<Item = Relocation> {
+    pub fn relocations(&self, section: usize) -> impl Iterator<Item = Relocation> {
         let endian = self.endian;
         self.relocations
             .get(&section)

@@ -7,7 +7,7 @@
 use aya_obj::generated::bpf_func_id as H;
 
 /// The name of a helper as C and Aya spell it, such as `bpf_map_lookup_elem`.
-pub(crate) fn name(id: i32) -> Option<String> {
+pub fn name(id: i32) -> Option<String> {
     let helper = HELPERS.get(usize::try_from(id).ok()?)?;
     // The variants are called BPF_FUNC_<name>.
     Some(format!("{helper:?}").replacen("BPF_FUNC_", "bpf_", 1))

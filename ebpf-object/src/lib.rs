@@ -1,29 +1,26 @@
-//! A BPF object as data: bytes go in, a model comes out, nothing here does IO.
-//!
-//! Reads what Aya and what libbpf's C conventions put into an object. aya-obj reads
-//! objects too, in order to load them: it refuses what it cannot load, and has no
-//! word for where something came from. Here everything that can be read is shown.
+#![doc = include_str!("../README.md")]
 
 mod btf_ext;
-pub(crate) mod declaration;
-pub(crate) mod disassembly;
-pub(crate) mod elf;
-pub(crate) mod helper;
+pub mod declaration;
+pub mod disassembly;
+pub mod elf;
+pub mod helper;
 mod hook;
-pub(crate) mod instruction;
-pub(crate) mod lines;
+pub mod instruction;
+pub mod lines;
+pub mod link;
 mod map;
 mod name;
-pub(crate) mod program;
+pub mod program;
 
 use std::collections::BTreeSet;
 
 use ebpf_base::btf::Btf;
-use ebpf_build::{Finding, Result};
+use ebpf_base::{Finding, Result};
 use serde::Serialize;
 
 use self::{btf_ext::BtfExt, elf::Elf};
-pub(crate) use self::{
+pub use self::{
     elf::{Header, IDENT_LEN, Ident},
     hook::{Hook, Target},
     map::{Map, Memory, Style},
@@ -33,7 +30,7 @@ pub(crate) use self::{
 
 /// What is in a BPF object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Object {
+pub struct Object {
     /// What kind of file it is, in the words of `file`.
     pub header: Header,
     /// The size of the file in bytes.
@@ -58,7 +55,7 @@ pub(crate) struct Object {
 
 /// How much type information there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct BtfSummary {
+pub struct BtfSummary {
     /// Types in `.BTF`.
     pub types: usize,
     /// What `.BTF.ext` holds; none if it is absent.
@@ -67,7 +64,7 @@ pub(crate) struct BtfSummary {
 
 /// How much there is in `.BTF.ext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct BtfExtSummary {
+pub struct BtfExtSummary {
     /// Functions with their types.
     pub func_infos: usize,
     /// Instructions with their source lines.
@@ -78,7 +75,7 @@ pub(crate) struct BtfExtSummary {
 
 /// An object in four numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Summary {
+pub struct Summary {
     /// The size of the file in bytes.
     pub size: u64,
     /// Programs.
@@ -95,7 +92,7 @@ impl Object {
     /// # Errors
     /// When `bytes` are not a whole BPF object. Damaged parts that do not keep the
     /// rest from being read become [`Object::findings`].
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let elf = Elf::parse(bytes)?;
         let mut findings = Vec::new();
         let (btf, ext) = type_information(&elf, &mut findings);
@@ -131,7 +128,7 @@ impl Object {
     }
 
     /// The object in four numbers.
-    pub(crate) fn summary(&self) -> Summary {
+    pub fn summary(&self) -> Summary {
         let programs = self.programs.iter().map(|program| &program.function);
         Summary {
             size: self.size,
@@ -149,7 +146,7 @@ impl Object {
     }
 
     /// Programs and subprograms in the order of the file.
-    pub(crate) fn functions(&self) -> Vec<&Function> {
+    pub fn functions(&self) -> Vec<&Function> {
         let mut functions: Vec<_> = self
             .programs
             .iter()
