@@ -9,7 +9,6 @@ mod budget;
 mod cli;
 mod command;
 mod context;
-mod diagnosis;
 mod doctor;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -29,12 +28,12 @@ mod setup;
 mod testing;
 mod verdict;
 mod verifier;
-mod verifier_log;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 use ebpf_build::Result;
+use ebpf_diagnosis::{diagnosis, verifier_log};
 use ebpf_object::{self as object, link};
 
 use crate::{

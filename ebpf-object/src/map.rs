@@ -180,11 +180,9 @@ pub(super) fn maps(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> Result<Vec<Map>> {
         .take(MAX_MAPS + 1)
         .collect();
     if maps.len() > MAX_MAPS {
-        return Err(
-            Error::new("too-many-maps", "the object has too many maps")
-                .because(format!("more than {MAX_MAPS} were found"))
-                .fix("split it into several objects"),
-        );
+        return Err(Error::new("too-many-maps", "the object has too many maps")
+            .because(format!("more than {MAX_MAPS} were found"))
+            .fix("split it into several objects"));
     }
     Ok(maps)
 }

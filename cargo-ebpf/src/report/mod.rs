@@ -2,7 +2,6 @@
 //! warnings, errors, output of programs that are run) goes to stderr.
 
 mod console;
-pub(crate) mod diagnosis;
 pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod inspect;
@@ -11,10 +10,10 @@ pub(crate) mod kernels;
 pub(crate) mod listing;
 mod progress;
 pub(crate) mod requirements;
-pub(crate) mod source;
 pub(crate) mod verify;
 
 use ebpf_build::Finding;
+pub(crate) use ebpf_diagnosis::render::{self as diagnosis, source};
 use serde::Serialize;
 
 pub(crate) use self::console::{Console, Format};
