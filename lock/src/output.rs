@@ -63,6 +63,11 @@ impl Output {
         }
     }
 
+    /// Whether the report is shown on a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Stdout) && io::stdout().is_terminal()
+    }
+
     /// Writes the report, a text, with colours where they fit.
     pub(crate) fn write(&self, report: impl AsRef<[u8]>) -> Result<()> {
         self.write_through(anstream::stdout().lock(), report.as_ref())
@@ -70,7 +75,7 @@ impl Output {
 
     /// Writes a report that is no text, which no terminal can show.
     pub(crate) fn write_binary(&self, report: &[u8]) -> Result<()> {
-        if matches!(self, Self::Stdout) && io::stdout().is_terminal() {
+        if self.is_terminal() {
             return Err(Error::new(
                 "binary-to-terminal",
                 "this format is binary, and standard output is a terminal",

@@ -134,7 +134,7 @@ pub(super) fn scenario() -> impl TypedValueParser<Value = Scenario> {
 
 /// A time with a unit: `500us`, `1.5s`, `1m`.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}, such as 500us, 10ms or 1s"))
+    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// A time that is not zero; without a unit, in seconds.

@@ -25,10 +25,7 @@ pub(crate) fn run(arguments: Diff) -> Result<ExitCode> {
     let name = |path: &Path| path.display().to_string();
     let names = [name(&arguments.before), name(&arguments.after)];
     let text = match arguments.format {
-        Format::Human => {
-            let columns = output.columns();
-            view::table(&diff, &names, columns, columns.is_some())
-        }
+        Format::Human => view::table(&diff, &names, output.columns(), output.is_terminal()),
         Format::Json => view::json(&diff, &names)?,
         Format::Csv => view::csv(&diff),
     };

@@ -16,10 +16,7 @@ pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
     let output = Output::Stdout;
     let examination = doctor::examine(plan::limits(&arguments.bounds));
     let text = match arguments.format {
-        Format::Human => {
-            let columns = output.columns();
-            view::table(&examination, columns, columns.is_some())
-        }
+        Format::Human => view::table(&examination, output.columns(), output.is_terminal()),
         Format::Json => view::json(&examination)?,
     };
     output.write(&text)?;

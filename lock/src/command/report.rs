@@ -21,12 +21,11 @@ pub(crate) fn run(arguments: &Report) -> Result<ExitCode> {
 
 /// Writes the report of what was recorded.
 pub(crate) fn write(snapshot: &Snapshot, options: &Options, output: &Output) -> Result<()> {
-    let columns = output.columns();
     let options = &Options {
-        color: columns.is_some(),
+        color: output.is_terminal(),
         ..options.clone()
     };
-    let report = view::render(snapshot, options, columns)?;
+    let report = view::render(snapshot, options, output.columns())?;
     if options.format.is_binary() {
         output.write_binary(&report)
     } else {
