@@ -1,62 +1,50 @@
 //! `cargo ebpf verify --attach`: on the kernel that runs, and in guests of the kernels
 //! that are cached.
 
-#[expect(dead_code, reason = "others that include it need all of it")]
-mod kernels_at_hand;
-
 use std::{
     env,
     error::Error,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitCode, Output},
 };
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::{
+    Failed, Suite, Test,
+    machine::{CAPABILITIES, CGROUP, GUEST_KERNELS, GUESTS, cgroup_mount},
+    tests,
+};
 
-type Outcome = Result<Completion, Failed>;
 type Checked = Result<(), Box<dyn Error>>;
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let attaching = |name: &str, test: fn(&Folder) -> Checked| {
-        Trial::ignorable_test(name, move || match lacks_rights() {
-            Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => finish(Folder::new().and_then(|folder| test(&folder))),
-        })
-    };
-    let mut trials = vec![
-        attaching("what_needs_nothing_of_the_system_attaches", own_places),
-        attaching("tracepoints_attach_without_tracefs", tracepoints),
-        attaching("probes_attach_where_the_kernel_has_them", probes),
-        attaching("what_is_not_there_is_named", absent),
-        attaching("what_interferes_is_left_to_guests", interfering),
-        attaching("what_the_loader_chooses_is_no_failure", chosen_by_loader),
-        attaching("without_the_option_nothing_is_attached", not_asked),
-        attaching("nothing_stays", nothing_stays),
-        Trial::ignorable_test("a_killed_run_leaves_no_cgroup_for_long", abandoned_cgroup),
-    ];
-    trials.extend(guests());
-    libtest_mimic::run(&arguments, trials).exit();
-}
+const TESTS: &[Test<fn(&Folder) -> Checked>] = tests![
+    what_needs_nothing_of_the_system_attaches: [CAPABILITIES],
+    tracepoints_attach_without_tracefs: [CAPABILITIES],
+    probes_attach_where_the_kernel_has_them: [CAPABILITIES],
+    what_is_not_there_is_named: [CAPABILITIES],
+    what_interferes_is_left_to_guests: [CAPABILITIES],
+    what_the_loader_chooses_is_no_failure: [CAPABILITIES],
+    without_the_option_nothing_is_attached: [CAPABILITIES],
+    nothing_stays: [CAPABILITIES],
+    no_cgroup_stays: [CAPABILITIES, CGROUP],
+    a_killed_run_leaves_no_cgroup_for_long: [CAPABILITIES, CGROUP],
+];
 
-fn finish(result: Checked) -> Outcome {
-    result.map(|()| Completion::Completed).map_err(Failed::from)
-}
-
-/// Why this process cannot attach programs, if it cannot.
-fn lacks_rights() -> Option<String> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0);
-    (effective >> SYS_ADMIN & 1 == 0)
-        .then(|| "attaching BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
+fn main() -> ExitCode {
+    let mut suite = Suite::new().tests_with(TESTS, |run| {
+        Folder::new()
+            .and_then(|folder| run(&folder))
+            .map_err(Failed::from)
+    });
+    for kernel in GUEST_KERNELS {
+        let name = format!("guest {kernel}");
+        suite = suite.test(name, &[GUESTS], move || {
+            in_guest(kernel).map_err(Failed::from)
+        });
+    }
+    suite.run()
 }
 
 fn ensure(holds: bool, what: &str, seen: &impl std::fmt::Debug) -> Checked {
@@ -182,7 +170,7 @@ const OWN_PLACES: [&str; 21] = [
     "on_btf_tracepoint",
 ];
 
-fn own_places(folder: &Folder) -> Checked {
+fn what_needs_nothing_of_the_system_attaches(folder: &Folder) -> Checked {
     let kernel = folder.hooks()?;
     kernel.all("attached", &OWN_PLACES)?;
     if kernel.version()? >= (6, 6) {
@@ -191,11 +179,11 @@ fn own_places(folder: &Folder) -> Checked {
     Ok(())
 }
 
-fn tracepoints(folder: &Folder) -> Checked {
+fn tracepoints_attach_without_tracefs(folder: &Folder) -> Checked {
     folder.hooks()?.all("attached", &["on_tracepoint"])
 }
 
-fn probes(folder: &Folder) -> Checked {
+fn probes_attach_where_the_kernel_has_them(folder: &Folder) -> Checked {
     let kernel = folder.hooks()?;
     let has = |kind: &str| {
         Path::new("/sys/bus/event_source/devices")
@@ -218,7 +206,7 @@ fn probes(folder: &Folder) -> Checked {
     Ok(())
 }
 
-fn absent(folder: &Folder) -> Checked {
+fn what_is_not_there_is_named(folder: &Folder) -> Checked {
     let (kernel, code) = folder.kernel("hooks.o", &["--attach"])?;
     ensure(code == Some(1), "exit code", &code)?;
     says_absent(&kernel)?;
@@ -258,20 +246,20 @@ fn says_absent(kernel: &Kernel) -> Checked {
     kernel.because("no_library", "no file `no-such-library.so.1` here")
 }
 
-fn interfering(folder: &Folder) -> Checked {
+fn what_interferes_is_left_to_guests(folder: &Folder) -> Checked {
     let kernel = folder.hooks()?;
     kernel.all("not-tried", &["signals", "on_writable_tracepoint"])?;
     kernel.because("signals", "it can send signals")
 }
 
-fn chosen_by_loader(folder: &Folder) -> Checked {
+fn what_the_loader_chooses_is_no_failure(folder: &Folder) -> Checked {
     let (kernel, code) = folder.kernel("legacy.o", &["--attach"])?;
     ensure(code == Some(0), "exit code", &code)?;
     kernel.all("not-tried", &["on_switch"])?;
     kernel.because("on_switch", "the loader chooses it")
 }
 
-fn not_asked(folder: &Folder) -> Checked {
+fn without_the_option_nothing_is_attached(folder: &Folder) -> Checked {
     let (kernel, code) = folder.kernel("tracing.o", &[])?;
     ensure(code == Some(0), "exit code", &code)?;
     let program = kernel.program("sys_enter")?;
@@ -282,16 +270,11 @@ fn not_asked(folder: &Folder) -> Checked {
 }
 
 /// The cgroup that this process is in, where version 2 is mounted.
-fn own_cgroup() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    let mount = mounts.lines().find_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let place = fields.next()?;
-        (fields.next()? == "cgroup2").then_some(place)
-    })?;
-    let cgroups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(Path::new(mount).join(own)).filter(|path| path.is_dir())
+fn own_cgroup() -> Result<PathBuf, Box<dyn Error>> {
+    let mount = cgroup_mount().ok_or("no cgroup2 is mounted")?;
+    let cgroups = fs::read_to_string("/proc/self/cgroup")?;
+    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::/"));
+    Ok(mount.join(own.ok_or("this process is in no cgroup of version 2")?))
 }
 
 fn left_over(cgroup: &Path) -> std::io::Result<Vec<String>> {
@@ -309,11 +292,13 @@ fn nothing_stays(folder: &Folder) -> Checked {
     };
     let before = tracing_mounts()?;
     folder.hooks()?;
-    ensure(tracing_mounts()? == before, "no mount", &before)?;
+    ensure(tracing_mounts()? == before, "no mount", &before)
+}
+
+fn no_cgroup_stays(folder: &Folder) -> Checked {
+    folder.hooks()?;
+    let cgroup = own_cgroup()?;
     // The tests beside this one have theirs for a moment.
-    let Some(cgroup) = own_cgroup() else {
-        return Ok(());
-    };
     for _ in 0..100 {
         if left_over(&cgroup)?.is_empty() {
             return Ok(());
@@ -324,39 +309,11 @@ fn nothing_stays(folder: &Folder) -> Checked {
 }
 
 /// As a killed run would leave it: a folder that nobody has locked.
-fn abandoned_cgroup() -> Outcome {
-    if let Some(reason) = lacks_rights() {
-        return Ok(Completion::ignored_with(reason));
-    }
-    let Some(cgroup) = own_cgroup() else {
-        return Ok(Completion::ignored_with("no cgroup2 is mounted here"));
-    };
-    let abandoned = cgroup.join("cargo-ebpf-attach-0");
-    if let Err(cause) = fs::create_dir(&abandoned) {
-        return Ok(Completion::ignored_with(format!(
-            "no cgroup can be made in {}: {cause}",
-            cgroup.display()
-        )));
-    }
-    finish((|| {
-        Folder::new()?.hooks()?;
-        ensure(!abandoned.exists(), "the next run removes it", &abandoned)
-    })())
-}
-
-/// One test for each kernel that guests boot.
-fn guests() -> Vec<Trial> {
-    let missing = kernels_at_hand::guests().err();
-    kernels_at_hand::GUESTS
-        .into_iter()
-        .map(|kernel| {
-            let missing = missing.clone();
-            Trial::ignorable_test(format!("guest {kernel}"), move || match missing {
-                Some(reason) => Ok(Completion::ignored_with(reason)),
-                None => finish(in_guest(kernel)),
-            })
-        })
-        .collect()
+fn a_killed_run_leaves_no_cgroup_for_long(folder: &Folder) -> Checked {
+    let abandoned = own_cgroup()?.join("cargo-ebpf-attach-0");
+    fs::create_dir(&abandoned)?;
+    folder.hooks()?;
+    ensure(!abandoned.exists(), "the next run removes it", &abandoned)
 }
 
 /// A guest has kprobes and trampolines, and nobody to disturb.

@@ -1,44 +1,36 @@
 //! `cargo ebpf requirements` as a user runs it. What needs a kernel with BTF says so where
 //! there is none.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    process::{Command, ExitCode},
+};
 
 use assert_cmd::{assert::Assert, cargo::CommandCargoExt as _};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
+use test_support::{Failed, Outcome, Suite, Test, machine::KERNEL_BTF, tests};
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 const OBJECTS: [&str; 4] = ["aya-btf", "aya-legacy", "libbpf-el", "libbpf-eb"];
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let mut trials: Vec<_> = OBJECTS
-        .into_iter()
-        .map(|name| {
-            Trial::test(format!("report_{name}"), move || {
-                let text = text_of(&[&path(name), "--kernel", "5.10,6.1,6.12,7.3"]);
-                insta::assert_snapshot!(format!("requirements-{name}"), text);
-                Ok(())
-            })
-        })
-        .collect();
-    trials.extend([
-        Trial::test("json_is_one_versioned_document", json_is_one_document),
-        Trial::test("what_is_no_object_is_refused", what_is_no_object_is_refused),
-        Trial::test(
-            "what_is_no_release_is_refused",
-            what_is_no_release_is_refused,
-        ),
-        Trial::test(
-            "a_large_object_takes_a_moment",
-            a_large_object_takes_a_moment,
-        ),
-        Trial::ignorable_test(
-            "tables_agree_with_this_kernel",
-            tables_agree_with_this_kernel,
-        ),
-    ]);
-    libtest_mimic::run(&arguments, trials).exit();
+const TESTS: &[Test<fn() -> Outcome>] = tests![
+    json_is_one_versioned_document,
+    what_is_no_object_is_refused,
+    what_is_no_release_is_refused,
+    a_large_object_takes_a_moment,
+    tables_agree_with_this_kernel: [KERNEL_BTF],
+];
+
+fn main() -> ExitCode {
+    let mut suite = Suite::new().tests(TESTS);
+    for name in OBJECTS {
+        suite = suite.test(format!("report_{name}"), &[], move || {
+            let text = text_of(&[&path(name), "--kernel", "5.10,6.1,6.12,7.3"]);
+            insta::assert_snapshot!(format!("requirements-{name}"), text);
+            Ok(())
+        });
+    }
+    suite.run()
 }
 
 fn path(name: &str) -> String {
@@ -67,7 +59,7 @@ fn json_of(arguments: &[&str]) -> Result<Value, Failed> {
     Ok(serde_json::from_str(&text_of(&arguments))?)
 }
 
-fn json_is_one_document() -> Result<(), Failed> {
+fn json_is_one_versioned_document() -> Outcome {
     let json = json_of(&[&path("aya-btf"), "--kernel", "5.10"])?;
     assert_eq!(json["schema"], 1);
     let object = &json["objects"][0];
@@ -80,7 +72,7 @@ fn json_is_one_document() -> Result<(), Failed> {
     Ok(())
 }
 
-fn what_is_no_object_is_refused() -> Result<(), Failed> {
+fn what_is_no_object_is_refused() -> Outcome {
     let assert = requirements(&["Cargo.toml"]).code(1).stdout("");
     let text = String::from_utf8(assert.get_output().stderr.clone())?;
     assert!(text.contains("Cargo.toml"), "{text}");
@@ -90,7 +82,7 @@ fn what_is_no_object_is_refused() -> Result<(), Failed> {
     Ok(())
 }
 
-fn what_is_no_release_is_refused() -> Result<(), Failed> {
+fn what_is_no_release_is_refused() -> Outcome {
     let assert = requirements(&[&path("aya-btf"), "--kernel", "new"]).code(2);
     let text = String::from_utf8(assert.get_output().stderr.clone())?;
     assert!(text.contains("such as 5.19"), "{text}");
@@ -98,7 +90,7 @@ fn what_is_no_release_is_refused() -> Result<(), Failed> {
 }
 
 /// What `benches/pipeline` measures; here only that nothing in it grows with the square.
-fn a_large_object_takes_a_moment() -> Result<(), Failed> {
+fn a_large_object_takes_a_moment() -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("large.o");
     fs::write(&file, large_object())?;
@@ -143,10 +135,7 @@ fn large_object() -> Vec<u8> {
 }
 
 /// What the tables say that this kernel has, its BTF has too, and nothing else.
-fn tables_agree_with_this_kernel() -> Result<Completion, Failed> {
-    if !Path::new(VMLINUX).exists() {
-        return Ok(Completion::ignored_with(format!("{VMLINUX} is not there")));
-    }
+fn tables_agree_with_this_kernel() -> Outcome {
     let running = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let mut numbers = running.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next().unwrap_or_default().to_owned();
@@ -183,5 +172,5 @@ fn tables_agree_with_this_kernel() -> Result<Completion, Failed> {
         }
     }
     assert!(compared > 20, "only {compared} were compared");
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -5,58 +5,25 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitCode, Output},
 };
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use test_support::{Outcome, Suite, Test, machine::MOUNT_NAMESPACE, tests};
 
-type Test = fn(&Machine) -> Result<(), Failed>;
-
-const TESTS: [(&str, Test); 6] = [
-    ("a_dry_run_changes_nothing", a_dry_run_changes_nothing),
-    ("ways_are_tried_in_order", ways_are_tried_in_order),
-    (
-        "a_failing_apt_leads_to_exact_commands",
-        a_failing_apt_leads_to_exact_commands,
-    ),
-    (
-        "without_rights_nothing_is_run",
-        without_rights_nothing_is_run,
-    ),
-    (
-        "sudo_never_waits_for_a_password",
-        sudo_never_waits_for_a_password,
-    ),
-    (
-        "a_machine_without_any_manager_is_told_so",
-        a_machine_without_any_manager_is_told_so,
-    ),
+const TESTS: &[Test<fn(&Machine) -> Outcome>] = tests![
+    a_dry_run_changes_nothing,
+    ways_are_tried_in_order,
+    a_failing_apt_leads_to_exact_commands,
+    without_rights_nothing_is_run,
+    sudo_never_waits_for_a_password,
+    a_machine_without_any_manager_is_told_so
 ];
 
-fn main() {
-    let trials = TESTS.map(|(name, test)| {
-        Trial::ignorable_test(name, move || {
-            if let Some(reason) = no_namespace() {
-                return Ok(Completion::ignored_with(reason));
-            }
-            test(&Machine::new()).map(|()| Completion::Completed)
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit();
-}
-
-fn no_namespace() -> Option<String> {
-    let tried = Command::new("unshare")
-        .args(["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!(
-            "no mount namespace: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-        Err(cause) => Some(format!("no unshare: {cause}")),
-    }
+fn main() -> ExitCode {
+    Suite::new()
+        .needing(&[MOUNT_NAMESPACE])
+        .tests_with(TESTS, |run| run(&Machine::new()))
+        .run()
 }
 
 /// A folder with programs that write down how they were called.
@@ -154,7 +121,7 @@ const NOBODY: [&str; 4] = [
 
 const INSTALL: &str = "apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 rustc-web cargo-web rust-web-src";
 
-fn check(holds: bool, output: &Output) -> Result<(), Failed> {
+fn check(holds: bool, output: &Output) -> Outcome {
     if holds {
         return Ok(());
     }
@@ -167,7 +134,7 @@ fn check(holds: bool, output: &Output) -> Result<(), Failed> {
     .into())
 }
 
-fn equal(found: &[String], wanted: &[&str]) -> Result<(), Failed> {
+fn equal(found: &[String], wanted: &[&str]) -> Outcome {
     if found == wanted {
         return Ok(());
     }
@@ -178,7 +145,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn a_dry_run_changes_nothing(machine: &Machine) -> Result<(), Failed> {
+fn a_dry_run_changes_nothing(machine: &Machine) -> Outcome {
     machine.debian();
     let output = machine.setup(&[], &["--dry-run"]);
     let plan = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -207,7 +174,7 @@ fn a_dry_run_changes_nothing(machine: &Machine) -> Result<(), Failed> {
     )
 }
 
-fn ways_are_tried_in_order(machine: &Machine) -> Result<(), Failed> {
+fn ways_are_tried_in_order(machine: &Machine) -> Outcome {
     machine.debian();
     let output = machine.setup(&[], &[]);
     equal(
@@ -228,7 +195,7 @@ fn ways_are_tried_in_order(machine: &Machine) -> Result<(), Failed> {
     check(said.contains("it ran well, yet no toolchain fits"), &output)
 }
 
-fn a_failing_apt_leads_to_exact_commands(machine: &Machine) -> Result<(), Failed> {
+fn a_failing_apt_leads_to_exact_commands(machine: &Machine) -> Outcome {
     machine.debian();
     machine.program("apt-get", "echo 'E: Could not resolve' >&2; exit 100");
     let output = machine.setup(&[], &[]);
@@ -246,7 +213,7 @@ fn a_failing_apt_leads_to_exact_commands(machine: &Machine) -> Result<(), Failed
     Ok(())
 }
 
-fn without_rights_nothing_is_run(machine: &Machine) -> Result<(), Failed> {
+fn without_rights_nothing_is_run(machine: &Machine) -> Outcome {
     machine.debian();
     fs::remove_file(machine.path("bin/rustup")).unwrap();
     let output = machine.setup(&NOBODY, &[]);
@@ -262,7 +229,7 @@ fn without_rights_nothing_is_run(machine: &Machine) -> Result<(), Failed> {
     equal(&machine.changes(), &[])
 }
 
-fn sudo_never_waits_for_a_password(machine: &Machine) -> Result<(), Failed> {
+fn sudo_never_waits_for_a_password(machine: &Machine) -> Outcome {
     machine.debian();
     fs::remove_file(machine.path("bin/rustup")).unwrap();
     // As sudo does with -n: it fails where it would have to ask.
@@ -290,7 +257,7 @@ fn sudo_never_waits_for_a_password(machine: &Machine) -> Result<(), Failed> {
     Ok(())
 }
 
-fn a_machine_without_any_manager_is_told_so(machine: &Machine) -> Result<(), Failed> {
+fn a_machine_without_any_manager_is_told_so(machine: &Machine) -> Outcome {
     let output = machine.setup(&[], &["--format", "json"]);
     let document: serde_json::Value =
         serde_json::from_slice(&output.stdout).map_err(|_| stderr(&output))?;

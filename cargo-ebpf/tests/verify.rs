@@ -6,71 +6,49 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitCode, Output},
 };
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::{
+    Failed, Suite, Test,
+    machine::{BPFTOOL, CAPABILITIES, MOUNT_NAMESPACE, ROOT},
+    tests,
+};
 
-type Outcome = Result<Completion, Failed>;
+type Checked = Result<(), Box<dyn Error>>;
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let trial = |name: &str, test: fn() -> Outcome| Trial::ignorable_test(name, test);
-    let loading = |name: &str, test: fn(&Folder) -> Result<(), Box<dyn Error>>| {
-        Trial::ignorable_test(name, move || match lacks_rights() {
-            Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => finish(Folder::new().and_then(|folder| test(&folder))),
+const TESTS: &[Test<fn(&Folder) -> Checked>] = tests![
+    accepts_btf_maps_globals_and_calls: [CAPABILITIES],
+    accepts_legacy_maps: [CAPABILITIES],
+    accepts_an_object_without_btf: [CAPABILITIES],
+    relocates_accesses_of_a_c_object: [CAPABILITIES],
+    refuses_an_unchecked_packet_access: [CAPABILITIES],
+    refuses_a_loop_without_end: [CAPABILITIES],
+    shows_the_source_of_a_refusal: [CAPABILITIES],
+    tells_a_failed_map_from_a_failed_program: [CAPABILITIES],
+    loads_sections_that_aya_does_not_know: [CAPABILITIES],
+    says_what_this_kernel_has_no_place_for: [CAPABILITIES],
+    keeps_the_log_in_the_project: [CAPABILITIES],
+    lets_no_escape_sequence_through: [CAPABILITIES],
+    survives_every_damaged_object: [CAPABILITIES],
+    is_quick: [CAPABILITIES],
+    as_nobody_says_that_rights_are_missing: [CAPABILITIES, ROOT],
+    bpftool_agrees: [CAPABILITIES, BPFTOOL],
+    bpftool_missing_is_one_sentence: [MOUNT_NAMESPACE],
+    what_is_no_object_is_said,
+    no_object_named_is_said,
+];
+
+fn main() -> ExitCode {
+    Suite::new()
+        .tests_with(TESTS, |run| {
+            Folder::new()
+                .and_then(|folder| run(&folder))
+                .map_err(Failed::from)
         })
-    };
-    let plain = |name: &str, test: fn(&Folder) -> Result<(), Box<dyn Error>>| {
-        Trial::ignorable_test(name, move || {
-            finish(Folder::new().and_then(|folder| test(&folder)))
-        })
-    };
-    libtest_mimic::run(
-        &arguments,
-        vec![
-            loading("accepts_btf_maps_globals_and_calls", accepts_tracing),
-            loading("accepts_legacy_maps", accepts_legacy),
-            loading("accepts_an_object_without_btf", accepts_plain),
-            loading("relocates_accesses_of_a_c_object", relocates_core),
-            loading("refuses_an_unchecked_packet_access", refuses_packet),
-            loading("refuses_a_loop_without_end", refuses_endless),
-            loading("shows_the_source_of_a_refusal", shows_source),
-            loading("tells_a_failed_map_from_a_failed_program", tells_failed_map),
-            loading("loads_sections_that_aya_does_not_know", loads_all_sections),
-            loading("says_what_this_kernel_has_no_place_for", says_unsupported),
-            loading("keeps_the_log_in_the_project", keeps_log_in_project),
-            loading("lets_no_escape_sequence_through", shows_names_safely),
-            loading("survives_every_damaged_object", survives_damage),
-            loading("is_quick", is_quick),
-            trial("as_nobody_says_that_rights_are_missing", as_nobody),
-            trial("bpftool_agrees", bpftool_agrees),
-            trial("bpftool_missing_is_one_sentence", bpftool_missing),
-            plain("what_is_no_object_is_said", says_no_object),
-            plain("no_object_named_is_said", says_none_named),
-        ],
-    )
-    .exit();
-}
-
-fn finish(result: Result<(), Box<dyn Error>>) -> Outcome {
-    result.map(|()| Completion::Completed).map_err(Failed::from)
-}
-
-/// Why this process cannot load programs, if it cannot.
-fn lacks_rights() -> Option<String> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0);
-    (effective >> SYS_ADMIN & 1 == 0)
-        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
+        .run()
 }
 
 /// An empty folder in which the command is run: no project around it.
@@ -124,7 +102,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn ensure(holds: bool, what: &str, seen: &impl std::fmt::Debug) -> Result<(), Box<dyn Error>> {
+fn ensure(holds: bool, what: &str, seen: &impl std::fmt::Debug) -> Checked {
     if holds {
         Ok(())
     } else {
@@ -146,7 +124,7 @@ fn verdict(object: &Value, name: &str) -> Result<String, Box<dyn Error>> {
         .to_owned())
 }
 
-fn accepts_tracing(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn accepts_btf_maps_globals_and_calls(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("tracing.o"))?;
     ensure(
         code == 0 && object["findings"] == Value::Array(Vec::new()),
@@ -187,7 +165,7 @@ fn accepts_tracing(folder: &Folder) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn accepts_legacy(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn accepts_legacy_maps(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("legacy.o"))?;
     ensure(
         code == 0 && verdict(&object, "on_switch")? == "accepted",
@@ -196,7 +174,7 @@ fn accepts_legacy(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn accepts_plain(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn accepts_an_object_without_btf(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("plain.o"))?;
     let program = program(&object, "classify")?;
     ensure(
@@ -212,7 +190,7 @@ fn accepts_plain(folder: &Folder) -> Result<(), Box<dyn Error>> {
 }
 
 /// The object reads a pid where no task has one, unless CO-RE is applied.
-fn relocates_core(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn relocates_accesses_of_a_c_object(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("core.o"))?;
     ensure(
         code == 0 && verdict(&object, "on_exit")? == "accepted",
@@ -265,7 +243,7 @@ fn place(refused: &Value) -> &Value {
     &instruction["frames"][usize::try_from(own).unwrap_or_default()]
 }
 
-fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn refuses_an_unchecked_packet_access(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("packet.o"))?;
     ensure(
         code == 1 && verdict(&object, "checked")? == "accepted",
@@ -318,7 +296,7 @@ fn refuses_packet(folder: &Folder) -> Result<(), Box<dyn Error>> {
 }
 
 /// Source lines and the chain of inlined functions come from DWARF.
-fn shows_source(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn shows_the_source_of_a_refusal(folder: &Folder) -> Checked {
     let object = fixture("inlined.o");
     let shown = String::from_utf8(folder.human(&object)?.stdout)?;
     for part in [
@@ -342,7 +320,7 @@ fn shows_source(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn refuses_endless(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn refuses_a_loop_without_end(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("endless.o"))?;
     let refused = program(&object, "endless")?;
     ensure(
@@ -364,7 +342,7 @@ fn refuses_endless(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn tells_failed_map(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn tells_a_failed_map_from_a_failed_program(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("nested.o"))?;
     ensure(code == 1, "exit code", &code)?;
     ensure(
@@ -386,7 +364,7 @@ fn tells_failed_map(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn loads_all_sections(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn loads_sections_that_aya_does_not_know(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("sections.o"))?;
     ensure(code == 1, "exit code", &code)?;
     ensure(verdict(&object, "classify")? == "accepted", "tc", &object)?;
@@ -418,7 +396,7 @@ fn loads_all_sections(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn says_unsupported(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn says_what_this_kernel_has_no_place_for(folder: &Folder) -> Checked {
     let (object, code) = folder.json(&fixture("trampoline.o"))?;
     ensure(
         code == 1 && verdict(&object, "on_switch")? == "accepted",
@@ -449,7 +427,7 @@ fn says_unsupported(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn keeps_log_in_project(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn keeps_the_log_in_the_project(folder: &Folder) -> Checked {
     folder.write(
         "Cargo.toml",
         b"[package]\nname = \"around\"\nversion = \"0.0.0\"\nedition = \"2024\"\n",
@@ -482,7 +460,7 @@ fn keeps_log_in_project(folder: &Folder) -> Result<(), Box<dyn Error>> {
 }
 
 /// A program whose name would turn the terminal red.
-fn shows_names_safely(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn lets_no_escape_sequence_through(folder: &Folder) -> Checked {
     let mut bytes = fs::read(fixture("plain.o"))?;
     let at = bytes
         .windows(9)
@@ -499,7 +477,7 @@ fn shows_names_safely(folder: &Folder) -> Result<(), Box<dyn Error>> {
 }
 
 /// Every length, and single bits all over: an answer each time, and no panic.
-fn survives_damage(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn survives_every_damaged_object(folder: &Folder) -> Checked {
     let whole = fs::read(fixture("tracing.o"))?;
     let mut damaged: Vec<Vec<u8>> = (0..whole.len())
         .step_by(97)
@@ -531,7 +509,7 @@ fn survives_damage(folder: &Folder) -> Result<(), Box<dyn Error>> {
 }
 
 /// The issue's limit is a second; most of the time goes to starting a process.
-fn is_quick(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn is_quick(folder: &Folder) -> Checked {
     let start = std::time::Instant::now();
     folder.human(&fixture("tracing.o"))?;
     ensure(
@@ -541,121 +519,99 @@ fn is_quick(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn as_nobody() -> Outcome {
-    if let Some(reason) = lacks_rights() {
-        return Ok(Completion::ignored_with(reason));
+fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked {
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
+    // Nobody may not be allowed into the folders of this repository.
+    let object = folder.write("tracing.o", &fs::read(fixture("tracing.o"))?)?;
+    let command = folder.path().join("cargo-ebpf");
+    fs::copy(env!("CARGO_BIN_EXE_cargo-ebpf"), &command)?;
+    let output = Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(&command)
+        .arg("verify")
+        .arg(&object)
+        .current_dir(folder.path())
+        .output()?;
+    let shown = String::from_utf8(output.stdout)?;
+    ensure(
+        output.status.code() == Some(1),
+        "exit code",
+        &(output.status, &shown),
+    )?;
+    for part in [
+        "no rights",
+        "this process may not load BPF programs",
+        "CAP_BPF",
+        "fix: run the same command with sudo",
+    ] {
+        ensure(shown.contains(part), part, &shown)?;
     }
-    finish((|| {
-        let folder = Folder::new()?;
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
-        // Nobody may not be allowed into the folders of this repository.
-        let object = folder.write("tracing.o", &fs::read(fixture("tracing.o"))?)?;
-        let command = folder.path().join("cargo-ebpf");
-        fs::copy(env!("CARGO_BIN_EXE_cargo-ebpf"), &command)?;
-        let output = Command::new("setpriv")
-            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
-            .arg(&command)
-            .arg("verify")
-            .arg(&object)
-            .current_dir(folder.path())
-            .output()?;
-        let shown = String::from_utf8(output.stdout)?;
-        ensure(
-            output.status.code() == Some(1),
-            "exit code",
-            &(output.status, &shown),
-        )?;
-        for part in [
-            "no rights",
-            "this process may not load BPF programs",
-            "CAP_BPF",
-            "fix: run the same command with sudo",
-        ] {
-            ensure(shown.contains(part), part, &shown)?;
-        }
-        ensure(
-            shown.matches("may not load").count() == 1,
-            "said once",
-            &shown,
-        )
-    })())
+    ensure(
+        shown.matches("may not load").count() == 1,
+        "said once",
+        &shown,
+    )
 }
 
-fn bpftool_agrees() -> Outcome {
-    if let Some(reason) = lacks_rights() {
-        return Ok(Completion::ignored_with(reason));
-    }
-    if !["/usr/sbin/bpftool", "/usr/bin/bpftool"]
-        .iter()
-        .any(|file| Path::new(file).exists())
-    {
-        return Ok(Completion::ignored_with("bpftool is not installed"));
-    }
-    finish((|| {
-        let folder = Folder::new()?;
-        let run = |name: &str| {
-            folder
-                .command()
-                .arg("--bpftool")
-                .arg(fixture(name))
-                .output()
-        };
-        // Others may mount elsewhere meanwhile.
-        let mounts = || -> std::io::Result<Vec<String>> {
-            let all = fs::read_to_string("/proc/self/mounts")?;
-            let bpf = |line: &&str| line.contains(" /sys/fs/bpf");
-            Ok(all.lines().filter(bpf).map(str::to_owned).collect())
-        };
-        let before = mounts()?;
-        let accepted = run("tracing.o")?;
-        let shown = String::from_utf8(accepted.stdout)?;
-        ensure(
-            accepted.status.code() == Some(0)
-                && shown.contains("libbpf (bpftool prog loadall) accepts"),
-            "accepted",
-            &shown,
-        )?;
-        // libbpf has no legacy maps since 1.0.
-        let refused = run("legacy.o")?;
-        let shown = String::from_utf8(refused.stdout)?;
-        ensure(
-            refused.status.code() == Some(1)
-                && shown.contains("error[libbpf-refused]")
-                && shown.contains("legacy map definitions"),
-            "refused",
-            &shown,
-        )?;
-        ensure(mounts()? == before, "nothing stays mounted", &before)
-    })())
-}
-
-fn bpftool_missing() -> Outcome {
-    // Looked for there besides PATH.
-    if let Some(file) = ["/usr/sbin/bpftool", "/sbin/bpftool"]
-        .iter()
-        .find(|file| Path::new(file).exists())
-    {
-        return Ok(Completion::ignored_with(format!("{file} is installed")));
-    }
-    finish((|| {
-        let output = Folder::new()?
+fn bpftool_agrees(folder: &Folder) -> Checked {
+    let run = |name: &str| {
+        folder
             .command()
             .arg("--bpftool")
-            .arg(fixture("plain.o"))
-            .env("PATH", "")
-            .output()?;
-        let said = String::from_utf8(output.stderr)?;
-        ensure(
-            output.status.code() == Some(1)
-                && said.contains("error[no-bpftool]")
-                && said.contains("apt-get install bpftool"),
-            "said",
-            &said,
-        )
-    })())
+            .arg(fixture(name))
+            .output()
+    };
+    // Others may mount elsewhere meanwhile.
+    let mounts = || -> std::io::Result<Vec<String>> {
+        let all = fs::read_to_string("/proc/self/mounts")?;
+        let bpf = |line: &&str| line.contains(" /sys/fs/bpf");
+        Ok(all.lines().filter(bpf).map(str::to_owned).collect())
+    };
+    let before = mounts()?;
+    let accepted = run("tracing.o")?;
+    let shown = String::from_utf8(accepted.stdout)?;
+    ensure(
+        accepted.status.code() == Some(0)
+            && shown.contains("libbpf (bpftool prog loadall) accepts"),
+        "accepted",
+        &shown,
+    )?;
+    // libbpf has no legacy maps since 1.0.
+    let refused = run("legacy.o")?;
+    let shown = String::from_utf8(refused.stdout)?;
+    ensure(
+        refused.status.code() == Some(1)
+            && shown.contains("error[libbpf-refused]")
+            && shown.contains("legacy map definitions"),
+        "refused",
+        &shown,
+    )?;
+    ensure(mounts()? == before, "nothing stays mounted", &before)
 }
 
-fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn bpftool_missing_is_one_sentence(folder: &Folder) -> Checked {
+    // It is looked for there besides PATH: no program then is there for the command.
+    const HIDE: &str = "for file in /usr/sbin/bpftool /sbin/bpftool; do
+        if [ -f \"$file\" ]; then mount --bind /dev/null \"$file\" || exit 99; fi
+        done; PATH= exec \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", HIDE, "sh"])
+        .arg(env!("CARGO_BIN_EXE_cargo-ebpf"))
+        .args(["verify", "--bpftool"])
+        .arg(fixture("plain.o"))
+        .current_dir(folder.path())
+        .output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure(
+        output.status.code() == Some(1)
+            && said.contains("error[no-bpftool]")
+            && said.contains("apt-get install bpftool"),
+        "said",
+        &(output.status, said.clone()),
+    )
+}
+
+fn what_is_no_object_is_said(folder: &Folder) -> Checked {
     let object = fs::read(fixture("plain.o"))?;
     let with = |offset: usize, byte: u8| {
         let mut bytes = object.clone();
@@ -713,7 +669,7 @@ fn says_no_object(folder: &Folder) -> Result<(), Box<dyn Error>> {
     )
 }
 
-fn says_none_named(folder: &Folder) -> Result<(), Box<dyn Error>> {
+fn no_object_named_is_said(folder: &Folder) -> Checked {
     let output = folder.command().output()?;
     let said = String::from_utf8(output.stderr)?;
     ensure(

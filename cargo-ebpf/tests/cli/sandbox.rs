@@ -7,7 +7,7 @@ use std::{
 
 use assert_cmd::Command;
 
-/// The config of the seed, complete.
+/// The config of an eBPF crate, complete.
 pub(crate) const BPF_CONFIG: &str = r#"
 [build]
 target = "bpfel-unknown-none"

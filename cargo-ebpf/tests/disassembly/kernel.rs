@@ -16,17 +16,6 @@ pub(crate) fn slot(opcode: u8, dst: u8, src: u8, offset: i16, imm: i32) -> Slot 
     [opcode, src << 4 | dst, o0, o1, i0, i1, i2, i3]
 }
 
-/// Why this process cannot have the verifier's log, if it cannot.
-pub(crate) fn may_not_load() -> Option<String> {
-    let code = [slot(0xb7, 0, 0, 0, 0), slot(0x95, 0, 0, 0, 0)];
-    let error = load(Type::BPF_PROG_TYPE_RAW_TRACEPOINT, &code, &mut [0; 4096]).err()?;
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
-    )
-    .then(|| format!("bpf(2) loads no program here ({error}); run as root"))
-}
-
 /// What the kernel made of an instruction in a program around it.
 pub(crate) struct Trial {
     /// Its text, or why the kernel shows none.

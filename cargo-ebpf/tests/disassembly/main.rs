@@ -5,33 +5,31 @@ mod inspect;
 mod kernel;
 mod operations;
 
-use std::{collections::BTreeSet, error::Error, fs, path::Path};
+use std::{collections::BTreeSet, error::Error, fs, path::Path, process::ExitCode};
 
 use kernel::{Slot, slot};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use test_support::{Failed, Suite, Test, machine::CAPABILITIES, tests};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// A name, and one instruction: two slots if it is a 64-bit load.
 type Case = (String, Vec<Slot>);
 
-fn main() {
-    let trial = |name: &str, test: fn() -> Result<()>| {
-        Trial::ignorable_test(name, move || match kernel::may_not_load() {
-            Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => (test().map(|()| Completion::Completed)).map_err(Failed::from),
-        })
-    };
-    let tests = vec![
-        trial("all_operations_read_as_in_the_kernel", operations),
-        trial("calls_of_helpers_read_as_in_the_kernel", helpers),
-        trial("what_the_kernel_accepts_reads_as_in_the_kernel", encodings),
-        trial("compiled_objects_read_as_in_the_kernel", objects),
-    ];
-    libtest_mimic::run(&Arguments::from_args(), tests).exit();
+const TESTS: &[Test<fn() -> Result<()>>] = tests![
+    all_operations_read_as_in_the_kernel,
+    calls_of_helpers_read_as_in_the_kernel,
+    what_the_kernel_accepts_reads_as_in_the_kernel,
+    compiled_objects_read_as_in_the_kernel,
+];
+
+fn main() -> ExitCode {
+    Suite::new()
+        .needing(&[CAPABILITIES])
+        .tests_with(TESTS, |run| run().map_err(Failed::from))
+        .run()
 }
 
 /// Every operation of every class.
-fn operations() -> Result<()> {
+fn all_operations_read_as_in_the_kernel() -> Result<()> {
     let cases = operations::operations();
     let hidden = agree("operations", &cases, |_, _| true)?;
     let newer = |name: &str| {
@@ -46,7 +44,7 @@ fn operations() -> Result<()> {
 }
 
 /// Every helper that objects may name: older kernels do not know all.
-fn helpers() -> Result<()> {
+fn calls_of_helpers_read_as_in_the_kernel() -> Result<()> {
     let call = |id| (format!("helper {id}"), vec![slot(0x85, 0, 0, 0, id)]);
     let cases: Vec<Case> = (0..=211).map(call).collect();
     agree("calls of helpers", &cases, |_, text| {
@@ -57,7 +55,7 @@ fn helpers() -> Result<()> {
 
 /// All opcodes with all sorts of operands. Most make no sense, and how the kernel prints
 /// what it then refuses is of no interest.
-fn encodings() -> Result<()> {
+fn what_the_kernel_accepts_reads_as_in_the_kernel() -> Result<()> {
     let imms = [
         0, 1, 2, 16, 32, 64, -1, 0x40, 0x51, 0xa0, 0xe1, 0xf1, 0x100, 0x110,
     ];
@@ -77,7 +75,7 @@ fn encodings() -> Result<()> {
 }
 
 /// Every different instruction in the objects of other tests, as compilers made them.
-fn objects() -> Result<()> {
+fn compiled_objects_read_as_in_the_kernel() -> Result<()> {
     let mut codes = BTreeSet::new();
     for folder in ["tests/objects", "tests/verify/objects"] {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))? {

@@ -2,15 +2,15 @@
 
 use std::{collections::HashMap, fmt::Write as _, path::PathBuf};
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::{Failed, Need, machine::GUEST_KERNELS};
 
 use crate::helpers;
-use crate::sandbox::{KERNELS, Sandbox, check, document, objects};
+use crate::sandbox::{Sandbox, check, document, objects};
 
 /// For all objects that the tests keep.
 pub(crate) fn requirements_tell_what_kernels_do() -> Result<(), Failed> {
-    let kernels = [&KERNELS[..], &["host"]].concat();
+    let kernels = [&GUEST_KERNELS[..], &["host"]].concat();
     agree(&Sandbox::new(), &objects()?, &kernels)
 }
 
@@ -22,16 +22,19 @@ pub(crate) fn every_helper_on_the_host() -> Result<(), Failed> {
 
 pub(crate) fn every_helper_on_every_kernel() -> Result<(), Failed> {
     let sandbox = Sandbox::new();
-    agree(&sandbox, &helpers::objects(&sandbox)?, &KERNELS)
+    agree(&sandbox, &helpers::objects(&sandbox)?, &GUEST_KERNELS)
 }
 
-/// Why this is not tried each time.
-pub(crate) fn no_time() -> Option<String> {
-    const VARIABLE: &str = "CARGO_EBPF_LONG_TESTS";
-    std::env::var_os(VARIABLE)
-        .is_none()
-        .then(|| format!("4000 programs on each kernel take minutes: set {VARIABLE}=1"))
-}
+/// The time for 4000 programs on each kernel, some minutes.
+pub(crate) const TIME: Need = Need {
+    name: "time",
+    check: || {
+        const VARIABLE: &str = "CARGO_EBPF_LONG_TESTS";
+        std::env::var_os(VARIABLE).map(drop).ok_or_else(|| {
+            format!("4000 programs on each kernel take minutes: only with {VARIABLE}=1")
+        })
+    },
+};
 
 #[expect(
     clippy::print_stdout,

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::sandbox::{
     Program, Sandbox, check, document, ended_with, finish, image, object, object_of, text,

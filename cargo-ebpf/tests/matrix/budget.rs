@@ -2,8 +2,8 @@
 
 use std::{fs, process::Output};
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::sandbox::{Sandbox, check, document, ended_with, object, text};
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::Failed;
+use test_support::Failed;
 
 use crate::sandbox::{Sandbox, check, object, text};
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use libtest_mimic::Failed;
+use test_support::Failed;
 
 use crate::sandbox::{Program, Sandbox, object_of};
 

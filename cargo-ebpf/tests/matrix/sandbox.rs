@@ -13,22 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::Failed;
 use object::{
     Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
     write,
 };
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The kernels that all tests are about.
-pub(crate) const KERNELS: [&str; 4] = ["5.10", "6.1", "6.12", "7.3"];
+use test_support::{
+    Failed,
+    machine::{Image, cache, images},
+};
 
 /// Debian's nobody and nogroup; on others, too, a user without rights.
 const NOBODY: u32 = 65534;
 
 /// Longer than anything here takes on a busy machine: what hangs is a failure.
-const LIMIT: Duration = Duration::from_secs(400);
+const LIMIT: Duration = Duration::from_secs(900);
 
 pub(crate) struct Sandbox {
     folder: TempDir,
@@ -62,13 +62,13 @@ impl Sandbox {
                 .unwrap();
             }
         }
-        for (entry, _) in images() {
+        for Image { directory, .. } in images() {
             let place = sandbox
                 .path("cache/cargo-ebpf/kernels/images")
-                .join(entry.file_name().unwrap());
+                .join(directory.file_name().unwrap());
             fs::create_dir(&place).unwrap();
             for file in ["vmlinuz", "image.json"] {
-                link(&entry.join(file), &place.join(file));
+                link(&directory.join(file), &place.join(file));
             }
         }
         sandbox
@@ -173,11 +173,24 @@ impl Sandbox {
 }
 
 /// Runs a program to its end, which comes in time.
+///
+/// # Panics
+/// With the limit, when it does not.
 pub(crate) fn finish(command: Command) -> Output {
-    assert_cmd::Command::from_std(command)
+    let name = format!("{command:?}");
+    let began = Instant::now();
+    let output = assert_cmd::Command::from_std(command)
         .timeout(LIMIT)
         .output()
-        .unwrap()
+        .unwrap();
+    // Ended from outside, as assert_cmd does when the time is over.
+    assert!(
+        output.status.code().is_some() || began.elapsed() < LIMIT,
+        "ended after its limit of {LIMIT:?}: {name}\nstdout: {}\nstderr: {}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    output
 }
 
 fn link(from: &Path, to: &Path) {
@@ -199,87 +212,11 @@ fn hand_over(path: &Path) {
     }
 }
 
-/// The cache of the user who runs the tests.
-fn cache() -> Option<PathBuf> {
-    let named = |name| env::var_os(name).map(PathBuf::from);
-    let folder = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
-    Some(folder.join("cargo-ebpf"))
-}
-
-/// The cached images: the folder of each, and what people call it.
-fn images() -> Vec<(PathBuf, String)> {
-    let images = cache().map(|cache| cache.join("kernels/images"));
-    let entries = images.and_then(|images| fs::read_dir(images).ok());
-    entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let text = fs::read(entry.path().join("image.json")).ok()?;
-            let document: Value = serde_json::from_slice(&text).ok()?;
-            Some((entry.path(), document["label"].as_str()?.to_owned()))
-        })
-        .collect()
-}
-
 /// The image of a kernel.
 pub(crate) fn image(kernel: &str) -> PathBuf {
     let mut images = images().into_iter();
-    let (entry, _) = images.find(|(_, label)| label == kernel).unwrap();
-    entry.join("vmlinuz")
-}
-
-/// Why no guest can be booted here.
-pub(crate) fn no_guests() -> Option<String> {
-    let qemu = Command::new("qemu-system-x86_64").arg("--version").output();
-    if let Err(cause) = qemu {
-        return Some(format!(
-            "no qemu-system-x86_64 (cargo ebpf setup --vm): {cause}"
-        ));
-    }
-    let cached: Vec<_> = images().into_iter().map(|(_, label)| label).collect();
-    let missing: Vec<_> = KERNELS
-        .into_iter()
-        .filter(|kernel| !cached.iter().any(|label| label == kernel))
-        .collect();
-    (!missing.is_empty()).then(|| {
-        let list = missing.join(",");
-        format!("images are not cached: cargo ebpf kernels --fetch {list}")
-    })
-}
-
-/// Why this process cannot become another user.
-pub(crate) fn no_root() -> Option<String> {
-    let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    (!root).then(|| "only root can become nobody".to_owned())
-}
-
-/// Why this process cannot load programs.
-pub(crate) fn no_rights() -> Option<String> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0);
-    (effective >> SYS_ADMIN & 1 == 0)
-        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
-}
-
-/// Why no file system can be mounted for a test alone.
-pub(crate) fn no_namespace() -> Option<String> {
-    let tried = Command::new("unshare")
-        .args(["--mount", "sh", "-c", "mount -t tmpfs none /mnt"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!(
-            "no mount namespace: {}",
-            text(&output.stderr).trim()
-        )),
-        Err(cause) => Some(format!("no unshare: {cause}")),
-    }
+    let image = images.find(|image| image.label == kernel).unwrap();
+    image.directory.join("vmlinuz")
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

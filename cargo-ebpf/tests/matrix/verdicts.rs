@@ -2,10 +2,10 @@
 
 use std::{process::Output, sync::LazyLock};
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::{Failed, machine::GUEST_KERNELS};
 
-use crate::sandbox::{KERNELS, Sandbox, check, document, finish, object, text};
+use crate::sandbox::{Sandbox, check, document, finish, object, text};
 
 /// Of each make and each verdict something.
 fn objects() -> Vec<String> {
@@ -28,7 +28,7 @@ fn arguments(kernels: &str, objects: Vec<String>) -> Vec<String> {
 /// One run for all tests: it is the kernels' work that takes time.
 static AS_ROOT: LazyLock<(Output, Result<(), String>)> = LazyLock::new(|| {
     let sandbox = Sandbox::new();
-    let list = [&KERNELS[..], &["host"]].concat().join(",");
+    let list = [&GUEST_KERNELS[..], &["host"]].concat().join(",");
     let output = sandbox.run(
         [
             arguments(&list, objects()),
@@ -147,7 +147,7 @@ fn programs(kernel: &Value) -> impl Iterator<Item = &Value> {
 /// Guests need no rights: who has none and who has all get the same answer.
 pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
     let sandbox = Sandbox::of_nobody();
-    let list = KERNELS.join(",");
+    let list = GUEST_KERNELS.join(",");
     let objects: Vec<_> = objects().iter().map(|object| sandbox.own(object)).collect();
     let output = sandbox.run(arguments(&list, objects.clone()));
     sandbox.is_clean()?;
@@ -167,7 +167,7 @@ pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
         check(
             header
                 .split_whitespace()
-                .eq(["program", "section"].into_iter().chain(KERNELS)),
+                .eq(["program", "section"].into_iter().chain(GUEST_KERNELS)),
             "a column for each kernel",
             &output,
         )?;
@@ -177,7 +177,7 @@ pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
             let line = lines.next().unwrap_or_default();
             let labels: Vec<_> = columns
                 .iter()
-                .take(KERNELS.len())
+                .take(GUEST_KERNELS.len())
                 .map(|column| label(&at(column, row)["verdict"]).to_owned())
                 .collect();
             let expected = labels.join(" ");
@@ -187,7 +187,7 @@ pub(crate) fn nobody_gets_the_same_verdicts() -> Result<(), Failed> {
                 &format!("`{expected}` ends `{line}`"),
                 &output,
             )?;
-            for column in &columns[..KERNELS.len()] {
+            for column in &columns[..GUEST_KERNELS.len()] {
                 let program = at(column, row);
                 let message = program["why"]["message"].as_str();
                 if program["verdict"] == "unsupported" {

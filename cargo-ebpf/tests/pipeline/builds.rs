@@ -122,7 +122,7 @@ pub(crate) fn a_crate_without_cargo_config_gets_every_flag(project: &Project) {
     project
         .build()
         .says("Compiling probe-ebpf")
-        // Its flags are spelled as the seed spells them.
+        // Its flags are spelled as in the crate's own config.
         .keeps_silent("Compiling core");
     let found = ebpf_build::check(&project.object(), ebpf_build::Target::Little);
     assert_eq!(found, []);

@@ -1,8 +1,8 @@
-//! The seed's own command, typed by hand after `cargo ebpf env`.
+//! The checklist's own command, typed by hand after `cargo ebpf env`.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
-use crate::sandbox::{PROGRAM, Project, path_without_rustup, run, tools};
+use crate::sandbox::{PROGRAM, Project, path_without_rustup, run};
 
 const BY_HAND: &str = "eval \"$(\"$0\" env)\" && cd probe-ebpf && \
     cargo +nightly build --target bpfel-unknown-none -Z build-std=core,alloc --release";
@@ -32,11 +32,11 @@ fn shares_its_results(project: &Project, by_hand: impl Fn() -> Command) {
     assert!(project.object() == object, "the build made another object");
 }
 
-pub(crate) fn the_seeds_command_works_by_hand(project: &Project) {
+pub(crate) fn the_checklists_command_works_by_hand(project: &Project) {
     shares_its_results(project, || by_hand(project));
 }
 
-pub(crate) fn the_seeds_command_works_without_rustup(project: &Project) {
+pub(crate) fn the_checklists_command_works_without_rustup(project: &Project) {
     shares_its_results(project, || {
         let mut shell = by_hand(project);
         shell
@@ -44,12 +44,4 @@ pub(crate) fn the_seeds_command_works_without_rustup(project: &Project) {
             .env("PATH", path_without_rustup());
         shell
     });
-}
-
-/// Why the machine cannot do without rustup.
-pub(crate) fn toolchain_is_rustups() -> Option<String> {
-    let rustc = &tools().ok()?.rustc;
-    let toolchain = rustc.ancestors().nth(2).and_then(Path::parent)?;
-    (toolchain.file_name()? == "toolchains")
-        .then(|| format!("the only toolchain is rustup's: {}", rustc.display()))
 }

@@ -2,53 +2,45 @@
 //! others in guests, and with plain `cargo test`. The project is made in cargo's folder
 //! for tests, from the sources in `project/` and from the example in the documentation.
 
-#[expect(dead_code, reason = "others that include it need all of it")]
-#[path = "../kernels_at_hand/mod.rs"]
-mod kernels_at_hand;
-
 use std::{
     env,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::LazyLock,
 };
 
-use libtest_mimic::{Arguments, Completion, Trial};
 use serde_json::Value;
+use test_support::{
+    Suite, Test,
+    machine::{CAPABILITIES, GUESTS, SETPRIV, TOOLCHAIN},
+    tests,
+};
 
-type Need = fn() -> Option<String>;
-type Test = fn(&Project);
+const TESTS: &[Test<fn(&Project)>] = tests![
+    skipped_tests_are_told_from_failed_ones: [CAPABILITIES],
+    cargo_test_shows_no_skipped_test_as_passed,
+    without_rights_all_is_skipped: [SETPRIV],
+    a_test_is_chosen_by_name: [CAPABILITIES],
+    a_project_without_such_tests_is_told,
+    every_kernel_runs_the_tests: [GUESTS],
+    what_breaks_a_kernel_has_failed: [GUESTS],
+];
 
-fn main() {
-    let mut arguments = Arguments::from_args();
-    // They share one project.
-    arguments.test_threads = Some(1);
-    let tests: [(&str, &'static [Need], Test); 7] = [
-        ("skipped_tests_are_told_from_failed_ones", &[rights], host),
-        ("cargo_test_shows_no_skipped_test_as_passed", &[], plain),
-        ("without_rights_all_is_skipped", &[no_setpriv], unprivileged),
-        ("a_test_is_chosen_by_name", &[rights], by_name),
-        ("a_project_without_such_tests_is_told", &[], none),
-        ("every_kernel_runs_the_tests", &[no_guest], guests),
-        ("what_breaks_a_kernel_has_failed", &[no_guest], breaking),
-    ];
-    let trials = tests.into_iter().map(|(name, needs, test)| {
-        Trial::ignorable_test(name, move || {
-            let toolchain: Need = no_toolchain;
-            let needs = [toolchain].into_iter().chain(needs.iter().copied());
-            if let Some(reason) = needs.into_iter().find_map(|need| need()) {
-                return Ok(Completion::ignored_with(reason));
-            }
+fn main() -> ExitCode {
+    Suite::new()
+        // They share one project.
+        .one_at_a_time()
+        .needing(&[TOOLCHAIN])
+        .tests_with(TESTS, |run| {
             static PROJECT: LazyLock<Project> = LazyLock::new(Project::open);
-            test(&PROJECT);
-            Ok(Completion::Completed)
+            run(&PROJECT);
+            Ok(())
         })
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+        .run()
 }
 
-fn host(project: &Project) {
+fn skipped_tests_are_told_from_failed_ones(project: &Project) {
     let ran = project.test(&[]).exits(0);
     ran.says("test every_packet_is_counted ... ok");
     ran.says("test no_kernel_runs_this ... ignored, it needs a  [31mmoon");
@@ -58,7 +50,7 @@ fn host(project: &Project) {
     assert_eq!(ran.last_line(), "8 passed, 0 failed, 5 skipped");
 }
 
-fn plain(project: &Project) {
+fn cargo_test_shows_no_skipped_test_as_passed(project: &Project) {
     let mut command = project.command("cargo");
     command.args(["test", "--test", "programs", "no_kernel"]);
     let ran = run(&mut command).exits(101);
@@ -67,7 +59,7 @@ fn plain(project: &Project) {
     ran.says("`cargo ebpf test` shows it as skipped");
 }
 
-fn unprivileged(project: &Project) {
+fn without_rights_all_is_skipped(project: &Project) {
     // Built with all rights, so that only the tests are without.
     project.test(&["--", "--no-run"]).exits(0);
     let mut command = project.command("setpriv");
@@ -80,20 +72,20 @@ fn unprivileged(project: &Project) {
     assert_eq!(ran.last_line(), "0 passed, 0 failed, 1 skipped");
 }
 
-fn by_name(project: &Project) {
+fn a_test_is_chosen_by_name(project: &Project) {
     let ran = project.test(&["--kernel", "host", "--", "every_packet"]);
     let ran = ran.exits(0);
     ran.says("test host watch::documented every_packet_is_counted ... ok");
     assert_eq!(ran.last_line(), "1 passed, 0 failed, 0 skipped");
 }
 
-fn none(project: &Project) {
+fn a_project_without_such_tests_is_told(project: &Project) {
     let ran = project.test(&["--kernel", "host", "--", "--lib"]).exits(1);
     ran.says("error[guest-tests-missing]: ");
     ran.says("  fix: cargo add --dev ebpf-test");
 }
 
-fn guests(project: &Project) {
+fn every_kernel_runs_the_tests(project: &Project) {
     let ran = project.test(&[
         "--kernel",
         "5.10,6.12",
@@ -136,7 +128,7 @@ fn guests(project: &Project) {
     assert_eq!(reason(new), None);
 }
 
-fn breaking(project: &Project) {
+fn what_breaks_a_kernel_has_failed(project: &Project) {
     let ran = project.test(&[
         "--kernel",
         "6.1",
@@ -256,6 +248,7 @@ fn command(program: &str) -> Command {
             name.starts_with("CARGO") && !network.iter().any(|kept| name.starts_with(kept));
         if cargos
             || [
+                "EBPF_TEST_REQUIRE",
                 "EBPF_TEST_SKIPS",
                 "EBPF_BUILD_REQUIRED",
                 "LD_LIBRARY_PATH",
@@ -324,39 +317,4 @@ impl Ran {
         self.check(document.is_ok(), "one JSON document on stdout");
         document.unwrap()
     }
-}
-
-fn no_toolchain() -> Option<String> {
-    static REASON: LazyLock<Option<String>> = LazyLock::new(|| {
-        let ran = run(command(env!("CARGO_BIN_EXE_cargo-ebpf")).arg("env"));
-        (ran.code != Some(0)).then(|| format!("nothing is set up to build with: {}", ran.stderr))
-    });
-    REASON.clone()
-}
-
-fn rights() -> Option<String> {
-    const SYS_ADMIN: u32 = 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    (effective.unwrap_or(0) >> SYS_ADMIN & 1 == 0)
-        .then(|| "loading BPF programs needs CAP_SYS_ADMIN; run as root".to_owned())
-}
-
-fn no_setpriv() -> Option<String> {
-    let tried = Command::new("setpriv")
-        .args(["--bounding-set=-all", "--inh-caps=-all", "--", "true"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!(
-            "rights cannot be given up: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-        Err(cause) => Some(format!("no setpriv: {cause}")),
-    }
-}
-
-fn no_guest() -> Option<String> {
-    kernels_at_hand::guests().err()
 }

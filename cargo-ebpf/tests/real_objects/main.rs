@@ -2,9 +2,6 @@
 //! program, inspected, and given to every kernel that there is here. All of them at
 //! once, as each kernel is booted once then.
 
-#[path = "../kernels_at_hand/mod.rs"]
-mod kernels_at_hand;
-
 mod aya;
 mod packages;
 mod verdicts;
@@ -12,53 +9,42 @@ mod verdicts;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::LazyLock,
 };
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
+use test_support::{Failed, Outcome, Suite, machine};
 
-use crate::{aya::MACROS, kernels_at_hand::Kernels, packages::PACKAGES};
+use crate::{aya::MACROS, packages::PACKAGES};
 
-/// A result, or the reason why there is none here.
-type Given<T> = Result<T, String>;
+/// A result, or why there is none: what went wrong, or what is lacking here.
+type Given<T> = Result<T, Failed>;
 
-fn main() {
-    let mut arguments = Arguments::from_args();
+fn main() -> ExitCode {
     // They share what was fetched and built, and the machine.
-    arguments.test_threads = Some(1);
-    let mut trials = Vec::new();
+    let mut suite = Suite::new().one_at_a_time();
     for (number, package) in PACKAGES.iter().enumerate() {
-        trials.push(trial(package.name, "inspected", number, inspected));
-        trials.push(trial(package.name, "verified", number, verified));
+        suite = add(suite, package.name, "inspected", number, inspected);
+        suite = add(suite, package.name, "verified", number, verified);
     }
-    let generated = PACKAGES.len();
-    trials.push(trial(
-        "every_aya_type",
-        "is_built_whole",
-        generated,
-        built_whole,
-    ));
-    trials.push(trial("every_aya_type", "inspected", generated, inspected));
-    trials.push(trial("every_aya_type", "verified", generated, verified));
-    libtest_mimic::run(&arguments, trials).exit();
+    let (group, generated) = ("every_aya_type", PACKAGES.len());
+    suite = add(suite, group, "is_built_whole", generated, built_whole);
+    suite = add(suite, group, "inspected", generated, inspected);
+    add(suite, group, "verified", generated, verified).run()
 }
 
-/// A test of the objects of one source. Where they cannot be had, or no kernel can be
-/// asked, it is ignored with the reason.
-fn trial(
+/// Adds a test of the objects of one source.
+fn add(
+    suite: Suite,
     group: &str,
     name: &str,
     source: usize,
-    test: fn(&[PathBuf]) -> Given<Result<(), Failed>>,
-) -> Trial {
-    Trial::ignorable_test(format!("{group}::{name}"), move || {
-        let objects = SOURCES[source].as_ref().map_err(Clone::clone);
-        match objects.and_then(|objects| test(objects)) {
-            Ok(result) => result.map(|()| Completion::Completed),
-            Err(reason) => Ok(Completion::ignored_with(reason)),
-        }
+    test: fn(&[PathBuf]) -> Outcome,
+) -> Suite {
+    suite.test(format!("{group}::{name}"), &[], move || {
+        let objects = SOURCES[source].as_ref().map_err(Clone::clone)?;
+        test(objects)
     })
 }
 
@@ -67,7 +53,7 @@ fn trial(
 static SOURCES: LazyLock<Vec<Given<Vec<PathBuf>>>> = LazyLock::new(|| {
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-objects");
     let objects = work.join("objects");
-    let made = fs::create_dir_all(&objects).map_err(|error| error.to_string());
+    let made = fs::create_dir_all(&objects).map_err(Failed::from);
     let packages = PACKAGES.iter().map(|package| {
         made.clone()?;
         package.objects(&work, &objects)
@@ -79,14 +65,19 @@ static SOURCES: LazyLock<Vec<Given<Vec<PathBuf>>>> = LazyLock::new(|| {
 
 /// What every kernel at hand says to all of them.
 static VERIFIED: LazyLock<Given<Value>> = LazyLock::new(|| {
-    let kernels = Kernels::at_hand()?;
+    let kernels = machine::kernels()?.join(",");
     let output = ebpf()
-        .args(["verify", "--format", "json", "--kernel", &kernels.list()])
+        .args(["verify", "--format", "json", "--kernel", &kernels])
         .args(SOURCES.iter().flatten().flatten())
-        .output()
-        .map_err(|error| error.to_string())?;
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+        .output()?;
+    serde_json::from_slice(&output.stdout).map_err(|error| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!(
+            "verify --kernel {kernels}: {}: {error}: {said}",
+            output.status
+        )
+        .into()
+    })
 });
 
 /// `cargo-ebpf`, outside of any project and of the cargo that runs this.
@@ -117,6 +108,7 @@ fn ebpf() -> Command {
 
 /// Writes the project with every kind of program, and builds it.
 fn build(project: &Path) -> Given<Vec<PathBuf>> {
+    machine::TOOLCHAIN.met()?;
     let write = |path: &str, text: &str| {
         let path = project.join(path);
         // One that is right already keeps its time: nothing is built for it.
@@ -125,29 +117,17 @@ fn build(project: &Path) -> Given<Vec<PathBuf>> {
         }
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
-    fs::create_dir_all(project.join("src")).map_err(|error| error.to_string())?;
+    fs::create_dir_all(project.join("src"))?;
     // The versions that this repository is known to build with.
     write("Cargo.lock", include_str!("../../../lock-ebpf/Cargo.lock"))?;
     write("Cargo.toml", &aya::manifest())?;
     for this in MACROS {
         write(&format!("src/{}.rs", this.name), &aya::source(this))?;
     }
-    let json =
-        |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
-    let run = |arguments: &[&str]| {
-        let output = ebpf().current_dir(project).args(arguments).output();
-        output.map_err(|error| error.to_string())
-    };
-    let tools = json(&run(&["env", "--format", "json"])?);
-    if let Some(message) = tools["error"]["message"].as_str() {
-        return Err(format!("no toolchain: {message}"));
+    let output = ebpf().current_dir(project).arg("build").output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
     }
-    let output = run(&["build"])?;
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
     let objects = MACROS
         .iter()
         .map(|this| project.join("target/ebpf").join(this.name));
@@ -155,8 +135,8 @@ fn build(project: &Path) -> Given<Vec<PathBuf>> {
 }
 
 /// Every macro's object has just the programs that were written.
-fn built_whole(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
-    Ok(MACROS.iter().zip(objects).try_for_each(|(this, object)| {
+fn built_whole(objects: &[PathBuf]) -> Outcome {
+    MACROS.iter().zip(objects).try_for_each(|(this, object)| {
         let mut expected: Vec<_> = this.uses.iter().map(|(_, program)| *program).collect();
         expected.sort_unstable();
         let document = inspect(object)?;
@@ -170,12 +150,12 @@ fn built_whole(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
         } else {
             Err(format!("{}: {seen:?} in place of {expected:?}", this.name).into())
         }
-    }))
+    })
 }
 
 /// `inspect` reads each whole: every program with its code, and nothing that is wrong.
-fn inspected(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
-    Ok(objects.iter().try_for_each(|object| {
+fn inspected(objects: &[PathBuf]) -> Outcome {
+    objects.iter().try_for_each(|object| {
         let document = inspect(object)?;
         let programs = document["programs"]
             .as_array()
@@ -185,7 +165,7 @@ fn inspected(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
             return Err(format!("{}: {document:#}", object.display()).into());
         }
         Ok(())
-    }))
+    })
 }
 
 fn inspect(object: &Path) -> Result<Value, Failed> {
@@ -201,10 +181,10 @@ fn inspect(object: &Path) -> Result<Value, Failed> {
 }
 
 /// Every kernel says of every program what is expected.
-fn verified(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
+fn verified(objects: &[PathBuf]) -> Outcome {
     let document = VERIFIED.as_ref().map_err(Clone::clone)?;
     let mut surprises = Vec::new();
-    let asked = Kernels::at_hand()?.list();
+    let asked = machine::kernels()?.join(",");
     if document["kernels"].as_array().map(Vec::len) != Some(asked.split(',').count()) {
         surprises.push(format!(
             "not all of {asked} answered: {}",
@@ -240,9 +220,9 @@ fn verified(objects: &[PathBuf]) -> Given<Result<(), Failed>> {
             );
         }
     }
-    Ok(if surprises.is_empty() {
+    if surprises.is_empty() {
         Ok(())
     } else {
         Err(surprises.join("\n").into())
-    })
+    }
 }

@@ -7,6 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
+use test_support::{
+    Failed,
+    machine::{DEBIAN_ARCHIVE, DPKG_DEB},
+    skip,
+};
+
 /// Objects of one make.
 #[derive(Debug)]
 pub(crate) struct Package {
@@ -66,11 +72,18 @@ impl Package {
     /// `<package>-<object>`. Gives their paths.
     ///
     /// # Errors
-    /// The reason why it cannot be had here.
-    pub(crate) fn objects(&self, work: &Path, objects: &Path) -> Result<Vec<PathBuf>, String> {
+    /// When it cannot be fetched here, or has no such object.
+    pub(crate) fn objects(&self, work: &Path, objects: &Path) -> Result<Vec<PathBuf>, Failed> {
         let root = match self.from {
-            From::Debian(version) => debian(self.name, version, work)?,
-            From::Crates(version) => crates(self.name, version)?,
+            From::Debian(version) => {
+                DEBIAN_ARCHIVE.met()?;
+                DPKG_DEB.met()?;
+                debian(self.name, version, work)
+                    .map_err(|reason| skip(DEBIAN_ARCHIVE.name, reason))?
+            }
+            From::Crates(version) => {
+                crates(self.name, version).map_err(|reason| skip("crates-registry", reason))?
+            }
         };
         let mut found = Vec::new();
         for file in self.files {
@@ -113,9 +126,6 @@ fn embedded(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Downloads and unpacks a package of Debian, as whoever runs this.
 fn debian(name: &str, version: &str, work: &Path) -> Result<PathBuf, String> {
-    if !on_path("apt-get") || !on_path("dpkg-deb") {
-        return Err("not a Debian: there is no apt-get and dpkg-deb".to_owned());
-    }
     let folder = work.join(format!("{name}-{version}"));
     let root = folder.join("root");
     if root.exists() {
@@ -181,9 +191,4 @@ fn run(command: &mut Command) -> Result<(), String> {
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rfind(|line| !line.trim().is_empty());
     Err(last.unwrap_or("it said nothing").trim().to_owned())
-}
-
-fn on_path(program: &str) -> bool {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }

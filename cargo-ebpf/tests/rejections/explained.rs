@@ -2,7 +2,6 @@
 
 use std::{error::Error, process::Command};
 
-use libtest_mimic::Completion;
 use serde_json::Value;
 
 use crate::provocation::{self, Provocation};
@@ -11,7 +10,7 @@ use crate::provocation::{self, Provocation};
 const COMPARED: usize = 10;
 
 /// Verifies the programs on this kernel, and explains the log of each.
-pub(crate) fn as_verify_does() -> Result<Completion, Box<dyn Error>> {
+pub(crate) fn as_verify_does() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let provocations = provocation::all()?;
     let run = |arguments: &[&str]| -> Result<Value, Box<dyn Error>> {
@@ -49,7 +48,7 @@ pub(crate) fn as_verify_does() -> Result<Completion, Box<dyn Error>> {
         }
         compared += 1;
         if compared == COMPARED {
-            return Ok(Completion::Completed);
+            return Ok(());
         }
     }
     Err(format!("only {compared} programs were rejected with a log").into())

@@ -6,56 +6,38 @@
 
 mod collection;
 mod explained;
-#[path = "../kernels_at_hand/mod.rs"]
-mod kernels_at_hand;
 mod marks;
 mod provocation;
 
-use std::error::Error;
+use std::{error::Error, process::ExitCode};
 
-use ebpf_base::capability::Capabilities;
-use libtest_mimic::{Arguments, Completion, Trial};
+use test_support::{Failed, Outcome, Suite, machine, skip, tests};
 
 use crate::{
     collection::{Answer, Asked},
-    kernels_at_hand::Kernels,
     provocation::Provocation,
 };
 
-fn main() {
-    let arguments = Arguments::from_args();
-    let mut trials = Vec::new();
+fn main() -> ExitCode {
+    let mut suite = Suite::new();
     if let Ok(kernels) = std::env::var("REJECTIONS_BLESS") {
         for kernel in kernels.split(',').map(str::to_owned) {
-            trials.push(Trial::test(format!("bless_{kernel}"), move || {
-                bless(&kernel).map_err(|error| error.to_string().into())
-            }));
+            suite = suite.test(format!("bless_{kernel}"), &[], move || {
+                bless(&kernel).map_err(Failed::from)
+            });
         }
     } else {
-        trials.push(Trial::test(
-            "every_program_says_what_is_wrong_and_where",
-            || every_program_is_marked().map_err(|error| error.to_string().into()),
-        ));
-        trials.push(Trial::ignorable_test(
-            "kernels_say_of_each_program_what_is_recorded_at_its_line",
-            || match Kernels::at_hand() {
-                Err(reason) => Ok(Completion::ignored_with(reason)),
-                Ok(kernels) => they_agree(&kernels).map_err(|error| error.to_string().into()),
-            },
-        ));
-        trials.push(Trial::ignorable_test(
-            "a_log_is_explained_as_verify_does",
-            || match Capabilities::effective()
-                .unwrap_or_default()
-                .missing_for_bpf()
-                .as_slice()
-            {
-                [] => explained::as_verify_does().map_err(|error| error.to_string().into()),
-                [first, ..] => Ok(Completion::ignored_with(format!("no {}", first.name()))),
-            },
-        ));
+        suite = suite.tests(tests![
+            every_program_says_what_is_wrong_and_where,
+            kernels_say_of_each_program_what_is_recorded_at_its_line,
+            a_log_is_explained_as_verify_does: [machine::CAPABILITIES],
+        ]);
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    suite.run()
+}
+
+fn a_log_is_explained_as_verify_does() -> Outcome {
+    explained::as_verify_does().map_err(Failed::from)
 }
 
 /// Asks a kernel, and keeps what it says.
@@ -72,7 +54,7 @@ fn bless(kernel: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Each source names the class that it provokes, at the line where it does.
-fn every_program_is_marked() -> Result<(), Box<dyn Error>> {
+fn every_program_says_what_is_wrong_and_where() -> Outcome {
     for provocation in provocation::all()? {
         if !provocation.object().exists() {
             return Err(format!("{}: run rebuild.sh", provocation.object().display()).into());
@@ -85,12 +67,12 @@ fn every_program_is_marked() -> Result<(), Box<dyn Error>> {
 }
 
 /// The kernels at hand do what those whose logs are kept did, and say so of marked lines.
-fn they_agree(kernels: &Kernels) -> Result<Completion, Box<dyn Error>> {
+fn kernels_say_of_each_program_what_is_recorded_at_its_line() -> Outcome {
     let provocations = provocation::all()?;
     let mut different = Vec::new();
     let mut compared = 0;
     let mut unknown = Vec::new();
-    for kernel in kernels.list().split(',') {
+    for kernel in machine::kernels()? {
         let asked = Asked::ask(kernel, &provocations)?;
         let before = compared;
         for provocation in &provocations {
@@ -112,9 +94,9 @@ fn they_agree(kernels: &Kernels) -> Result<Completion, Box<dyn Error>> {
     }
     if compared == 0 {
         let reason = format!("no logs of Linux {} are kept", unknown.join(", "));
-        return Ok(Completion::ignored_with(reason));
+        return Err(skip(machine::GUESTS.name, reason));
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Whether a kernel does now what was kept, and the diagnosis is of a class and at a line

@@ -1,21 +1,27 @@
 //! What the verifier sees depends on what is asked for: programs are loaded with the most of
 //! it, and with none.
+use test_support::{Outcome, Test, tests};
 
-use libtest_mimic::{Completion, Failed};
-
-use crate::{
-    Test,
-    record::{lock, unless_refused},
-};
+use crate::record::lock;
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    ("loads_without_filters", || loads(&["record"])),
-    ("loads_with_all_filters", || loads(&filtered(&["record"]))),
-    ("loads_with_all_filters_and_all_stacks", || {
-        loads(&filtered(&["record", "--exact", "--user-stacks", "all"]))
-    }),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    loads_without_filters,
+    loads_with_all_filters,
+    loads_with_all_filters_and_all_stacks,
 ];
+
+fn loads_without_filters() -> Outcome {
+    loads(&["record"])
+}
+
+fn loads_with_all_filters() -> Outcome {
+    loads(&filtered(&["record"]))
+}
+
+fn loads_with_all_filters_and_all_stacks() -> Outcome {
+    loads(&filtered(&["record", "--exact", "--user-stacks", "all"]))
+}
 
 /// With a filter of each kind that these arguments lack.
 fn filtered<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
@@ -42,14 +48,14 @@ fn filtered<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     arguments.iter().copied().chain(filters).collect()
 }
 
-fn loads(arguments: &[&str]) -> Result<Completion, Failed> {
+fn loads(arguments: &[&str]) -> Outcome {
     let output = lock()?
         .args(arguments)
         .args(["--duration", "0.01"])
         .output()?;
     if output.status.success() {
-        return Ok(Completion::Completed);
+        return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    unless_refused(format!("{arguments:?}: {}: {stderr}", output.status).into())
+    Err(format!("{arguments:?}: {}: {stderr}", output.status).into())
 }

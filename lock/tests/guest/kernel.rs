@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use libtest_mimic::Failed;
+use test_support::Failed;
 
 /// A version, from which on a kernel has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,11 +14,25 @@ mod report;
 mod truth;
 mod workloads;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use test_support::{
+    Need, Suite,
+    machine::{CAPABILITIES, KERNEL_BTF, TOOLCHAIN},
+};
 
-pub(crate) type Test = fn() -> Result<Completion, Failed>;
+/// What `lock record` needs.
+const RECORDING: &[Need] = &[CAPABILITIES, KERNEL_BTF, OBJECT];
+
+/// The eBPF programs in this program. What is booted in a guest, where the sources are not,
+/// was built with them.
+const OBJECT: Need = Need {
+    name: TOOLCHAIN.name,
+    check: || match Path::new(env!("CARGO_MANIFEST_DIR")).exists() {
+        true => (TOOLCHAIN.check)(),
+        false => Ok(()),
+    },
+};
 
 fn main() -> ExitCode {
     if record::is_lock() {
@@ -28,19 +42,14 @@ fn main() -> ExitCode {
             (None, None) => lock::main(),
         };
     }
-    let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
-    arguments.test_threads.get_or_insert(1);
-    let trials = [truth::TRIALS, names::TRIALS, combinations::TRIALS]
-        .into_iter()
-        .flatten()
-        .map(|&(name, test)| {
-            Trial::ignorable_test(name, move || {
-                // By its mark, `test --kernel` takes this program for one of its own.
-                ebpf_test::require_btf();
-                test()
-            })
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let mut suite = Suite::new().one_at_a_time().needing(RECORDING);
+    for tests in [truth::TESTS, names::TESTS, combinations::TESTS] {
+        suite = suite.tests_with(tests, |run| {
+            // By its mark, `test --kernel` takes this program for one of its own.
+            ebpf_test::require_btf();
+            run()
+        });
+    }
+    suite.run()
 }

@@ -2,24 +2,17 @@
 
 use std::{env, fs, io, process::ExitCode, thread};
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::{Outcome, Test, skip, tests};
 
 use crate::{
-    Test,
     kernel::{Version, WAITS},
-    record::{lock, report, unless_refused},
+    record::{lock, report},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] =
-    &[(
-        "a_lock_of_the_kernel_has_its_symbols_name",
-        || match names() {
-            Ok(completion) => Ok(completion),
-            Err(failed) => unless_refused(failed),
-        },
-    )];
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] =
+    tests![a_lock_of_the_kernel_has_its_symbols_name];
 
 /// The argument that has this program make and leave network namespaces.
 const WORD: &str = "networks";
@@ -55,10 +48,11 @@ fn new_network() -> io::Result<()> {
     }
 }
 
-fn names() -> Result<Completion, Failed> {
+fn a_lock_of_the_kernel_has_its_symbols_name() -> Outcome {
     if Version::running()? < WAITS {
-        return Ok(Completion::ignored_with(
-            "this kernel does not tell of waits for its locks",
+        return Err(skip(
+            "kernel-locks",
+            "the kernel has no tracepoints of its locks",
         ));
     }
     let symbols = fs::read_to_string("/proc/kallsyms")?;
@@ -69,8 +63,9 @@ fn names() -> Result<Completion, Failed> {
         named && !line.starts_with("0000000000000000")
     };
     if !symbols.lines().any(is_named) {
-        return Ok(Completion::ignored_with(
-            "this kernel does not name its data",
+        return Err(skip(
+            "kernel-symbols",
+            "the kernel was built without CONFIG_KALLSYMS_ALL",
         ));
     }
     let folder = tempfile::tempdir()?;
@@ -88,7 +83,7 @@ fn names() -> Result<Completion, Failed> {
     let report: Value = report(&file)?;
     let rows = report["ranking"]["rows"].as_array().ok_or("no rows")?;
     if rows.iter().any(|row| row["label"] == "rtnl_mutex") {
-        return Ok(Completion::Completed);
+        return Ok(());
     }
     Err(format!("no rtnl_mutex in {:#}", report["ranking"]).into())
 }

@@ -6,8 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::workloads;
 
@@ -65,26 +65,6 @@ pub(crate) fn document(command: &mut Command) -> Result<(u32, Value), Failed> {
         return Err(format!("{command:?}: {}: {stderr}", output.status).into());
     }
     Ok((process, serde_json::from_slice(&output.stdout)?))
-}
-
-/// Refusals that are a matter of the machine, not of `lock`.
-const REFUSALS: [&str; 3] = [
-    "error[no-rights]",
-    "error[no-kernel-btf]",
-    "error[object-stub]",
-];
-
-/// What a test comes to that failed: on a machine that cannot record, nothing.
-pub(crate) fn unless_refused(failed: Failed) -> Result<Completion, Failed> {
-    let message = failed.message().unwrap_or_default();
-    match REFUSALS.iter().find_map(|refusal| message.find(refusal)) {
-        Some(begin) => {
-            let lines = message.get(begin..).unwrap_or_default().lines();
-            let reason = lines.map(str::trim).collect::<Vec<_>>().join("; ");
-            Ok(Completion::ignored_with(reason))
-        }
-        None => Err(failed),
-    }
 }
 
 /// `lock`, to be given arguments.

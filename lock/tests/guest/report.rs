@@ -1,7 +1,7 @@
 //! What a report says, held against what workloads say of themselves.
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::record::Recorded;
 

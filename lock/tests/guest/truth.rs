@@ -1,23 +1,14 @@
 //! Waits for locks of both kinds, held against what the workloads say of themselves.
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Failed, Outcome, Test, tests};
 
 use crate::{
-    Test,
     kernel::{OWNERS, RELEASES, Version, WAITS},
-    record::{self, Recorded, unless_refused},
+    record::{self, Recorded},
     report::array,
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] =
-    &[(
-        "every_kind_of_wait_is_reported_as_it_was",
-        || match every_kind_of_wait() {
-            Ok(()) => Ok(Completion::Completed),
-            Err(failed) => unless_refused(failed),
-        },
-    )];
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![every_kind_of_wait_is_reported_as_it_was];
 
 /// Older than any kernel that can be recorded.
 const FUTEX: Version = Version(2, 6);
@@ -35,7 +26,7 @@ const SCENARIOS: &[(&str, Version)] = &[
     ("futex2-wait", Version(6, 7)),
 ];
 
-fn every_kind_of_wait() -> Result<(), Failed> {
+fn every_kind_of_wait_is_reported_as_it_was() -> Outcome {
     let running = Version::running()?;
     let scenarios: Vec<&str> = SCENARIOS
         .iter()
@@ -48,7 +39,7 @@ fn every_kind_of_wait() -> Result<(), Failed> {
     let mut wrong = Vec::new();
     let mut check = |what: &str, result: Result<(), Failed>| {
         if let Err(failed) = result {
-            wrong.push(format!("{what}: {}", failed.message().unwrap_or_default()));
+            wrong.push(format!("{what}: {}", failed.message()));
         }
     };
     check("account", recorded.account_holds());

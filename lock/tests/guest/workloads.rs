@@ -2,8 +2,8 @@
 
 use std::{env, process::ExitCode};
 
-use libtest_mimic::Failed;
 use serde_json::{Value, json};
+use test_support::Failed;
 
 use crate::record::{document, lock};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(scenarios: impl Iterator<Item = String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failed) => {
-            eprintln!("{}", failed.message().unwrap_or_default());
+            eprintln!("{}", failed.message());
             ExitCode::FAILURE
         }
     }

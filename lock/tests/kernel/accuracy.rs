@@ -4,35 +4,24 @@ use std::{
     io::Write as _,
     process::{Command, Stdio},
 };
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Outcome, Test, tests};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, number},
     process::{LOCK, Process, filtered, lock, report, system_wide},
     truth::{expect_account, expect_truth},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "counts_agree_with_the_workload",
-        counts_agree_with_the_workload,
-    ),
-    ("grandchildren_are_followed", grandchildren_are_followed),
-    (
-        "pid_records_that_process_only",
-        pid_records_that_process_only,
-    ),
-    (
-        "the_system_wide_account_holds",
-        the_system_wide_account_holds,
-    ),
-    ("two_at_once_are_both_right", two_at_once_are_both_right),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    counts_agree_with_the_workload,
+    grandchildren_are_followed,
+    pid_records_that_process_only,
+    the_system_wide_account_holds,
+    two_at_once_are_both_right
 ];
 
-fn record_workload(command: &[&str]) -> Result<Completion, Failed> {
+fn record_workload(command: &[&str]) -> Outcome {
     let folder = tempfile::tempdir()?;
     let recording = folder.path().join("recording");
     let output = lock(&["record", "--output"])
@@ -45,19 +34,19 @@ fn record_workload(command: &[&str]) -> Result<Completion, Failed> {
         &report(&recording)?,
         &serde_json::from_slice(&output.stdout)?,
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn counts_agree_with_the_workload() -> Result<Completion, Failed> {
+fn counts_agree_with_the_workload() -> Outcome {
     record_workload(&[LOCK, "workload", "--duration", "2", "--format", "json"])
 }
 
-fn grandchildren_are_followed() -> Result<Completion, Failed> {
+fn grandchildren_are_followed() -> Outcome {
     let script = format!("( {LOCK} workload --duration 1 --waiters 7 --format json & wait )");
     record_workload(&["sh", "-c", &script])
 }
 
-fn pid_records_that_process_only() -> Result<Completion, Failed> {
+fn pid_records_that_process_only() -> Outcome {
     // A child of the recorded process makes waits whose number is known; another process
     // makes the same kind of waits meanwhile.
     let script = format!("read go; {LOCK} workload --duration 1 --format json");
@@ -87,10 +76,10 @@ fn pid_records_that_process_only() -> Result<Completion, Failed> {
         &report(&recording)?,
         &serde_json::from_slice(&truth.stdout)?,
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn the_system_wide_account_holds() -> Result<Completion, Failed> {
+fn the_system_wide_account_holds() -> Outcome {
     // Recording begins and ends in the middle of waits.
     let _one = Process::start(lock(&["workload", "--duration", "60"]).stdout(Stdio::null()))?;
     let _two = Process::start(
@@ -119,10 +108,10 @@ fn the_system_wide_account_holds() -> Result<Completion, Failed> {
     }
     // Together, as a busy machine lets the workloads begin late.
     expect(ended > 10, || format!("too few waits to tell: {ended}"))?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn two_at_once_are_both_right() -> Result<Completion, Failed> {
+fn two_at_once_are_both_right() -> Outcome {
     let folder = tempfile::tempdir()?;
     let whole_system = folder.path().join("system");
     let other = Process::start(
@@ -143,5 +132,5 @@ fn two_at_once_are_both_right() -> Result<Completion, Failed> {
     let truth = serde_json::from_slice(&output.stdout)?;
     expect_truth(&report(&command)?, &truth)?;
     expect_truth(&report(&whole_system)?, &truth)?;
-    Ok(Completion::Completed)
+    Ok(())
 }

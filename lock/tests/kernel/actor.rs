@@ -14,8 +14,8 @@ use std::{
     process::{Child, ChildStdout, Command, ExitCode, Stdio},
 };
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::expect::expect;
 

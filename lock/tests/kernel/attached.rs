@@ -5,8 +5,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use libtest_mimic::Failed;
+use test_support::Failed;
 
 use crate::{expect::expect, process::Process};
 

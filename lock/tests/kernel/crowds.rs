@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::{Failed, Outcome, Test, tests};
 
 use crate::{
-    Test, actor,
+    actor,
     actor::Actor,
     expect::{expect, expect_code, number},
     process::{Process, filtered, lock, report},
@@ -14,22 +14,13 @@ use crate::{
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "a_crowd_of_processes_leaves_the_account_holding",
-        a_crowd_of_processes_leaves_the_account_holding,
-    ),
-    (
-        "small_tables_lose_nothing_uncounted",
-        small_tables_lose_nothing_uncounted,
-    ),
-    (
-        "each_of_20000_locks_is_counted",
-        each_of_20000_locks_is_counted,
-    ),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    a_crowd_of_processes_leaves_the_account_holding,
+    small_tables_lose_nothing_uncounted,
+    each_of_20000_locks_is_counted
 ];
 
-fn a_crowd_of_processes_leaves_the_account_holding() -> Result<Completion, Failed> {
+fn a_crowd_of_processes_leaves_the_account_holding() -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("run.lock");
     record_crowd(&file, &[])?;
@@ -39,7 +30,7 @@ fn a_crowd_of_processes_leaves_the_account_holding() -> Result<Completion, Faile
     expect(number(&report, "/account/user/ended")? > 500, || {
         format!("{:#}", report["account"])
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 fn record_crowd(file: &Path, options: &[&str]) -> Result<(), Failed> {
@@ -54,7 +45,7 @@ fn record_crowd(file: &Path, options: &[&str]) -> Result<(), Failed> {
     expect_code(&record.output()?, 0)
 }
 
-fn small_tables_lose_nothing_uncounted() -> Result<Completion, Failed> {
+fn small_tables_lose_nothing_uncounted() -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("run.lock");
     let tables = [
@@ -89,7 +80,7 @@ fn small_tables_lose_nothing_uncounted() -> Result<Completion, Failed> {
             && table.contains("(other locks: table full)"),
         || table,
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Waits that ended, as all rows together have them.
@@ -114,7 +105,7 @@ fn accounted(report: &Value) -> Result<u64, Failed> {
     Ok(number(report, "/account/kernel/ended")? + number(report, "/account/user/ended")?)
 }
 
-fn each_of_20000_locks_is_counted() -> Result<Completion, Failed> {
+fn each_of_20000_locks_is_counted() -> Outcome {
     let mut actor = Actor::start("futexes")?;
     let bounds = number(&actor.plan, "/from")?..number(&actor.plan, "/until")?;
     let folder = tempfile::tempdir()?;
@@ -152,5 +143,5 @@ fn each_of_20000_locks_is_counted() -> Result<Completion, Failed> {
             )
         },
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -9,27 +9,24 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use libtest_mimic::{Completion, Failed};
+use test_support::{
+    Failed, Outcome, Test,
+    machine::{CAPABILITIES, KERNEL_BTF, TOOLCHAIN},
+    tests,
+};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, expect_stderr},
     process::{LOCK, lock},
-    refusal::refusal,
 };
 
 /// On any machine.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "a_newer_recording_says_what_reads_it",
-        a_newer_recording_says_what_reads_it,
-    ),
-    ("what_is_no_recording_is_said", what_is_no_recording_is_said),
-    (
-        "a_truncated_or_forged_recording_is_read_as_far_as_it_goes",
-        a_truncated_or_forged_recording_is_read_as_far_as_it_goes,
-    ),
-    ("a_bomb_is_refused", a_bomb_is_refused),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    a_newer_recording_says_what_reads_it,
+    what_is_no_recording_is_said,
+    a_truncated_or_forged_recording_is_read_as_far_as_it_goes:
+        [CAPABILITIES, KERNEL_BTF, TOOLCHAIN],
+    a_bomb_is_refused
 ];
 
 /// Reports a file, in bounded time.
@@ -51,7 +48,7 @@ fn member(line: &[u8]) -> Result<Vec<u8>, Failed> {
     Ok(encoder.finish()?)
 }
 
-fn a_newer_recording_says_what_reads_it() -> Result<Completion, Failed> {
+fn a_newer_recording_says_what_reads_it() -> Outcome {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("run.lock");
     let header = b"{\"lock-recording\":99,\"lock\":\"9.8.7\x1b[2J\"}\n";
@@ -65,10 +62,10 @@ fn a_newer_recording_says_what_reads_it() -> Result<Completion, Failed> {
     expect(!output.stderr.contains(&0x1b), || {
         "the header steers the terminal".to_owned()
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn what_is_no_recording_is_said() -> Result<Completion, Failed> {
+fn what_is_no_recording_is_said() -> Outcome {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("file");
     for content in [
@@ -92,13 +89,10 @@ fn what_is_no_recording_is_said() -> Result<Completion, Failed> {
         expect_code(&output, 1)?;
         expect_stderr(&output, error)?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Result<Completion, Failed> {
-    if let Some(reason) = refusal() {
-        return Ok(Completion::ignored_with(reason));
-    }
+fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Outcome {
     let directory = tempfile::tempdir()?;
     let whole = directory.path().join("whole.lock");
     let output = lock(&["record", "--exact", "-o"])
@@ -148,7 +142,7 @@ fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Result<Complet
         fs::write(&file, [member(header)?, member(line.as_bytes())?].concat())?;
         expect_said(&report(&file, "human")?)?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// A report, or an error in words.
@@ -160,7 +154,7 @@ fn expect_said(output: &Output) -> Result<(), Failed> {
     expect_stderr(output, "error[")
 }
 
-fn a_bomb_is_refused() -> Result<Completion, Failed> {
+fn a_bomb_is_refused() -> Outcome {
     // 200 MiB in 200 KiB: one line that does not end.
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("run.lock");
@@ -179,5 +173,5 @@ fn a_bomb_is_refused() -> Result<Completion, Failed> {
         told.contains("the recording breaks off after 0.0 s"),
         || told,
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -7,48 +7,31 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Failed, Outcome, Test, tests};
 
 use crate::{
-    Test,
     attached::Programs,
     expect::{expect, expect_code, expect_report, expect_stderr},
     process::{Process, filtered, lock, set_action, system_wide},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    ("signals_end_with_the_report", signals_end_with_the_report),
-    (
-        "an_ignored_signal_stays_ignored",
-        an_ignored_signal_stays_ignored,
-    ),
-    ("ctrl_c_ends_the_command_too", ctrl_c_ends_the_command_too),
-    ("kill_leaves_nothing_attached", kill_leaves_nothing_attached),
-    (
-        "each_end_leaves_nothing_attached",
-        each_end_leaves_nothing_attached,
-    ),
-    (
-        "a_failed_command_passes_on_its_code",
-        a_failed_command_passes_on_its_code,
-    ),
-    ("a_missing_command_is_said", a_missing_command_is_said),
-    (
-        "the_duration_ends_the_command",
-        the_duration_ends_the_command,
-    ),
-    (
-        "a_process_that_ends_at_once_ends_the_recording",
-        a_process_that_ends_at_once_ends_the_recording,
-    ),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    signals_end_with_the_report,
+    an_ignored_signal_stays_ignored,
+    ctrl_c_ends_the_command_too,
+    kill_leaves_nothing_attached,
+    each_end_leaves_nothing_attached,
+    a_failed_command_passes_on_its_code,
+    a_missing_command_is_said,
+    the_duration_ends_the_command,
+    a_process_that_ends_at_once_ends_the_recording
 ];
 
 /// No machine is so slow that what takes a moment takes this long.
 const LONG: Duration = Duration::from_secs(30);
 
-fn signals_end_with_the_report() -> Result<Completion, Failed> {
+fn signals_end_with_the_report() -> Outcome {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         let record = Process::start(lock(&["record"]).stdout(Stdio::piped()))?;
         let programs = Programs::once_attached(&record, system_wide())?;
@@ -58,10 +41,10 @@ fn signals_end_with_the_report() -> Result<Completion, Failed> {
         expect_report(&output)?;
         programs.expect_gone()?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn an_ignored_signal_stays_ignored() -> Result<Completion, Failed> {
+fn an_ignored_signal_stays_ignored() -> Outcome {
     let mut command = lock(&["record"]);
     set_action(&mut command, libc::SIGHUP, libc::SIG_IGN); // As nohup does.
     let mut record = Process::start(command.stdout(Stdio::piped()))?;
@@ -77,10 +60,10 @@ fn an_ignored_signal_stays_ignored() -> Result<Completion, Failed> {
     })?;
     record.signal(libc::SIGTERM);
     expect_code(&record.output()?, 0)?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn ctrl_c_ends_the_command_too() -> Result<Completion, Failed> {
+fn ctrl_c_ends_the_command_too() -> Outcome {
     // A terminal sends SIGINT to the whole group; a kill to lock alone.
     for whole_group in [true, false] {
         let record = Process::start(
@@ -100,10 +83,10 @@ fn ctrl_c_ends_the_command_too() -> Result<Completion, Failed> {
         expect_soon(began)?;
         expect_report(&output)?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn kill_leaves_nothing_attached() -> Result<Completion, Failed> {
+fn kill_leaves_nothing_attached() -> Outcome {
     // The command outlives lock: it must not hold the pipes of whoever runs the tests.
     let record = Process::start(
         lock(&["record", "--", "sleep", "60"])
@@ -120,10 +103,10 @@ fn kill_leaves_nothing_attached() -> Result<Completion, Failed> {
         unsafe { libc::kill(child, libc::SIGKILL) };
     }
     programs.expect_gone()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn each_end_leaves_nothing_attached() -> Result<Completion, Failed> {
+fn each_end_leaves_nothing_attached() -> Outcome {
     // The time is over, the command ends, and what is left of a report has no place: each is
     // long enough for its programs to be seen.
     for (options, programs, code) in [
@@ -153,7 +136,7 @@ fn each_end_leaves_nothing_attached() -> Result<Completion, Failed> {
     drop(process);
     expect_code(&record.output()?, 0)?;
     programs.expect_gone()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 fn record_process(process: &Process) -> Result<Process, Failed> {
@@ -165,7 +148,7 @@ fn record_process(process: &Process) -> Result<Process, Failed> {
     )
 }
 
-fn a_process_that_ends_at_once_ends_the_recording() -> Result<Completion, Failed> {
+fn a_process_that_ends_at_once_ends_the_recording() -> Outcome {
     // It ends before, while, and after lock looks at it.
     for milliseconds in (0..100).step_by(20) {
         let time = format!("0.{milliseconds:03}");
@@ -178,7 +161,7 @@ fn a_process_that_ends_at_once_ends_the_recording() -> Result<Completion, Failed
         expect_soon(began)?;
         expect_ended_or_gone(&output)?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// A report, or the sentence that the process is none any more.
@@ -196,7 +179,7 @@ fn expect_soon(began: Instant) -> Result<(), Failed> {
     })
 }
 
-fn a_failed_command_passes_on_its_code() -> Result<Completion, Failed> {
+fn a_failed_command_passes_on_its_code() -> Outcome {
     let output = lock(&["record", "--", "sh", "-c", "exit 7"]).output()?;
     expect_code(&output, 7)?;
     expect_stderr(
@@ -206,10 +189,10 @@ fn a_failed_command_passes_on_its_code() -> Result<Completion, Failed> {
     expect_report(&output)?;
     let output = lock(&["record", "--", "sh", "-c", "kill -USR1 $$"]).output()?;
     expect_code(&output, 128 + libc::SIGUSR1)?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_missing_command_is_said() -> Result<Completion, Failed> {
+fn a_missing_command_is_said() -> Outcome {
     let output = lock(&["record", "--", "/no/such/command"]).output()?;
     expect_code(&output, 127)?;
     expect_stderr(
@@ -218,13 +201,13 @@ fn a_missing_command_is_said() -> Result<Completion, Failed> {
     )?;
     let output = lock(&["record", "--", "/"]).output()?;
     expect_code(&output, 126)?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn the_duration_ends_the_command() -> Result<Completion, Failed> {
+fn the_duration_ends_the_command() -> Outcome {
     let began = Instant::now();
     let output = lock(&["record", "--duration", "0.2", "--", "sleep", "60"]).output()?;
     expect_code(&output, 0)?;
     expect_soon(began)?;
-    Ok(Completion::Completed)
+    Ok(())
 }

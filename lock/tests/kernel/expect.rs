@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path, process::Output};
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 /// Fails with what `lock` wrote, unless it ended with this code.
 pub(crate) fn expect_code(output: &Output, code: i32) -> Result<(), Failed> {

@@ -6,11 +6,14 @@ use std::{
     process::Stdio,
 };
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::{
+    Failed, Outcome, Test,
+    machine::{CGROUP, TWO_CPUS, cgroup_mount},
+    tests,
+};
 
 use crate::{
-    Test,
     actor::Actor,
     expect::{expect, expect_code, number},
     process::{LOCK, Process, filtered, lock, report, report_with, system_wide},
@@ -18,24 +21,15 @@ use crate::{
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    ("tid_lets_in_that_thread", tid_lets_in_that_thread),
-    (
-        "comm_lets_in_threads_of_that_name",
-        comm_lets_in_threads_of_that_name,
-    ),
-    ("address_lets_in_that_lock", address_lets_in_that_lock),
-    ("cpu_lets_in_that_cpu", cpu_lets_in_that_cpu),
-    ("cgroup_lets_in_its_tasks", cgroup_lets_in_its_tasks),
-    (
-        "min_wait_keeps_short_waits_out",
-        min_wait_keeps_short_waits_out,
-    ),
-    ("type_lets_in_that_type", type_lets_in_that_type),
-    (
-        "stack_shows_what_has_the_function",
-        stack_shows_what_has_the_function,
-    ),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    tid_lets_in_that_thread,
+    comm_lets_in_threads_of_that_name,
+    address_lets_in_that_lock,
+    cpu_lets_in_that_cpu: [TWO_CPUS],
+    cgroup_lets_in_its_tasks: [CGROUP],
+    min_wait_keeps_short_waits_out,
+    type_lets_in_that_type,
+    stack_shows_what_has_the_function
 ];
 
 const LET_IN: &str = "let-in";
@@ -126,37 +120,34 @@ fn planned(actor: &Actor, field: &str) -> Result<String, Failed> {
         .map_or_else(|| planned.to_string(), str::to_owned))
 }
 
-fn tid_lets_in_that_thread() -> Result<Completion, Failed> {
+fn tid_lets_in_that_thread() -> Outcome {
     let actor = Actor::start("waiters")?;
     let tid = planned(&actor, "tid")?;
     record(actor, &["--tid", &tid], system_wide())?.expect_filtered()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn comm_lets_in_threads_of_that_name() -> Result<Completion, Failed> {
+fn comm_lets_in_threads_of_that_name() -> Outcome {
     let actor = Actor::start("waiters")?;
     record(actor, &["--comm", "nobody,let-in"], system_wide())?.expect_filtered()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn address_lets_in_that_lock() -> Result<Completion, Failed> {
+fn address_lets_in_that_lock() -> Outcome {
     let actor = Actor::start("waiters")?;
     let address = planned(&actor, "address")?;
     record(actor, &["--lock", &address], system_wide())?.expect_filtered()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn cpu_lets_in_that_cpu() -> Result<Completion, Failed> {
-    if std::thread::available_parallelism()?.get() < 2 {
-        return Ok(Completion::ignored_with("there is only one CPU"));
-    }
+fn cpu_lets_in_that_cpu() -> Outcome {
     let actor = Actor::start("waiters")?;
     let cpu = planned(&actor, "cpu")?;
     record(actor, &["--cpu", &cpu], system_wide())?.expect_filtered()?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn min_wait_keeps_short_waits_out() -> Result<Completion, Failed> {
+fn min_wait_keeps_short_waits_out() -> Outcome {
     const MIN_NS: u64 = 20_000_000;
     let actor = Actor::start("waiters")?;
     let pid = actor.pid().to_string();
@@ -178,10 +169,10 @@ fn min_wait_keeps_short_waits_out() -> Result<Completion, Failed> {
     expect(number(report, "/account/user/filtered")? > 0, || {
         format!("no short wait was left out: {:#}", report["account"])
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn type_lets_in_that_type() -> Result<Completion, Failed> {
+fn type_lets_in_that_type() -> Outcome {
     for (scenario, name, other) in [
         ("file-position", "mutex", "user"),
         ("pthread-mutex", "user-mutex", "kernel"),
@@ -201,10 +192,10 @@ fn type_lets_in_that_type() -> Result<Completion, Failed> {
             format!("{begins} {other} waits with --type {name}")
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn stack_shows_what_has_the_function() -> Result<Completion, Failed> {
+fn stack_shows_what_has_the_function() -> Outcome {
     let actor = Actor::start("waiters")?;
     let pid = actor.pid().to_string();
     let recorded = record(actor, &["--pid", &pid], filtered())?;
@@ -230,22 +221,17 @@ fn stack_shows_what_has_the_function() -> Result<Completion, Failed> {
             .is_some_and(Vec::is_empty),
         || format!("{:#}", none["ranking"]),
     )?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// A cgroup (version 2) that is gone when the test is over.
 struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// None where cgroups of version 2 are not mounted, or there can be no new one.
-    fn create(name: &str) -> Option<Self> {
-        ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-            .into_iter()
-            .map(Path::new)
-            .find(|root| root.join("cgroup.controllers").exists())
-            .map(|root| root.join(name))
-            .filter(|path| fs::create_dir(path).is_ok())
-            .map(Self)
+    fn create(name: &str) -> Result<Self, Failed> {
+        let path = cgroup_mount().ok_or("no cgroup2 is mounted")?.join(name);
+        fs::create_dir(&path)?;
+        Ok(Self(path))
     }
 }
 
@@ -261,13 +247,9 @@ impl Drop for Cgroup {
     }
 }
 
-fn cgroup_lets_in_its_tasks() -> Result<Completion, Failed> {
+fn cgroup_lets_in_its_tasks() -> Outcome {
     let name = format!("lock-test-{}", std::process::id());
-    let Some(cgroup) = Cgroup::create(&name) else {
-        return Ok(Completion::ignored_with(
-            "no cgroup of version 2 can be made here",
-        ));
-    };
+    let cgroup = Cgroup::create(&name)?;
     let (inside, mut outside) = (Actor::start("waiters")?, Actor::start("waiters")?);
     fs::write(cgroup.0.join("cgroup.procs"), inside.pid().to_string())?;
     let folder = tempfile::tempdir()?;
@@ -296,5 +278,5 @@ fn cgroup_lets_in_its_tasks() -> Result<Completion, Failed> {
             format!("{count:?} waits recorded of {outside}")
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -1,11 +1,9 @@
 //! Who is followed: threads and children that were not there when recording began.
 
 use std::process::Stdio;
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Outcome, Test, tests};
 
 use crate::{
-    Test,
     actor::Actor,
     expect::{expect, expect_code},
     filters::{thread, waits},
@@ -14,12 +12,10 @@ use crate::{
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[(
-    "pid_follows_new_threads_and_children_and_nobody_else",
-    pid_follows_new_threads_and_children_and_nobody_else,
-)];
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] =
+    tests![pid_follows_new_threads_and_children_and_nobody_else];
 
-fn pid_follows_new_threads_and_children_and_nobody_else() -> Result<Completion, Failed> {
+fn pid_follows_new_threads_and_children_and_nobody_else() -> Outcome {
     let mut followed = Actor::start("late-waiters")?;
     let mut other = Actor::start("late-waiters")?;
     let folder = tempfile::tempdir()?;
@@ -55,5 +51,5 @@ fn pid_follows_new_threads_and_children_and_nobody_else() -> Result<Completion, 
             expect(count.is_none(), || format!("recorded: {truth}"))?;
         }
     }
-    Ok(Completion::Completed)
+    Ok(())
 }

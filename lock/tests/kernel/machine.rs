@@ -7,24 +7,17 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Outcome, Test, skip, tests};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, number},
     process::{LOCK, Process, filtered, lock, report},
     truth::{expect_account, expect_truth},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "a_clock_that_is_set_changes_no_wait",
-        a_clock_that_is_set_changes_no_wait,
-    ),
-    ("a_cpu_can_go_offline", a_cpu_can_go_offline),
-];
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] =
+    tests![a_clock_that_is_set_changes_no_wait, a_cpu_can_go_offline];
 
 /// CLOCK_REALTIME less CLOCK_MONOTONIC, in nanoseconds.
 fn clock_offset() -> i128 {
@@ -62,12 +55,12 @@ impl Drop for Clock {
     }
 }
 
-fn a_clock_that_is_set_changes_no_wait() -> Result<Completion, Failed> {
+fn a_clock_that_is_set_changes_no_wait() -> Outcome {
     // Programs beside this one see it, too: no more than two seconds forth and back.
     const STEP: Duration = Duration::from_secs(2);
     let clock = Clock(clock_offset());
     if !set_clock(clock.0, Duration::ZERO) {
-        return Ok(Completion::ignored_with("the clock may not be set here"));
+        return Err(skip("clock", "the clock may not be set here"));
     }
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("run.lock");
@@ -104,7 +97,7 @@ fn a_clock_that_is_set_changes_no_wait() -> Result<Completion, Failed> {
             format!("a wait from {start} for {wait} ns, recorded from {from} to {until}")
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Brings the CPU back, however the test ends.
@@ -116,17 +109,18 @@ impl Drop for Online {
     }
 }
 
-fn a_cpu_can_go_offline() -> Result<Completion, Failed> {
+fn a_cpu_can_go_offline() -> Outcome {
     const CPU: &str = "/sys/devices/system/cpu/cpu1/online";
     const ASKED: &str = "LOCK_TEST_CPU_OFFLINE";
     if std::env::var_os(ASKED).is_none() {
-        return Ok(Completion::ignored_with(format!(
-            "it takes a CPU from everybody on the machine: only with {ASKED}=1"
-        )));
+        return Err(skip(
+            "cpu-offline",
+            format!("it takes a CPU from everybody on the machine: only with {ASKED}=1"),
+        ));
     }
     let writable = fs::OpenOptions::new().write(true).open(CPU);
     let Ok(mut switch) = writable else {
-        return Ok(Completion::ignored_with(format!("{CPU} is not writable")));
+        return Err(skip("cpu-offline", format!("{CPU} is not writable")));
     };
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("run.lock");
@@ -142,9 +136,10 @@ fn a_cpu_can_go_offline() -> Result<Completion, Failed> {
     thread::sleep(Duration::from_millis(300));
     let online = Online(CPU);
     if let Err(error) = switch.write_all(b"0") {
-        return Ok(Completion::ignored_with(format!(
-            "the CPU did not go offline: {error}"
-        )));
+        return Err(skip(
+            "cpu-offline",
+            format!("the CPU did not go offline: {error}"),
+        ));
     }
     thread::sleep(Duration::from_millis(300));
     drop(online);
@@ -157,5 +152,5 @@ fn a_cpu_can_go_offline() -> Result<Completion, Failed> {
     // What was counted on the CPU before it went is not lost.
     expect_account(&report)?;
     expect_truth(&report, &serde_json::from_slice(&output.stdout)?)?;
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -1,8 +1,7 @@
 //! `lock` on the running kernel: programs are loaded and attached, and what they report
 //! is held against what is known from elsewhere.
 //!
-//! Where they cannot be loaded (no root, no BTF, ...) tests show as ignored, with the
-//! sentence that `lock` itself gives for it.
+//! Where the machine does not allow that (no root, no BTF, ...), tests are ignored.
 
 mod accuracy;
 mod actor;
@@ -27,49 +26,40 @@ mod truth;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use test_support::{
+    Need, Suite,
+    machine::{CAPABILITIES, KERNEL_BTF, TOOLCHAIN},
+};
 
-pub(crate) type Test = fn() -> Result<Completion, Failed>;
+/// What `lock record` needs.
+const RECORDING: &[Need] = &[CAPABILITIES, KERNEL_BTF, TOOLCHAIN];
 
 fn main() -> ExitCode {
     if let Some(code) = actor::act() {
         return code;
     }
-    let mut arguments = Arguments::from_args();
     // They measure time, and each other's waits would be in some of them.
-    arguments.test_threads.get_or_insert(1);
-    let on_kernel = [
-        accuracy::TRIALS,
-        estimator::TRIALS,
-        truth::TRIALS,
-        perf::TRIALS,
-        filters::TRIALS,
-        followed::TRIALS,
-        ending::TRIALS,
-        recording::TRIALS,
-        output::TRIALS,
-        crowds::TRIALS,
-        machine::TRIALS,
-        rights::TRIALS,
-        programs::TRIALS,
-    ];
-    let refusal = refusal::refusal();
-    let trials = on_kernel
-        .into_iter()
-        .flatten()
-        .map(|&(name, test)| {
-            let refusal = refusal.clone();
-            Trial::ignorable_test(name, move || match refusal {
-                Some(reason) => Ok(Completion::ignored_with(reason)),
-                None => test(),
-            })
-        })
-        .chain(
-            refusal::TRIALS
-                .iter()
-                .chain(damage::TRIALS)
-                .map(|&(name, test)| Trial::ignorable_test(name, test)),
-        )
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let mut suite = Suite::new().one_at_a_time().needing(RECORDING);
+    for tests in [
+        accuracy::TESTS,
+        estimator::TESTS,
+        truth::TESTS,
+        perf::TESTS,
+        filters::TESTS,
+        followed::TESTS,
+        ending::TESTS,
+        recording::TESTS,
+        output::TESTS,
+        crowds::TESTS,
+        machine::TESTS,
+        rights::TESTS,
+        programs::TESTS,
+    ] {
+        suite = suite.tests(tests);
+    }
+    truth::add_scenarios(suite)
+        .needing(&[])
+        .tests(refusal::TESTS)
+        .tests(damage::TESTS)
+        .run()
 }

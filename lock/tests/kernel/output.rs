@@ -6,41 +6,24 @@ use std::{
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
-
-use libtest_mimic::{Completion, Failed};
+use test_support::{Failed, Outcome, Test, machine::MOUNT_NAMESPACE, tests};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, expect_report, expect_stderr, read_json},
     process::{LOCK, Process, lock, report},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "the_report_goes_to_its_file_and_the_command_to_stdout",
-        the_report_goes_to_its_file_and_the_command_to_stdout,
-    ),
-    (
-        "the_report_file_is_whole_or_untouched",
-        the_report_file_is_whole_or_untouched,
-    ),
-    (
-        "a_report_without_a_place_leaves_no_command",
-        a_report_without_a_place_leaves_no_command,
-    ),
-    (
-        "a_recording_on_a_full_disk_is_said_and_reported",
-        a_recording_on_a_full_disk_is_said_and_reported,
-    ),
-    (
-        "a_recording_without_a_place_starts_no_command",
-        a_recording_without_a_place_starts_no_command,
-    ),
-    ("a_closed_pipe_is_no_error", a_closed_pipe_is_no_error),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    the_report_goes_to_its_file_and_the_command_to_stdout,
+    the_report_file_is_whole_or_untouched: [MOUNT_NAMESPACE],
+    a_report_without_a_place_leaves_no_command,
+    a_recording_on_a_full_disk_is_said_and_reported: [MOUNT_NAMESPACE],
+    a_recording_without_a_place_starts_no_command,
+    a_closed_pipe_is_no_error
 ];
 
-fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Result<Completion, Failed> {
+fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Outcome {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("report");
     let output = lock(&["record", "--format", "json", "--report"])
@@ -53,31 +36,24 @@ fn the_report_goes_to_its_file_and_the_command_to_stdout() -> Result<Completion,
     })?;
     let report = read_json(&file)?;
     expect(report["schema"] == 2, || format!("{report:#}"))?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Runs a script in a directory that is a file system of this size, in a mount namespace that
-/// ends with it. None if there can be no such thing here.
-fn on_small_disk(size: &str, script: &str, keep: &Path) -> Result<Option<Output>, Failed> {
-    const NOT_MOUNTED: i32 = 99;
-    const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" lock-test /mnt 2>/dev/null || exit 99; \
+/// ends with it.
+fn on_small_disk(size: &str, script: &str, keep: &Path) -> Result<Output, Failed> {
+    const MOUNT: &str = "mount -t tmpfs -o size=\"$1\" lock-test /mnt || exit 99; \
          cd /mnt && lock=$2 keep=$3 && eval \"$4\"";
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", MOUNT, "sh", size, LOCK])
         .arg(keep)
         .arg(script)
         .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
-        return Ok(None); // Without unshare.
-    };
-    let refused = String::from_utf8_lossy(&output.stderr).starts_with("unshare: ");
-    Ok((!refused && output.status.code() != Some(NOT_MOUNTED)).then_some(output))
+        .output()?;
+    Ok(output)
 }
 
-const NO_SMALL_DISK: &str = "no small file system could be mounted in a namespace of its own";
-
-fn the_report_file_is_whole_or_untouched() -> Result<Completion, Failed> {
+fn the_report_file_is_whole_or_untouched() -> Outcome {
     // There is room for one page: the second report does not fit beside the first. With
     // three rows at the most, none needs more.
     const SCRIPT: &str = "record() {
@@ -90,9 +66,7 @@ fn the_report_file_is_whole_or_untouched() -> Result<Completion, Failed> {
          ls -A > $keep/entries
          exit $code";
     let keep = tempfile::tempdir()?;
-    let Some(output) = on_small_disk("4k", SCRIPT, keep.path())? else {
-        return Ok(Completion::ignored_with(NO_SMALL_DISK));
-    };
+    let output = on_small_disk("4k", SCRIPT, keep.path())?;
     expect_code(&output, 1)?;
     expect_stderr(&output, "error[disk-full]: could not write ")?;
     let kept = |name: &str| fs::read_to_string(keep.path().join(name));
@@ -105,10 +79,10 @@ fn the_report_file_is_whole_or_untouched() -> Result<Completion, Failed> {
     })?;
     let entries = kept("entries")?;
     expect(entries == "report\n", || format!("left behind: {entries}"))?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_report_without_a_place_leaves_no_command() -> Result<Completion, Failed> {
+fn a_report_without_a_place_leaves_no_command() -> Outcome {
     // The command holds stdout open for as long as it runs, so that the end of the pipe is
     // the end of the command.
     let began = Instant::now();
@@ -120,10 +94,10 @@ fn a_report_without_a_place_leaves_no_command() -> Result<Completion, Failed> {
     expect(began.elapsed() < Duration::from_secs(30), || {
         format!("the command went on: {:?}", began.elapsed())
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_recording_on_a_full_disk_is_said_and_reported() -> Result<Completion, Failed> {
+fn a_recording_on_a_full_disk_is_said_and_reported() -> Outcome {
     // A second interval of so many stacks does not fit into what is left of the disk. What
     // fits is kept.
     const SCRIPT: &str = "dd if=/dev/zero of=filler bs=1k count=52 2>/dev/null
@@ -133,9 +107,7 @@ fn a_recording_on_a_full_disk_is_said_and_reported() -> Result<Completion, Faile
          cp run.lock $keep/
          exit $code";
     let keep = tempfile::tempdir()?;
-    let Some(output) = on_small_disk("64k", SCRIPT, keep.path())? else {
-        return Ok(Completion::ignored_with(NO_SMALL_DISK));
-    };
+    let output = on_small_disk("64k", SCRIPT, keep.path())?;
     expect_stderr(&output, "error[disk-full]: could not write ")?;
     // The recording that was asked for is not whole.
     expect_code(&output, 1)?;
@@ -147,7 +119,7 @@ fn a_recording_on_a_full_disk_is_said_and_reported() -> Result<Completion, Faile
     expect_report(&told)?;
     let rest = report(&keep.path().join("run.lock"))?;
     expect(breaks_off(&rest), || format!("notes: {:#}", rest["notes"]))?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Whether a report says that its recording has no end.
@@ -160,7 +132,7 @@ pub(crate) fn breaks_off(report: &serde_json::Value) -> bool {
     })
 }
 
-fn a_recording_without_a_place_starts_no_command() -> Result<Completion, Failed> {
+fn a_recording_without_a_place_starts_no_command() -> Outcome {
     let directory = tempfile::tempdir()?;
     let started = directory.path().join("started");
     for (place, error) in [
@@ -181,10 +153,10 @@ fn a_recording_without_a_place_starts_no_command() -> Result<Completion, Failed>
             format!("the command was started for {place}")
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_closed_pipe_is_no_error() -> Result<Completion, Failed> {
+fn a_closed_pipe_is_no_error() -> Outcome {
     let mut record = Process::start(
         lock(&["record", "--duration", "0.1"])
             .stdout(Stdio::piped())
@@ -202,5 +174,5 @@ fn a_closed_pipe_is_no_error() -> Result<Completion, Failed> {
     expect(lines == 1 && output.stderr.is_empty(), || {
         format!("{output:?}")
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }

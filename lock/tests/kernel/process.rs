@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::expect::{expect, expect_code};
 

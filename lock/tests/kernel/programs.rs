@@ -6,41 +6,45 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::{
+    Outcome, Test,
+    machine::{CGROUP, PYTHON, cgroup_mount},
+    skip, tests,
+};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, number},
     process::{lock, report},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    ("the_gil_is_first_in_python", || gil("python3")),
-    ("the_gil_is_first_in_the_distributions_python", || {
-        gil("/usr/bin/python3")
-    }),
-    ("a_percpu_rwsem_is_called_so", a_percpu_rwsem_is_called_so),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    the_gil_is_first_in_python: [PYTHON],
+    the_gil_is_first_in_the_distributions_python: [PYTHON],
+    a_percpu_rwsem_is_called_so: [CGROUP],
 ];
 
+fn the_gil_is_first_in_python() -> Outcome {
+    gil("python3")
+}
+
+fn the_gil_is_first_in_the_distributions_python() -> Outcome {
+    gil("/usr/bin/python3")
+}
+
 /// Three threads that compute, and one that has to answer: the GIL is what they wait for.
-fn gil(python: &str) -> Result<Completion, Failed> {
+fn gil(python: &str) -> Outcome {
     let program = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../docs/examples/python-gil.py"
     );
     let version = std::process::Command::new(python)
         .args(["-c", "import sys; print(sys.version_info[:2] >= (3, 13))"])
-        .output();
-    match version {
-        Err(_) => return Ok(Completion::ignored_with(format!("{python} is absent"))),
-        Ok(output) if output.stdout.starts_with(b"True") => {
-            return Ok(Completion::ignored_with(format!(
-                "{python} is newer than 3.12"
-            )));
-        }
-        Ok(_) => {}
+        .output()
+        .map_err(|error| skip("python3", format!("{python} cannot be run: {error}")))?;
+    if version.stdout.starts_with(b"True") {
+        return Err(skip("python3", format!("{python} is newer than 3.12")));
     }
     let folder = tempfile::tempdir()?;
     let recording: &Path = &folder.path().join("gil.lock");
@@ -57,7 +61,7 @@ fn gil(python: &str) -> Result<Completion, Failed> {
     let total = first.pointer("/figures/total_ns").or(first.get("total_ns"));
     let total = total.and_then(Value::as_u64).unwrap_or(0);
     expect(total > 3_000_000_000, || format!("{first:#}"))?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// A cgroup of the test, which ends with it.
@@ -79,7 +83,7 @@ impl Drop for Cgroup {
 
 /// Processes start all the time, which reads the kernel's `cgroup_threadgroup_rwsem`, and one
 /// is moved to and fro between two cgroups, which writes it.
-fn a_percpu_rwsem_is_called_so() -> Result<Completion, Failed> {
+fn a_percpu_rwsem_is_called_so() -> Outcome {
     const SCRIPT: &str = "
         sleep 60 & moved=$!
         timeout 2 sh -c \"while :; do echo $moved >$1/cgroup.procs; echo $moved >$2/cgroup.procs; done\" &
@@ -88,23 +92,8 @@ fn a_percpu_rwsem_is_called_so() -> Result<Completion, Failed> {
         kill $moved
         wait
         true";
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let mount = mounts.lines().find_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let place = words.next()?;
-        (words.next()? == "cgroup2").then_some(Path::new(place))
-    });
-    let Some(mount) = mount else {
-        return Ok(Completion::ignored_with("no cgroup2 is mounted"));
-    };
-    let (a, b) = match (Cgroup::new(mount, "a"), Cgroup::new(mount, "b")) {
-        (Ok(a), Ok(b)) => (a, b),
-        (Err(error), _) | (_, Err(error)) => {
-            return Ok(Completion::ignored_with(format!(
-                "no cgroup can be made: {error}"
-            )));
-        }
-    };
+    let mount = &cgroup_mount().ok_or("no cgroup2 is mounted")?;
+    let (a, b) = (Cgroup::new(mount, "a")?, Cgroup::new(mount, "b")?);
     let folder = tempfile::tempdir()?;
     let recording: &Path = &folder.path().join("run.lock");
     let output = lock(&["record", "--output"])
@@ -126,5 +115,5 @@ fn a_percpu_rwsem_is_called_so() -> Result<Completion, Failed> {
     expect(waits > 0, || {
         format!("no percpu-rwsem: {:#}", report["locks"])
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -9,11 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
+use test_support::{Failed, Outcome, Test, tests};
 
 use crate::{
-    Test,
     attached::Programs,
     expect::{expect, expect_code, expect_stderr, number},
     output::breaks_off,
@@ -22,15 +21,9 @@ use crate::{
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    (
-        "signals_leave_a_whole_recording",
-        signals_leave_a_whole_recording,
-    ),
-    (
-        "a_killed_recorder_leaves_what_it_had",
-        a_killed_recorder_leaves_what_it_had,
-    ),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    signals_leave_a_whole_recording,
+    a_killed_recorder_leaves_what_it_had
 ];
 
 /// The lines of a recording that can be read. Each is in a gzip member of its own.
@@ -56,7 +49,7 @@ fn recording_with_a_workload(file: &Path) -> Result<[Process; 2], Failed> {
     Ok([workload, recorder])
 }
 
-fn signals_leave_a_whole_recording() -> Result<Completion, Failed> {
+fn signals_leave_a_whole_recording() -> Outcome {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("run.lock");
@@ -83,10 +76,10 @@ fn signals_leave_a_whole_recording() -> Result<Completion, Failed> {
             format!("nothing recorded: {:#}", report["account"])
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn a_killed_recorder_leaves_what_it_had() -> Result<Completion, Failed> {
+fn a_killed_recorder_leaves_what_it_had() -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("run.lock");
     let [_workload, recorder] = recording_with_a_workload(&file)?;
@@ -106,5 +99,5 @@ fn a_killed_recorder_leaves_what_it_had() -> Result<Completion, Failed> {
     expect(number(&report, "/account/user/ended")? > 0, || {
         format!("nothing left: {:#}", report["account"])
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }

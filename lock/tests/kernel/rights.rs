@@ -7,12 +7,11 @@ use std::{
     process::{Command, Output},
 };
 
-use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::{Failed, Outcome, Test, machine::ROOT, tests};
 
 use crate::{
-    Test,
     expect::{expect, expect_code, expect_stderr, number, read_json},
     process::{LOCK, lock},
     refusal::NOBODY,
@@ -23,14 +22,11 @@ const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
 /// On a kernel that can be recorded.
-pub(crate) const TRIALS: &[(&str, Test)] = &[
-    ("two_rights_are_enough", two_rights_are_enough),
-    ("the_missing_right_is_named", the_missing_right_is_named),
-    ("doctor_tells_what_is_missing", doctor_tells_what_is_missing),
-    (
-        "memory_is_what_the_kernel_says",
-        memory_is_what_the_kernel_says,
-    ),
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    two_rights_are_enough: [ROOT],
+    the_missing_right_is_named: [ROOT],
+    doctor_tells_what_is_missing: [ROOT],
+    memory_is_what_the_kernel_says
 ];
 
 /// A copy of `lock` that nobody may run, in a folder that nobody may write to: the folder of
@@ -102,12 +98,6 @@ fn become_nobody(rights: &[u32]) -> io::Result<()> {
     Ok(())
 }
 
-/// Why a test cannot give up rights.
-fn not_root() -> Option<Completion> {
-    // SAFETY: has no preconditions.
-    (unsafe { libc::geteuid() } != 0).then(|| Completion::ignored_with("only root can give rights"))
-}
-
 fn notes(report: &Value) -> String {
     report
         .pointer("/notes")
@@ -125,10 +115,7 @@ fn names_are_hidden() -> bool {
     read("kptr_restrict") > 0 || read("perf_event_paranoid") > 1
 }
 
-fn two_rights_are_enough() -> Result<Completion, Failed> {
-    if let Some(completion) = not_root() {
-        return Ok(completion);
-    }
+fn two_rights_are_enough() -> Outcome {
     let copy = Copy::new()?;
     let (report, command) = (copy.path("report"), copy.path("lock"));
     let file = report.to_string_lossy();
@@ -165,13 +152,10 @@ fn two_rights_are_enough() -> Result<Completion, Failed> {
     expect(notes.contains("CAP_SYSLOG") == names_are_hidden(), || {
         format!("names of kernel functions: {notes}")
     })?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn the_missing_right_is_named() -> Result<Completion, Failed> {
-    if let Some(completion) = not_root() {
-        return Ok(completion);
-    }
+fn the_missing_right_is_named() -> Outcome {
     let copy = Copy::new()?;
     const ONE: [(&[u32], &str); 2] = [
         (&[CAP_BPF], "cause: missing: CAP_PERFMON\n"),
@@ -184,7 +168,7 @@ fn the_missing_right_is_named() -> Result<Completion, Failed> {
         expect_stderr(&output, missing)?;
         expect_stderr(&output, "setcap cap_bpf,cap_perfmon+ep")?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// The state of an item.
@@ -198,10 +182,7 @@ fn doctor(output: &Output) -> Result<Value, Failed> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn doctor_tells_what_is_missing() -> Result<Completion, Failed> {
-    if let Some(completion) = not_root() {
-        return Ok(completion);
-    }
+fn doctor_tells_what_is_missing() -> Outcome {
     let copy = Copy::new()?;
     let arguments = ["doctor", "--format", "json"];
     let expect_states = |rights: &'static [u32], code: i32, states: &[(&str, &str)]| {
@@ -237,10 +218,10 @@ fn doctor_tells_what_is_missing() -> Result<Completion, Failed> {
         ],
     )?;
     expect_states(&[], 1, &[("cap-bpf", "failed"), ("proc", "ok")])?;
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn memory_is_what_the_kernel_says() -> Result<Completion, Failed> {
+fn memory_is_what_the_kernel_says() -> Outcome {
     for bounds in [
         &[][..],
         &[
@@ -255,13 +236,11 @@ fn memory_is_what_the_kernel_says() -> Result<Completion, Failed> {
         expect_code(&output, 0)?;
         let document = doctor(&output)?;
         let ours = number(&document, "/memory/bytes")?;
-        let Ok(told) = number(&document, "/memory/told_by_kernel_bytes") else {
-            return Ok(Completion::ignored_with("this kernel does not tell"));
-        };
+        let told = number(&document, "/memory/told_by_kernel_bytes")?;
         // Variables of the programs, some hundred bytes, are not counted.
         expect(ours.abs_diff(told) < told / 100, || {
             format!("{bounds:?}: {ours} bytes, the kernel says {told}")
         })?;
     }
-    Ok(Completion::Completed)
+    Ok(())
 }

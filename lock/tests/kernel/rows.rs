@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use libtest_mimic::Failed;
 use serde_json::Value;
+use test_support::Failed;
 
 use crate::expect::number;
 

@@ -1,0 +1,18 @@
+//! What the test programs of this repository share: how a test is registered, how it says that
+//! it cannot run here, and what is asked of the machine for that.
+//!
+//! The program under test never decides that a test is skipped: [`machine`] looks at the
+//! kernel, the file system and `PATH` only.
+//!
+//! `EBPF_TEST_REQUIRE=all` turns each skip into a failure, a list as in
+//! `EBPF_TEST_REQUIRE=guests,perf` those for want of these. The exceptions are in
+//! `permitted-skips.toml`.
+
+mod failed;
+pub mod machine;
+mod require;
+mod suite;
+
+pub use failed::{Failed, Outcome, skip};
+pub use machine::Need;
+pub use suite::{Suite, Test};
