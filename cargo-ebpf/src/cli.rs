@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
-use crate::{kernels::Wanted, report};
+use crate::{kernels::Wanted, matrix, report};
 
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
@@ -92,7 +92,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
     /// Set up if needed, build, verify, then run the native loader
-    #[command(after_help = "The exit code is the loader's own.\n\
+    #[command(after_help = "The exit code is that of the loader.\n\
                               Example: cargo ebpf run -- record --duration 3")]
     Run(Run),
     /// Run every test of the project, including those that load programs into this kernel
@@ -109,6 +109,14 @@ pub(crate) enum Command {
     /// Remove build results
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
+    /// Write the manual page
+    #[command(after_help = "Example: cargo ebpf man > ~/.local/share/man/man1/cargo-ebpf.1")]
+    Man,
+    /// Generate a shell completion script for cargo-ebpf
+    #[command(
+        after_help = "Example: cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf"
+    )]
+    Completions(Completions),
     /// Serve one request on stdin: how this program loads objects in another process or kernel
     #[command(hide = true)]
     Agent(Agent),
@@ -123,7 +131,7 @@ pub(crate) struct Setup {
     /// Print the plan without executing it
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Also install qemu, which runs other kernels
+    /// Also install QEMU, which boots other kernels
     #[arg(long)]
     pub(crate) vm: bool,
 }
@@ -131,14 +139,14 @@ pub(crate) struct Setup {
 /// Arguments of `build`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Build {
-    /// Whether the copy in target/ebpf/ keeps DWARF (for disassembly with source) or drops it (for embedding)
+    /// Keep DWARF in the copy in target/ebpf/ (for disassembly with source) or strip it (for embedding)
     #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
     pub(crate) debug_info: DebugInfo,
-    /// The BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: the one in the
-    /// crate's .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
+    /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: from the crate's
+    /// .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<ebpf_build::Target>,
-    /// The instruction set version, v1 to v4 (default: the compiler's)
+    /// BPF instruction set version, v1 to v4 (default: that of the compiler)
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat a warning with this code as an error (may be repeated)
@@ -159,24 +167,17 @@ pub(crate) enum DebugInfo {
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A BPF object file, made from Rust or C
+    /// BPF object file, compiled from Rust or C
     pub(crate) object: PathBuf,
-    /// Also disassemble, with source lines between the instructions
+    /// Also disassemble, interleaved with source lines
     #[arg(long)]
     pub(crate) disasm: bool,
 }
 
-/// How many seconds the verifier may take for one program, where nobody says otherwise: a
-/// translated kernel needs some 20 for the largest there may be.
-pub(crate) const DEADLINE: u64 = 120;
-
-/// Memory of a guest, in MiB, where nobody says otherwise. A kernel needs some 130.
-pub(crate) const GUEST_MEMORY: u32 = 512;
-
 /// Arguments of `requirements`.
 #[derive(Debug, Args)]
 pub(crate) struct Requirements {
-    /// Object files (default: build the project's crates and take their objects)
+    /// Object files (default: build the project and use its objects)
     pub(crate) objects: Vec<PathBuf>,
     /// Also predict the verdict of these kernels on each program
     #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
@@ -189,13 +190,13 @@ pub(crate) struct Requirements {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Object files (default: build the project's crates and take their objects)
+    /// Object files (default: build the project and use its objects)
     pub(crate) objects: Vec<PathBuf>,
-    /// Also have bpftool (libbpf) load each object
+    /// Also load each object with bpftool (libbpf)
     #[arg(long)]
     pub(crate) bpftool: bool,
-    /// Kernels to verify with: host, versions such as 6.1, all, or the path of an image
-    /// (default: host; with --locked or --update those in ebpf.lock)
+    /// Kernels to verify on: host, versions such as 6.1, all, or the path of a kernel image
+    /// (default: host; with --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<Wanted>,
     /// Fail if a verdict or number differs from ebpf.lock
@@ -212,12 +213,12 @@ pub(crate) struct Verify {
     /// Show which source lines took the verifier the most work
     #[arg(long)]
     pub(crate) hot: bool,
-    /// How many seconds the verifier may take for one program
-    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) deadline: u64,
-    /// Memory of each guest, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) memory: u32,
+    /// Maximum time the verifier may take per program
+    #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
+    /// Memory per guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = matrix::GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) guest_memory: u32,
 }
 
 /// Arguments of `kernels`.
@@ -246,7 +247,7 @@ pub(crate) struct Explain {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Arguments for the loader (default: the project's demonstration)
+    /// Arguments for the loader (default: the demo arguments of the project)
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
 }
@@ -254,15 +255,15 @@ pub(crate) struct Run {
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Kernels to run the tests of eBPF programs on: host, versions such as 6.1, all, or a path to an image
+    /// Kernels to run eBPF program tests on: host, versions such as 6.1, all, or the path of a kernel image
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<Wanted>,
-    /// How many seconds one test may take (with --kernel)
-    #[arg(long, value_name = "SECONDS", default_value_t = DEADLINE)]
-    pub(crate) deadline: u64,
-    /// Memory of each guest, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = GUEST_MEMORY)]
-    pub(crate) memory: u32,
+    /// Maximum time per test (with --kernel)
+    #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT)]
+    pub(crate) timeout: u64,
+    /// Memory per guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = matrix::GUEST_MEMORY)]
+    pub(crate) guest_memory: u32,
     /// Arguments for `cargo test`
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -277,6 +278,13 @@ pub(crate) struct Clean {
     /// Also remove the kernel images in the user's cache directory
     #[arg(long)]
     pub(crate) kernels: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell to generate the script for
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// Arguments of `agent`.

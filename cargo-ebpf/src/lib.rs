@@ -85,6 +85,8 @@ fn run(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Explain(request) => command::explain::run(request, context),
         Command::Env => command::env::run(context),
         Command::Clean(request) => command::clean::run(request, context),
+        Command::Man => command::man::run(),
+        Command::Completions(request) => command::completions::run(request),
         Command::Agent(request) => command::agent::run(request, context),
         Command::TestRunner(request) => testing::runner::run(&request.command, &context.spawner),
     }

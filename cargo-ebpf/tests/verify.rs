@@ -542,7 +542,7 @@ fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked {
         "no rights",
         "this process may not load BPF programs",
         "CAP_BPF",
-        "fix: run the same command with sudo",
+        "fix: run the same command as root, such as: sudo \"$(command -v cargo-ebpf)\" verify",
     ] {
         ensure(shown.contains(part), part, &shown)?;
     }

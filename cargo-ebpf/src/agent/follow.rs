@@ -1,4 +1,5 @@
-//! The end that asks: reads the answer as it comes, and does not wait for ever.
+//! The end that asks: reads the answer as it comes, with deadlines that follow the
+//! progress of the other end.
 
 use std::{
     io::{BufReader, Read},
@@ -12,14 +13,43 @@ use ebpf_build::Result;
 use super::protocol::Answer;
 use crate::{interrupt, verifier::observation::Event};
 
-/// How long the other end may be silent.
+/// How long is waited for the other end, always since its last answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Before its first word, while a guest boots; and between two words while no
-    /// program is in hand, which takes a busy machine's time and not the verifier's.
-    pub start: Duration,
-    /// While the verifier works on a program.
+    /// With no sign of life: while a guest boots, and between two programs. What a
+    /// guest prints on its console starts it again.
+    pub silence: Duration,
+    /// While a guest boots and between two programs, whatever it prints.
+    pub ceiling: Duration,
+    /// While the verifier works on a program, or a test runs.
     pub step: Duration,
+}
+
+/// The deadline that ended an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// [`Limits::silence`].
+    Silence(Duration),
+    /// [`Limits::ceiling`].
+    Ceiling(Duration),
+    /// [`Limits::step`].
+    Step(Duration),
+}
+
+impl Limits {
+    /// The deadline that has passed, if one has: `answered` is when the last answer came,
+    /// `lively` when there was the last sign of life.
+    fn passed(&self, in_step: bool, answered: Instant, lively: Instant) -> Option<Deadline> {
+        let beyond = |since: Instant, limit| since.elapsed() >= limit;
+        if in_step {
+            // What a kernel prints meanwhile is no progress of its verifier.
+            return beyond(answered, self.step).then_some(Deadline::Step(self.step));
+        }
+        if beyond(lively, self.silence) {
+            return Some(Deadline::Silence(self.silence));
+        }
+        beyond(answered, self.ceiling).then_some(Deadline::Ceiling(self.ceiling))
+    }
 }
 
 /// How an answer ended.
@@ -29,19 +59,21 @@ pub(crate) enum Ended {
     Done,
     /// It broke off.
     Closed,
-    /// It was silent for this long.
-    Silent(Duration),
+    /// This deadline passed.
+    TimedOut(Deadline),
     /// What came was not what was sent.
     Damaged(String),
 }
 
-/// Reads an answer to its end and gives each piece to `each`.
+/// Reads an answer to its end and gives each piece to `each`. `printed` is how much the
+/// other end has printed elsewhere so far, in bytes: that it grows is a sign of life.
 ///
 /// # Errors
 /// After Ctrl-C.
 pub(crate) fn follow(
     source: impl Read + Send + 'static,
     limits: Limits,
+    printed: impl Fn() -> u64,
     mut each: impl FnMut(Answer),
 ) -> Result<Ended> {
     /// How soon Ctrl-C is noticed.
@@ -59,8 +91,10 @@ pub(crate) fn follow(
             }
         }
     });
-    let mut limit = limits.start;
-    let mut since = Instant::now();
+    let mut in_step = false;
+    let mut answered = Instant::now();
+    let mut lively = answered;
+    let mut length = printed();
     loop {
         let next = receiver.recv_timeout(TICK);
         // A signal ends the other end, too: then that it broke off is no result.
@@ -68,21 +102,30 @@ pub(crate) fn follow(
         match next {
             Ok(Ok(Some(Answer::Done))) => return Ok(Ended::Done),
             Ok(Ok(Some(answer))) => {
-                limit = match &answer {
-                    Answer::Event(Event::Trying(_)) | Answer::Testing(_) => limits.step,
-                    _ => limits.start,
-                };
+                in_step = matches!(
+                    &answer,
+                    Answer::Event(Event::Trying(_)) | Answer::Testing(_)
+                );
                 each(answer);
+                answered = Instant::now();
+                lively = answered;
             }
             Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Closed),
             Ok(Err(cause)) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
                 return Ok(Ended::Closed);
             }
             Ok(Err(cause)) => return Ok(Ended::Damaged(cause.to_string())),
-            Err(RecvTimeoutError::Timeout) if since.elapsed() < limit => continue,
-            Err(RecvTimeoutError::Timeout) => return Ok(Ended::Silent(limit)),
+            Err(RecvTimeoutError::Timeout) => {
+                let now = printed();
+                if now != length {
+                    length = now;
+                    lively = Instant::now();
+                }
+                if let Some(deadline) = limits.passed(in_step, answered, lively) {
+                    return Ok(Ended::TimedOut(deadline));
+                }
+            }
         }
-        since = Instant::now();
     }
 }
 
@@ -97,7 +140,8 @@ mod tests {
     use crate::verifier::observation::Subject;
 
     const QUICK: Limits = Limits {
-        start: Duration::from_millis(300),
+        silence: Duration::from_millis(300),
+        ceiling: Duration::from_secs(5),
         step: Duration::from_millis(300),
     };
 
@@ -118,7 +162,7 @@ mod tests {
     /// How it ended, and how many pieces came before.
     fn followed(bytes: Vec<u8>) -> (Ended, usize) {
         let mut count = 0;
-        let ended = follow(io::Cursor::new(bytes), QUICK, |_| count += 1).unwrap();
+        let ended = follow(io::Cursor::new(bytes), QUICK, || 0, |_| count += 1).unwrap();
         (ended, count)
     }
 
@@ -170,13 +214,29 @@ mod tests {
         });
         let words = said(&[hello(), Answer::Event(trying)]);
         writer.write_all(&words).unwrap();
-        let ended = follow(reader, limits, |_| {}).unwrap();
-        assert_eq!(ended, Ended::Silent(limits.step));
+        let ended = follow(reader, limits, || 0, |_| {}).unwrap();
+        assert_eq!(ended, Ended::TimedOut(Deadline::Step(limits.step)));
         assert!(since.elapsed() < Duration::from_secs(5));
         // Noise is no word.
         let (reader, mut writer) = pipe().unwrap();
         writer.write_all(b"[ 0.1] booting").unwrap();
-        let ended = follow(reader, limits, |_| {}).unwrap();
-        assert_eq!(ended, Ended::Silent(limits.start));
+        let ended = follow(reader, limits, || 0, |_| {}).unwrap();
+        assert_eq!(ended, Ended::TimedOut(Deadline::Silence(limits.silence)));
+    }
+
+    #[test]
+    fn a_guest_that_prints_has_longer_but_not_forever() {
+        let (reader, _writer) = pipe().unwrap();
+        let limits = Limits {
+            silence: Duration::from_millis(200),
+            ceiling: Duration::from_millis(700),
+            step: Duration::from_millis(10),
+        };
+        let since = Instant::now();
+        // A console that grows all the time.
+        let printed = || u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let ended = follow(reader, limits, printed, |_| {}).unwrap();
+        assert_eq!(ended, Ended::TimedOut(Deadline::Ceiling(limits.ceiling)));
+        assert!(since.elapsed() >= limits.ceiling);
     }
 }

@@ -7,7 +7,7 @@ mod frame;
 mod protocol;
 mod serve;
 
-pub(crate) use follow::{Ended, Limits, follow};
+pub(crate) use follow::{Deadline, Ended, Limits, follow};
 pub(crate) use frame::write as write_frame;
 pub(crate) use protocol::{Answer, Object, Request};
 pub(crate) use serve::serve;

@@ -42,12 +42,19 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     project.ebpf_crates()?;
     let loader = project.loader()?;
 
-    let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
-    let built = build::build_all(&project, &cli::Build::default(), &tools, context.console)?;
+    let mut stages = context.console.stages(5);
+    let (tools, _steps) = stages.run("Setting up the toolchain", || {
+        setup::prepare(&context.spawner, &context.console.progress())
+    })?;
+    let built = stages.run("Building the eBPF objects", || {
+        build::build_all(&project, &cli::Build::default(), &tools, context.console)
+    })?;
     for object in &built.objects {
         context.console.note(&object.line());
     }
-    let verification = verify::on_host(&built.named(), context)?;
+    let verification = stages.run("Verifying them on this kernel", || {
+        verify::on_host(&built.named(), context)
+    })?;
     if verification.lacks_rights() {
         context
             .console
@@ -67,8 +74,11 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
             ));
         }
     }
-    let program = build_loader(&project, &loader, context)?;
+    let program = stages.run(&format!("Building the loader {}", loader.package), || {
+        build_loader(&project, &loader, context)
+    })?;
     let arguments = arguments(request, &loader, &program);
+    stages.begin("Running the loader");
     start(program, arguments, built, context)
 }
 

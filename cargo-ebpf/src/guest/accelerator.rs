@@ -116,9 +116,10 @@ fn boots(kernel: &Path, initramfs: &Initramfs, spawner: &Spawner) -> Result<bool
         return Ok(false);
     };
     let limits = Limits {
-        start: PROBE,
-        // What has come up has next to nothing to say.
+        silence: PROBE,
+        ceiling: PROBE,
+        // The empty request has no steps.
         step: Duration::from_secs(1),
     };
-    Ok(agent::follow(output, limits, |_| {})? == Ended::Done)
+    Ok(agent::follow(output, limits, || 0, |_| {})? == Ended::Done)
 }

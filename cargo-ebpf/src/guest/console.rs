@@ -28,6 +28,11 @@ impl Console {
         self.folder.path().join("console")
     }
 
+    /// How much has been printed so far, in bytes.
+    pub(crate) fn printed(&self) -> u64 {
+        fs::metadata(self.path()).map_or(0, |metadata| metadata.len())
+    }
+
     fn text(&self) -> String {
         let bytes = fs::read(self.path()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -23,8 +23,24 @@ use crate::kernels::Choice;
 pub(crate) struct Settings {
     /// Memory of each guest, in MiB.
     pub memory: u32,
-    /// How long it may be silent: over one program, or one test.
-    pub deadline: Duration,
+    /// How long it may work on one program, or one test.
+    pub timeout: Duration,
+}
+
+/// How many seconds one program or test may take, where nothing else is asked for: an
+/// emulated kernel needs some 20 for the largest program that it accepts.
+pub(crate) const TIMEOUT: u64 = 120;
+
+/// Memory of a guest, in MiB, where nothing else is asked for. A kernel needs some 130.
+pub(crate) const GUEST_MEMORY: u32 = 512;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            memory: GUEST_MEMORY,
+            timeout: Duration::from_secs(TIMEOUT),
+        }
+    }
 }
 
 /// How many times a kernel may break before it is left alone.

@@ -8,15 +8,18 @@ use ebpf_build::{Finding, Result};
 
 use super::Settings;
 use crate::{
-    agent::{self, Answer, Ended, Limits, Request},
+    agent::{self, Answer, Deadline, Ended, Limits, Request},
     guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, this_program},
     host::process::{Conversation, Spawner, ending},
     kernels::Choice,
 };
 
-/// How long a kernel has until its first word. Translated, on a busy machine, one takes
-/// some twenty times as long as alone (3 s).
-const START: Duration = Duration::from_secs(90);
+/// How long a kernel may print nothing while it boots and between two programs. An
+/// emulated one prints several lines a second when it boots alone, in 3 s.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// How long a boot may take however much the kernel prints: 300 times what it takes alone.
+const CEILING: Duration = Duration::from_secs(900);
 
 /// What all guests have in common.
 pub(super) struct Guests {
@@ -107,13 +110,16 @@ impl Running {
     ///
     /// # Errors
     /// After Ctrl-C.
-    pub(super) fn follow(&mut self, deadline: Duration, each: impl FnMut(Answer)) -> Result<Ended> {
+    pub(super) fn follow(&mut self, timeout: Duration, each: impl FnMut(Answer)) -> Result<Ended> {
         let limits = Limits {
-            start: START,
-            step: deadline,
+            silence: SILENCE,
+            ceiling: CEILING,
+            step: timeout,
         };
+        let console = self.console.as_ref();
+        let printed = || console.map_or(0, Console::printed);
         match self.conversation.output() {
-            Some(output) => agent::follow(output, limits, each),
+            Some(output) => agent::follow(output, limits, printed, each),
             None => Ok(Ended::Closed),
         }
     }
@@ -169,17 +175,17 @@ impl Scene<'_> {
                 "guest-out-of-memory",
                 format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
             )
-            .fix("give it more, such as: --memory 2048"),
+            .fix("give it more, such as: --guest-memory 2048"),
             (Some(Breakdown::Panic(reason)), _) => {
                 Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
             }
-            (None, Ended::Silent(limit)) if self.doing.is_some() => (self.slow)(format!(
+            (None, Ended::TimedOut(Deadline::Step(limit))) => (self.slow)(format!(
                 "{label} was ended after {} s{doing}",
                 limit.as_secs()
             )),
-            (None, Ended::Silent(limit)) if self.release.is_none() => Finding::error(
+            (None, Ended::TimedOut(deadline)) if self.release.is_none() => Finding::error(
                 "guest-no-boot",
-                format!("{label} did not come up within {} s", limit.as_secs()),
+                format!("{label} did not come up: {}", in_words(*deadline)),
             )
             .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
             (None, Ended::Damaged(what)) => Finding::error(
@@ -188,13 +194,25 @@ impl Scene<'_> {
             ),
             (None, _) if self.release.is_none() => {
                 Finding::error("guest-no-boot", format!("{label} did not come up"))
-                    .fix("is it for x86-64, and is its memory enough (--memory MIB)?")
+                    .fix("is it for x86-64, and is its memory enough (--guest-memory MIB)?")
             }
-            (None, Ended::Silent(limit)) => Finding::error(
+            (None, Ended::TimedOut(deadline)) => Finding::error(
                 "answer-cut-off",
-                format!("{label} said nothing more for {} s{doing}", limit.as_secs()),
+                format!("{label} sent nothing more: {}", in_words(*deadline)),
             ),
             (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
         }
+    }
+}
+
+/// Which deadline passed.
+fn in_words(deadline: Deadline) -> String {
+    match deadline {
+        Deadline::Silence(limit) => format!("it printed nothing for {} s", limit.as_secs()),
+        Deadline::Ceiling(limit) => format!(
+            "it was still printing after {} s, the most that it may take",
+            limit.as_secs()
+        ),
+        Deadline::Step(limit) => format!("it worked on one step for {} s", limit.as_secs()),
     }
 }

@@ -125,7 +125,7 @@ impl Run<'_> {
                 self.guests,
                 self.spawner,
             )?;
-            let ended = running.follow(self.settings.deadline, |answer| {
+            let ended = running.follow(self.settings.timeout, |answer| {
                 self.hear(answer, &mut heard)
             })?;
             if ended == Ended::Done {
@@ -201,7 +201,7 @@ impl Run<'_> {
             doing: heard.testing.as_ref().map(doing),
             memory: self.settings.memory,
             slow: |message| {
-                Finding::error("test-slow", message).fix("allow a test more: --deadline SECONDS")
+                Finding::error("test-slow", message).fix("allow a test more: --timeout SECONDS")
             },
         };
         let finding = scene.breakdown(running.console.as_ref(), ended);

@@ -149,7 +149,7 @@ impl Question<'_> {
                 self.guests,
                 self.spawner,
             )?;
-            let ended = running.follow(self.settings.deadline, |answer| heard.hear(answer))?;
+            let ended = running.follow(self.settings.timeout, |answer| heard.hear(answer))?;
             if ended == Ended::Done {
                 break;
             }
@@ -224,7 +224,7 @@ impl Question<'_> {
             slow: |message| {
                 Finding::error(verdict::SLOW, message)
                 .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
-                .fix("make the program simpler (fewer branches, bounded loops), or allow more: --deadline SECONDS")
+                .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
             },
         };
         let finding = scene.breakdown(running.console.as_ref(), ended);

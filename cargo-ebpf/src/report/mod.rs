@@ -10,6 +10,7 @@ pub(crate) mod kernels;
 pub(crate) mod listing;
 mod progress;
 pub(crate) mod requirements;
+mod stages;
 pub(crate) mod verify;
 
 use ebpf_build::Finding;

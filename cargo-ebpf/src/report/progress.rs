@@ -109,7 +109,7 @@ impl Monitor for Display {
 }
 
 /// "0.4 s", "52 s", then in words: what a person reads at a glance.
-fn took(time: Duration) -> String {
+pub(super) fn took(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         10..120 => format!("{} s", time.as_secs()),

@@ -15,6 +15,8 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
+use crate::host::root::RERUN_AS_ROOT;
+
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Answer {
@@ -72,7 +74,7 @@ impl Bpftool {
             let error = Error::new("spawn-failed", format!("failed to spawn {command:?}"))
                 .because(cause.to_string());
             if cause.kind() == io::ErrorKind::PermissionDenied {
-                error.fix("run the same command with sudo: a private bpf file system needs root")
+                error.fix(RERUN_AS_ROOT)
             } else {
                 error
             }

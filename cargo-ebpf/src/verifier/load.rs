@@ -73,7 +73,7 @@ fn no_memory(cause: &io::Error) -> Finding {
         "there is not enough memory to take the object apart",
     )
     .because(format!("could not start a thread: {cause}"))
-    .fix("free some; give guests more, such as: --memory 2048")
+    .fix("free some; give guests more, such as: --guest-memory 2048")
 }
 
 /// One object and the kernel it is given to.

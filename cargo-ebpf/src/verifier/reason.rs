@@ -11,7 +11,10 @@ use super::{
     observation::{Observed, VerifierLog},
     outcome::Outcome,
 };
-use crate::{host::kernel::Kernel, object::Hook};
+use crate::{
+    host::{kernel::Kernel, root::RERUN_AS_ROOT},
+    object::Hook,
+};
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
@@ -110,7 +113,7 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
         "no-rights",
         "this process may not load BPF programs".to_owned(),
         &format!("it has no {}", names.join(", ")),
-        "run the same command with sudo",
+        RERUN_AS_ROOT,
     ))
 }
 

@@ -17,6 +17,8 @@ const COMMANDS: &[&str] = &[
     "test",
     "env",
     "clean",
+    "man",
+    "completions",
 ];
 
 #[test]
@@ -32,6 +34,27 @@ fn every_help_is_as_reviewed() {
         assert!(text.contains("Example: "), "{name} has no example");
         insta::assert_snapshot!(format!("help-{name}"), text);
     }
+}
+
+#[test]
+fn each_shell_has_a_completion_script() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        command()
+            .args(["completions", shell])
+            .assert()
+            .success()
+            .stdout(predicate::str::contains("cargo-ebpf").and(predicate::str::contains("verify")));
+    }
+}
+
+#[test]
+fn the_manual_is_one_page() {
+    command()
+        .arg("man")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains(".TH cargo-ebpf"))
+        .stdout(predicate::str::contains(".SH \"CARGO EBPF VERIFY\""));
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub(crate) fn what_never_comes_up_is_ended() -> Result<(), Failed> {
     failed_with(
         "guest-no-boot",
         &[
-            "the kernel halted did not come up within 90 s",
+            "the kernel halted did not come up: it printed nothing for 90 s",
             "serial console",
         ],
         &output,
@@ -148,11 +148,18 @@ pub(crate) fn too_little_memory_is_said() -> Result<(), Failed> {
         ("60", "guest-no-boot"),
         ("90", "guest-out-of-memory"),
     ] {
-        let output = sandbox.run(["verify", "--kernel", "6.1", "--memory", memory, &plain]);
-        failed_with(code, &["--memory"], &output)?;
+        let output = sandbox.run([
+            "verify",
+            "--kernel",
+            "6.1",
+            "--guest-memory",
+            memory,
+            &plain,
+        ]);
+        failed_with(code, &["--guest-memory"], &output)?;
         sandbox.is_clean()?;
     }
-    for argument in [["--memory", "0"], ["--deadline", "0"]] {
+    for argument in [["--guest-memory", "0"], ["--timeout", "0"]] {
         let output = sandbox.run(["verify", argument[0], argument[1], &plain]);
         check(output.status.code() == Some(2), "no such amount", &output)?;
     }
@@ -194,9 +201,9 @@ fn slow_object() -> Result<Vec<u8>, Failed> {
     )
 }
 
-/// The verifier is busy with one program for longer than the deadline; the object's
+/// The verifier is busy with one program for longer than the timeout; the object's
 /// others are tried all the same.
-fn slow_program(kernel: &str, deadline: &str) -> Result<(), Failed> {
+fn slow_program(kernel: &str, timeout: &str) -> Result<(), Failed> {
     let sandbox = Sandbox::new();
     let slow = sandbox.path("slow.o");
     fs::write(&slow, slow_object()?)?;
@@ -206,8 +213,8 @@ fn slow_program(kernel: &str, deadline: &str) -> Result<(), Failed> {
         "verify",
         "--kernel",
         kernel,
-        "--deadline",
-        deadline,
+        "--timeout",
+        timeout,
         "--format",
         "json",
         &slow,
@@ -234,7 +241,7 @@ fn slow_program(kernel: &str, deadline: &str) -> Result<(), Failed> {
     )?;
     let message = of("slow")?["why"]["message"].as_str().unwrap_or_default();
     check(
-        message.contains(&format!("was ended after {deadline} s")),
+        message.contains(&format!("was ended after {timeout} s")),
         "when",
         &output,
     )?;

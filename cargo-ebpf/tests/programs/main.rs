@@ -132,7 +132,7 @@ fn what_breaks_a_kernel_has_failed(project: &Project) {
     let ran = project.test(&[
         "--kernel",
         "6.1",
-        "--deadline",
+        "--timeout",
         "20",
         "--",
         "--test",

@@ -35,8 +35,8 @@ pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     )?;
     let programs = build(request, &project, context)?;
     let settings = Settings {
-        memory: request.memory,
-        deadline: Duration::from_secs(request.deadline),
+        memory: request.guest_memory,
+        timeout: Duration::from_secs(request.timeout),
     };
     let each = |kernel: &Choice, program: &TestProgram, tested: &Tested| {
         // A closed pipe does not end the tests.

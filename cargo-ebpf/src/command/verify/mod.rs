@@ -52,8 +52,8 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     };
     let kernels = kernels::resolve(&wanted, &context.spawner, &context.console.progress())?;
     let settings = Settings {
-        memory: request.memory,
-        deadline: Duration::from_secs(request.deadline),
+        memory: request.guest_memory,
+        timeout: Duration::from_secs(request.timeout),
     };
     let depth = Depth {
         attach: request.attach,
@@ -81,14 +81,10 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
 /// # Errors
 /// As [`verify`].
 pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Verification> {
-    let settings = Settings {
-        memory: cli::GUEST_MEMORY,
-        deadline: Duration::from_secs(cli::DEADLINE),
-    };
     verify(
         objects,
         &[Choice::Host],
-        &settings,
+        &Settings::default(),
         Depth::default(),
         context,
     )

@@ -1,0 +1,27 @@
+//! `completions`: scripts that complete command lines of `cargo-ebpf`.
+
+use std::io::{self, Write as _};
+
+use clap::CommandFactory as _;
+use ebpf_build::{Error, Result};
+
+use crate::{
+    cli::{self, Cli},
+    outcome::Outcome,
+};
+
+/// The program that shells know: they complete `cargo ebpf` through cargo's own script.
+const PROGRAM: &str = "cargo-ebpf";
+
+/// Runs the command.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub(crate) fn run(request: &cli::Completions) -> Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(request.shell, &mut Cli::command(), PROGRAM, &mut script);
+    io::stdout()
+        .write_all(&script)
+        .map_err(|cause| Error::io("write to", "stdout".as_ref(), &cause))?;
+    Ok(Outcome::Fine)
+}
