@@ -6,7 +6,7 @@
 //! what `lock` says against:
 //!
 //! ```console
-//! # lock record -- cargo run --release -p lock --example service
+//! # lock record -- cargo run --release -p lockprof --example service
 //! ```
 #![expect(clippy::print_stdout, reason = "it is a program")]
 

@@ -22,7 +22,7 @@ use crate::{
     },
     outcome::Outcome,
     project::{Loader, Project},
-    report::{Report, human},
+    report::{Report, Stages, human},
     setup,
 };
 
@@ -42,7 +42,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     project.ebpf_crates()?;
     let loader = project.loader()?;
 
-    let mut stages = context.console.stages(5);
+    let mut stages = Stages::new(context.console, 5);
     let (tools, _steps) = stages.run("Setting up the toolchain", || {
         setup::prepare(&context.spawner, &context.console.progress())
     })?;
@@ -86,7 +86,8 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
 fn build_loader(project: &Project, loader: &Loader, context: &Context) -> Result<PathBuf> {
     let mut program = None;
     let status = context.spawner.cargo()
-        .args(["build", "--release", "--package", &loader.package, "--bin", &loader.binary])
+        .args(["build", "--profile", &loader.profile])
+        .args(["--package", &loader.package, "--bin", &loader.binary])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&project.root)
         // A loader without its object would be built well and run badly.
@@ -185,6 +186,7 @@ mod tests {
         Loader {
             package: "watch".to_owned(),
             binary: "watch".to_owned(),
+            profile: "release".to_owned(),
             dir: "/watch".into(),
             demo: ["record", "--", "{loader}", "workload"]
                 .map(str::to_owned)

@@ -12,6 +12,8 @@ use super::{crates::EbpfCrate, settings::Settings};
 pub(crate) struct Loader {
     pub(crate) package: String,
     pub(crate) binary: String,
+    /// The cargo profile to build it in.
+    pub(crate) profile: String,
     /// The folder of its Cargo.toml.
     pub(crate) dir: PathBuf,
     /// Arguments, where `{loader}` stands for the loader's own path.
@@ -48,6 +50,7 @@ pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loa
     Ok(Loader {
         package: package.name.to_string(),
         binary: binary(package)?,
+        profile: settings.loader_profile,
         dir: package
             .manifest_path
             .parent()

@@ -7,13 +7,31 @@ use serde::Deserialize;
 use crate::budget::Tolerances;
 
 /// `[workspace.metadata.ebpf]`, or `[package.metadata.ebpf]` of a root package.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Settings {
     pub(super) loader: Option<String>,
+    /// The cargo profile that `run` builds the loader in.
+    #[serde(default = "release", rename = "loader-profile")]
+    pub(super) loader_profile: String,
     #[serde(default)]
     pub(super) demo: Vec<String>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
+}
+
+fn release() -> String {
+    "release".to_owned()
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            loader: None,
+            loader_profile: release(),
+            demo: Vec::new(),
+            tolerance: Tolerances::default(),
+        }
+    }
 }
 
 impl Settings {
@@ -35,7 +53,7 @@ impl Settings {
             )
             .because(cause)
             .fix(
-                "loader = \"PACKAGE\", demo = [\"ARGUMENT\", ...], \
+                "loader = \"PACKAGE\", loader-profile = \"PROFILE\", demo = [\"ARGUMENT\", ...], \
                  tolerance = { default = 5, PROGRAM = 10 }",
             )
         };

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use ebpf_build::{Error, Finding, Result};
 
-use super::{Report, github, human, json, json::check_written, progress::Display, stages::Stages};
+use super::{Report, github, human, json, json::check_written, progress::Display};
 
 /// Output formats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -80,11 +80,6 @@ impl Console {
             Format::Github => github::write_error(error),
         };
         human::tell_error(error);
-    }
-
-    /// Shows the stages of a command on stderr.
-    pub(crate) fn stages(self, total: usize) -> Stages {
-        Stages::new(self, total)
     }
 
     /// Shows the steps of long work on stderr.

@@ -17,7 +17,10 @@ use ebpf_build::Finding;
 pub(crate) use ebpf_diagnosis::render::{self as diagnosis, source};
 use serde::Serialize;
 
-pub(crate) use self::console::{Console, Format};
+pub(crate) use self::{
+    console::{Console, Format},
+    stages::Stages,
+};
 
 /// A result that a command can show: its fields are the JSON document, and it
 /// knows how to say itself to a person.

@@ -16,8 +16,8 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    /// Before the first of `total`.
-    pub(super) fn new(console: Console, total: usize) -> Self {
+    /// Before the first stage of `total`.
+    pub(crate) fn new(console: Console, total: usize) -> Self {
         Self {
             console,
             number: 0,

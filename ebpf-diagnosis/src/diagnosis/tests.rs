@@ -372,7 +372,7 @@ fn cost_is_counted_by_source_line() {
 }
 
 /// Prints how long a log of 16 MiB takes and how much memory: `benches/pipeline` runs
-/// `cargo test --release -p cargo-ebpf --lib large_log -- --ignored --nocapture`.
+/// `cargo test --release -p ebpf-diagnosis --lib large_log -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures; to be run by hand in a release build"]
 #[expect(clippy::print_stderr, reason = "a measurement")]

@@ -34,7 +34,7 @@ fn every_kept_input_and_mutations_of_them() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release -p lock --lib -- --ignored a_million_mutations"]
+#[ignore = "takes minutes: cargo test --release -p lockprof --lib -- --ignored a_million_mutations"]
 fn a_million_mutations() {
     mutations(&kept(), 1_000_000, 9);
 }

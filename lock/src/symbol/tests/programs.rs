@@ -336,7 +336,7 @@ fn the_gil_and_the_locks_of_python() {
     assert!(!stack.cut, "{stack:#?}");
 }
 
-/// `cargo test -p lock --release --lib a_stack_is_quick -- --ignored --nocapture`
+/// `cargo test -p lockprof --release --lib a_stack_is_quick -- --ignored --nocapture`
 #[test]
 #[ignore = "measures time: run it alone, in release"]
 #[expect(clippy::print_stderr, reason = "the figure is what it is run for")]
