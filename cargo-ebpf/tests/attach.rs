@@ -19,7 +19,9 @@ use test_support::{
 
 type Checked = Result<(), Box<dyn Error>>;
 
-const TESTS: &[Test<fn(&Folder) -> Checked>] = tests![
+type InFolder = fn(&Folder) -> Checked;
+
+const TESTS: &[Test<InFolder>] = tests![
     what_needs_nothing_of_the_system_attaches: [CAPABILITIES],
     tracepoints_attach_without_tracefs: [CAPABILITIES],
     probes_attach_where_the_kernel_has_them: [CAPABILITIES],

@@ -10,7 +10,9 @@ use std::{
 
 use test_support::{Outcome, Suite, Test, machine::MOUNT_NAMESPACE, tests};
 
-const TESTS: &[Test<fn(&Machine) -> Outcome>] = tests![
+type OnMachine = fn(&Machine) -> Outcome;
+
+const TESTS: &[Test<OnMachine>] = tests![
     a_dry_run_changes_nothing,
     ways_are_tried_in_order,
     a_failing_apt_leads_to_exact_commands,

@@ -19,7 +19,9 @@ use test_support::{
 
 type Checked = Result<(), Box<dyn Error>>;
 
-const TESTS: &[Test<fn(&Folder) -> Checked>] = tests![
+type InFolder = fn(&Folder) -> Checked;
+
+const TESTS: &[Test<InFolder>] = tests![
     accepts_btf_maps_globals_and_calls: [CAPABILITIES],
     accepts_legacy_maps: [CAPABILITIES],
     accepts_an_object_without_btf: [CAPABILITIES],

@@ -153,7 +153,7 @@ impl<'kernel> Session<'kernel> {
             std::mem::take(&mut object.maps),
             types.as_ref().map(|types| types.as_fd()),
         );
-        let code = features::code(&self.kernel);
+        let code = features::code(self.kernel);
         for (program, linked) in relocate::programs(&mut object, &maps, &code, &image.undefined) {
             if !self.skipped.contains(&program.name) {
                 self.program(&image, &maps, types.as_ref(), &program, linked, tell);

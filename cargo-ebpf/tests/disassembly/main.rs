@@ -14,7 +14,9 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// A name, and one instruction: two slots if it is a 64-bit load.
 type Case = (String, Vec<Slot>);
 
-const TESTS: &[Test<fn() -> Result<()>>] = tests![
+type Check = fn() -> Result<()>;
+
+const TESTS: &[Test<Check>] = tests![
     all_operations_read_as_in_the_kernel,
     calls_of_helpers_read_as_in_the_kernel,
     what_the_kernel_accepts_reads_as_in_the_kernel,

@@ -22,7 +22,10 @@ use test_support::{
 
 use crate::archive::{Machine, open_to_all, stderr};
 
-const TESTS: &[Test<fn(Machine) -> Outcome>] = tests![
+/// A test with an archive of its own.
+type WithArchive = fn(Machine) -> Outcome;
+
+const TESTS: &[Test<WithArchive>] = tests![
     what_there_is_is_listed: [APT],
     the_newest_is_fetched: [APT],
     all_are_fetched: [APT],
