@@ -49,7 +49,7 @@ pub(crate) enum Format {
     Human,
     /// One versioned JSON document, alone on stdout
     Json,
-    /// As human, and each finding as an annotation of a GitHub workflow
+    /// Like human, plus each finding as a GitHub workflow annotation
     Github,
 }
 
@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Remove build results
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
-    /// Write the manual page
+    /// Print the manual page
     #[command(after_help = "Example: cargo ebpf man > ~/.local/share/man/man1/cargo-ebpf.1")]
     Man,
     /// Generate a shell completion script for cargo-ebpf
@@ -210,7 +210,7 @@ pub(crate) struct Verify {
     /// more than observe, such as lsm, is attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
-    /// Show which source lines took the verifier the most work
+    /// Rank source lines by the verifier's work on them
     #[arg(long)]
     pub(crate) hot: bool,
     /// Maximum time the verifier may take per program
@@ -232,14 +232,14 @@ pub(crate) struct Kernels {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The code of a class, as a rejection names it (default: list them all); with --log
+    /// Code of a rejection class, such as packet-bounds (default: list all classes); with --log,
     /// the object that the log is about
     #[arg(value_name = "CODE|OBJECT")]
     pub(crate) subject: Option<String>,
     /// List all classes
     #[arg(long, conflicts_with = "subject")]
     pub(crate) list: bool,
-    /// Explain the verifier logs in this file (-: stdin), also as libbpf and Aya print them
+    /// Explain the verifier logs in this file (- for stdin), which may be the output of a loader
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub(crate) log: Option<PathBuf>,
 }
@@ -247,7 +247,7 @@ pub(crate) struct Explain {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Arguments for the loader (default: the demo arguments of the project)
+    /// Arguments for the loader (default: the project's `demo` setting)
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
 }
@@ -272,10 +272,10 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove the linkers and everything else in the user's cache directory
+    /// Also remove the linkers and everything else in cargo-ebpf's cache directory
     #[arg(long)]
     pub(crate) toolchain: bool,
-    /// Also remove the kernel images in the user's cache directory
+    /// Also remove the kernel images in cargo-ebpf's cache directory
     #[arg(long)]
     pub(crate) kernels: bool,
 }

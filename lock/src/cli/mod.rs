@@ -51,9 +51,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Trace lock waits in the kernel and in user space, then report or save them
     ///
-    /// Traces the whole system, one process, or a command, including children that are started
-    /// meanwhile. Recording stops when the duration is over, when the process or the command
-    /// exits, or on Ctrl-C, SIGTERM or SIGHUP. The report is printed in each case.
+    /// Traces the whole system, one process, or a command; children of the process or command
+    /// are included. Recording stops when the duration is over, when the process or command
+    /// exits, or on Ctrl-C, SIGTERM or SIGHUP. In each case the report is printed, or the
+    /// recording completed.
     #[command(after_help = "\
 The command shares the terminal with lock and receives Ctrl-C too. If lock stops first (at \
 --duration, SIGTERM or SIGHUP), it sends SIGTERM to the command and waits up to 5 seconds.\n\
@@ -78,7 +79,7 @@ lock top -- sh -c 'make -j8 >make.log 2>&1'\n  \
 lock top --pid 4711 --by caller\n  \
 lock top --replay make.lockrec")]
     Top(top::Top),
-    /// Show a recording by lock, caller, stack, thread or more, as a table, JSON, CSV, ...
+    /// Show a recording as a table, JSON, CSV, flamegraph or profile
     ///
     /// Rows by lock, address and type are exact: every wait was counted. All others are
     /// estimated from sampled waits and have confidence intervals.
@@ -110,7 +111,7 @@ The exit status is 0 if lock can record here, otherwise 1.\n\
 \n\
 Examples:\n  \
 lock doctor                                   what works without root\n  \
-sudo \"$(command -v lock)\" doctor            what works with root\n  \
+sudo \"$(command -v lock)\" doctor              what works with root\n  \
 lock doctor --max-locks 100000                how much memory that needs")]
     Doctor(doctor::Doctor),
     /// Generate lock contention with known ground truth
