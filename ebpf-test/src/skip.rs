@@ -7,6 +7,9 @@ use std::{env, ffi::OsString, fs::File, hint::black_box, io::Write as _, panic, 
 /// test: its name, a tab, the reason.
 pub const SKIPS: &str = "EBPF_TEST_SKIPS";
 
+/// With the value `all`, no test may be skipped: one that cannot run fails, whatever runs it.
+const REQUIRE: &str = "EBPF_TEST_REQUIRE";
+
 /// By this section `cargo ebpf test --kernel` knows the test programs that it is about.
 #[unsafe(link_section = ".ebpf_test")]
 #[used]
@@ -18,18 +21,23 @@ pub(crate) fn mark() {
 }
 
 /// Ends the test here: it cannot run, because of `reason`. `cargo ebpf test` shows it as
-/// skipped; for any other runner it fails with a message that says so.
+/// skipped; for any other runner it fails with a message that says so. Where the environment
+/// has `EBPF_TEST_REQUIRE=all`, as for CI, it fails everywhere.
 ///
 /// Called in another thread than the test's own, it fails the test wherever it runs:
 /// nothing tells which one it belongs to.
 #[track_caller]
 pub fn skip(reason: &str) -> ! {
     mark();
-    end(env::var_os(SKIPS), reason)
+    let required = env::var(REQUIRE).unwrap_or_default();
+    end(env::var_os(SKIPS), &required, reason)
 }
 
 #[track_caller]
-fn end(listener: Option<OsString>, reason: &str) -> ! {
+fn end(listener: Option<OsString>, required: &str, reason: &str) -> ! {
+    if required.split(',').any(|word| word.trim() == "all") {
+        panic!("skipped, and {REQUIRE} requires all: {reason}");
+    }
     if let Some(path) = listener {
         let thread = thread::current();
         let line = line(thread.name().unwrap_or_default(), reason);
@@ -65,8 +73,25 @@ mod tests {
 
     #[test]
     fn without_a_listener_it_fails_and_says_why() {
-        let skipped = panic::catch_unwind(|| end(None, "no moon")).unwrap_err();
+        let skipped = panic::catch_unwind(|| end(None, "", "no moon")).unwrap_err();
         let said = skipped.downcast::<String>().unwrap();
         assert!(said.starts_with("skipped: no moon"), "{said}");
+    }
+
+    #[test]
+    fn where_all_is_required_no_listener_hears_of_it() {
+        // Written to, it would be a line there.
+        let listener = env::temp_dir().join(format!("ebpf-test-skips-{}", std::process::id()));
+        File::create(&listener).unwrap();
+        let path = listener.clone().into_os_string();
+        let failed = panic::catch_unwind(|| end(Some(path), "all", "no moon")).unwrap_err();
+        let lines = std::fs::read_to_string(&listener).unwrap();
+        std::fs::remove_file(&listener).unwrap();
+        assert_eq!(lines, "");
+        let message = failed.downcast::<String>().unwrap();
+        assert_eq!(
+            *message,
+            "skipped, and EBPF_TEST_REQUIRE requires all: no moon"
+        );
     }
 }

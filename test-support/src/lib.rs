@@ -6,13 +6,16 @@
 //!
 //! `EBPF_TEST_REQUIRE=all` turns each skip into a failure, a list as in
 //! `EBPF_TEST_REQUIRE=guests,perf` those for want of these. The exceptions are in
-//! `permitted-skips.toml`.
+//! `permitted-skips.toml`. [`Skips`] compares a log with that file, as libtest's `#[ignore]`
+//! obeys no variable.
 
 mod failed;
 pub mod machine;
 mod require;
+mod skips;
 mod suite;
 
 pub use failed::{Failed, Outcome, skip};
 pub use machine::Need;
+pub use skips::Skips;
 pub use suite::{Suite, Test};

@@ -47,6 +47,19 @@ pub(crate) fn skipped(test: &str, lacking: &str, reason: &str) -> Result<String,
     judge(&REQUIRED, &PERMITTED, test, lacking, reason)
 }
 
+/// Why the test may be skipped everywhere, by its name without that of its program: libtest
+/// prints no more.
+pub(crate) fn permitted(name: &str) -> Option<&'static str> {
+    let in_any_program = |one: &&Permitted| {
+        let pattern = one.test.split_once("::").map(|(_program, test)| test);
+        pattern.is_some_and(|pattern| matches(pattern, name))
+    };
+    PERMITTED
+        .iter()
+        .find(in_any_program)
+        .map(|one| one.reason.as_str())
+}
+
 /// Whether a test that lacks this fails.
 pub(crate) fn is_required(lacking: &str) -> bool {
     REQUIRED.is(lacking)
@@ -112,7 +125,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn permitted() -> Vec<Permitted> {
+    fn exceptions() -> Vec<Permitted> {
         vec![Permitted {
             test: "kernel::a_*_offline".to_owned(),
             reason: "it is rude".to_owned(),
@@ -120,7 +133,7 @@ mod tests {
     }
 
     fn ends(value: &str, test: &str) -> Result<String, Failed> {
-        judge(&required(value), &permitted(), test, "perf", "no perf")
+        judge(&required(value), &exceptions(), test, "perf", "no perf")
     }
 
     #[test]
@@ -146,6 +159,12 @@ mod tests {
         let reason = ends("all", "kernel::a_cpu_goes_offline").unwrap();
         assert_eq!(reason, "no perf [permitted: it is rude]");
         assert!(ends("all", "kernel::a_cpu_goes_offline_again").is_err());
+    }
+
+    #[test]
+    fn what_libtest_ignores_is_permitted_by_name() {
+        assert!(permitted("fuzzing::tests::a_million_mutations").is_some());
+        assert_eq!(permitted("a_million_mutations"), None);
     }
 
     #[test]

@@ -2,11 +2,29 @@
 
 use std::{fs, io::Write as _, path::Path, process::Command, time::Instant};
 
+use test_support::machine::{PYTHON, USER_NAMESPACE};
+
 use super::victim::{Victim, caller, compile, functions, waiter};
 use crate::{
     profile::{lock_type::Class, word::Word},
     symbol::{MOST_PROCESSES, Symbols, UserStack},
 };
+
+/// Tests are ignored where the build script misses what they need, but not where that is
+/// required.
+#[test]
+fn what_is_required_is_not_ignored() {
+    for (need, is_here) in [
+        (PYTHON, cfg!(has_python3)),
+        (USER_NAMESPACE, cfg!(has_user_namespaces)),
+    ] {
+        assert!(
+            is_here || !need.is_required(),
+            "EBPF_TEST_REQUIRE requires {}, and lock/build.rs did not find it",
+            need.name
+        );
+    }
+}
 
 fn assert_whole(stack: &UserStack) {
     let functions = functions(stack);
