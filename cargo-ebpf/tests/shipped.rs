@@ -19,7 +19,9 @@ use test_support::{
     tests,
 };
 
-const TESTS: &[Test<fn(&Shipped) -> Outcome>] = tests![
+type OfShipped = fn(&Shipped) -> Outcome;
+
+const TESTS: &[Test<OfShipped>] = tests![
     file_identifies_it: [FILE],
     objdump_shows_instructions_with_rust_source: [LLVM_OBJDUMP],
     bpftool_loads_and_pins_every_program: [BPFTOOL, CAPABILITIES, KERNEL_BTF, MOUNT_NAMESPACE],
