@@ -9,7 +9,6 @@ use ebpf_build::{Error, Finding, KernelVersion, Result, Severity, settings};
 use crate::{
     object_file,
     project::EbpfCrate,
-    report::requirements::reason,
     requirements::{self, Needs},
 };
 
@@ -55,7 +54,7 @@ fn judge(name: &str, promised: KernelVersion, needs: &Needs, here: &Path) -> Fin
     if let Some(never) = needs.required().find(|found| found.impossible) {
         let message = format!("{name} promises Linux {promised}, and runs on none");
         return Finding::error(ABOVE, message)
-            .because(reason(never, here))
+            .because(never.reason(here))
             .fix("split the program into several, joined by tail calls");
     }
     let above = || {
@@ -75,7 +74,7 @@ fn judge(name: &str, promised: KernelVersion, needs: &Needs, here: &Path) -> Fin
     };
     let release = needs.release.unwrap_or(promised);
     let causes: Vec<_> = above()
-        .filter_map(|one| Some(format!("{}, of Linux {}", reason(one, here), one.floor()?)))
+        .filter_map(|one| Some(format!("{}, of Linux {}", one.reason(here), one.floor()?)))
         .collect();
     let message = format!("{name} promises Linux {promised}, and needs {release}");
     let mut finding = Finding::error(ABOVE, message)

@@ -3,7 +3,7 @@
 //! DWARF keeps the whole chain of functions that were inlined into one another;
 //! `.BTF.ext` has one line for an instruction and serves where DWARF is absent.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, path::Path, rc::Rc};
 
 use addr2line::{Context, LookupContinuation as _, LookupResult};
 use ebpf_base::btf::Btf;
@@ -79,6 +79,14 @@ pub fn library_path(file: &str) -> Option<&str> {
             Some(rest)
         })
         .or_else(|| packaged(file))
+}
+
+/// A source file as short as it can be named: a library's from its crate on, one under `here`
+/// relative to it.
+pub fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
+    library_path(file)
+        .or_else(|| Path::new(file).strip_prefix(here).ok()?.to_str())
+        .unwrap_or(file)
 }
 
 /// `aya-ebpf-0.2.1/src/lib.rs`: a crate of a registry, where builds cut off or renamed the
@@ -358,7 +366,7 @@ pub(super) fn sections<'a>(elf: &Elf<'a>) -> Option<gimli::Dwarf<Reader<'a>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::library_path;
+    use super::*;
 
     #[test]
     fn libraries_are_known_by_their_folders() {
@@ -393,6 +401,29 @@ mod tests {
             ),
         ] {
             assert_eq!(library_path(file), path, "{file}");
+        }
+    }
+
+    #[test]
+    fn paths_are_as_short_as_they_can_be() {
+        let here = Path::new("/home/me/project");
+        for (long, short) in [
+            (
+                "/home/me/project/lock-ebpf/src/main.rs",
+                "lock-ebpf/src/main.rs",
+            ),
+            ("/elsewhere/src/main.rs", "/elsewhere/src/main.rs"),
+            (
+                "/home/me/.cargo/registry/src/index-1/aya-ebpf-0.2.1/src/lib.rs",
+                "aya-ebpf-0.2.1/src/lib.rs",
+            ),
+            (
+                "/usr/lib/rustlib/src/rust/library/core/src/ptr/mod.rs",
+                "core/src/ptr/mod.rs",
+            ),
+            ("/rustc/0123/library/core/src/cell.rs", "core/src/cell.rs"),
+        ] {
+            assert_eq!(short_path(long, here), short);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     object::{
         Name,
         disassembly::{Line, Listing},
-        lines::{Frame, library_path, own},
+        lines::{Frame, own, short_path},
     },
     report::human::counted,
 };
@@ -92,12 +92,6 @@ fn write_instruction(out: &mut String, line: &Line, width: usize) -> std::fmt::R
         ),
         None => writeln!(out, "{DIM}{index:>12}{DIM:#}  {text}"),
     }
-}
-
-pub(super) fn short_path<'a>(file: &'a str, here: &Path) -> &'a str {
-    library_path(file)
-        .or_else(|| Path::new(file).strip_prefix(here).ok()?.to_str())
-        .unwrap_or(file)
 }
 
 /// How many functions of a chain are shown at its start and at its end.
@@ -233,26 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_as_short_as_they_can_be() {
-        let here = Path::new("/home/me/project");
-        for (long, short) in [
-            (
-                "/home/me/project/lock-ebpf/src/main.rs",
-                "lock-ebpf/src/main.rs",
-            ),
-            ("/elsewhere/src/main.rs", "/elsewhere/src/main.rs"),
-            (
-                "/home/me/.cargo/registry/src/index-1/aya-ebpf-0.2.1/src/lib.rs",
-                "aya-ebpf-0.2.1/src/lib.rs",
-            ),
-            (
-                "/usr/lib/rustlib/src/rust/library/core/src/ptr/mod.rs",
-                "core/src/ptr/mod.rs",
-            ),
-            ("/rustc/0123/library/core/src/cell.rs", "core/src/cell.rs"),
-        ] {
-            assert_eq!(short_path(long, here), short);
-        }
+    fn a_file_is_named_with_its_directory_where_many_have_the_name() {
         assert_eq!(file_name("a/b/lib.rs"), "b/lib.rs");
         assert_eq!(file_name("lib.rs"), "lib.rs");
         assert_eq!(file_name("a/b/cell.rs"), "cell.rs");

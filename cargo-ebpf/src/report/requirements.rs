@@ -7,14 +7,13 @@ use std::{
 
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{Table, presets};
-use ebpf_base::untrusted;
 use ebpf_build::KernelVersion;
 use serde::Serialize;
 
-use super::{Report, human::counted, listing};
+use super::{Report, human::counted};
 use crate::{
-    object::{Name, declaration::Place},
-    requirements::{Kind, Needs, Prediction, Requirement, Stage},
+    object::Name,
+    requirements::{Kind, Needs, Prediction, Requirement, Stage, source_line},
 };
 
 /// The result of `requirements`.
@@ -146,7 +145,7 @@ impl Report for Requirements {
 pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
     let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
-        return format!("no Linux there is: {}", reason(impossible, here));
+        return format!("no Linux there is: {}", impossible.reason(here));
     }
     let Some(release) = needs.release else {
         return "no Linux in particular".to_owned();
@@ -157,39 +156,10 @@ pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
             };
-            format!("Linux {release}: {}{more}", reason(first, here))
+            format!("Linux {release}: {}{more}", first.reason(here))
         }
         None => format!("Linux {release}"),
     }
-}
-
-/// Who asks for what: `src/main.rs:31 attaches to contention_begin`.
-pub(crate) fn reason(requirement: &Requirement, here: &Path) -> String {
-    let name = requirement.name.to_string();
-    let what = match requirement.kind {
-        Kind::ProgramType => format!("is a program of type {name}"),
-        Kind::AttachType => format!("is attached as {name}"),
-        Kind::Tracepoint | Kind::Function | Kind::LsmHook => format!("attaches to {name}"),
-        Kind::SystemCall => format!("attaches to the system call {name}"),
-        Kind::Iterator => format!("iterates over {name}"),
-        Kind::StructOps => format!("fills {name}"),
-        Kind::MapType => format!("uses a map of type {name}"),
-        Kind::MapFlag => format!("uses a map with the flag {name}"),
-        Kind::Helper | Kind::Kfunc => format!("calls {name}"),
-        Kind::Feature => format!("uses {name}"),
-        Kind::Btf => format!("has BTF of kind {name}"),
-    };
-    let who = requirement.places.first().map(|first| place(first, here));
-    let who = who.or_else(|| Some(requirement.programs.first()?.demangled().to_string()));
-    match who {
-        Some(who) => format!("{who} {what}"),
-        None => format!("it {what}"),
-    }
-}
-
-fn place(place: &Place, here: &Path) -> String {
-    let file = untrusted::line(listing::short_path(place.file.as_str(), here));
-    format!("{file}:{}", place.line)
 }
 
 fn kind(requirement: &Requirement) -> &'static str {
@@ -236,7 +206,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
         writeln!(
             out,
             "  {UNKNOWN}unknown{UNKNOWN:#}: {}: {answer}",
-            reason(unknown, here)
+            unknown.reason(here)
         )?;
     }
     if !object.kernels.is_empty() {
@@ -364,8 +334,8 @@ fn lines(requirement: &Requirement, here: &Path) -> String {
         return programs.collect::<Vec<_>>().join(", ");
     };
     match places.count() {
-        0 => place(first, here),
-        more => format!("{} and {}", place(first, here), counted(more, "line")),
+        0 => source_line(first, here),
+        more => format!("{} and {}", source_line(first, here), counted(more, "line")),
     }
 }
 

@@ -7,6 +7,7 @@
 mod code;
 mod collect;
 mod hook;
+mod reason;
 mod since;
 pub(crate) mod table;
 
@@ -15,7 +16,10 @@ use std::collections::BTreeSet;
 use ebpf_build::{KernelVersion, Result};
 use serde::Serialize;
 
-pub(crate) use self::since::{Presence, Since};
+pub(crate) use self::{
+    reason::source_line,
+    since::{Presence, Since},
+};
 use crate::object::{Name, Object, declaration::Place};
 
 /// What kind of thing a requirement is.

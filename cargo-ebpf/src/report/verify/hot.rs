@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::{
     diagnosis::{Hot, LineCost},
-    report::listing::short_path,
+    object::lines::short_path,
     verdict::Program,
 };
 
