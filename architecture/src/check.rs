@@ -16,8 +16,6 @@ use crate::{
 pub struct Check {
     /// The broken rules, each with its file and line.
     pub broken: Vec<String>,
-    /// Exceptions without which nothing would be broken.
-    pub stale: Vec<String>,
     /// How many imports were compared.
     pub imports: usize,
 }
@@ -25,7 +23,6 @@ pub struct Check {
 /// Checks all crates that the rules name.
 pub fn check(files: &dyn Files, rules: &Rules) -> Check {
     let mut result = Check::default();
-    let mut used = BTreeSet::new();
     for (directory, of_crate) in &rules.crates {
         let root = ["lib.rs", "main.rs"]
             .map(|name| Path::new(directory).join("src").join(name))
@@ -43,25 +40,14 @@ pub fn check(files: &dyn Files, rules: &Rules) -> Check {
                 let tops = modules.keys().filter_map(|path| path.first()).collect();
                 result.broken.extend(unlisted(directory, of_crate, &tops));
                 let pairs = pairs(&imports);
-                let (excepted, counted): (Vec<_>, Vec<_>) = pairs
-                    .iter()
-                    .partition(|pair| rules.exceptions.contains(&pair.exception()));
-                let broken = broken(&counted, of_crate);
+                let broken = broken(&pairs, of_crate).into_iter();
                 result
                     .broken
-                    .extend(broken.into_iter().map(|(pair, why)| pair.report(&why)));
-                let without: BTreeSet<_> =
-                    self::broken(&pairs.iter().collect::<Vec<_>>(), of_crate)
-                        .into_iter()
-                        .map(|(pair, _)| pair.exception())
-                        .collect();
-                let needed = excepted.iter().map(|pair| pair.exception());
-                used.extend(needed.filter(|exception| without.contains(exception)));
+                    .extend(broken.map(|(pair, why)| pair.report(&why)));
             }
             Err(error) => result.broken.push(error),
         }
     }
-    result.stale = rules.exceptions.difference(&used).cloned().collect();
     result
 }
 
@@ -99,11 +85,6 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// As `modules.toml` names it.
-    fn exception(&self) -> String {
-        format!("{} -> {}", self.from, self.to)
-    }
-
     fn report(&self, why: &str) -> String {
         let Self {
             from,
@@ -147,9 +128,9 @@ fn pairs(imports: &[Import]) -> Vec<Pair<'_>> {
 }
 
 /// The pairs that break a rule, and why each does.
-fn broken<'a, 'b>(pairs: &[&'b Pair<'a>], rules: &CrateRules) -> Vec<(&'b Pair<'a>, String)> {
+fn broken<'a, 'b>(pairs: &'b [Pair<'a>], rules: &CrateRules) -> Vec<(&'b Pair<'a>, String)> {
     // What is out of order is reported as such, and closes no circle besides.
-    let in_order = |pair: &&&Pair<'_>| {
+    let in_order = |pair: &&Pair<'_>| {
         pair.imported
             .is_some_and(|imported| out_of_order(pair.importer, imported, rules).is_none())
     };
@@ -184,7 +165,7 @@ fn broken<'a, 'b>(pairs: &[&'b Pair<'a>], rules: &CrateRules) -> Vec<(&'b Pair<'
     };
     pairs
         .iter()
-        .filter_map(|&pair| Some((pair, why(pair)?)))
+        .filter_map(|pair| Some((pair, why(pair)?)))
         .collect()
 }
 

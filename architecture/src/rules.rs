@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-/// The rules of the repository, and what still breaks them.
+/// The rules of the repository.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
     /// The rules of each crate, by its directory.
     #[serde(rename = "crate")]
     pub crates: BTreeMap<String, CrateRules>,
-    /// Imports that are there and should not be, as `importing file -> imported file`. One that
-    /// breaks no rule is reported too, so that the list only shrinks.
-    #[serde(default)]
-    pub exceptions: BTreeSet<String>,
 }
 
 /// The rules of a crate.

@@ -202,29 +202,6 @@ fn modules_without_an_order_may_not_form_a_circle() {
 }
 
 #[test]
-fn an_exception_is_needed_or_stale() {
-    let exception = |pair: &str| format!("exceptions = [\"{pair}\"]\n{RULES}");
-    let needed = exception("sample/src/model.rs -> sample/src/store/mod.rs");
-    let mut files = sample();
-    assert_eq!(checked(&files, &needed).stale.len(), 1);
-    files.insert(
-        "sample/src/model.rs",
-        "pub struct Row;\nuse crate::store::Format;",
-    );
-    let result = checked(&files, &needed);
-    assert!(
-        result.broken.is_empty() && result.stale.is_empty(),
-        "{result:#?}"
-    );
-    // It is for one pair of files and no other.
-    let other = checked(
-        &files,
-        &exception("sample/src/model.rs -> sample/src/store/read.rs"),
-    );
-    assert_eq!((other.broken.len(), other.stale.len()), (1, 1));
-}
-
-#[test]
 fn what_cannot_be_read_is_reported() {
     let mut files = sample();
     files.insert("sample/src/model.rs", "pub struct");

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
@@ -129,27 +129,10 @@ fn named_in(listing: &str) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// This program, also where cargo has put another one in its place since.
-///
-/// # Errors
-/// When the system does not say where it is.
-pub(crate) fn this_program() -> Result<PathBuf> {
-    let path = std::env::current_exe().map_err(|cause: io::Error| {
-        Error::new(
-            "executable-unknown",
-            "could not find this program's own file",
-        )
-        .because(cause.to_string())
-    })?;
-    if path.exists() {
-        return Ok(path);
-    }
-    Ok(format!("/proc/{}/exe", std::process::id()).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::process::this_program;
 
     #[test]
     fn listings_of_glibc_and_musl() {

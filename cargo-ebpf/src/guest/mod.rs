@@ -6,11 +6,13 @@ mod accelerator;
 mod console;
 pub(crate) mod init;
 mod initramfs;
+mod kvm;
 mod libraries;
 mod machine;
 
 pub(crate) use accelerator::Accelerator;
 pub(crate) use console::{Breakdown, Console};
 pub(crate) use initramfs::Initramfs;
-pub(crate) use libraries::{Executable, this_program};
+pub(crate) use kvm::fastest_accelerator;
+pub(crate) use libraries::Executable;
 pub(crate) use machine::Machine;

@@ -9,8 +9,8 @@ use ebpf_build::{Finding, Result};
 use super::Settings;
 use crate::{
     agent::{self, Answer, Deadline, Ended, Limits, Request},
-    guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, this_program},
-    host::process::{Conversation, Spawner, ending},
+    guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, fastest_accelerator},
+    host::process::{Conversation, Spawner, ending, this_program},
     kernels::Choice,
 };
 
@@ -50,7 +50,7 @@ impl Guests {
         let initramfs = Initramfs::of(&Executable::read(&this_program()?, spawner)?)?;
         Ok(Self {
             machine: Machine {
-                accelerator: Accelerator::proven(kernel, &initramfs, spawner)?,
+                accelerator: fastest_accelerator(kernel, &initramfs, spawner)?,
                 memory: settings.memory,
             },
             initramfs,

@@ -11,31 +11,18 @@ use std::{
 use ebpf_build::{Error, Result};
 
 use crate::{
-    guest::this_program,
     host::process::{Spawner, exit_code},
     outcome::Outcome,
-    project::{Project, configs_of},
     testing::skips::{Skip, Skips},
 };
 
-/// cargo's arguments that make this program the runner. None where the user has one of her
-/// own, which cargo would refuse beside it: skipped tests then stay failed ones.
-///
-/// # Errors
-/// When cargo's settings cannot be read.
-pub(crate) fn settings(project: &Project) -> Result<Vec<OsString>> {
-    let configs = configs_of(&project.root)?;
-    let program = this_program()?;
-    match program.to_str() {
-        Some(program) if !configs.iter().any(|config| config.has_runner()) => {
-            // Of strings, what JSON writes is TOML as well.
-            let runner = serde_json::json!([program, COMMAND]);
-            // A runner of the user's for just this target comes before one for all.
-            let setting = format!("target.'cfg(all())'.runner={runner}");
-            Ok(vec!["--config".into(), setting.into()])
-        }
-        _ => Ok(Vec::new()),
-    }
+/// cargo's argument that makes `program`, this one, the runner of test programs. None if its
+/// path is not UTF-8, which cargo cannot be given.
+pub(crate) fn setting(program: &Path) -> Option<String> {
+    // Of strings, what JSON writes is TOML as well.
+    let runner = serde_json::json!([program.to_str()?, COMMAND]);
+    // A runner of the user's for just this target comes before one for all.
+    Some(format!("target.'cfg(all())'.runner={runner}"))
 }
 
 /// As the command line knows it.

@@ -8,8 +8,15 @@ use ebpf_build::{Finding, Result};
 use serde::Serialize;
 
 use crate::{
-    cli, command::build, context::Context, host::process::ending, outcome::Outcome,
-    project::Project, report::Report, setup, testing::log::TestLog, testing::runner,
+    cli,
+    command::build,
+    context::Context,
+    host::process::{ending, this_program},
+    outcome::Outcome,
+    project::{Project, configs_of},
+    report::Report,
+    setup,
+    testing::{log::TestLog, runner},
 };
 
 /// Runs the command.
@@ -22,7 +29,7 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
 
     let mut log = TestLog::default();
     let status = context.spawner.cargo()
-        .args(runner::settings(&project)?)
+        .args(runner_arguments(&project)?)
         .args(cargo_arguments(&request.args, &project))
         .current_dir(&project.root)
         // A test of a loader without its object would test nothing.
@@ -63,6 +70,17 @@ fn prepare(project: &Project, context: &Context) -> Result<()> {
         build::build_all(project, &cli::Build::default(), &tools, context.console)?;
     }
     Ok(())
+}
+
+/// cargo's arguments that make this program the runner. None where the user has one of her
+/// own, which cargo would refuse beside it: skipped tests then stay failed ones.
+fn runner_arguments(project: &Project) -> Result<Vec<OsString>> {
+    let configs = configs_of(&project.root)?;
+    let setting = runner::setting(&this_program()?)
+        .filter(|_| !configs.iter().any(|config| config.has_runner()));
+    Ok(setting
+        .map(|setting| vec!["--config".into(), setting.into()])
+        .unwrap_or_default())
 }
 
 fn cargo_arguments(given: &[OsString], project: &Project) -> Vec<OsString> {

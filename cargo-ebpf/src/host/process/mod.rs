@@ -10,7 +10,7 @@ use std::{
         fd::AsFd as _,
         unix::process::{CommandExt as _, ExitStatusExt as _},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::OnceLock,
     thread,
@@ -399,6 +399,24 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO")
         .filter(|cargo| !cargo.is_empty())
         .unwrap_or_else(|| FOUND.get_or_init(find).clone())
+}
+
+/// This program, also where cargo has put another one in its place since.
+///
+/// # Errors
+/// When the system does not say where it is.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    let path = std::env::current_exe().map_err(|cause: io::Error| {
+        Error::new(
+            "executable-unknown",
+            "could not find this program's own file",
+        )
+        .because(cause.to_string())
+    })?;
+    if path.exists() {
+        return Ok(path);
+    }
+    Ok(format!("/proc/{}/exe", std::process::id()).into())
 }
 
 /// The exit code as shells give it: of a program that a signal ended, 128 and the
