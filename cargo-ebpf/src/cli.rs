@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Load every program into the verifier of this kernel, or of several
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
-    /// Explain a rejection class, or a verifier log
+    /// Explain a rejection class, the code of an error, or a verifier log
     #[command(after_help = "Example: cargo ebpf explain packet-bounds\n\
                               Example: cargo ebpf explain --log loader.log target/ebpf/prog")]
     Explain(Explain),
@@ -232,8 +232,8 @@ pub(crate) struct Kernels {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// Code of a rejection class, such as packet-bounds (default: list all classes); with --log,
-    /// the object that the log is about
+    /// Code of a rejection class, such as packet-bounds, or of an error (default: list all
+    /// classes); with --log, the object that the log is about
     #[arg(value_name = "CODE|OBJECT")]
     pub(crate) subject: Option<String>,
     /// List all classes

@@ -25,8 +25,10 @@ use signal_hook::{
     },
 };
 
+use crate::code::Code;
+
 /// Code of the error that [`check`] gives.
-pub(crate) const CODE: &str = "interrupted";
+pub(crate) const CODE: Code = Code::Interrupted;
 
 /// How long we may live on after a signal with no program left to wait for. Long
 /// for any cleaning up, short for a user who wants her prompt back.
@@ -76,7 +78,7 @@ pub(crate) fn cleared() -> Result<()> {
 }
 
 fn refused(cause: &io::Error) -> Error {
-    Error::new("signals", "could not watch for Ctrl-C").because(cause.to_string())
+    Error::new(Code::Signals, "could not watch for Ctrl-C").because(cause.to_string())
 }
 
 /// Makes programs whose parent ends before them our children instead of init's: a

@@ -7,6 +7,7 @@
 mod agent;
 mod budget;
 mod cli;
+mod code;
 mod command;
 mod context;
 mod doctor;

@@ -7,13 +7,14 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, KernelVersion, Result, Severity, settings};
 
 use crate::{
+    code::Code,
     object_file,
     project::EbpfCrate,
     requirements::{self, Needs},
 };
 
 /// The code of what is wrong with an object that needs a newer kernel than it promises.
-const ABOVE: &str = "above-min-kernel";
+const ABOVE: Code = Code::AboveMinKernel;
 
 /// Checks the object in `content`, which becomes `path`, against what its crate promises.
 ///
@@ -68,7 +69,7 @@ fn judge(name: &str, promised: KernelVersion, needs: &Needs, here: &Path) -> Fin
             None => "it needs no release in particular".to_owned(),
         };
         return Finding::fine(
-            "min-kernel",
+            Code::MinKernel,
             format!("{name} holds min-kernel = \"{promised}\": {words}"),
         );
     };

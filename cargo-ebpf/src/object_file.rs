@@ -10,7 +10,10 @@ use std::{
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 
-use crate::object::{IDENT_LEN, Ident};
+use crate::{
+    code::Code,
+    object::{IDENT_LEN, Ident},
+};
 
 /// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
 const MAX_LEN: u64 = 64 << 20;
@@ -43,7 +46,7 @@ pub(crate) fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
 
 fn open(path: &Path) -> Result<Vec<u8>> {
     let cannot = |cause: &io::Error| match cause.kind() {
-        io::ErrorKind::NotFound => Error::new("object-not-found", "there is no such object")
+        io::ErrorKind::NotFound => Error::new(Code::ObjectNotFound, "there is no such object")
             .because(cause.to_string())
             .fix("build it first: cargo ebpf build"),
         _ => Error::io("read", path, cause),
@@ -70,7 +73,7 @@ fn open(path: &Path) -> Result<Vec<u8>> {
         .read_to_end(&mut bytes)
         .map_err(|cause| cannot(&cause))?;
     if bytes.len() as u64 > MAX_LEN {
-        return Err(Error::new("object-too-large", "the object is too large")
+        return Err(Error::new(Code::ObjectTooLarge, "the object is too large")
             .because(format!("it has more than {} MiB", MAX_LEN >> 20))
             .fix("name an object that bpf-linker or clang made"));
     }
@@ -88,7 +91,7 @@ fn check_regular(metadata: &Metadata) -> Result<()> {
         () => "something else",
     };
     Err(
-        Error::new("object-not-a-file", "the object is not a regular file")
+        Error::new(Code::ObjectNotAFile, "the object is not a regular file")
             .because(format!("it is {kind}"))
             .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/"),
     )

@@ -22,7 +22,7 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// What an error that ended the command amounts to.
     pub(crate) fn of_error(error: &Error) -> Self {
-        if error.code() == interrupt::CODE {
+        if error.code() == interrupt::CODE.as_str() {
             Self::Interrupted
         } else {
             Self::Found

@@ -2,6 +2,7 @@
 
 pub mod btf;
 pub mod capability;
+mod codes;
 mod error;
 pub mod finding;
 mod kernel_version;

@@ -1,158 +1,121 @@
 //! The codes of this crate's errors and findings: one per fact.
 
-use std::{borrow::Cow, fmt};
-
 use crate::Error;
 
-/// Declares the enumeration and its texts from one table.
-macro_rules! codes {
-    ($($(#[$doc:meta])+ $variant:ident = $text:literal,)+) => {
-        /// What an [`Error`] or [`Finding`](crate::Finding) of this crate is about: a stable
-        /// kebab-case name per fact.
-        ///
-        /// ```
-        /// use ebpf_build::{Build, Code};
-        ///
-        /// let error = Build::new("no/such/crate").run().unwrap_err();
-        /// match Code::of(&error) {
-        ///     Some(Code::ToolchainMissing | Code::LinkerMissing) => println!("set it up first"),
-        ///     _ => println!("{error}"),
-        /// }
-        /// ```
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Code {
-            $($(#[$doc])+ $variant,)+
-        }
-
-        impl Code {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code as an error or a finding has it.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-        }
-    };
-}
-
-codes! {
-    /// A file is not accessible to this user.
-    AccessDenied = "access-denied",
-    /// The object has no `.BTF.ext` section.
-    BtfExtMissing = "btf-ext-missing",
-    /// The object has no `.BTF` section.
-    BtfMissing = "btf-missing",
-    /// The eBPF crate was not built; cargo has printed why.
-    BuildFailed = "build-failed",
-    /// There is no C compiler, which links bpf-linker itself.
-    CcMissing = "cc-missing",
-    /// A manifest or a cargo config is not TOML.
-    ConfigNotToml = "config-not-toml",
-    /// The text is not a version of the BPF instruction set.
-    CpuUnknown = "cpu-unknown",
-    /// `[package.metadata.ebpf] deny` names something that is not a warning.
-    DenyUnknown = "deny-unknown",
-    /// The disk or the quota is full.
-    DiskFull = "disk-full",
-    /// Another error of the file system.
-    Io = "io",
-    /// The object has a `maps` section, which libbpf does not load.
-    LegacyMaps = "legacy-maps",
-    /// The compiler has its LLVM linked in.
-    LibllvmMissing = "libllvm-missing",
-    /// The object has no license.
-    LicenseMissing = "license-missing",
-    /// bpf-linker could not be built.
-    LinkerBuildFailed = "linker-build-failed",
-    /// The linker crashes on the bitcode of this compiler.
-    LinkerCrashed = "linker-crashed",
-    /// The linker leaves BTF out.
-    LinkerDropsBtf = "linker-drops-btf",
-    /// The linker cannot link the bitcode of this compiler.
-    LinkerMismatch = "linker-mismatch",
-    /// No bpf-linker that fits the compiler was found.
-    LinkerMissing = "linker-missing",
-    /// bpf-linker cannot be built against the LLVM of this compiler.
-    LlvmUnsupported = "llvm-unsupported",
-    /// `[package.metadata.ebpf] min-kernel` is not a kernel version.
-    MinKernelInvalid = "min-kernel-invalid",
-    /// The crate has no binary target.
-    NoBinary = "no-binary",
-    /// The directory contains no crate.
-    NoCrate = "no-crate",
-    /// Neither a cache nor a home directory is known.
-    NoHome = "no-home",
-    /// The crate registry cannot be reached.
-    NoNetwork = "no-network",
-    /// [`embed`](crate::embed) was called outside of a build script.
-    NotABuildScript = "not-a-build-script",
-    /// A file does not exist.
-    NotFound = "not-found",
-    /// The object has another byte order than the target.
-    ObjectEndianness = "object-endianness",
-    /// The object is for another machine than eBPF.
-    ObjectNotBpf = "object-not-bpf",
-    /// The object is not an ELF file.
-    ObjectNotElf = "object-not-elf",
-    /// The object is a 32-bit ELF file.
-    ObjectNotElf64 = "object-not-elf64",
-    /// The object is an executable or a library.
-    ObjectNotRelocatable = "object-not-relocatable",
-    /// The object contains code of core that panics.
-    PanicCode = "panic-code",
-    /// A directory's name has a colon, which PATH cannot contain.
-    PathColon = "path-colon",
-    /// There is neither an eBPF crate nor a prebuilt object.
-    PrebuiltMissing = "prebuilt-missing",
-    /// The compiler cannot compile the test program for BPF.
-    ProbeFailed = "probe-failed",
-    /// The compiler does not run.
-    RustcFailed = "rustc-failed",
-    /// The compiler that RUSTC names cannot build for BPF.
-    RustcGivenUnfit = "rustc-given-unfit",
-    /// The compiler is older than aya-ebpf needs.
-    RustcTooOld = "rustc-too-old",
-    /// The program does not identify itself as rustc does.
-    RustcUnknown = "rustc-unknown",
-    /// The library sources belong to another compiler.
-    SourcesMismatch = "sources-mismatch",
-    /// The compiler has no library sources.
-    SourcesMissing = "sources-missing",
-    /// A program could not be started.
-    Spawn = "spawn",
-    /// Debug information could not be removed from the object.
-    StripFailed = "strip-failed",
-    /// The object refers to a symbol that nothing defines.
-    SymbolUnresolved = "symbol-unresolved",
-    /// The text is not a BPF target.
-    TargetUnknown = "target-unknown",
-    /// No compiler that can build for BPF was found.
-    ToolchainMissing = "toolchain-missing",
+ebpf_base::codes! {
+    /// What an [`Error`] or [`Finding`](crate::Finding) of this crate is about: a stable
+    /// kebab-case name per fact.
+    ///
+    /// ```
+    /// use ebpf_build::{Build, Code};
+    ///
+    /// let error = Build::new("no/such/crate").run().unwrap_err();
+    /// match Code::of(&error) {
+    ///     Some(Code::ToolchainMissing | Code::LinkerMissing) => println!("set it up first"),
+    ///     _ => println!("{error}"),
+    /// }
+    /// ```
+    #[non_exhaustive]
+    pub enum Code {
+        /// A file is not accessible to this user.
+        AccessDenied = "access-denied",
+        /// The object has no `.BTF.ext` section.
+        BtfExtMissing = "btf-ext-missing",
+        /// The object has no `.BTF` section.
+        BtfMissing = "btf-missing",
+        /// The eBPF crate was not built; cargo has printed why.
+        BuildFailed = "build-failed",
+        /// There is no C compiler, which links bpf-linker itself.
+        CcMissing = "cc-missing",
+        /// A manifest or a cargo config is not TOML.
+        ConfigNotToml = "config-not-toml",
+        /// The text is not a version of the BPF instruction set.
+        CpuUnknown = "cpu-unknown",
+        /// `[package.metadata.ebpf] deny` names something that is not a warning.
+        DenyUnknown = "deny-unknown",
+        /// The disk or the quota is full.
+        DiskFull = "disk-full",
+        /// Another error of the file system.
+        Io = "io",
+        /// The object has a `maps` section, which libbpf does not load.
+        LegacyMaps = "legacy-maps",
+        /// The compiler has its LLVM linked in.
+        LibllvmMissing = "libllvm-missing",
+        /// The object has no license.
+        LicenseMissing = "license-missing",
+        /// bpf-linker could not be built.
+        LinkerBuildFailed = "linker-build-failed",
+        /// The linker crashes on the bitcode of this compiler.
+        LinkerCrashed = "linker-crashed",
+        /// The linker leaves BTF out.
+        LinkerDropsBtf = "linker-drops-btf",
+        /// The linker cannot link the bitcode of this compiler.
+        LinkerMismatch = "linker-mismatch",
+        /// No bpf-linker that fits the compiler was found.
+        LinkerMissing = "linker-missing",
+        /// bpf-linker cannot be built against the LLVM of this compiler.
+        LlvmUnsupported = "llvm-unsupported",
+        /// `[package.metadata.ebpf] min-kernel` is not a kernel version.
+        MinKernelInvalid = "min-kernel-invalid",
+        /// The crate has no binary target.
+        NoBinary = "no-binary",
+        /// The directory contains no crate.
+        NoCrate = "no-crate",
+        /// Neither a cache nor a home directory is known.
+        NoHome = "no-home",
+        /// A server cannot be reached, such as the crate registry.
+        NoNetwork = "no-network",
+        /// `embed` was called outside of a build script.
+        NotABuildScript = "not-a-build-script",
+        /// A file does not exist.
+        NotFound = "not-found",
+        /// The object has another byte order than the target.
+        ObjectEndianness = "object-endianness",
+        /// The object is for another machine than eBPF.
+        ObjectNotBpf = "object-not-bpf",
+        /// The object is not an ELF file.
+        ObjectNotElf = "object-not-elf",
+        /// The object is a 32-bit ELF file.
+        ObjectNotElf64 = "object-not-elf64",
+        /// The object is an executable or a library.
+        ObjectNotRelocatable = "object-not-relocatable",
+        /// The object contains code of core that panics.
+        PanicCode = "panic-code",
+        /// A directory's name has a colon, which PATH cannot contain.
+        PathColon = "path-colon",
+        /// There is neither an eBPF crate nor a prebuilt object.
+        PrebuiltMissing = "prebuilt-missing",
+        /// The compiler cannot compile the test program for BPF.
+        ProbeFailed = "probe-failed",
+        /// The compiler does not run.
+        RustcFailed = "rustc-failed",
+        /// The compiler that RUSTC names cannot build for BPF.
+        RustcGivenUnfit = "rustc-given-unfit",
+        /// The compiler is older than aya-ebpf needs.
+        RustcTooOld = "rustc-too-old",
+        /// The program does not identify itself as rustc does.
+        RustcUnknown = "rustc-unknown",
+        /// The library sources belong to another compiler.
+        SourcesMismatch = "sources-mismatch",
+        /// The compiler has no library sources.
+        SourcesMissing = "sources-missing",
+        /// A program could not be started.
+        Spawn = "spawn",
+        /// Debug information could not be removed from the object.
+        StripFailed = "strip-failed",
+        /// The object refers to a symbol that nothing defines.
+        SymbolUnresolved = "symbol-unresolved",
+        /// The text is not a BPF target.
+        TargetUnknown = "target-unknown",
+        /// No compiler that can build for BPF was found.
+        ToolchainMissing = "toolchain-missing",
+    }
 }
 
 impl Code {
     /// The code of an error; `None` for one that another crate has made.
     pub fn of(error: &Error) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|code| code.as_str() == error.code())
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl From<Code> for Cow<'static, str> {
-    fn from(code: Code) -> Self {
-        code.as_str().into()
+        Self::named(error.code())
     }
 }
 

@@ -14,6 +14,8 @@ use object::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::Code;
+
 /// How many bytes of a file [`Ident::parse`] wants to see.
 pub const IDENT_LEN: usize = 24;
 
@@ -36,7 +38,7 @@ impl Ident {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
-            return Err(Error::new("object-empty", "the object is empty")
+            return Err(Error::new(Code::ObjectEmpty, "the object is empty")
                 .because("it has no bytes at all")
                 .fix("build it again: cargo ebpf build"));
         }
@@ -92,7 +94,7 @@ impl Ident {
         if bpf {
             return Ok(());
         }
-        Err(Error::new("object-not-bpf", "the file is not a BPF object")
+        Err(Error::new(Code::ObjectNotBpf, "the file is not a BPF object")
             .because(format!("it is an {self}"))
             .fix("name an object that was built for bpfel-unknown-none, such as those in target/ebpf/"))
     }
@@ -113,7 +115,7 @@ impl Ident {
         self.check_bpf()?;
         if self.data != NATIVE {
             return Err(Error::new(
-                "object-endianness",
+                Code::ObjectEndianness,
                 "the object is for machines of the other byte order",
             )
             .because(format!("it is an {self}"))
@@ -121,7 +123,7 @@ impl Ident {
         }
         if self.file_type != elf::ET_REL.0 {
             return Err(
-                Error::new("object-not-relocatable", "the object is not relocatable")
+                Error::new(Code::ObjectNotRelocatable, "the object is not relocatable")
                     .because(format!("it is an {self}"))
                     .fix("name an object as bpf-linker or clang -c makes it"),
             );
@@ -159,21 +161,21 @@ fn not_elf(bytes: &[u8]) -> Error {
         },
         |(_, cause)| cause,
     );
-    Error::new("object-not-elf", "the file is not an ELF object")
+    Error::new(Code::ObjectNotElf, "the file is not an ELF object")
         .because(cause)
         .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/")
 }
 
 /// The error for an object that ends too early.
 pub(super) fn truncated(cause: impl Into<String>) -> Error {
-    Error::new("object-truncated", "the object is cut short")
+    Error::new(Code::ObjectTruncated, "the object is cut short")
         .because(cause)
         .fix("copy or build it again: cargo ebpf build")
 }
 
 /// The error for an object that contradicts itself.
 pub fn damaged(cause: impl Into<String>) -> Error {
-    Error::new("object-damaged", "the object is damaged")
+    Error::new(Code::ObjectDamaged, "the object is damaged")
         .because(cause)
         .fix("build it again: cargo ebpf build")
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod btf_ext;
+mod code;
 pub mod declaration;
 pub mod disassembly;
 pub mod elf;
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use self::{btf_ext::BtfExt, elf::Elf};
 pub use self::{
+    code::Code,
     elf::{Header, IDENT_LEN, Ident},
     hook::{Hook, Target},
     map::{Map, Memory, Style},
@@ -165,9 +167,12 @@ fn type_information<'a>(
 ) -> (Option<Btf<'a>>, Option<BtfExt>) {
     let mut tell = |what: &str, cause: String| {
         findings.push(
-            Finding::warning("btf-damaged", format!("the object's {what} cannot be read"))
-                .because(cause)
-                .fix("build the object again: cargo ebpf build"),
+            Finding::warning(
+                Code::BtfDamaged,
+                format!("the object's {what} cannot be read"),
+            )
+            .because(cause)
+            .fix("build the object again: cargo ebpf build"),
         );
     };
     let btf = elf.section(".BTF").and_then(|(_, section)| {

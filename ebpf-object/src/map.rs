@@ -9,7 +9,7 @@ use ebpf_base::{Error, Result};
 use object::elf;
 use serde::Serialize;
 
-use super::{Name, elf::Elf};
+use super::{Code, Name, elf::Elf};
 
 /// How a map is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -180,9 +180,11 @@ pub(super) fn maps(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> Result<Vec<Map>> {
         .take(MAX_MAPS + 1)
         .collect();
     if maps.len() > MAX_MAPS {
-        return Err(Error::new("too-many-maps", "the object has too many maps")
-            .because(format!("more than {MAX_MAPS} were found"))
-            .fix("split it into several objects"));
+        return Err(
+            Error::new(Code::TooManyMaps, "the object has too many maps")
+                .because(format!("more than {MAX_MAPS} were found"))
+                .fix("split it into several objects"),
+        );
     }
     Ok(maps)
 }

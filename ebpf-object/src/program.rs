@@ -182,11 +182,12 @@ fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
             });
         }
         if functions.len() > MAX_FUNCTIONS {
-            return Err(
-                Error::new("too-many-functions", "the object has too many functions")
-                    .because(format!("more than {MAX_FUNCTIONS} were found"))
-                    .fix("split it into several objects"),
-            );
+            return Err(Error::new(
+                super::Code::TooManyFunctions,
+                "the object has too many functions",
+            )
+            .because(format!("more than {MAX_FUNCTIONS} were found"))
+            .fix("split it into several objects"));
         }
     }
     Ok(functions)

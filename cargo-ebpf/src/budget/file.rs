@@ -8,6 +8,8 @@ use toml_edit::{DocumentMut, Item, ser};
 
 use super::{Budget, VERSION};
 
+use crate::code::Code;
+
 /// The name of the file, in the project's root.
 pub(crate) const FILE: &str = "ebpf.lock";
 
@@ -15,7 +17,7 @@ const HEAD: &str = "# What the verifier made of each program, by `cargo ebpf ver
                     # `cargo ebpf verify --locked` holds it.\n";
 
 /// The code of the error that there is no such file.
-pub(crate) const MISSING: &str = "budget-missing";
+pub(crate) const MISSING: Code = Code::BudgetMissing;
 
 const FIX: &str = "cargo ebpf verify --update";
 
@@ -38,14 +40,7 @@ pub(crate) fn read(path: &Path) -> Result<Budget> {
 /// # Errors
 /// When it is no such text.
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
-    let broken = |cause: String| {
-        Error::new(
-            "budget-broken",
-            format!("{} cannot be read", path.display()),
-        )
-        .because(cause)
-        .fix(format!("restore it, or: {FIX}"))
-    };
+    let broken = |cause| broken(path, cause);
     let budget: Budget = toml::from_str(text).map_err(|cause| broken(cause.to_string()))?;
     if budget.version != VERSION {
         return Err(broken(format!(
@@ -54,6 +49,16 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
         )));
     }
     Ok(budget)
+}
+
+/// The file at `path` is damaged, or was edited by hand.
+pub(crate) fn broken(path: &Path, cause: String) -> Error {
+    Error::new(
+        Code::BudgetBroken,
+        format!("{} cannot be read", path.display()),
+    )
+    .because(cause)
+    .fix(format!("restore it, or: {FIX}"))
 }
 
 /// Writes `budget` to `path`.
@@ -70,7 +75,7 @@ pub(crate) fn write(path: &Path, budget: &Budget) -> Result<()> {
 /// When TOML has no way to write a figure.
 pub(crate) fn text(budget: &Budget) -> Result<String> {
     let unwritable = |cause: ser::Error| {
-        Error::new("budget-unwritable", format!("{FILE} cannot be written"))
+        Error::new(Code::BudgetUnwritable, format!("{FILE} cannot be written"))
             .because(cause.to_string())
     };
     let mut document = ser::to_document(budget).map_err(unwritable)?;

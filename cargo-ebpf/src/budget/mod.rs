@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     compare::{Breach, Comparison, Tolerances, compare},
-    file::{FILE, MISSING, parse, read, text, write},
+    file::{FILE, MISSING, broken, parse, read, text, write},
     measure::measure,
 };
 

@@ -4,7 +4,7 @@ use std::io;
 
 use ebpf_build::{Error, Result};
 
-use crate::{agent, cli, context::Context, guest, outcome::Outcome};
+use crate::{agent, cli, code::Code, context::Context, guest, outcome::Outcome};
 
 /// Runs the command.
 ///
@@ -17,6 +17,6 @@ pub(crate) fn run(request: &cli::Agent, context: &Context) -> Result<Outcome> {
     agent::serve(&mut io::stdin().lock(), &mut io::stdout(), &context.spawner)
         .map(|()| Outcome::Fine)
         .map_err(|cause| {
-            Error::new("agent-failed", "could not answer the request").because(cause.to_string())
+            Error::new(Code::AgentFailed, "could not answer the request").because(cause.to_string())
         })
 }

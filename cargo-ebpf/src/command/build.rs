@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{self, DebugInfo},
+    code::Code,
     context::Context,
     interrupt, min_kernel,
     object::{Object, Summary},
@@ -118,7 +119,7 @@ pub(crate) fn build_all(
             let path = project.object_path(&artifact.name, target);
             if let Some(other) = owners.insert(path.clone(), ebpf.name.clone()) {
                 return Err(Error::new(
-                    "object-name-twice",
+                    Code::ObjectNameTwice,
                     format!(
                         "{other} and {} both build an object {}",
                         ebpf.name, artifact.name

@@ -14,7 +14,7 @@ use ebpf_build::{
 };
 use serde::Serialize;
 
-use crate::{context::Context, host::process::quote, outcome::Outcome, report::Report};
+use crate::{code::Code, context::Context, host::process::quote, outcome::Outcome, report::Report};
 
 #[derive(Debug, Serialize)]
 struct Exports {
@@ -71,7 +71,7 @@ fn put_first(exports: &mut [(&'static str, OsString)], folder: &Path) -> Result<
         let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(value));
         *value = env::join_paths(folders).map_err(|cause| {
             Error::new(
-                "path-colon",
+                ebpf_build::Code::PathColon,
                 format!("{} cannot be put on PATH", folder.display()),
             )
             .because(cause.to_string())
@@ -86,7 +86,7 @@ fn put_first(exports: &mut [(&'static str, OsString)], folder: &Path) -> Result<
 fn export((name, value): (&'static str, OsString)) -> Result<Export> {
     let value = value.into_string().map_err(|value| {
         Error::new(
-            "env-not-unicode",
+            Code::EnvNotUnicode,
             format!("{name} cannot be written for a shell"),
         )
         .because(format!("{} is not valid Unicode", value.display()))

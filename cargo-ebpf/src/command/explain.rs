@@ -10,8 +10,10 @@ use serde::Serialize;
 use super::explain_log;
 use crate::{
     cli::Explain,
+    code::Code,
     context::Context,
     diagnosis::catalogue::{self, Class},
+    object,
     outcome::Outcome,
     report::Report,
 };
@@ -20,7 +22,15 @@ use crate::{
 #[serde(untagged)]
 enum Explained {
     Page(&'static Class),
+    Code(Meaning),
     List { classes: Vec<Line> },
+}
+
+/// A code of an error or a finding that has no page.
+#[derive(Serialize)]
+struct Meaning {
+    code: &'static str,
+    meaning: &'static str,
 }
 
 /// A class in the list of all.
@@ -39,7 +49,9 @@ pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
     }
     let explained = match &request.subject {
         Some(code) if !request.list => {
-            Explained::Page(catalogue::class(code).ok_or_else(|| unknown(code))?)
+            let page = catalogue::class(code).map(Explained::Page);
+            let meaning = || meaning(code).map(Explained::Code);
+            page.or_else(meaning).ok_or_else(|| unknown(code))?
         }
         _ => Explained::List {
             classes: catalogue::classes()
@@ -51,10 +63,21 @@ pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
+fn meaning(text: &str) -> Option<Meaning> {
+    let own = Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let build = || ebpf_build::Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let object = || object::Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let (code, meaning) = own.or_else(build).or_else(object)?;
+    Some(Meaning { code, meaning })
+}
+
 fn unknown(code: &str) -> Error {
     let error = Error::new(
-        "unknown-class",
-        format!("there is no class `{}`", untrusted::name(code)),
+        Code::UnknownClass,
+        format!(
+            "there is no rejection class or code `{}`",
+            untrusted::name(code)
+        ),
     );
     match catalogue::nearest(code).as_slice() {
         [] => error.fix("cargo ebpf explain --list"),
@@ -68,6 +91,7 @@ impl Report for Explained {
     fn human(&self) -> String {
         match self {
             Self::Page(class) => class.page.trim_end().to_owned(),
+            Self::Code(Meaning { code, meaning }) => format!("{code}: {meaning}"),
             Self::List { classes } => {
                 let width = classes.iter().map(|line| line.code.len()).max();
                 let lines: Vec<_> = classes

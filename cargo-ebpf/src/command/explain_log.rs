@@ -10,6 +10,7 @@ use ebpf_build::{Error, Finding, Result};
 use serde::Serialize;
 
 use crate::{
+    code::Code,
     diagnosis::{Diagnosis, Source},
     object_file,
     report::{Report, diagnosis, source::Sources},
@@ -43,7 +44,7 @@ pub(super) fn explain(file: &Path, object: Option<&Path>) -> Result<ExplainedLog
     let logs = printed::logs(&text);
     if logs.is_empty() {
         return Err(Error::new(
-            "no-verifier-log",
+            Code::NoVerifierLog,
             format!("there is no verifier log in {}", file.display()),
         )
         .because("no line in it is a step or a statistic of the verifier")

@@ -52,12 +52,10 @@ fn read_btf(path: &Path) -> Result<Vec<u8>> {
     let cannot = |cause: &std::io::Error| Error::io("read", path, cause);
     let metadata = fs::metadata(path).map_err(|cause| cannot(&cause))?;
     if !metadata.is_file() || metadata.len() > MAX_BTF_LEN {
-        return Err(Error::new(
-            "btf-unreadable",
-            format!("{} is no kernel's BTF", path.display()),
-        )
-        .because("it is not a regular file of a BTF's size")
-        .fix("give a copy of /sys/kernel/btf/vmlinux"));
+        return Err(requirements::btf_unreadable(&format!(
+            "{} is not a regular file of a BTF's size",
+            path.display()
+        )));
     }
     fs::read(path).map_err(|cause| cannot(&cause))
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     cli,
+    code::Code,
     command::{
         build::{self, Built},
         verify,
@@ -104,7 +105,7 @@ fn build_loader(project: &Project, loader: &Loader, context: &Context) -> Result
     match program {
         Some(program) if status.success() => Ok(program),
         _ => Err(Error::new(
-            "loader-failed",
+            Code::LoaderFailed,
             format!("the loader {} was not built", loader.package),
         )
         .because(format!(

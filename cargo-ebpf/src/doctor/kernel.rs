@@ -6,7 +6,7 @@ use std::fs;
 use ebpf_base::{KernelVersion, btf::VMLINUX, capability::Capability, syscall::Availability};
 use ebpf_build::Finding;
 
-use crate::host::kernel::Kernel;
+use crate::{code::Code, host::kernel::Kernel};
 
 /// The oldest kernel with BTF.
 const OLDEST: KernelVersion = KernelVersion::new(4, 18);
@@ -69,7 +69,7 @@ fn judge(facts: &Facts) -> Vec<Finding> {
 }
 
 fn release(kernel: &Kernel) -> Finding {
-    let code = "kernel-version";
+    let code = Code::KernelVersion;
     let release = &kernel.release;
     let fix = "boot Linux 5.2 or newer";
     match kernel.version {
@@ -93,7 +93,7 @@ fn release(kernel: &Kernel) -> Finding {
 }
 
 fn btf(there: bool) -> Finding {
-    let code = "kernel-btf";
+    let code = Code::KernelBtf;
     if there {
         return Finding::fine(code, format!("the kernel has BTF: {VMLINUX}"));
     }
@@ -105,7 +105,7 @@ fn btf(there: bool) -> Finding {
 }
 
 fn syscall(facts: &Facts) -> Finding {
-    let code = "bpf-syscall";
+    let code = Code::BpfSyscall;
     let has_rights = facts.kernel.capabilities.missing_for_bpf().is_empty();
     match facts.syscall {
         Availability::Missing => Finding::warning(code, "the kernel has no bpf syscall")
@@ -123,7 +123,7 @@ fn syscall(facts: &Facts) -> Finding {
 }
 
 fn capabilities(kernel: &Kernel) -> Finding {
-    let code = "bpf-capabilities";
+    let code = Code::BpfCapabilities;
     let missing = kernel.capabilities.missing_for_bpf();
     if missing.is_empty() {
         return Finding::fine(code, "this user may load BPF programs");
@@ -135,7 +135,7 @@ fn capabilities(kernel: &Kernel) -> Finding {
 }
 
 fn jit(facts: &Facts) -> Finding {
-    let code = "bpf-jit";
+    let code = Code::BpfJit;
     match facts.jit.as_deref().map(str::trim) {
         Some("0") => Finding::warning(code, "the BPF JIT is off: programs are interpreted, and slow")
             .fix("sysctl net.core.bpf_jit_enable=1"),
@@ -148,7 +148,7 @@ fn jit(facts: &Facts) -> Finding {
 }
 
 fn tracefs(facts: &Facts) -> Finding {
-    let code = "tracefs";
+    let code = Code::Tracefs;
     match facts.mounts.as_deref().and_then(tracefs_mount) {
         Some(folder) => Finding::fine(code, format!("tracefs is mounted on {folder}")),
         None => Finding::warning(code, "tracefs is not mounted")
@@ -167,7 +167,7 @@ fn tracefs_mount(mounts: &str) -> Option<&str> {
 }
 
 fn memlock(facts: &Facts) -> Option<Finding> {
-    let code = "memlock";
+    let code = Code::Memlock;
     if facts.kernel.version >= NO_MEMLOCK {
         return Some(Finding::fine(
             code,
@@ -202,7 +202,7 @@ fn memlock_limit(limits: &str) -> Option<Limit> {
 
 /// Silent where the kernel has no lockdown at all.
 fn lockdown(facts: &Facts) -> Option<Finding> {
-    let code = "lockdown";
+    let code = Code::Lockdown;
     let mode = lockdown_mode(facts.lockdown.as_deref()?)?;
     Some(match mode {
         "confidentiality" => {

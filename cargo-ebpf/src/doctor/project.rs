@@ -6,6 +6,7 @@ use ebpf_build::{Finding, Result, Target, settings};
 
 use super::only_a_warning;
 use crate::{
+    code::Code,
     min_kernel,
     project::{CargoConfig, EbpfCrate, Project, configs_of},
 };
@@ -15,13 +16,13 @@ pub(super) fn check(project: Result<Project>) -> Vec<Finding> {
     let project = match project {
         Ok(project) => project,
         // The machine can be examined anywhere.
-        Err(error) if error.code() == "project-missing" => {
+        Err(error) if error.code() == Code::ProjectMissing.as_str() => {
             return vec![only_a_warning(error.finding().clone())];
         }
         Err(error) => return vec![error.finding().clone()],
     };
     let mut findings = vec![match project.ebpf_crates() {
-        Ok(crates) => Finding::fine("project", describe(&project, crates)),
+        Ok(crates) => Finding::fine(Code::Project, describe(&project, crates)),
         Err(error) => error.finding().clone(),
     }];
     for ebpf in &project.ebpf_crates {
@@ -55,7 +56,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     let Some(file) = &settings.file else {
         return Ok(vec![
             Finding::warning(
-                "config-missing",
+                Code::ConfigMissing,
                 format!("{name} has no .cargo/config.toml"),
             )
             .because("cargo ebpf passes what is missing; a cargo build by hand does not")
@@ -64,25 +65,26 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     };
     findings.push(match settings.target {
         Some(target) => Finding::fine(
-            "config",
+            Code::Config,
             format!("{name} is built for {target} by its own config"),
         ),
         None => Finding::warning(
-            "target-missing",
+            Code::TargetMissing,
             format!("{name}'s config names no BPF target"),
         )
         .at(file, None)
         .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
     });
+    let code = Code::ConfigLinker;
     if settings.linker.as_deref() == Some("bpf-linker") {
         findings.push(Finding::fine(
-            "config-linker",
+            code,
             format!("{name} is linked by bpf-linker"),
         ));
     } else {
         let found = settings.linker.as_deref().unwrap_or("no linker");
         findings.push(
-            Finding::warning("config-linker", format!("{name}'s config names {found}"))
+            Finding::warning(code, format!("{name}'s config names {found}"))
                 .because("a cargo build by hand would not use bpf-linker")
                 .at(file, None)
                 .fix(format!(
@@ -94,7 +96,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     if !settings.profile_lto {
         findings.push(
             Finding::warning(
-                "profile-lto-missing",
+                Code::ProfileLtoMissing,
                 format!("{name}'s release profile does not ask for LTO"),
             )
             .because(
@@ -106,11 +108,14 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     }
     let missing = settings.missing(target);
     if missing.is_empty() {
-        findings.push(Finding::fine("flags", format!("{name} has all rustflags")));
+        findings.push(Finding::fine(
+            Code::Flags,
+            format!("{name} has all rustflags"),
+        ));
     }
     findings.extend(missing.iter().map(|flag| {
         Finding::warning(
-            "flag-missing",
+            Code::FlagMissing,
             format!("{name} lacks the rustflag -C {}", flag.assignment()),
         )
         .because(format!(
@@ -131,7 +136,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
                 min_kernel::finding(ebpf, promised, &settings.optional, &path)?
             } else {
                 Finding::fine(
-                    "min-kernel",
+                    Code::MinKernelDeclared,
                     format!("{name} is for Linux {promised} and newer; its build checks that"),
                 )
             });
@@ -144,7 +149,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
         let folder = ebpf.dir.strip_prefix(&project.root).unwrap_or(&ebpf.dir);
         findings.push(
             Finding::warning(
-                "ebpf-crate-in-workspace",
+                Code::EbpfCrateInWorkspace,
                 format!("{name} is a member of the workspace"),
             )
             .because("a plain cargo build of the workspace tries to build it for the host")
@@ -156,7 +161,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
         );
     } else {
         findings.push(Finding::fine(
-            "ebpf-crate-apart",
+            Code::EbpfCrateApart,
             format!("{name} is outside of the workspace"),
         ));
     }
@@ -191,7 +196,7 @@ fn root_config(project: &Project) -> Result<Vec<Finding>> {
     let findings: Vec<Finding> = configs.iter().filter_map(leak).collect();
     if findings.is_empty() {
         return Ok(vec![Finding::fine(
-            "root-config",
+            Code::RootConfig,
             "no cargo config at the root or above speaks of BPF",
         )]);
     }
@@ -203,7 +208,7 @@ fn leak(config: &CargoConfig) -> Option<Finding> {
     if let [target, ..] = config.default_bpf_targets().as_slice() {
         return Some(
             Finding::error(
-                "bpf-target-at-root",
+                Code::BpfTargetAtRoot,
                 format!("{file} builds everything for {target}"),
             )
             .because("cargo merges it into every build below its folder, the native ones too")
@@ -214,7 +219,7 @@ fn leak(config: &CargoConfig) -> Option<Finding> {
     let setting = config.bpf_setting()?;
     Some(
         Finding::warning(
-            "bpf-setting-at-root",
+            Code::BpfSettingAtRoot,
             format!("{file} has settings for BPF: {setting}"),
         )
         .because("settings for one crate belong beside that crate")
@@ -239,30 +244,29 @@ fn loader(project: &Project) -> Result<Vec<Finding>> {
     if let Ok(target) = env::var(variable)
         && target.starts_with("bpf")
     {
-        return Ok(vec![
-            Finding::error(
-                "loader-not-native",
-                format!("{variable}={target} builds everything for BPF"),
-            )
-            .fix(format!("unset {variable}")),
-        ]);
+        let message = format!("{variable}={target} builds everything for BPF");
+        return Ok(vec![not_native(message).fix(format!("unset {variable}"))]);
     }
-    let not_native = configs_of(&loader.dir)?
+    let for_bpf = configs_of(&loader.dir)?
         .into_iter()
         .find(|config| !config.default_bpf_targets().is_empty());
-    Ok(vec![match not_native {
-        Some(config) => Finding::error(
-            "loader-not-native",
-            format!("the loader {} would be built for BPF", loader.package),
-        )
+    Ok(vec![match for_bpf {
+        Some(config) => not_native(format!(
+            "the loader {} would be built for BPF",
+            loader.package
+        ))
         .at(&config.path, None)
         .fix(format!(
             "remove the BPF target from {}",
             config.path.display()
         )),
         None => Finding::fine(
-            "loader-native",
+            Code::LoaderNative,
             format!("the loader {} is built for this machine", loader.package),
         ),
     }])
+}
+
+fn not_native(message: String) -> Finding {
+    Finding::error(Code::LoaderNotNative, message)
 }

@@ -8,6 +8,8 @@ use ebpf_build::{
 
 use super::only_a_warning;
 
+use crate::code::Code;
+
 /// The checks of this group.
 pub(super) fn check() -> Vec<Finding> {
     let search = match toolchain::search() {
@@ -16,7 +18,7 @@ pub(super) fn check() -> Vec<Finding> {
     };
     let Some(chosen) = search.chosen else {
         let missing = Finding::error(
-            "toolchain-missing",
+            ebpf_build::Code::ToolchainMissing,
             "no Rust compiler with the library sources of its own version was found",
         );
         let mut findings = search.rejected;
@@ -24,9 +26,9 @@ pub(super) fn check() -> Vec<Finding> {
         return findings;
     };
     let mut findings = vec![
-        Finding::fine("toolchain", describe(&chosen)),
+        Finding::fine(Code::Toolchain, describe(&chosen)),
         Finding::fine(
-            "sources",
+            Code::Sources,
             format!(
                 "its library sources, of the same version, are in {}",
                 chosen.sources().display()
@@ -75,7 +77,7 @@ fn linkers(toolchain: &Toolchain) -> Vec<Finding> {
         }
         None => {
             let missing = Finding::error(
-                "linker-missing",
+                ebpf_build::Code::LinkerMissing,
                 format!("no bpf-linker that fits LLVM {} was found", toolchain.llvm),
             );
             let mut findings = search.rejected;
@@ -91,7 +93,7 @@ fn proven(linker: &Linker) -> Finding {
         Origin::Cache => "built by setup",
     };
     Finding::fine(
-        "linker",
+        Code::Linker,
         format!(
             "bpf-linker has linked a probe, with BTF: {} ({origin})",
             linker.path.display()

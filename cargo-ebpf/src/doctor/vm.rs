@@ -1,10 +1,10 @@
 //! Whether objects can be tried on other kernels. A build does without.
 
-use ebpf_base::find_program;
-use ebpf_base::untrusted;
+use ebpf_base::{find_program, untrusted};
 use ebpf_build::Finding;
 
-use crate::{host::process::Spawner, setup::packages::QEMU};
+use super::only_a_warning;
+use crate::{code::Code, guest::missing_qemu, host::process::Spawner, setup::packages::QEMU};
 
 /// The check of this group.
 pub(super) fn check(spawner: &Spawner) -> Finding {
@@ -18,14 +18,12 @@ pub(super) fn check(spawner: &Spawner) -> Finding {
     match spawner.program(QEMU).arg("--version").stdout() {
         Ok(said) => {
             let version = said.lines().next().unwrap_or_default();
-            Finding::fine("qemu", format!("{}: {path}", untrusted::name(version)))
+            Finding::fine(Code::Qemu, format!("{}: {path}", untrusted::name(version)))
         }
         Err(error) => unfit(format!("{path} does not run"), &error.to_string()),
     }
 }
 
 fn unfit(message: String, cause: &str) -> Finding {
-    Finding::warning("qemu-missing", message)
-        .because(untrusted::lines(cause))
-        .fix("cargo ebpf setup --vm")
+    only_a_warning(missing_qemu(message, &untrusted::lines(cause)))
 }

@@ -13,7 +13,7 @@ use cpio::newc;
 use ebpf_build::{Error, Result};
 
 use super::libraries::Executable;
-use crate::agent::Request;
+use crate::{agent::Request, code::Code};
 
 /// Where the request is in a guest.
 pub(super) const REQUEST: &str = "/request";
@@ -138,8 +138,11 @@ fn name(path: &Path) -> String {
 }
 
 fn unwritable(cause: &dyn std::fmt::Display) -> Error {
-    Error::new("initramfs", "could not put together what the guest boots")
-        .because(cause.to_string())
+    Error::new(
+        Code::Initramfs,
+        "could not put together what the guest boots",
+    )
+    .because(cause.to_string())
 }
 
 #[cfg(test)]

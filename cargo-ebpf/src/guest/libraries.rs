@@ -14,7 +14,7 @@ use object::{
     read::elf::{FileHeader as _, ProgramHeader as _},
 };
 
-use crate::host::process::Spawner;
+use crate::{code::Code, host::process::Spawner};
 
 /// An executable, and the files that it loads when it starts.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Executable {
         let mut bytes = fs::read(path).map_err(|cause| Error::io("read", path, &cause))?;
         let unusable = |cause: &dyn std::fmt::Display| {
             Error::new(
-                "executable-unusable",
+                Code::ExecutableUnusable,
                 format!("{} cannot run in a guest", path.display()),
             )
             .because(cause.to_string())

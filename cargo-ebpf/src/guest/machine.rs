@@ -6,12 +6,13 @@ use std::{
 };
 
 use ebpf_base::find_program;
-use ebpf_build::{Error, Result};
+use ebpf_build::{Error, Finding, Result};
 use tempfile::TempDir;
 
 use super::{Accelerator, Console, Initramfs, init};
 use crate::{
     agent::Request,
+    code::Code,
     host::process::{Conversation, Spawner},
 };
 
@@ -86,10 +87,19 @@ impl Machine {
 /// When there is none.
 pub(crate) fn find() -> Result<PathBuf> {
     find_program(QEMU).ok_or_else(|| {
-        Error::new("qemu-missing", format!("there is no {QEMU} on PATH"))
-            .because("other kernels than this machine's run in it")
-            .fix("cargo ebpf setup --vm")
+        missing(
+            format!("there is no {QEMU} on PATH"),
+            "other kernels than this machine's run in it",
+        )
+        .into()
     })
+}
+
+/// There is no qemu that works.
+pub(crate) fn missing(message: String, cause: &str) -> Finding {
+    Finding::error(Code::QemuMissing, message)
+        .because(cause)
+        .fix("cargo ebpf setup --vm")
 }
 
 /// What the kernel is told. It gives the words that it does not know to the first

@@ -15,4 +15,4 @@ pub(crate) use console::{Breakdown, Console};
 pub(crate) use initramfs::Initramfs;
 pub(crate) use kvm::fastest_accelerator;
 pub(crate) use libraries::Executable;
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Machine, missing as missing_qemu};

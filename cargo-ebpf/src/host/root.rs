@@ -7,6 +7,8 @@ use ebpf_build::{Error, Result};
 
 use super::process::Spawner;
 
+use crate::code::Code;
+
 /// How to run a command of this program as root. sudo's `secure_path` lacks cargo's
 /// directory, so that the shell has to find the program before sudo does.
 pub(crate) const RERUN_AS_ROOT: &str =
@@ -34,8 +36,9 @@ impl Root {
             return Ok(Self::Here);
         }
         if find_program("sudo").is_none() {
-            return Err(Error::new("root-missing", "this needs root's rights")
-                .because("this user is not root, and there is no sudo on PATH"));
+            return Err(missing(
+                "this user is not root, and there is no sudo on PATH",
+            ));
         }
         // sudo asks on the terminal itself, wherever stdin comes from.
         if io::stderr().is_terminal() {
@@ -45,8 +48,9 @@ impl Root {
         if silent.status.success() {
             Ok(Self::SudoSilent)
         } else {
-            Err(Error::new("root-missing", "this needs root's rights")
-                .because("sudo wants a password, and there is no terminal to ask for it"))
+            Err(missing(
+                "sudo wants a password, and there is no terminal to ask for it",
+            ))
         }
     }
 
@@ -58,6 +62,10 @@ impl Root {
             Self::SudoSilent => &["sudo", "-n"],
         }
     }
+}
+
+fn missing(cause: &str) -> Error {
+    Error::new(Code::RootMissing, "this needs root's rights").because(cause)
 }
 
 fn is_root() -> bool {

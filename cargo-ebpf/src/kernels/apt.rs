@@ -19,6 +19,7 @@ use super::{
     offer::{Catalogue, Offer},
     sources,
 };
+use crate::code::Code;
 use crate::host::process::{Process, Spawner, ending};
 
 /// Read after the machine's own settings.
@@ -60,7 +61,7 @@ impl<'a> Apt<'a> {
     pub(super) fn new(folder: PathBuf, spawner: &'a Spawner) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
-                "apt-missing",
+                Code::AptMissing,
                 "kernel images come from the Debian archive through apt, which is not here",
             )
             .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
@@ -232,7 +233,7 @@ const MEANINGS: [(&[&str], &str, &str); 3] = [
             "Disk quota exceeded",
             "don't have enough free space",
         ],
-        "disk-full",
+        ebpf_build::Code::DiskFull.as_str(),
         "free 300 MB on the disk of the cache folder, then run the same command again",
     ),
     (
@@ -242,7 +243,7 @@ const MEANINGS: [(&[&str], &str, &str); 3] = [
             "GPG error",
             "sqv returned an error",
         ],
-        "kernels-unsigned",
+        Code::KernelsUnsigned.as_str(),
         "install Debian's keys (Debian, Ubuntu: apt-get install debian-archive-keyring), then run the same command again",
     ),
     (
@@ -259,7 +260,7 @@ const MEANINGS: [(&[&str], &str, &str); 3] = [
             "does not have a Release file",
             "no longer has a Release file",
         ],
-        "no-network",
+        ebpf_build::Code::NoNetwork.as_str(),
         "make the mirror of this machine's apt sources reachable, then run the same command again",
     ),
 ];
@@ -282,7 +283,7 @@ fn complaint(what: &str, output: &Output) -> Error {
         Some((_, code, fix)) => Error::new(*code, format!("`{what}` failed"))
             .because(cause)
             .fix(*fix),
-        None => Error::new("apt-failed", format!("`{what}` failed")).because(cause),
+        None => Error::new(Code::AptFailed, format!("`{what}` failed")).because(cause),
     }
 }
 

@@ -8,7 +8,7 @@ use ebpf_build::{Error, Finding, Result};
 use super::{
     Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, spec::Wanted, store::Store,
 };
-use crate::{host::process::Spawner, progress::Monitor};
+use crate::{code::Code, host::process::Spawner, progress::Monitor};
 
 /// The archive and the cache, as one command sees them: lists are fetched at most once.
 pub(super) struct Archive<'a> {
@@ -122,7 +122,7 @@ impl<'a> Archive<'a> {
         if catalogue.is_empty() {
             return Err(missed.unwrap_or_else(|| {
                 Error::new(
-                    "kernels-none-offered",
+                    Code::KernelsNoneOffered,
                     "the mirror that this machine's apt sources name has no kernel packages",
                 )
             }));
@@ -230,7 +230,7 @@ impl<'a> Archive<'a> {
     }
 
     fn out_of_reach(&self, release: KernelVersion, cause: Error) -> Error {
-        if cause.code() == UNKNOWN {
+        if cause.code() == UNKNOWN.as_str() {
             return cause;
         }
         let finding = cause.finding();
@@ -259,7 +259,7 @@ impl Drop for Archive<'_> {
 }
 
 /// Code of the error for a version that nobody has.
-const UNKNOWN: &str = "kernel-unknown";
+const UNKNOWN: Code = Code::KernelUnknown;
 
 fn names(releases: &BTreeSet<KernelVersion>) -> String {
     let names: Vec<String> = releases.iter().map(KernelVersion::to_string).collect();
@@ -267,7 +267,7 @@ fn names(releases: &BTreeSet<KernelVersion>) -> String {
 }
 
 fn warning(error: &Error, what: &str) -> Finding {
-    Finding::warning("kernels-offline", what).because(in_one_line(error.finding()))
+    Finding::warning(Code::KernelsOffline, what).because(in_one_line(error.finding()))
 }
 
 fn in_one_line(finding: &Finding) -> String {

@@ -14,6 +14,8 @@ use ebpf_build::{Error, Result};
 
 use super::{Image, digest};
 
+use crate::code::Code;
+
 /// Offset of the number of sectors of the real-mode code, less one; 0 stands for 4.
 const SETUP_SECTORS: usize = 0x1f1;
 /// Offset of the length of the protected-mode code, 32 bits, in units of 16 bytes.
@@ -57,7 +59,7 @@ pub(super) fn release(path: &Path) -> Result<String> {
     let failed = |cause: &io::Error| Error::io("read", path, cause);
     let invalid = |why| {
         Error::new(
-            "kernel-image-invalid",
+            Code::KernelImageInvalid,
             format!(
                 "{} is no kernel image that can be booted here",
                 path.display()

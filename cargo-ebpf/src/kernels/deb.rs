@@ -11,6 +11,8 @@ use ebpf_build::{Error, Result};
 use lzma_rust2::XzReader;
 use object::read::{ReadCache, archive::ArchiveFile};
 
+use crate::code::Code;
+
 /// Begins the name of the member that holds the files.
 const DATA: &[u8] = b"data.tar";
 /// The only compression that Debian's archive uses.
@@ -99,7 +101,7 @@ fn data<F: Read + Seek>(package: &Path, mut file: F) -> Result<impl Read + use<F
 fn broken(package: &Path, why: &str) -> Error {
     let name = package.file_name().unwrap_or_default().to_string_lossy();
     Error::new(
-        "kernel-package-broken",
+        Code::KernelPackageBroken,
         format!(
             "no kernel could be taken out of {}",
             ebpf_base::untrusted::name(&name)

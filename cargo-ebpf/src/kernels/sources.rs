@@ -5,6 +5,8 @@ use std::{env, fs, path::Path};
 
 use ebpf_build::{Error, Result};
 
+use crate::code::Code;
+
 /// Names the mirror where the machine's own sources name none.
 pub(super) const MIRROR: &str = "CARGO_EBPF_DEBIAN_MIRROR";
 
@@ -121,7 +123,7 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
     };
     write(&sources, &keyrings).ok_or_else(|| {
         Error::new(
-            "kernels-no-mirror",
+            Code::KernelsNoMirror,
             "kernel images come from the Debian archive, and no mirror of it is known",
         )
         .because("the apt sources of this machine name none")
@@ -136,11 +138,12 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
 fn named(mirror: &str) -> Result<Vec<Source>> {
     let mirror = mirror.trim().trim_end_matches('/');
     if !mirror.contains(":/") || mirror.contains(char::is_whitespace) {
-        return Err(
-            Error::new("kernels-no-mirror", format!("{MIRROR} holds no address"))
-                .because(format!("it is {mirror:?}"))
-                .fix("set it to the address of a Debian mirror that ends in /debian"),
-        );
+        return Err(Error::new(
+            Code::KernelsMirrorInvalid,
+            format!("{MIRROR} holds no address"),
+        )
+        .because(format!("it is {mirror:?}"))
+        .fix("set it to the address of a Debian mirror that ends in /debian"));
     }
     let source = |uri: String, suite: &str| Source {
         uris: vec![uri],
@@ -428,7 +431,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
         assert_eq!(named("http://m.example/debian/").unwrap().len(), 2);
         assert_eq!(named("file:/srv/mirror").unwrap().len(), 1);
         for bad in ["m.example", "a b:/c", "http://x/debian\nTrusted: yes"] {
-            assert_eq!(named(bad).unwrap_err().code(), "kernels-no-mirror");
+            assert_eq!(named(bad).unwrap_err().code(), "kernels-mirror-invalid");
         }
     }
 }

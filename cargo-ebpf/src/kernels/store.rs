@@ -25,7 +25,7 @@ use super::{
     Image, Package, bzimage, deb, digest,
     offer::{self, Catalogue, Offer},
 };
-use crate::progress::Monitor;
+use crate::{code::Code, progress::Monitor};
 
 /// What a list of kernels is taken for recent for: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -104,7 +104,7 @@ impl Store {
     }
 
     pub(super) fn save_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
-        write_atomically(&self.available(), &json(catalogue)?)
+        write_atomically(&self.available(), &json(&self.available(), catalogue)?)
     }
 
     /// Whether the archive was asked not long ago.
@@ -186,7 +186,7 @@ impl Store {
         let (found, _) = digest::of_file(package)?;
         if found != offer.sha256 {
             return Err(Error::new(
-                "kernel-package-changed",
+                Code::KernelPackageChanged,
                 format!("{} is not the package that apt's lists name", offer.package),
             )
             .because(format!("its SHA-256 is {found}, not {}", offer.sha256))
@@ -215,7 +215,8 @@ impl Store {
                 sha256: offer.sha256.clone(),
             }),
         };
-        write_atomically(&made.join("image.json"), &json(&image)?)?;
+        let description = made.join("image.json");
+        write_atomically(&description, &json(&description, &image)?)?;
         // What is there was damaged after it was made.
         let cleared = match fs::remove_dir_all(&entry) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
@@ -241,8 +242,6 @@ fn is_whole(image: &Image) -> bool {
     digest::of_file(&image.path).is_ok_and(|(sha256, _)| sha256 == image.sha256)
 }
 
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value).map_err(|cause| {
-        Error::new("json", "could not write a cache entry").because(cause.to_string())
-    })
+fn json(entry: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|cause| Error::io("write", entry, &cause.into()))
 }

@@ -13,10 +13,10 @@ use std::{
     time::Duration,
 };
 
-use ebpf_build::Result;
+use ebpf_build::{Finding, Result};
 
 use self::running::{Guests, Running, Scene};
-use crate::kernels::Choice;
+use crate::{code::Code, kernels::Choice};
 
 /// How kernels are asked.
 #[derive(Debug, Clone)]
@@ -45,6 +45,17 @@ impl Default for Settings {
 
 /// How many times a kernel may break before it is left alone.
 const BREAKDOWNS: usize = 3;
+
+/// The rest of what the kernel was asked, after `BREAKDOWNS` of these broke it.
+fn given_up(kernel: &Choice, these: &str, rest: &str) -> Finding {
+    Finding::error(
+        Code::KernelGivenUp,
+        format!(
+            "{BREAKDOWNS} {these} broke the kernel {}, so the rest {rest}",
+            kernel.label()
+        ),
+    )
+}
 
 /// Asks as many kernels at a time as there are processors. In the order of `kernels`.
 ///

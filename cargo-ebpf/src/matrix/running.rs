@@ -9,6 +9,7 @@ use ebpf_build::{Finding, Result};
 use super::Settings;
 use crate::{
     agent::{self, Answer, Deadline, Ended, Limits, Request},
+    code::Code,
     guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, fastest_accelerator},
     host::process::{Conversation, Spawner, ending, this_program},
     kernels::Choice,
@@ -172,37 +173,41 @@ impl Scene<'_> {
         let doing = self.doing.as_deref().unwrap_or_default();
         match (console.and_then(Console::breakdown), ended) {
             (Some(Breakdown::OutOfMemory), _) => Finding::error(
-                "guest-out-of-memory",
+                Code::GuestOutOfMemory,
                 format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
             )
             .fix("give it more, such as: --guest-memory 2048"),
             (Some(Breakdown::Panic(reason)), _) => {
-                Finding::error("kernel-panicked", format!("{label} panicked{doing}: {reason}"))
+                Finding::error(Code::KernelPanicked, format!("{label} panicked{doing}: {reason}"))
             }
             (None, Ended::TimedOut(Deadline::Step(limit))) => (self.slow)(format!(
                 "{label} was ended after {} s{doing}",
                 limit.as_secs()
             )),
-            (None, Ended::TimedOut(deadline)) if self.release.is_none() => Finding::error(
-                "guest-no-boot",
-                format!("{label} did not come up: {}", in_words(*deadline)),
-            )
+            (None, Ended::TimedOut(deadline)) if self.release.is_none() => no_boot(format!(
+                "{label} did not come up: {}",
+                in_words(*deadline)
+            ))
             .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
             (None, Ended::Damaged(what)) => Finding::error(
-                "answer-damaged",
+                Code::AnswerDamaged,
                 format!("the answer of {label} arrived damaged{doing}: {what}"),
             ),
             (None, _) if self.release.is_none() => {
-                Finding::error("guest-no-boot", format!("{label} did not come up"))
+                no_boot(format!("{label} did not come up"))
                     .fix("is it for x86-64, and is its memory enough (--guest-memory MIB)?")
             }
             (None, Ended::TimedOut(deadline)) => Finding::error(
-                "answer-cut-off",
+                Code::AnswerTimedOut,
                 format!("{label} sent nothing more: {}", in_words(*deadline)),
             ),
-            (None, _) => Finding::error("answer-cut-off", format!("the answer of {label} broke off{doing}")),
+            (None, _) => Finding::error(Code::AnswerCutOff, format!("the answer of {label} broke off{doing}")),
         }
     }
+}
+
+fn no_boot(message: String) -> Finding {
+    Finding::error(Code::GuestNoBoot, message)
 }
 
 /// Which deadline passed.

@@ -9,9 +9,10 @@ use std::{
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 
-use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
+use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
 use crate::{
     agent::{Answer, Ended, Request},
+    code::Code,
     guest::Executable,
     host::process::Spawner,
     kernels::Choice,
@@ -143,13 +144,7 @@ impl Run<'_> {
             };
             self.hear(Answer::Tested(tested), &mut heard);
             if attempt == BREAKDOWNS {
-                findings.push(Finding::error(
-                    "kernel-given-up",
-                    format!(
-                        "{BREAKDOWNS} tests broke the kernel {}, so the rest did not run on it",
-                        self.kernel.label()
-                    ),
-                ));
+                findings.push(given_up(self.kernel, "tests", "did not run on it"));
             }
         }
         Ok(Ran {
@@ -201,7 +196,7 @@ impl Run<'_> {
             doing: heard.testing.as_ref().map(doing),
             memory: self.settings.memory,
             slow: |message| {
-                Finding::error("test-slow", message).fix("allow a test more: --timeout SECONDS")
+                Finding::error(Code::TestSlow, message).fix("allow a test more: --timeout SECONDS")
             },
         };
         let finding = scene.breakdown(running.console.as_ref(), ended);

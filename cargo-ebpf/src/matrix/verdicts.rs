@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 
-use super::{BREAKDOWNS, Guests, Running, Scene, Settings, side_by_side};
+use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
 use crate::{
     agent::{self, Answer, Ended, Request},
     guest::Accelerator,
@@ -171,13 +171,7 @@ impl Question<'_> {
                 visits: None,
             }));
             if attempt == BREAKDOWNS {
-                findings.push(Finding::error(
-                    "kernel-given-up",
-                    format!(
-                        "{BREAKDOWNS} programs broke the kernel {}, so the rest was not tried on it",
-                        self.kernel.label()
-                    ),
-                ));
+                findings.push(given_up(self.kernel, "programs", "was not tried on it"));
             }
         }
         Ok(Asked {

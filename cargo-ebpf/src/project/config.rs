@@ -8,6 +8,8 @@ use std::{
 use ebpf_build::{Error, Result};
 use toml::{Table, Value};
 
+use crate::code::Code;
+
 /// One `config.toml`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CargoConfig {
@@ -45,7 +47,7 @@ impl CargoConfig {
         match text.parse() {
             Ok(table) => Ok(Self { path, table }),
             Err(cause) => Err(Error::new(
-                "config-broken",
+                Code::ConfigBroken,
                 format!("{} is not valid TOML", path.display()),
             )
             .because(cause.to_string())),

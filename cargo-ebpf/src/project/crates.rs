@@ -10,6 +10,8 @@ use cargo_metadata::Metadata;
 use ebpf_build::{Error, Result, settings};
 use serde::Deserialize;
 
+use crate::code::Code;
+
 /// A crate that is built for BPF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EbpfCrate {
@@ -128,12 +130,16 @@ fn manifest(dir: &Path) -> Result<Option<Manifest>> {
         Err(cause) => return Err(Error::io("read", &path, &cause)),
     };
     toml::from_str(&text).map(Some).map_err(|cause| {
-        Error::new(
-            "manifest-broken",
+        broken_manifest(
             format!("{} is not a valid manifest", path.display()),
+            cause.to_string(),
         )
-        .because(cause.to_string())
     })
+}
+
+/// A manifest that cargo, or this program, cannot read.
+pub(super) fn broken_manifest(message: String, cause: String) -> Error {
+    Error::new(Code::ManifestBroken, message).because(cause)
 }
 
 /// Folders right below `folder`, without hidden ones and cargo's own.

@@ -7,6 +7,8 @@ use ebpf_build::{Error, Result};
 
 use super::{crates::EbpfCrate, settings::Settings};
 
+use crate::code::Code;
+
 /// A binary of the workspace, and what to run when the user gives no arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Loader {
@@ -39,7 +41,7 @@ pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loa
             .copied()
             .ok_or_else(|| {
                 Error::new(
-                    "loader-unknown",
+                    Code::LoaderUnknown,
                     format!("the workspace has no package {name}"),
                 )
                 .because("the root Cargo.toml names it as the eBPF loader")
@@ -68,23 +70,23 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
         .collect();
     match fitting.as_slice() {
         [one] => Ok(one),
-        [] => Err(
-            Error::new("loader-missing", "the project has no native loader to run")
-                .because(
-                    "no binary package depends on aya, or on ebpf-build or aya-build to build with",
-                )
-                .fix(FIX),
-        ),
+        [] => Err(Error::new(
+            Code::LoaderMissing,
+            "the project has no native loader to run",
+        )
+        .because("no binary package depends on aya, or on ebpf-build or aya-build to build with")
+        .fix(FIX)),
         several => {
             let names: Vec<&str> = several
                 .iter()
                 .map(|package| package.name.as_str())
                 .collect();
-            Err(
-                Error::new("loader-ambiguous", "the project has several native loaders")
-                    .because(names.join(", "))
-                    .fix(FIX),
+            Err(Error::new(
+                Code::LoaderAmbiguous,
+                "the project has several native loaders",
             )
+            .because(names.join(", "))
+            .fix(FIX))
         }
     }
 }
@@ -113,12 +115,12 @@ fn binary(package: &Package) -> Result<String> {
         (_, Some(name), _) => Ok((*name).to_owned()),
         (_, _, [one]) => Ok((*one).to_owned()),
         (_, _, []) => Err(Error::new(
-            "loader-without-program",
+            Code::LoaderWithoutProgram,
             format!("package {} has no program to run", package.name),
         )
         .fix(FIX)),
         (_, _, several) => Err(Error::new(
-            "loader-program-ambiguous",
+            Code::LoaderProgramAmbiguous,
             format!("package {} has several programs", package.name),
         )
         .because(several.join(", "))

@@ -22,6 +22,7 @@ pub(crate) use self::{
 };
 use crate::{
     budget::Tolerances,
+    code::Code,
     host::process::{self, Spawner},
 };
 
@@ -63,7 +64,7 @@ impl Project {
             return Ok(&self.ebpf_crates);
         }
         let error = Error::new(
-            "ebpf-crate-missing",
+            Code::EbpfCrateMissing,
             format!("the project in {} has no eBPF crate", self.root.display()),
         );
         Err(match self.unmarked() {
@@ -146,17 +147,16 @@ impl Project {
             .no_deps()
             .cargo_path(process::cargo());
         let output = spawner.command(command.cargo_command()).stdout();
-        let text = output.map_err(|error| match error.code() {
-            "program-failed" => Error::new(
-                "manifest-broken",
-                format!("cargo cannot read {}", manifest.display()),
-            )
-            .because(error.finding().cause.clone().unwrap_or_default()),
-            _ => error,
+        let text = output.map_err(|error| {
+            if error.code() != Code::ProgramFailed.as_str() {
+                return error;
+            }
+            let cause = error.finding().cause.clone().unwrap_or_default();
+            crates::broken_manifest(format!("cargo cannot read {}", manifest.display()), cause)
         })?;
         let metadata = MetadataCommand::parse(&text).map_err(|cause| {
             Error::new(
-                "metadata-unknown",
+                Code::MetadataUnknown,
                 "could not read what `cargo metadata` printed",
             )
             .because(cause.to_string())
@@ -206,7 +206,7 @@ impl Project {
 
 fn current_dir() -> Result<PathBuf> {
     env::current_dir().map_err(|cause| {
-        Error::new("folder-gone", "the current folder cannot be read")
+        Error::new(Code::FolderGone, "the current folder cannot be read")
             .because(cause.to_string())
             .fix("cd into the project")
     })
@@ -215,7 +215,7 @@ fn current_dir() -> Result<PathBuf> {
 fn given_manifest(manifest: &Path) -> Result<PathBuf> {
     let wrong = |cause: &str| {
         Error::new(
-            "manifest-missing",
+            Code::ManifestMissing,
             format!("{} is not a Cargo.toml", manifest.display()),
         )
         .because(cause)
@@ -234,7 +234,7 @@ fn nearest_manifest(folder: &Path) -> Result<PathBuf> {
         .find(|manifest| manifest.is_file())
         .ok_or_else(|| {
             Error::new(
-                "project-missing",
+                Code::ProjectMissing,
                 format!("there is no Cargo.toml in {} or above", folder.display()),
             )
             .fix("cd into the project, or give its --manifest-path")

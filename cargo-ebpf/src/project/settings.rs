@@ -4,7 +4,7 @@ use cargo_metadata::Metadata;
 use ebpf_build::{Error, Result};
 use serde::Deserialize;
 
-use crate::budget::Tolerances;
+use crate::{budget::Tolerances, code::Code};
 
 /// `[workspace.metadata.ebpf]`, or `[package.metadata.ebpf]` of a root package.
 #[derive(Debug, Deserialize)]
@@ -48,7 +48,7 @@ impl Settings {
         };
         let broken = |cause: String| {
             Error::new(
-                "metadata-broken",
+                Code::MetadataBroken,
                 "[workspace.metadata.ebpf] cannot be read",
             )
             .because(cause)

@@ -71,7 +71,7 @@ pub(super) fn tell(found: &Finding) {
 
 /// Shows the error that ended a command on stderr.
 pub(super) fn tell_error(error: &Error) {
-    if error.code() == interrupt::CODE {
+    if error.code() == interrupt::CODE.as_str() {
         // No fault of anything: said without the looks of one.
         let _ = writeln!(
             anstream::stderr(),

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use ebpf_build::{Error, Finding, Result};
 use serde::Serialize;
 
+use crate::code::Code;
+
 /// Version of every JSON document written here. Raised when a field changes its
 /// meaning or goes away; new fields do not raise it.
 pub(crate) const SCHEMA: u32 = 1;
@@ -43,7 +45,7 @@ pub(super) fn write_error(error: &Error) -> Result<()> {
 
 fn print(document: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(document).map_err(|cause| {
-        Error::new("json", "could not write the result as JSON").because(cause.to_string())
+        Error::new(Code::Json, "could not write the result as JSON").because(cause.to_string())
     })?;
     let mut stdout = io::stdout().lock();
     check_written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))

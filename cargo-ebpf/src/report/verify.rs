@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{Report, diagnosis, human, source::Sources};
 use crate::{
+    code::Code,
     outcome::Outcome,
     verdict::{Object, OnKernel, Program, Verdict},
     verifier::{bpftool, observation::Attach},
@@ -308,7 +309,7 @@ fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
     }
     human::finding(
         &Finding::error(
-            "libbpf-refused",
+            Code::LibbpfRefused,
             format!("libbpf (bpftool prog loadall) refuses {object}"),
         )
         .because(shown),

@@ -434,20 +434,22 @@ fn reach<'o>(start: usize, functions: &'o [Function], codes: &[Code]) -> Reached
     Reached { functions, callers }
 }
 
+/// The file with a kernel's BTF is another file.
+pub(crate) fn btf_unreadable(cause: &str) -> Error {
+    Error::new(
+        crate::code::Code::BtfUnreadable,
+        "the file given as --btf is no kernel's BTF",
+    )
+    .because(cause)
+    .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
+}
+
 /// Says of everything that BTF can tell of whether a kernel's BTF has it.
 fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
-    let refused = |cause: &str| {
-        Error::new(
-            "btf-unreadable",
-            "the file given as --btf is no kernel's BTF",
-        )
-        .because(cause)
-        .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
-    };
     if ByteOrder::of_magic(bytes).is_none() {
-        return Err(refused("it does not begin with BTF's magic number"));
+        return Err(btf_unreadable("it does not begin with BTF's magic number"));
     }
-    let btf = Btf::parse(bytes).map_err(|cause| refused(&cause))?;
+    let btf = Btf::parse(bytes).map_err(|cause| btf_unreadable(&cause))?;
     let mut wanted: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, requirement) in requirements.iter_mut().enumerate() {
         if let Some(name) = btf_name(requirement) {

@@ -17,6 +17,7 @@ use ebpf_build::{KernelVersion, Result};
 use serde::Serialize;
 
 pub(crate) use self::{
+    collect::btf_unreadable,
     reason::source_line,
     since::{Presence, Since},
 };

@@ -11,7 +11,7 @@ use ebpf_build::{
 
 use crate::{
     host::{
-        process::{Process, Spawner, ending},
+        process::{Process, Spawner, failed},
         root::Root,
     },
     progress::Monitor,
@@ -72,7 +72,10 @@ impl<'a> ThisMachine<'a> {
 
     fn process(&self, command: &[String]) -> Result<Process> {
         let Some((program, arguments)) = command.split_first() else {
-            return Err(Error::new("spawn", "failed to spawn an empty command"));
+            return Err(Error::new(
+                ebpf_build::Code::Spawn,
+                "failed to spawn an empty command",
+            ));
         };
         // apt's words are read, and read by people: both in English.
         Ok(self
@@ -138,10 +141,7 @@ impl Machine for ThisMachine<'_> {
         if status.success() {
             Ok(())
         } else {
-            Err(Error::new(
-                "program-failed",
-                format!("`{line}` ended with {}", ending(status)),
-            ))
+            Err(failed(&line, status))
         }
     }
 

@@ -14,7 +14,7 @@ use self::{
     machine::{Machine, ThisMachine},
     route::Route,
 };
-use crate::{host::process::Spawner, interrupt, progress::Monitor};
+use crate::{code::Code, host::process::Spawner, interrupt, progress::Monitor};
 
 /// One thing to do, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,7 +110,7 @@ fn make_ready(machine: &mut impl Machine) -> Result<Vec<Step>> {
             };
             if let Some(note) = &note {
                 let what = format!("{} did not work", route.what());
-                machine.warn(&Finding::warning("setup-step-failed", what).because(note));
+                machine.warn(&step_failed(&what, note));
             }
             let state = if there { State::Done } else { State::Failed };
             steps.push(Step {
@@ -145,6 +145,11 @@ fn linker_step(state: State, note: Option<&str>) -> Step {
     }
 }
 
+/// A step that did not work, where another one is tried.
+fn step_failed(what: &str, cause: &str) -> Finding {
+    Finding::warning(Code::SetupStepFailed, what).because(cause)
+}
+
 fn in_one_line(error: &Error) -> String {
     let finding = error.finding();
     match &finding.cause {
@@ -165,7 +170,7 @@ fn no_route_worked(routes: &[Route], steps: &[Step], shortcomings: &[String]) ->
         "{or}install rustup, then: rustup toolchain install nightly --component rust-src"
     ));
     Error::new(
-        "setup-failed",
+        Code::SetupFailed,
         "no compiler with library sources of its own version (Rust 1.87 or newer) could be set up",
     )
     .because(if cause.is_empty() {

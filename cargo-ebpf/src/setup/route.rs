@@ -6,6 +6,7 @@ use ebpf_build::{Error, Result};
 
 use super::{Machine, State, Step};
 use crate::{
+    code::Code,
     host::root::Root,
     setup::packages::{self, Choice},
 };
@@ -79,7 +80,7 @@ impl Route {
             } => Err(error.clone()),
             Self::Apt { root: Ok(root), .. } => apt(*root, machine),
             Self::ByHand { .. } => Err(Error::new(
-                "by-hand",
+                Code::ByHand,
                 "its packages are not installed without you",
             )),
         }
@@ -143,7 +144,7 @@ fn apt(root: Root, machine: &mut impl Machine) -> Result<()> {
     let Some(choice) = on_offer(machine)? else {
         updated?;
         return Err(Error::new(
-            "packages-missing",
+            Code::PackagesMissing,
             "apt has no rustc 1.87 or newer with sources of the same version on offer",
         ));
     };

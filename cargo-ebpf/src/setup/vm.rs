@@ -1,12 +1,14 @@
 //! qemu, the one thing that booting other kernels needs.
 
-use ebpf_build::{Error, Finding, Result};
+use ebpf_build::{Error, Result};
 
 use super::{
     Machine, State, Step, in_one_line,
     route::{install, repair, update},
+    step_failed,
 };
 use crate::{
+    code::Code,
     host::{process::command_line, root::Root},
     interrupt,
     setup::packages::{OTHER_MANAGERS, QEMU, QEMU_PACKAGE},
@@ -42,13 +44,10 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
         if let Err(error) = &outcome
             && Some(command) != commands.last()
         {
-            machine.warn(
-                &Finding::warning(
-                    "setup-step-failed",
-                    "a step of installing qemu did not work",
-                )
-                .because(in_one_line(error)),
-            );
+            machine.warn(&step_failed(
+                "a step of installing qemu did not work",
+                &in_one_line(error),
+            ));
         }
     }
     let by_hand = lines(&commands).join(" && ");
@@ -99,7 +98,7 @@ fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
 }
 
 fn failed(cause: &str, fix: String) -> Error {
-    Error::new("vm-setup-failed", "qemu could not be installed")
+    Error::new(Code::VmSetupFailed, "qemu could not be installed")
         .because(cause)
         .fix(fix)
 }

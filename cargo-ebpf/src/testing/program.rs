@@ -11,7 +11,7 @@ use ebpf_build::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::process::{Process, Spawner, ending},
+    host::process::{Process, Spawner, ending, lost},
     testing::log::TestLog,
     testing::skips::Skips,
 };
@@ -133,10 +133,9 @@ impl TestProgram {
         let mut conversation = process.converse()?;
         let mut stdout = Vec::new();
         if let Some(mut output) = conversation.output() {
-            output.read_to_end(&mut stdout).map_err(|cause| {
-                Error::new("program-lost", format!("could not follow {}", self.name))
-                    .because(cause.to_string())
-            })?;
+            output
+                .read_to_end(&mut stdout)
+                .map_err(|cause| lost(&self.name, &cause))?;
         }
         let (status, stderr) = conversation.end();
         Ok(Ended {

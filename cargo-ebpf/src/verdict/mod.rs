@@ -7,6 +7,7 @@ use ebpf_build::Finding;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
+    code::Code,
     diagnosis::{Diagnosis, Hot},
     guest::Accelerator,
     verifier::{bpftool, observation::Attach, outcome::Outcome},
@@ -57,7 +58,7 @@ pub(crate) struct Program {
 }
 
 /// Code of the finding that the verifier was busy with a program beyond the deadline.
-pub(crate) const SLOW: &str = "verifier-slow";
+pub(crate) const SLOW: Code = Code::VerifierSlow;
 
 /// What became of a program, judged.
 pub(crate) type Verdict = Outcome<Box<Rejection>>;
@@ -110,7 +111,7 @@ impl Outcome<Box<Rejection>> {
             Self::Unsupported(_) => "not supported here",
             Self::NotTried(_) => "not tried",
             Self::NoRights(_) => "no rights",
-            Self::Broke(finding) if finding.code == SLOW => "took too long",
+            Self::Broke(finding) if finding.code == SLOW.as_str() => "took too long",
             Self::Broke(_) => "broke the kernel",
         }
     }

@@ -15,7 +15,7 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
-use crate::host::root::RERUN_AS_ROOT;
+use crate::{code::Code, host::root::RERUN_AS_ROOT};
 
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
@@ -49,7 +49,7 @@ impl Bpftool {
             .map(Self)
             .ok_or_else(|| {
                 Error::new(
-                    "no-bpftool",
+                    Code::NoBpftool,
                     "bpftool is not installed, and --bpftool needs it",
                 )
                 .fix("sudo apt-get install bpftool")
@@ -71,8 +71,11 @@ impl Bpftool {
         // SAFETY: between fork and exec only system calls are made, with constants.
         unsafe { command.pre_exec(cover_bpffs) };
         let output = command.output().map_err(|cause| {
-            let error = Error::new("spawn-failed", format!("failed to spawn {command:?}"))
-                .because(cause.to_string());
+            let error = Error::new(
+                ebpf_build::Code::Spawn,
+                format!("failed to spawn {command:?}"),
+            )
+            .because(cause.to_string());
             if cause.kind() == io::ErrorKind::PermissionDenied {
                 error.fix(RERUN_AS_ROOT)
             } else {

@@ -25,6 +25,7 @@ use super::{
     syscall::{self, ProgramLoad, ProgramTypes},
 };
 use crate::{
+    code::Code,
     host::kernel::{self, Kernel},
     link::{
         calls::{self, Linked},
@@ -62,14 +63,14 @@ pub(crate) fn observe(
 }
 
 fn unreadable(cause: &str) -> Error {
-    Error::new("object-unreadable", "aya-obj could not read the object")
+    Error::new(Code::ObjectUnreadable, "aya-obj could not read the object")
         .because(untrusted::lines(cause))
         .fix("build it again; `cargo ebpf inspect` shows what is in it")
 }
 
 fn no_memory(cause: &io::Error) -> Finding {
     Finding::error(
-        "out-of-memory",
+        Code::OutOfMemory,
         "there is not enough memory to take the object apart",
     )
     .because(format!("could not start a thread: {cause}"))
@@ -139,7 +140,7 @@ impl<'kernel> Session<'kernel> {
             .and_then(|parsed| parsed.map_err(|error| calls::chain(&error)))
             .map_err(|cause| unreadable(&cause))?;
         if object.programs.is_empty() {
-            return Err(Error::new("no-programs", "the object has no programs")
+            return Err(Error::new(Code::NoPrograms, "the object has no programs")
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
 
@@ -170,7 +171,7 @@ impl<'kernel> Session<'kernel> {
     fn load_types(&self, object: &mut Object) -> ebpf_build::Result<Option<OwnedFd>> {
         let refused = |cause: &str| -> Error {
             Finding::warning(
-                "btf-refused",
+                Code::BtfRefused,
                 "the kernel did not take the object's BTF, so types and source lines are missing",
             )
             .because(untrusted::lines(cause))
@@ -213,7 +214,7 @@ impl<'kernel> Session<'kernel> {
         }
         let missing = |cause: String| {
             Error::new(
-                "core-relocation",
+                Code::CoreRelocation,
                 "the object's accesses to kernel structures could not be fitted to this kernel",
             )
             .because(untrusted::lines(&cause))

@@ -18,7 +18,7 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
 
 use super::syscall::{self, MapTypes};
-use crate::host::kernel;
+use crate::{code::Code, host::kernel};
 
 /// The maps of one object.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ fn assume_size(name: &str, map: &mut Map) -> Option<Finding> {
     map.set_max_entries(1);
     Some(
         Finding::warning(
-            "map-size-assumed",
+            Code::MapSizeAssumed,
             format!(
                 "the map `{}` has no size in the object; it was tried with one entry",
                 untrusted::name(name)
@@ -298,7 +298,7 @@ fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
         },
     );
     Error::new(
-        "map-refused",
+        Code::MapRefused,
         format!(
             "the kernel refused the map `{}` ({kind})",
             untrusted::name(name)

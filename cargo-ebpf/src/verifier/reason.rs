@@ -12,23 +12,24 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
+    code::Code,
     host::{kernel::Kernel, root::RERUN_AS_ROOT},
     object::Hook,
 };
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
-    Outcome::NotTried(finding("program-not-tried", message, cause, fix))
+    Outcome::NotTried(finding(Code::ProgramNotTried, message, cause, fix))
 }
 
 /// The kernel has no place for such a program.
 pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Observed {
-    Outcome::Unsupported(finding("kernel-unsupported", message, cause, fix))
+    Outcome::Unsupported(finding(Code::KernelUnsupported, message, cause, fix))
 }
 
 /// The kernel has not what the program is to be attached to.
 pub(super) fn no_target(message: String, cause: &str, fix: &str) -> Observed {
-    Outcome::Unsupported(finding("attach-target", message, cause, fix))
+    Outcome::Unsupported(finding(Code::AttachTarget, message, cause, fix))
 }
 
 /// A map that the program uses could not be made.
@@ -41,7 +42,7 @@ pub(super) fn no_map(map: &Finding) -> Observed {
 }
 
 /// An error with what is known of it: empty is unknown.
-fn finding(code: &'static str, message: String, cause: &str, fix: &str) -> Finding {
+fn finding(code: Code, message: String, cause: &str, fix: &str) -> Finding {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let mut finding = Finding::error(code, message);
     finding.cause = known(cause);
@@ -64,7 +65,7 @@ pub(super) fn silent(
     }
     if no_permission && memlock.is_err() {
         return Outcome::NotTried(finding(
-            "memlock-limit",
+            Code::MemlockLimit,
             "the limit on locked memory leaves no room for BPF".to_owned(),
             &format!(
                 "Linux {} counts BPF against RLIMIT_MEMLOCK",
@@ -110,7 +111,7 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
     let missing = kernel.capabilities.missing_for_bpf();
     let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
     Outcome::NoRights(finding(
-        "no-rights",
+        Code::NoRights,
         "this process may not load BPF programs".to_owned(),
         &format!("it has no {}", names.join(", ")),
         RERUN_AS_ROOT,

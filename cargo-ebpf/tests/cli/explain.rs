@@ -39,6 +39,31 @@ fn an_unknown_code_names_the_nearest() {
         .stderr(predicate::str::contains("fix: cargo ebpf explain --list"));
 }
 
+#[test]
+fn the_code_of_an_error_gives_its_meaning() {
+    for (code, meaning) in [
+        ("interrupted", "A signal stopped the command."),
+        (
+            "no-network",
+            "A server cannot be reached, such as the crate registry.",
+        ),
+        ("object-empty", "The file is empty."),
+    ] {
+        command()
+            .args(["explain", code])
+            .assert()
+            .success()
+            .stdout(format!("{code}: {meaning}\n"));
+    }
+    command()
+        .args(["explain", "interrupted", "--format", "json"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains(
+            r#""meaning": "A signal stopped the command.""#,
+        ));
+}
+
 const INLINED_LOG: &str = include_str!("../verify/logs/6.18-inlined.log");
 
 fn object(path: &str) -> String {

@@ -11,7 +11,7 @@ use ebpf_base::{Error, Result};
 use object::elf::{SHT_NOBITS, STT_FUNC};
 
 use crate::{
-    Ident,
+    Code, Ident,
     elf::{Elf, damaged},
 };
 
@@ -49,7 +49,7 @@ pub fn image(data: &[u8]) -> Result<Image<'_>> {
         .count();
     if functions > MAX_FUNCTIONS {
         return Err(limit(
-            "too-many-functions",
+            Code::TooManyFunctions,
             &format!("{functions} functions, more than {MAX_FUNCTIONS}"),
         ));
     }
@@ -60,7 +60,7 @@ pub fn image(data: &[u8]) -> Result<Image<'_>> {
     for (index, section) in elf.sections.iter().enumerate() {
         if section.kind == SHT_NOBITS && section.size > MAX_BSS {
             return Err(limit(
-                "section-too-large",
+                Code::SectionTooLarge,
                 &format!("a section of {} bytes without contents", section.size),
             ));
         }
@@ -114,7 +114,7 @@ fn undefined_in(elf: &Elf<'_>, section: usize) -> impl Iterator<Item = ((usize, 
     })
 }
 
-fn limit(code: &'static str, what: &str) -> Error {
+fn limit(code: Code, what: &str) -> Error {
     Error::new(code, format!("the object has {what}"))
         .because("no kernel would take it, and reading it would take too much memory")
 }

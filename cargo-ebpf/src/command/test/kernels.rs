@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{cargo_arguments, prepare};
 use crate::{
     cli,
+    code::Code,
     context::Context,
     host::process::ending,
     kernels::{self, Choice},
@@ -94,7 +95,7 @@ fn build(request: &cli::Test, project: &Project, context: &Context) -> Result<Ve
         })?;
     if !status.success() {
         return Err(
-            Error::new("tests-unbuilt", "the tests could not be built").because(format!(
+            Error::new(Code::TestsUnbuilt, "the tests could not be built").because(format!(
                 "cargo ended with {}; see its output above",
                 ending(status)
             )),
@@ -112,7 +113,7 @@ fn build(request: &cli::Test, project: &Project, context: &Context) -> Result<Ve
     programs.sort_by(|one, other| one.name.cmp(&other.name));
     if programs.is_empty() {
         return Err(Error::new(
-            "guest-tests-missing",
+            Code::GuestTestsMissing,
             "no test of this project runs an eBPF program",
         )
         .because("on other kernels only test programs run that use the crate ebpf-test")

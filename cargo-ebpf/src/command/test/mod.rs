@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     cli,
+    code::Code,
     command::build,
     context::Context,
     host::process::{ending, this_program},
@@ -42,7 +43,7 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     if !status.success() && log.failed == 0 {
         context.console.show(
             &Finding::error(
-                "tests-incomplete",
+                Code::TestsIncomplete,
                 "not every test program was built and ran to its end",
             )
             .because(format!(

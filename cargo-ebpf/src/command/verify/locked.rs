@@ -12,6 +12,7 @@ use ebpf_build::{BuildTools, Error, Result, strip_debug, toolchain::Toolchain};
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
     cli,
+    code::Code,
     command::build::NamedObject,
     host::process::Spawner,
     kernels::Wanted,
@@ -38,7 +39,7 @@ impl Lock {
         let path = project.root.join(FILE);
         let committed = match budget::read(&path) {
             Ok(budget) => Some(budget),
-            Err(error) if request.update && error.code() == budget::MISSING => None,
+            Err(error) if request.update && error.code() == budget::MISSING.as_str() => None,
             Err(error) => return Err(error),
         };
         Ok(Self {
@@ -61,8 +62,7 @@ impl Lock {
             .flat_map(|budget| budget.kernels.keys());
         let wanted = names.map(|name| {
             name.parse().map_err(|cause: String| {
-                Error::new("budget-broken", format!("{FILE} has a kernel `{name}`"))
-                    .because(cause)
+                budget::broken(&self.path, format!("it has a kernel `{name}`: {cause}"))
                     .fix("cargo ebpf verify --update --kernel 6.1,6.12")
             })
         });
@@ -115,12 +115,12 @@ impl Lock {
     /// # Errors
     /// When a kernel cannot stand in the file, or what is to be held is not about it.
     fn check_kernels(&self, verification: &Verification) -> Result<()> {
-        let unknown = |why: String| Error::new("budget-kernel", why);
         for OnKernel { kernel, .. } in &verification.kernels {
             if kernel.parse::<Wanted>().is_err() {
-                return Err(unknown(format!(
-                    "the kernel {kernel} has no name that {FILE} could hold"
-                ))
+                return Err(Error::new(
+                    Code::BudgetKernelUnnamed,
+                    format!("the kernel {kernel} has no name that {FILE} could hold"),
+                )
                 .because("an image that is named by its path is nobody else's")
                 .fix("name kernels by their versions: --kernel 6.1,6.12"));
             }
@@ -130,12 +130,15 @@ impl Lock {
             };
             if !known.contains_key(kernel) {
                 let names: Vec<_> = known.keys().map(String::as_str).collect();
-                return Err(unknown(format!("{FILE} is not about the kernel {kernel}"))
-                    .because(format!("it is about {}", names.join(", ")))
-                    .fix(format!(
-                        "cargo ebpf verify --update --kernel {},{kernel}",
-                        names.join(",")
-                    )));
+                return Err(Error::new(
+                    Code::BudgetKernel,
+                    format!("{FILE} is not about the kernel {kernel}"),
+                )
+                .because(format!("it is about {}", names.join(", ")))
+                .fix(format!(
+                    "cargo ebpf verify --update --kernel {},{kernel}",
+                    names.join(",")
+                )));
             }
         }
         Ok(())
@@ -165,7 +168,7 @@ impl Lock {
         });
         if let Some(cause) = unfit {
             return Err(Error::new(
-                "budget-incomplete",
+                Code::BudgetIncomplete,
                 format!("{FILE} is not written: not every kernel gave a verdict"),
             )
             .because(cause)

@@ -21,6 +21,8 @@ use ebpf_build::{Error, Result, toolchain::Toolchain};
 
 use super::environment;
 
+use crate::code::Code;
+
 /// A program that is about to be run, with nothing on its stdin.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -179,11 +181,8 @@ impl Process {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(Error::new(
-            "program-failed",
-            format!("`{line}` ended with {}", ending(output.status)),
-        )
-        .because(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        Err(failed(&line, output.status)
+            .because(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 
     /// Runs it and gives each line of its stdout to `each`, as it comes. Its stderr is
@@ -278,14 +277,17 @@ impl Process {
         let _ = child.kill();
         let _ = child.wait();
         Err(Error::new(
-            "program-slow",
+            Code::ProgramSlow,
             format!("`{}` was ended after {} s", self.line(), limit.as_secs()),
         ))
     }
 
     fn unspawned(&self, cause: &io::Error) -> Error {
         let program = Path::new(self.command.get_program());
-        let error = Error::new("spawn", format!("failed to spawn `{}`", self.line()));
+        let error = Error::new(
+            ebpf_build::Code::Spawn,
+            format!("failed to spawn `{}`", self.line()),
+        );
         if cause.kind() != io::ErrorKind::NotFound {
             return error.because(cause.to_string());
         }
@@ -308,12 +310,21 @@ impl Process {
     }
 
     fn lost(&self, cause: &io::Error) -> Error {
-        Error::new(
-            "program-lost",
-            format!("could not follow `{}`", self.line()),
-        )
-        .because(cause.to_string())
+        lost(&format!("`{}`", self.line()), cause)
     }
+}
+
+/// What `program` prints, or how it ends, cannot be read.
+pub(crate) fn lost(program: &str, cause: &io::Error) -> Error {
+    Error::new(Code::ProgramLost, format!("could not follow {program}")).because(cause.to_string())
+}
+
+/// The command `line` ended with `status`, an error.
+pub(crate) fn failed(line: &str, status: ExitStatus) -> Error {
+    Error::new(
+        Code::ProgramFailed,
+        format!("`{line}` ended with {}", ending(status)),
+    )
 }
 
 /// A program that runs while its output is read. It is ended when this is dropped.
@@ -408,7 +419,7 @@ pub(crate) fn cargo() -> OsString {
 pub(crate) fn this_program() -> Result<PathBuf> {
     let path = std::env::current_exe().map_err(|cause: io::Error| {
         Error::new(
-            "executable-unknown",
+            Code::ExecutableUnknown,
             "could not find this program's own file",
         )
         .because(cause.to_string())
@@ -467,7 +478,7 @@ fn to_stderr() -> Result<Stdio> {
         .as_fd()
         .try_clone_to_owned()
         .map(Stdio::from)
-        .map_err(|cause| Error::new("io", "could not share stderr").because(cause.to_string()))
+        .map_err(|cause| Error::io("share", Path::new("stderr"), &cause))
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use ebpf_build::Finding;
 use serde::Serialize;
 
 use super::human;
-use crate::budget::{Breach, Comparison, FILE};
+use crate::{
+    budget::{Breach, Comparison, FILE},
+    code::Code,
+};
 
 /// What came of holding the verdicts against `ebpf.lock`.
 #[derive(Debug, Serialize)]
@@ -37,17 +40,14 @@ impl Held {
         breaches
             .map(|breach| {
                 let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-                Finding::error(
-                    "budget-exceeded",
-                    format!(
-                        "{} of {} on {}: {}, in {FILE} {}",
-                        breach.what,
-                        breach.program.as_ref().unwrap_or(&breach.object),
-                        breach.kernel.as_deref().unwrap_or("all kernels"),
-                        shown(&breach.after),
-                        shown(&breach.before),
-                    ),
-                )
+                exceeded(format!(
+                    "{} of {} on {}: {}, in {FILE} {}",
+                    breach.what,
+                    breach.program.as_ref().unwrap_or(&breach.object),
+                    breach.kernel.as_deref().unwrap_or("all kernels"),
+                    shown(&breach.after),
+                    shown(&breach.before),
+                ))
                 .at(FILE, None)
             })
             .collect()
@@ -86,10 +86,10 @@ impl Held {
             ));
         } else {
             parts.push(table(breaches));
-            let finding = Finding::error(
-                "budget-exceeded",
-                format!("{} not as in {FILE}, of {verdicts}", things(breaches)),
-            )
+            let finding = exceeded(format!(
+                "{} not as in {FILE}, of {verdicts}",
+                things(breaches)
+            ))
             .fix(
                 "make the program cheaper again; or, where it is meant: cargo ebpf verify --update",
             );
@@ -103,6 +103,10 @@ impl Held {
         }
         parts.join("\n\n")
     }
+}
+
+fn exceeded(message: String) -> Finding {
+    Finding::error(Code::BudgetExceeded, message)
 }
 
 fn things(breaches: &[Breach]) -> String {

@@ -22,6 +22,7 @@ use ebpf_build::Finding;
 
 use super::observation::{Attach, Attaching};
 use crate::{
+    code::Code,
     host::kernel::Kernel,
     object::{Hook, Name},
 };
@@ -273,7 +274,7 @@ impl Program<'_> {
 fn judge(failure: Failure) -> Attach {
     match failure {
         Failure::Refused { error, cause, fix } => {
-            let mut finding = Finding::error("attach-refused", "it loads, but does not attach")
+            let mut finding = Finding::error(Code::AttachRefused, "it loads, but does not attach")
                 .because(match cause {
                     Some(cause) => format!("{}: {cause}", described(&error)),
                     None => described(&error),
@@ -283,7 +284,7 @@ fn judge(failure: Failure) -> Attach {
         }
         Failure::NotTried { reason, fix } => {
             let mut finding =
-                Finding::warning("attach-not-tried", "it loads; attaching it was not tried")
+                Finding::warning(Code::AttachNotTried, "it loads; attaching it was not tried")
                     .because(reason);
             finding.fix = fix.map(str::to_owned);
             Attach::NotTried(finding)

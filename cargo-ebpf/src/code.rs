@@ -1,0 +1,316 @@
+//! The codes of errors and findings: one per fact.
+//!
+//! Facts about toolchains, builds and files have theirs in [`ebpf_build::Code`], facts about
+//! the content of an object in `ebpf-object`, and rejections in the catalogue of `ebpf-diagnosis`.
+
+ebpf_base::codes! {
+    /// What an error or a finding is about: a stable kebab-case name per fact. Once published,
+    /// a name is never used for another fact.
+    pub(crate) enum Code {
+        /// An object needs a newer kernel than its `min-kernel`.
+        AboveMinKernel = "above-min-kernel",
+        /// The agent could not reply to a request.
+        AgentFailed = "agent-failed",
+        /// The agent on a kernel ended before its reply was complete.
+        AnswerCutOff = "answer-cut-off",
+        /// The reply of the agent on a kernel was damaged on its way.
+        AnswerDamaged = "answer-damaged",
+        /// The agent on a kernel did not continue its reply in time.
+        AnswerTimedOut = "answer-timed-out",
+        /// A program of apt failed for an unknown reason.
+        AptFailed = "apt-failed",
+        /// apt, which downloads kernel images, is not installed.
+        AptMissing = "apt-missing",
+        /// A program was loaded; attaching it was not tried.
+        AttachNotTried = "attach-not-tried",
+        /// A program was loaded, but could not be attached.
+        AttachRefused = "attach-refused",
+        /// The kernel does not have what a program attaches to.
+        AttachTarget = "attach-target",
+        /// Which capabilities for BPF this process has.
+        BpfCapabilities = "bpf-capabilities",
+        /// Whether the BPF JIT is enabled.
+        BpfJit = "bpf-jit",
+        /// A cargo config that native builds read has settings for BPF.
+        BpfSettingAtRoot = "bpf-setting-at-root",
+        /// Whether this process can call bpf(2).
+        BpfSyscall = "bpf-syscall",
+        /// A cargo config that native builds read sets a BPF target.
+        BpfTargetAtRoot = "bpf-target-at-root",
+        /// The kernel rejected the object's BTF.
+        BtfRefused = "btf-refused",
+        /// The file of `--btf` does not contain a kernel's BTF.
+        BtfUnreadable = "btf-unreadable",
+        /// `ebpf.lock` is not valid.
+        BudgetBroken = "budget-broken",
+        /// A program, verdict or size exceeds `ebpf.lock`.
+        BudgetExceeded = "budget-exceeded",
+        /// `ebpf.lock` was not written, as a kernel gave no verdict.
+        BudgetIncomplete = "budget-incomplete",
+        /// `ebpf.lock` has no entries for this kernel.
+        BudgetKernel = "budget-kernel",
+        /// A kernel without a version cannot be recorded in `ebpf.lock`.
+        BudgetKernelUnnamed = "budget-kernel-unnamed",
+        /// There is no `ebpf.lock`.
+        BudgetMissing = "budget-missing",
+        /// A value cannot be written to `ebpf.lock`.
+        BudgetUnwritable = "budget-unwritable",
+        /// The user has to install the packages.
+        ByHand = "by-hand",
+        /// The config of an eBPF crate sets its BPF target.
+        Config = "config",
+        /// A cargo config is not valid TOML.
+        ConfigBroken = "config-broken",
+        /// Which linker the config of an eBPF crate sets.
+        ConfigLinker = "config-linker",
+        /// An eBPF crate has no cargo config.
+        ConfigMissing = "config-missing",
+        /// CO-RE relocations could not be applied for this kernel.
+        CoreRelocation = "core-relocation",
+        /// An eBPF crate is outside of the workspace.
+        EbpfCrateApart = "ebpf-crate-apart",
+        /// An eBPF crate is a member of the native workspace.
+        EbpfCrateInWorkspace = "ebpf-crate-in-workspace",
+        /// The project has no eBPF crate.
+        EbpfCrateMissing = "ebpf-crate-missing",
+        /// An environment variable is not valid Unicode.
+        EnvNotUnicode = "env-not-unicode",
+        /// The path of this program's own file is unknown.
+        ExecutableUnknown = "executable-unknown",
+        /// An executable cannot run in a guest.
+        ExecutableUnusable = "executable-unusable",
+        /// The config of an eBPF crate lacks a required rustflag.
+        FlagMissing = "flag-missing",
+        /// The config of an eBPF crate has all required rustflags.
+        Flags = "flags",
+        /// The current directory cannot be read.
+        FolderGone = "folder-gone",
+        /// A guest did not boot.
+        GuestNoBoot = "guest-no-boot",
+        /// A guest ran out of memory.
+        GuestOutOfMemory = "guest-out-of-memory",
+        /// No test of the project runs an eBPF program.
+        GuestTestsMissing = "guest-tests-missing",
+        /// The initramfs of a guest could not be written.
+        Initramfs = "initramfs",
+        /// A signal stopped the command.
+        Interrupted = "interrupted",
+        /// A result could not be written as JSON.
+        Json = "json",
+        /// Whether the kernel has BTF.
+        KernelBtf = "kernel-btf",
+        /// Too many programs or tests crashed a kernel; the rest was skipped.
+        KernelGivenUp = "kernel-given-up",
+        /// A file is not a bootable kernel image.
+        KernelImageInvalid = "kernel-image-invalid",
+        /// A downloaded package contains no usable kernel image.
+        KernelPackageBroken = "kernel-package-broken",
+        /// A downloaded package has another checksum than the package lists.
+        KernelPackageChanged = "kernel-package-changed",
+        /// A guest's kernel panicked.
+        KernelPanicked = "kernel-panicked",
+        /// No image of this kernel version is available.
+        KernelUnknown = "kernel-unknown",
+        /// The kernel does not support programs of this type.
+        KernelUnsupported = "kernel-unsupported",
+        /// Whether the kernel version is sufficient.
+        KernelVersion = "kernel-version",
+        /// The mirror of kernel images that the environment names is not a URL.
+        KernelsMirrorInvalid = "kernels-mirror-invalid",
+        /// No mirror of kernel images is known.
+        KernelsNoMirror = "kernels-no-mirror",
+        /// The mirror has no kernel images.
+        KernelsNoneOffered = "kernels-none-offered",
+        /// Kernel images could not be updated; the cached ones are used.
+        KernelsOffline = "kernels-offline",
+        /// The signature of the package lists could not be verified.
+        KernelsUnsigned = "kernels-unsigned",
+        /// libbpf does not load the object.
+        LibbpfRefused = "libbpf-refused",
+        /// A bpf-linker that fits the compiler was found.
+        Linker = "linker",
+        /// The project has several native loaders.
+        LoaderAmbiguous = "loader-ambiguous",
+        /// The loader could not be built.
+        LoaderFailed = "loader-failed",
+        /// The project has no native loader.
+        LoaderMissing = "loader-missing",
+        /// The loader is built for the host.
+        LoaderNative = "loader-native",
+        /// The loader would be built for BPF.
+        LoaderNotNative = "loader-not-native",
+        /// The loader's package has several programs.
+        LoaderProgramAmbiguous = "loader-program-ambiguous",
+        /// The configured loader is not a package of the workspace.
+        LoaderUnknown = "loader-unknown",
+        /// The loader's package has no program.
+        LoaderWithoutProgram = "loader-without-program",
+        /// Whether kernel lockdown restricts BPF.
+        Lockdown = "lockdown",
+        /// A manifest is not valid.
+        ManifestBroken = "manifest-broken",
+        /// The path of `--manifest-path` is not a manifest.
+        ManifestMissing = "manifest-missing",
+        /// The kernel rejected a map.
+        MapRefused = "map-refused",
+        /// The object does not contain the size of a map; it was created with one entry.
+        MapSizeAssumed = "map-size-assumed",
+        /// Whether RLIMIT_MEMLOCK restricts BPF.
+        Memlock = "memlock",
+        /// RLIMIT_MEMLOCK is too low for BPF.
+        MemlockLimit = "memlock-limit",
+        /// `[workspace.metadata.ebpf]` is not valid.
+        MetadataBroken = "metadata-broken",
+        /// The output of `cargo metadata` cannot be read.
+        MetadataUnknown = "metadata-unknown",
+        /// An object runs on its crate's `min-kernel`.
+        MinKernel = "min-kernel",
+        /// A crate declares a `min-kernel`, and is not built yet.
+        MinKernelDeclared = "min-kernel-declared",
+        /// bpftool is not installed.
+        NoBpftool = "no-bpftool",
+        /// The object has no programs.
+        NoPrograms = "no-programs",
+        /// This process lacks a capability for loading BPF programs.
+        NoRights = "no-rights",
+        /// A file contains no verifier log.
+        NoVerifierLog = "no-verifier-log",
+        /// Two eBPF crates build objects of the same name.
+        ObjectNameTwice = "object-name-twice",
+        /// The path of an object is not a regular file.
+        ObjectNotAFile = "object-not-a-file",
+        /// The object does not exist.
+        ObjectNotFound = "object-not-found",
+        /// The object exceeds the size limit.
+        ObjectTooLarge = "object-too-large",
+        /// aya-obj cannot parse the object.
+        ObjectUnreadable = "object-unreadable",
+        /// There is not enough memory to parse the object.
+        OutOfMemory = "out-of-memory",
+        /// apt offers no compiler that can build for BPF.
+        PackagesMissing = "packages-missing",
+        /// The release profile of an eBPF crate does not enable LTO.
+        ProfileLtoMissing = "profile-lto-missing",
+        /// Another program ended with an error.
+        ProgramFailed = "program-failed",
+        /// The output or the end of another program could not be read.
+        ProgramLost = "program-lost",
+        /// An eBPF program could not be passed to the kernel.
+        ProgramNotTried = "program-not-tried",
+        /// Another program exceeded its time limit.
+        ProgramSlow = "program-slow",
+        /// The project and its eBPF crates.
+        Project = "project",
+        /// There is no manifest in this directory or above.
+        ProjectMissing = "project-missing",
+        /// qemu is installed.
+        Qemu = "qemu",
+        /// qemu, which boots other kernels, is not installed or does not run.
+        QemuMissing = "qemu-missing",
+        /// No cargo config that native builds read has settings for BPF.
+        RootConfig = "root-config",
+        /// Root privileges are required, and not available.
+        RootMissing = "root-missing",
+        /// No usable compiler could be installed.
+        SetupFailed = "setup-failed",
+        /// A step of `setup` failed, and another one is tried.
+        SetupStepFailed = "setup-step-failed",
+        /// The signal handlers could not be installed.
+        Signals = "signals",
+        /// Where the compiler's library sources are.
+        Sources = "sources",
+        /// The config of an eBPF crate sets no BPF target.
+        TargetMissing = "target-missing",
+        /// A test exceeded its time limit.
+        TestSlow = "test-slow",
+        /// Not every test program was built and run.
+        TestsIncomplete = "tests-incomplete",
+        /// The tests could not be built.
+        TestsUnbuilt = "tests-unbuilt",
+        /// A compiler that can build for BPF was found.
+        Toolchain = "toolchain",
+        /// Whether tracefs is mounted.
+        Tracefs = "tracefs",
+        /// There is no such rejection class or code.
+        UnknownClass = "unknown-class",
+        /// The verifier exceeded the time limit.
+        VerifierSlow = "verifier-slow",
+        /// qemu could not be installed.
+        VmSetupFailed = "vm-setup-failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn texts_are_unique_and_kebab_case() {
+        let texts: HashSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for text in texts {
+            let kebab = text
+                .bytes()
+                .all(|byte| byte == b'-' || byte.is_ascii_lowercase());
+            assert!(kebab, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_fact_has_a_code_here_and_in_ebpf_build() {
+        for code in Code::ALL {
+            assert_eq!(ebpf_build::Code::named(code.as_str()), None, "{code}");
+        }
+    }
+
+    /// Two places that make errors with one code would be two facts, or one fact in two
+    /// wordings.
+    #[test]
+    fn each_code_is_used_at_one_place() {
+        let mut sources = Vec::new();
+        read(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+            &mut sources,
+        );
+        let used_at = |code: Code| -> Vec<&str> {
+            let name = format!("Code::{code:?}");
+            let uses = |text: &str| {
+                text.match_indices(&name)
+                    .filter(|(at, _)| {
+                        let before = &text[..*at];
+                        let after = &text[at + name.len()..];
+                        let longer = after.starts_with(|c: char| c.is_ascii_alphanumeric());
+                        let compared = before.ends_with("== ") || before.ends_with("!= ");
+                        !longer && !compared && !before.ends_with("ebpf_build::")
+                    })
+                    .count()
+            };
+            sources
+                .iter()
+                .flat_map(|(file, text)| std::iter::repeat_n(file.as_str(), uses(text)))
+                .collect()
+        };
+        for &code in Code::ALL {
+            let places = used_at(code);
+            assert_eq!(places.len(), 1, "{code} is used in {places:?}");
+        }
+    }
+
+    /// Adds each source file below `directory`, without its unit tests.
+    fn read(directory: &Path, sources: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, sources);
+            } else if path.ends_with("tests.rs") || path.ends_with("code.rs") {
+                // Tests may quote codes; this file lists them.
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod ").next().unwrap().to_owned();
+                sources.push((path.display().to_string(), code));
+            }
+        }
+    }
+}
