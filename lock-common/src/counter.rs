@@ -27,7 +27,7 @@ counters! {
     /// Of these, repeats: a mutex's waiter says so each time that it turns from
     /// spinning to sleeping and back. One wait.
     KernelRepeats,
-    /// Lost: no place for the thread in the table of threads.
+    /// Lost: no slot for the thread in the table of threads.
     KernelLostTableFull,
     /// Lost: more waits open at once, on one CPU or in one thread, than there is room for.
     KernelLostNested,
@@ -57,7 +57,7 @@ counters! {
     // sched_switch
     /// Begins of waits for user locks that the filter let through.
     UserBegins,
-    /// Lost: no place for the thread in the table of threads.
+    /// Lost: no slot for the thread in the table of threads.
     UserLostTableFull,
     /// Lost: the wait's end was not seen, and that could not be sent.
     UserLostEnd,

@@ -7,7 +7,7 @@ use crate::{Outcome, ThreadRef, WaitKind};
 /// its inner spinlock within its own wait: twice four.
 pub const SPINS_PER_CPU: usize = 8;
 
-/// How many threads whose numbers are equal in their lower bits have a place.
+/// How many threads whose numbers are equal in their lower bits have a slot.
 pub const WAYS: usize = 4;
 
 /// How many sleeping waits for kernel locks may be open at once in one thread: a
@@ -34,7 +34,7 @@ shared! {
 
     /// The spinning waits that are open on one CPU.
     pub struct Spins {
-        /// The lock that each place waits for; zero is a free place. Together on a cache
+        /// The lock that each slot waits for; zero is a free slot. Together on a cache
         /// line: most of the time nothing else is looked at.
         pub locks: [u64; SPINS_PER_CPU],
         /// How many were opened, which belongs to
@@ -47,7 +47,7 @@ shared! {
 
     /// A sleeping wait for a kernel lock.
     pub struct Sleep {
-        /// The lock; zero is a free place.
+        /// The lock; zero is a free slot.
         pub lock: u64,
         /// When it began (CLOCK_MONOTONIC, nanoseconds).
         pub start_ns: u64,
@@ -103,15 +103,15 @@ shared! {
         pub sleeps: [Sleep; SLEEPS_PER_THREAD],
     }
 
-    /// The threads whose numbers are equal in their lower bits and have a place.
+    /// The threads whose numbers are equal in their lower bits and have a slot.
     pub struct ThreadIds {
-        /// The thread that has each place; zero is a free one.
+        /// The thread that has each slot; zero is a free one.
         pub tids: [u32; WAYS],
     }
 
     /// Their waits.
     pub struct ThreadSet {
-        /// At the same places.
+        /// At the same slots.
         pub waits: [ThreadWaits; WAYS],
     }
 

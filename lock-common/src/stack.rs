@@ -24,10 +24,10 @@ pub mod step {
     pub const FIRST: u32 = 0;
 }
 
-/// How many sets of calls there are, of which the sizes of frames are kept; a power of two.
+/// How many sets of calls there are whose frame sizes are kept; a power of two.
 pub const CALL_SETS: usize = 4096;
 
-/// How many calls have a place in a set.
+/// How many calls have a slot in a set.
 pub const CALL_WAYS: usize = 4;
 
 /// The set of a call, which is the lower half of its return address.

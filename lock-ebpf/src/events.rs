@@ -22,7 +22,7 @@ static EVENTS: RingBuf<(), { 16 << 20 }> = RingBuf::new();
 #[btf_map]
 static EVENT_SCRATCH: PerCpuArray<EventWithStack, 4> = PerCpuArray::new();
 
-/// A program that sends events. One can interrupt another, so that each has its own place.
+/// A program that sends events. One can interrupt another, so that each has its own slot.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Sender {

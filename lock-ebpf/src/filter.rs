@@ -154,7 +154,7 @@ pub fn forget(task: Task) {
 }
 
 #[inline(always)] // A few instructions.
-fn place_of(tgid: u32) -> Option<*mut u8> {
+fn mode_slot(tgid: u32) -> Option<*mut u8> {
     let modes = PROCESS_MODES.get_ptr_mut(tgid / PROCESSES as u32)?;
     // SAFETY: an index below PROCESSES, in a live value.
     Some(unsafe { &raw mut (*modes).modes[tgid as usize % PROCESSES] })
@@ -163,13 +163,13 @@ fn place_of(tgid: u32) -> Option<*mut u8> {
 #[inline(always)] // A few instructions.
 fn mode_of(tgid: u32) -> u8 {
     // SAFETY: a byte of a live value.
-    place_of(tgid).map_or(mode::NONE, |place| unsafe { place.read_volatile() })
+    mode_slot(tgid).map_or(mode::NONE, |slot| unsafe { slot.read_volatile() })
 }
 
 #[inline(always)] // A few instructions.
 fn set_mode(tgid: u32, mode: u8) {
-    if let Some(place) = place_of(tgid) {
+    if let Some(slot) = mode_slot(tgid) {
         // SAFETY: a byte of a live value.
-        unsafe { place.write_volatile(mode) };
+        unsafe { slot.write_volatile(mode) };
     }
 }

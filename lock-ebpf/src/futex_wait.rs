@@ -42,7 +42,7 @@ pub fn leave(task: Task) {
     let Some(waits) = threads::find(tid) else {
         return;
     };
-    // SAFETY: the place of this thread, in a live map.
+    // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     if block.start_ns == 0 {
         return;
@@ -86,7 +86,7 @@ pub fn block(task: Task) {
         lost::count(Counter::UserLostTableFull);
         return;
     };
-    // SAFETY: the place of this thread, in a live map.
+    // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     block.address = futex.address;
     block.kind = futex.kind;
@@ -197,7 +197,7 @@ pub fn resume(task: Task) {
     let Some(waits) = threads::find(tid) else {
         return;
     };
-    // SAFETY: the place of this thread, in a live map.
+    // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     if block.start_ns == 0 {
         // Not that of its next wait.
@@ -263,7 +263,7 @@ pub fn wake(task: Task) {
     let Some(waits) = threads::find(task::tid(task)) else {
         return;
     };
-    // SAFETY: the place of the woken thread, in a live map. It sleeps, and the kernel lets
+    // SAFETY: the slot of the woken thread, in a live map. It sleeps, and the kernel lets
     // one at a time wake it.
     let block = unsafe { &mut *waits.block() };
     let thread = Thread::current();
@@ -349,6 +349,6 @@ fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
         ..events::of_current(thread)
     };
     user_stack::copy(registers, to);
-    // Without it only the place of the release is not known.
+    // Without it only the location of the release is unknown.
     let _ = events::send(to);
 }

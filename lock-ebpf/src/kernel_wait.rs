@@ -12,7 +12,7 @@ use crate::{
     events::{self, Sender},
     filter, lost, owner,
     sampler::{self, SampleSource},
-    spins::{self, SpinPlace},
+    spins::{self, SpinSlot},
     stacks::{self, StackSource},
     task::{self, Registers, Thread},
     threads::{self, Begin},
@@ -48,17 +48,17 @@ pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
     }
     let start_ns = now_ns();
     if only_spins(flags) {
-        let Some(place) = SpinPlace::find(lock, thread.tid) else {
+        let Some(slot) = SpinSlot::find(lock, thread.tid) else {
             lost::count(Counter::KernelBegins);
             lost::count(Counter::KernelLostNested);
             return;
         };
-        if place.nested || threads::find(thread.tid).is_some_and(threads::Waits::sleeps) {
+        if slot.nested || threads::find(thread.tid).is_some_and(threads::Waits::sleeps) {
             lost::count(Counter::KernelNested);
         }
         let stack = exact_stack(ctx);
         // It counts the begin, too.
-        place.open(
+        slot.open(
             lock,
             Spin {
                 start_ns,
@@ -77,11 +77,11 @@ pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
     match waits.begin(lock, flags, start_ns) {
         Begin::Repeat => lost::count(Counter::KernelRepeats),
         Begin::Full => lost::count(Counter::KernelLostNested),
-        Begin::New { place, nested } => {
+        Begin::New { slot, nested } => {
             if nested {
                 lost::count(Counter::KernelNested);
             }
-            place.open(Sleep {
+            slot.open(Sleep {
                 lock,
                 start_ns,
                 phase_ns: start_ns,
@@ -295,6 +295,6 @@ pub fn release(ctx: &RawTracePointContext, lock: u64) {
     {
         user_stack::copy(registers, to);
     }
-    // Without it only the place of the release is not known.
+    // Without it only the location of the release is unknown.
     let _ = events::send(to);
 }

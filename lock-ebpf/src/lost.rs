@@ -16,7 +16,7 @@ static COUNTS: PerCpuArray<u64, COUNTERS> = PerCpuArray::new();
 #[inline(always)] // A call would cost more than the addition.
 pub fn count(counter: Counter) {
     if let Some(count) = COUNTS.get_ptr_mut(counter as u32) {
-        // SAFETY: a place of this CPU in a live map. Only one program adds to a counter,
+        // SAFETY: a slot of this CPU in a live map. Only one program adds to a counter,
         // and the kernel does not enter a program again on the same CPU.
         unsafe { *count += 1 };
     }

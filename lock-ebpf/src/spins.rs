@@ -1,8 +1,8 @@
-//! Open spinning waits. The spinner cannot leave its CPU, so that each is on a place there.
+//! Open spinning waits. The spinner cannot leave its CPU, so that each has a slot there.
 //!
 //! Begin and end can interrupt each other on one CPU, never themselves. So only `begin`
-//! turns a free place into a taken one, with the lock's address as the last write, and
-//! only `end` frees the place of a live wait: neither needs an atomic instruction.
+//! turns a free slot into a taken one, with the lock's address as the last write, and
+//! only `end` frees the slot of a live wait: neither needs an atomic instruction.
 
 use core::ptr::{read_volatile, write_volatile};
 
@@ -15,16 +15,16 @@ use crate::lost;
 #[btf_map]
 static CPU_SPINS: PerCpuArray<Spins, 1> = PerCpuArray::new();
 
-/// A free place for a spinning wait.
-pub struct SpinPlace {
+/// A free slot for a spinning wait.
+pub struct SpinSlot {
     spins: *mut Spins,
     index: usize,
     /// Whether the thread spins for another lock already.
     pub nested: bool,
 }
 
-impl SpinPlace {
-    /// Finds a place on this CPU. Waits that must have ended are cleared and counted: a
+impl SpinSlot {
+    /// Finds a slot on this CPU. Waits that must have ended are cleared and counted: a
     /// spinner of another thread has left the CPU, and a thread cannot wait for a lock
     /// twice at once.
     #[inline(always)]
@@ -34,9 +34,9 @@ impl SpinPlace {
         let mut nested = false;
         for index in 0..SPINS_PER_CPU {
             // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
-            let place = unsafe { &raw mut (*spins).locks[index] };
+            let slot = unsafe { &raw mut (*spins).locks[index] };
             // SAFETY: as above.
-            let taken = unsafe { read_volatile(place) };
+            let taken = unsafe { read_volatile(slot) };
             if taken != 0 {
                 // SAFETY: as above.
                 let owner = unsafe { read_volatile(&raw const (*spins).spins[index].tid) };
@@ -46,7 +46,7 @@ impl SpinPlace {
                 }
                 lost::count(Counter::KernelLostEnd);
                 // SAFETY: as above.
-                unsafe { write_volatile(place, 0) };
+                unsafe { write_volatile(slot, 0) };
             }
             if free == SPINS_PER_CPU {
                 free = index;
@@ -67,7 +67,7 @@ impl SpinPlace {
             return; // Never: said again where the verifier looks for it.
         }
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU. Volatile keeps the
-        // order: the place is taken once the rest is there.
+        // order: the slot is taken once the rest is there.
         unsafe {
             (*spins).begins += 1;
             write_volatile(&raw mut (*spins).spins[index], spin);
@@ -83,11 +83,11 @@ pub fn end(lock: u64, tid: u32) -> Option<Spin> {
     for index in 0..SPINS_PER_CPU {
         // SAFETY: index < SPINS_PER_CPU, in a live value of this CPU.
         unsafe {
-            let place = &raw mut (*spins).locks[index];
-            if read_volatile(place) == lock {
+            let slot = &raw mut (*spins).locks[index];
+            if read_volatile(slot) == lock {
                 let spin = read_volatile(&raw const (*spins).spins[index]);
                 if spin.tid == tid {
-                    write_volatile(place, 0);
+                    write_volatile(slot, 0);
                     return Some(spin);
                 }
             }

@@ -50,7 +50,7 @@ const SEND: u32 = 16;
 const STACK_MASK: u64 = (STACK_WORDS * size_of::<u64>() - 1) as u64;
 const _: () = assert!(STACK_WORDS.is_power_of_two());
 
-/// A program that takes stacks. One can interrupt another, so that each has its own place.
+/// A program that takes stacks. One can interrupt another, so that each has its own slot.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum StackSource {
@@ -128,14 +128,14 @@ fn memory(ctx: &RawTracePointContext, source: StackSource) -> Option<(*mut RawSt
 /// The stack that the sizes of its frames lead through, if it was walked before.
 #[inline(always)]
 fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
-    let mut place = step_of(step::FIRST)? as usize & (STACK_WORDS - 1);
+    let mut position = step_of(step::FIRST)? as usize & (STACK_WORDS - 1);
     let mut hash = HASH_SEED;
     for _ in 0..KERNEL_FRAMES - TRACING_FRAMES {
-        if place >= words {
+        if position >= words {
             return None;
         }
-        // SAFETY: place < STACK_WORDS, in a live value of this CPU.
-        let address = unsafe { read_volatile(&raw const (*raw).words[place]) };
+        // SAFETY: position < STACK_WORDS, in a live value of this CPU.
+        let address = unsafe { read_volatile(&raw const (*raw).words[position]) };
         hash = hash_frame(hash, address);
         match step_of(address as u32)? {
             step::UNKNOWN => return None,
@@ -144,13 +144,13 @@ fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
                 return STACKS.get_ptr(hash).is_some().then_some(hash);
             }
             step if step & step::FROM_END != 0 => {
-                place = words.wrapping_sub((step & !step::FROM_END) as usize);
+                position = words.wrapping_sub((step & !step::FROM_END) as usize);
             }
-            step => place += step as usize,
+            step => position += step as usize,
         }
         // Whatever way it came to be, the verifier knows the same of it, and need not try
         // all ways through the loop: without this it gives up after a million instructions.
-        place &= STACK_WORDS - 1;
+        position &= STACK_WORDS - 1;
     }
     None
 }

@@ -86,7 +86,7 @@ impl Thread {
 #[derive(Clone, Copy)]
 pub struct Registers(*const u64);
 
-/// Places in `struct pt_regs` of the kernel's `arch/x86/include/asm/ptrace.h`, in words.
+/// Positions in `struct pt_regs` of the kernel's `arch/x86/include/asm/ptrace.h`, in words.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub enum Register {
@@ -133,14 +133,14 @@ impl Registers {
 
     #[inline(always)] // One instruction, or one helper call.
     pub fn get(self, register: Register) -> u64 {
-        let place = self.0.wrapping_add(register as usize);
+        let field = self.0.wrapping_add(register as usize);
         if HAS_TASK_REGISTERS.load() != 0 {
             // SAFETY: what bpf_task_pt_regs returns may be read: the verifier knows its type,
             // and a fault reads zero.
-            unsafe { place.read_volatile() }
+            unsafe { field.read_volatile() }
         } else {
             // SAFETY: the helper checks the address.
-            unsafe { bpf_probe_read_kernel(place) }.unwrap_or(0)
+            unsafe { bpf_probe_read_kernel(field) }.unwrap_or(0)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Open waits of threads that may sleep, in the kernel and in user space.
 //!
-//! A thread keeps its place from its first wait to its end. So a begin and an end find it
+//! A thread keeps its slot from its first wait to its end. So a begin and an end find it
 //! with one look at each of two arrays, and write to no cache line but the thread's own: a hash
 //! table would take a lock of a bucket for each of them.
 
@@ -36,10 +36,10 @@ static THREADS: Array<ThreadSet, 4096> = Array::new();
 #[unsafe(no_mangle)]
 static THREAD_SET_MASK: Global<u32> = Global::new(4095);
 
-/// Number of a place -> the thread that has it. To insert here is what makes a place one
+/// Number of a slot -> the thread that has it. To insert here is what makes a slot one
 /// thread's: rustc has no compare-and-exchange for this target.
 #[btf_map]
-static PLACES: HashMap<u32, u32, 16384> = HashMap::new();
+static SLOTS: HashMap<u32, u32, 16384> = HashMap::new();
 
 /// The waits of one thread, which only events of this thread change, and its waker.
 #[derive(Clone, Copy)]
@@ -48,20 +48,20 @@ pub struct Waits(*mut ThreadWaits);
 /// What a begin of a sleeping wait is.
 pub enum Begin {
     /// A wait of its own. Whether the thread had another one open.
-    New { place: SleepPlace, nested: bool },
+    New { slot: SleepSlot, nested: bool },
     /// The same wait again, in its other phase.
     Repeat,
     /// Too many are open.
     Full,
 }
 
-/// A free place for a sleeping wait.
-pub struct SleepPlace {
+/// A free slot for a sleeping wait.
+pub struct SleepSlot {
     waits: *mut ThreadWaits,
-    place: *mut Sleep,
+    slot: *mut Sleep,
 }
 
-/// The place of a thread, if it has one.
+/// The slot of a thread, if it has one.
 #[inline(always)] // On the path of each switch of tasks.
 pub fn find(tid: u32) -> Option<Waits> {
     if tid == 0 {
@@ -85,7 +85,7 @@ fn waits_at(number: u32, way: usize) -> Option<Waits> {
     Some(Waits(unsafe { &raw mut (*set).waits[way] }))
 }
 
-/// The place of a thread, which gets one if there is one left.
+/// The slot of a thread, which gets one if there is one left.
 #[inline(always)] // Once for each way of waiting.
 pub fn claim(tid: u32) -> Option<Waits> {
     if let Some(waits) = find(tid) {
@@ -96,12 +96,12 @@ pub fn claim(tid: u32) -> Option<Waits> {
     for way in 0..WAYS {
         // SAFETY: way < WAYS, in a live value.
         let holder = unsafe { &raw mut (*ids).tids[way] };
-        let place = number * WAYS as u32 + way as u32;
+        let slot = number * WAYS as u32 + way as u32;
         // SAFETY: as above.
         if unsafe { read_volatile(holder) } == 0
-            && PLACES.insert(place, tid, BPF_NOEXIST.into()).is_ok()
+            && SLOTS.insert(slot, tid, BPF_NOEXIST.into()).is_ok()
         {
-            // SAFETY: as above; the place is this thread's.
+            // SAFETY: as above; the slot is this thread's.
             unsafe { write_volatile(holder, tid) };
             return waits_at(number, way);
         }
@@ -109,7 +109,7 @@ pub fn claim(tid: u32) -> Option<Waits> {
     None
 }
 
-/// A task is gone: its place is free. Waits that are still open have an end that was not seen.
+/// A task is gone: its slot is free. Waits that are still open have an end that was not seen.
 #[inline(always)]
 pub fn forget(task: Task) {
     let Some(tid) = task::read_tid(task) else {
@@ -131,7 +131,7 @@ pub fn forget(task: Task) {
         }
         // SAFETY: as above. The thread is gone, so that nobody else writes here.
         unsafe { write_volatile(holder, 0) };
-        let _ = PLACES.remove(number * WAYS as u32 + way as u32);
+        let _ = SLOTS.remove(number * WAYS as u32 + way as u32);
         return;
     }
 }
@@ -186,29 +186,29 @@ impl Waits {
             // changes.
             let sleep = unsafe { &raw mut (*self.0).sleeps[index] };
             // SAFETY: as above.
-            let place = unsafe { &mut *sleep };
-            if place.lock == lock {
-                if place.flags ^ flags == flag::SPIN && flags & flag::MUTEX != 0 {
-                    place.turn(now_ns);
-                    place.flags = flags;
+            let slot = unsafe { &mut *sleep };
+            if slot.lock == lock {
+                if slot.flags ^ flags == flag::SPIN && flags & flag::MUTEX != 0 {
+                    slot.turn(now_ns);
+                    slot.flags = flags;
                     return Begin::Repeat;
                 }
                 lost::count(Counter::KernelLostEnd);
-                place.lock = 0;
+                slot.lock = 0;
                 // SAFETY: as above.
                 unsafe { (*self.0).sleeping -= 1 };
             }
-            if place.lock != 0 {
+            if slot.lock != 0 {
                 nested = true;
             } else if free.is_none() {
-                free = Some(SleepPlace {
+                free = Some(SleepSlot {
                     waits: self.0,
-                    place: sleep,
+                    slot: sleep,
                 });
             }
         }
         match free {
-            Some(place) => Begin::New { place, nested },
+            Some(slot) => Begin::New { slot, nested },
             None => Begin::Full,
         }
     }
@@ -219,11 +219,11 @@ impl Waits {
         for index in 0..SLEEPS_PER_THREAD {
             // SAFETY: index < SLEEPS_PER_THREAD, in a live value that only this thread
             // changes.
-            let place = unsafe { &mut (*self.0).sleeps[index] };
-            if place.lock == lock {
-                place.turn(now_ns);
-                let sleep = *place;
-                place.lock = 0;
+            let slot = unsafe { &mut (*self.0).sleeps[index] };
+            if slot.lock == lock {
+                slot.turn(now_ns);
+                let sleep = *slot;
+                slot.lock = 0;
                 // SAFETY: as above.
                 unsafe { (*self.0).sleeping -= 1 };
                 return Some(sleep);
@@ -233,13 +233,13 @@ impl Waits {
     }
 }
 
-impl SleepPlace {
+impl SleepSlot {
     /// Opens the wait.
     #[inline(always)]
     pub fn open(self, sleep: Sleep) {
-        // SAFETY: a place in a live value that only this thread changes.
+        // SAFETY: a slot in a live value that only this thread changes.
         unsafe {
-            *self.place = sleep;
+            *self.slot = sleep;
             (*self.waits).sleeping += 1;
         }
     }
@@ -252,7 +252,7 @@ pub trait BlockExt {
     fn infer_outcome(&mut self);
     /// What the length of a wait, and its part as a wait for a CPU, let expect of the next.
     fn learn(&mut self, wait_ns: u64, cpu_ns: u64);
-    /// Makes the place ready for the thread's next wait.
+    /// Makes the slot ready for the thread's next wait.
     fn close(&mut self);
 }
 

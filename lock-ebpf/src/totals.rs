@@ -2,8 +2,8 @@
 //! of durations, on each CPU. So one look into one table adds to the count, the total, the
 //! extremes and the histogram of a lock.
 //!
-//! The first rows of a CPU are in an array, at places that their keys tell, some rows to each.
-//! What finds its place full is in a hash table, where a look takes longer. A row stays where it
+//! The first rows of a CPU are in an array, in slots that their keys select, some rows per slot.
+//! What finds its slot full is in a hash table, where a look takes longer. A row stays where it
 //! is, so that the two together are exact.
 
 use core::ptr::{read_volatile, write_volatile};
@@ -19,16 +19,16 @@ use lock_common::{
     WaitKind,
 };
 
-/// Upper bits of a place's number -> the rows of the places that have them, on this CPU.
+/// Upper bits of a slot's number -> the rows of the slots that have them, on this CPU.
 #[btf_map]
 static FAST_TOTALS: PerCpuArray<FastSets, FAST_PORTIONS> = PerCpuArray::new();
 
-/// One less than how many places are used for kernel locks, and as many for user locks: a
+/// One less than how many slots are used for kernel locks, and as many for user locks: a
 /// power of two. Set by the loader, so that they are few where few rows are wanted.
 #[unsafe(no_mangle)]
 static FAST_MASK: Global<u32> = Global::new(FAST_SLOTS as u32 - 1);
 
-/// What the waits were for -> totals, on this CPU, where the places above were taken.
+/// What the waits were for -> totals, on this CPU, where the slots above were taken.
 #[btf_map]
 static LOCK_TOTALS: PerCpuHashMap<TotalsKey, Totals, 16384> = PerCpuHashMap::new();
 
@@ -101,8 +101,8 @@ fn row_of(own: TotalsKey) -> Option<*mut Totals> {
 #[inline(always)]
 fn fast_row(key: TotalsKey) -> Option<*mut Totals> {
     let rest = key.rest();
-    let place = key.hash() & FAST_MASK.load();
-    let portion = place / FAST_SETS as u32;
+    let slot = key.hash() & FAST_MASK.load();
+    let portion = slot / FAST_SETS as u32;
     // The programs that end waits for kernel and for user locks can interrupt each other.
     let portion = if key.kind.kind().is_user() {
         portion + FAST_PORTIONS as u32 / 2
@@ -111,17 +111,17 @@ fn fast_row(key: TotalsKey) -> Option<*mut Totals> {
     };
     let sets = FAST_TOTALS.get_ptr_mut(portion)?;
     // SAFETY: an index below FAST_SETS, in a live value of this CPU.
-    let set = unsafe { &raw mut (*sets).sets[place as usize % FAST_SETS] };
+    let set = unsafe { &raw mut (*sets).sets[slot as usize % FAST_SETS] };
     for way in 0..FAST_WAYS {
         // SAFETY: way < FAST_WAYS, in a live value of this CPU, of which one program takes
-        // the places.
+        // the slots.
         unsafe {
             let known = &raw mut (*set).keys[way];
             let known_rest = (&raw mut (*known).tgid).cast::<u64>();
             let lock = read_volatile(&raw const (*known).lock);
             if lock == 0 {
                 write_volatile(known_rest, rest);
-                // User space takes the place for free until the lock is there.
+                // User space considers the slot free until the lock is there.
                 write_volatile(&raw mut (*known).lock, key.lock);
             } else if lock != key.lock || read_volatile(known_rest) != rest {
                 continue;
@@ -134,7 +134,7 @@ fn fast_row(key: TotalsKey) -> Option<*mut Totals> {
 
 #[inline(always)]
 fn add_to(row: *mut Totals, ended: Ended) {
-    let place = RowKind::index_of(ended.bucket);
+    let index = RowKind::index_of(ended.bucket);
     let wait_ns = ended.wait_ns.max(1);
     // SAFETY: a row of this CPU in a live map, rows are never deleted, and only one
     // program, which the kernel does not enter again on the same CPU, writes to those of
@@ -146,7 +146,7 @@ fn add_to(row: *mut Totals, ended: Ended) {
     if wait_ns > row.max_ns {
         row.max_ns = wait_ns;
     }
-    row.counts[place] += 1;
+    row.counts[index] += 1;
     row.total_ns += ended.wait_ns;
     row.part_ns += ended.part_ns;
 }

@@ -21,9 +21,9 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
     let Ok(kernel) = kernel else {
         return (items, None); // An item of its own.
     };
-    let before = memory::told_by_kernel();
+    let before = memory::reported_by_kernel();
     let loaded = load::load(object, kernel, &plan(limits));
-    let told = memory::told_by_kernel()
+    let told = memory::reported_by_kernel()
         .zip(before)
         .map(|(after, before)| after.saturating_sub(before))
         .filter(|&bytes| loaded.is_ok() && bytes > 0);
@@ -54,11 +54,11 @@ fn plan(limits: Limits) -> Plan {
 impl Item {
     /// Nothing can be recorded for this reason.
     pub(super) fn of_error(code: &'static str, error: &Error) -> Self {
-        let mut says = error.to_string();
+        let mut message = error.to_string();
         if let Some(cause) = error.cause() {
-            says = format!("{says}: {cause}");
+            message = format!("{message}: {cause}");
         }
         let fix = error.fix_text().unwrap_or("run `lock record` for details");
-        Self::failed(code, says, fix)
+        Self::failed(code, message, fix)
     }
 }

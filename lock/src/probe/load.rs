@@ -38,7 +38,7 @@ pub(crate) mod map {
     pub(crate) const FILTER_VALUES: &str = "FILTER_VALUES";
     pub(crate) const LOCK_TOTALS: &str = "LOCK_TOTALS";
     pub(crate) const OTHER_TOTALS: &str = "OTHER_TOTALS";
-    pub(crate) const PLACES: &str = "PLACES";
+    pub(crate) const SLOTS: &str = "SLOTS";
     pub(crate) const FAST_TOTALS: &str = "FAST_TOTALS";
     pub(crate) const PROCESS_MODES: &str = "PROCESS_MODES";
     pub(crate) const STACKS: &str = "STACKS";
@@ -207,7 +207,7 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
         .map_max_entries(map::EVENTS, limits.buffer)
         .map_max_entries(map::LOCK_TOTALS, limits.locks)
         .map_max_entries(map::PROCESS_MODES, mode_elements(plan))
-        .map_max_entries(map::PLACES, sets(plan) * WAYS as u32)
+        .map_max_entries(map::SLOTS, sets(plan) * WAYS as u32)
         .map_max_entries(map::STACKS, limits.stacks)
         .map_max_entries(map::TIDS, sets(plan))
         .map_max_entries(map::THREADS, sets(plan));

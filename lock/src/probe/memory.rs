@@ -122,7 +122,7 @@ impl Limits {
             table::<TotalsKey, Totals>("LOCK_TOTALS", Kind::PerCpuHash, self.locks.into()),
             table::<u32, ThreadIds>("TIDS", Kind::Array, threads / WAYS as u64),
             table::<u32, ThreadSet>("THREADS", Kind::Array, threads / WAYS as u64),
-            table::<u32, u32>("PLACES", Kind::Hash, threads),
+            table::<u32, u32>("SLOTS", Kind::Hash, threads),
             table::<u64, KernelStack>("STACKS", Kind::Hash, self.stacks.into()),
             // Those of one size.
             table::<u32, CallSet>("FRAME_STEPS", Kind::Array, CALL_SETS as u64),
@@ -156,7 +156,7 @@ impl Limits {
 
 /// How much memory the kernel says that the maps of this process take, in bytes. None where
 /// it does not say.
-pub(crate) fn told_by_kernel() -> Option<u64> {
+pub(crate) fn reported_by_kernel() -> Option<u64> {
     let descriptors = fs::read_dir("/proc/self/fdinfo").ok()?;
     let told = descriptors.flatten().filter_map(|entry| {
         let info = fs::read_to_string(entry.path()).ok()?;
@@ -188,7 +188,7 @@ mod tests {
             ("LOCK_TOTALS", 3_539_840),
             ("FAST_TOTALS", 655_928),
             ("THREADS", 4_063_544),
-            ("PLACES", 1_311_760),
+            ("SLOTS", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 4_194_616),
             ("OTHER_TOTALS", 885_632),
