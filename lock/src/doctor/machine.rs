@@ -117,7 +117,7 @@ mod tests {
                       cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
         assert!(
             cgroups(Some(mounts))
-                .says
+                .message
                 .contains("/sys/fs/cgroup/unified")
         );
         assert_eq!(cgroups(mounts.lines().next()).state, State::Limited);

@@ -1,10 +1,10 @@
 //! What this machine and its kernel support, item by item. Findings are data: each has a
 //! stable code, and each problem has a fix.
 
+mod capabilities;
 mod hooks;
 mod machine;
 mod names;
-mod rights;
 mod trial;
 
 use serde::Serialize;
@@ -31,35 +31,35 @@ pub(crate) struct Item {
     /// How it is.
     pub(crate) state: State,
     /// The fact, and what follows from it.
-    pub(crate) says: String,
+    pub(crate) message: String,
     /// A command that fixes it, or else a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fix: Option<String>,
 }
 
 impl Item {
-    fn ok(code: &'static str, says: impl Into<String>) -> Self {
+    fn ok(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
             state: State::Ok,
-            says: says.into(),
+            message: message.into(),
             fix: None,
         }
     }
 
-    fn limited(code: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn limited(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             code,
             state: State::Limited,
-            says: says.into(),
+            message: message.into(),
             fix: Some(fix.into()),
         }
     }
 
-    fn failed(code: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn failed(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             state: State::Failed,
-            ..Self::limited(code, says, fix)
+            ..Self::limited(code, message, fix)
         }
     }
 }
@@ -72,7 +72,7 @@ pub(crate) struct Memory {
     /// By the limits, in bytes.
     pub(crate) bytes: u64,
     /// As the kernel told it of tables that were made, in bytes. None where it did not tell.
-    pub(crate) told_by_kernel_bytes: Option<u64>,
+    pub(crate) reported_by_kernel_bytes: Option<u64>,
 }
 
 /// All that was found.
@@ -93,11 +93,11 @@ pub(crate) struct Examination {
 /// Looks at everything. Loads the programs for a moment, and attaches none.
 pub(crate) fn examine(limits: Limits) -> Examination {
     let kernel = requirements::kernel();
-    let mut items = rights::items();
+    let mut items = capabilities::items();
     items.extend(hooks::items(&kernel));
     items.extend(names::items());
     items.extend(machine::items());
-    let (trial, told_by_kernel_bytes) = trial::items(&kernel, limits);
+    let (trial, reported_by_kernel_bytes) = trial::items(&kernel, limits);
     items.extend(trial);
     let possible_cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus as u64);
     Examination {
@@ -108,7 +108,7 @@ pub(crate) fn examine(limits: Limits) -> Examination {
         memory: Memory {
             possible_cpus,
             bytes: limits.memory(possible_cpus),
-            told_by_kernel_bytes,
+            reported_by_kernel_bytes,
         },
     }
 }

@@ -11,19 +11,19 @@ fn functions() -> Item {
     match symbol::kernel_names_shown() {
         Ok(()) => Item::ok(CODE, "kernel functions have names (/proc/kallsyms)"),
         Err(reason) => {
-            let (says, fix) = reason.split_once(": ").unwrap_or((&reason, ""));
-            Item::limited(CODE, says, fix)
+            let (message, fix) = reason.split_once(": ").unwrap_or((&reason, ""));
+            Item::limited(CODE, message, fix)
         }
     }
 }
 
 fn data() -> Item {
     const CODE: &str = "kernel-data-names";
-    let says = if symbol::kernel_data_shown() {
+    let message = if symbol::kernel_data_shown() {
         "kernel data has names: global locks are shown by name"
     } else {
         "kernel data has no names (CONFIG_KALLSYMS_ALL is off): global locks are named by the \
          functions that wait for them"
     };
-    Item::ok(CODE, says)
+    Item::ok(CODE, message)
 }

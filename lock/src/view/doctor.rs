@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Raised when a field changes its meaning or goes away.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -48,8 +48,8 @@ pub(crate) fn table(examination: &Examination, width: Option<u16>, color: bool) 
             State::Limited => "limited",
             State::Failed => "FAILED",
         };
-        let says = untrusted::line(&item.says);
-        facts.push((item.code, format!("{state}: {says}")));
+        let message = untrusted::line(&item.message);
+        facts.push((item.code, format!("{state}: {message}")));
         if let Some(fix) = &item.fix {
             facts.push((item.code, format!("  fix: {}", untrusted::line(fix))));
         }
@@ -60,7 +60,7 @@ pub(crate) fn table(examination: &Examination, width: Option<u16>, color: bool) 
         mebibytes(memory.bytes),
         plural(memory.possible_cpus, "possible CPU"),
     );
-    if let Some(told) = memory.told_by_kernel_bytes {
+    if let Some(told) = memory.reported_by_kernel_bytes {
         text += &format!(" (as reported by the kernel: {})", mebibytes(told));
     }
     text += "; limited by --max-locks, --max-stacks, --max-threads and --buffer";
@@ -116,13 +116,13 @@ mod tests {
                 Item {
                     code: "kernel-btf",
                     state: State::Ok,
-                    says: "kernel BTF is available".to_owned(),
+                    message: "kernel BTF is available".to_owned(),
                     fix: None,
                 },
                 Item {
                     code: "cap-bpf",
                     state,
-                    says: "it is missing\u{1b}[2J".to_owned(),
+                    message: "it is missing\u{1b}[2J".to_owned(),
                     fix: Some("sudo lock".to_owned()),
                 },
             ],
@@ -130,7 +130,7 @@ mod tests {
             memory: Memory {
                 possible_cpus: 2,
                 bytes: 35 << 20,
-                told_by_kernel_bytes: Some(35 << 20),
+                reported_by_kernel_bytes: Some(35 << 20),
             },
         }
     }

@@ -43,9 +43,9 @@ impl Chain {
 /// Who waits for whom.
 pub(crate) fn pairs() -> Vec<Pair> {
     [("chain-a", "chain-b", 0), ("chain-b", "chain-c", 1)]
-        .map(|(victim, culprit, lock)| Pair {
-            victim: victim.to_owned(),
-            culprit: culprit.to_owned(),
+        .map(|(waiter, holder, lock)| Pair {
+            waiter: waiter.to_owned(),
+            holder: holder.to_owned(),
             lock,
         })
         .into()

@@ -81,57 +81,6 @@ impl Contended for PthreadMutex {
     }
 }
 
-/// One thread has the lock, the others are its victims: by their names, and by those of
-/// their functions.
-#[derive(Debug)]
-pub(crate) struct Culprit {
-    mutex: Mutex,
-}
-
-impl Culprit {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            mutex: Mutex::of(Kind::Plain)?,
-        })
-    }
-}
-
-impl Contended for Culprit {
-    fn locks(&self) -> Vec<Subject> {
-        vec![subject(
-            "mutex",
-            "user mutex",
-            "wait_for_the_culprit",
-            &self.mutex,
-        )]
-    }
-
-    #[inline(never)]
-    fn hold_the_lock(&self, holder: &mut Holder) -> io::Result<()> {
-        self.mutex.lock()?;
-        holder.until_all_wait();
-        self.mutex.unlock()
-    }
-
-    fn wait(&self, waiter: &mut Waiter) -> io::Result<()> {
-        waiter.call(0, || wait_for_the_culprit(&self.mutex))?;
-        self.mutex.unlock()
-    }
-
-    fn holder_name(&self) -> String {
-        "culprit".to_owned()
-    }
-
-    fn waiter_name(&self, number: usize) -> String {
-        format!("victim-{number}")
-    }
-}
-
-#[inline(never)]
-fn wait_for_the_culprit(mutex: &Mutex) -> io::Result<Ended> {
-    mutex.lock()
-}
-
 /// `pthread_mutex_timedlock`: every second waiter gives up after half of the time.
 #[derive(Debug)]
 pub(crate) struct TimedLock {

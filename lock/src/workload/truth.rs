@@ -116,9 +116,9 @@ pub(crate) struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Pair {
     /// The name of the thread that waited.
-    pub(crate) victim: String,
+    pub(crate) waiter: String,
     /// The name of the thread that had the lock.
-    pub(crate) culprit: String,
+    pub(crate) holder: String,
     /// Which lock: an index into [`Truth::locks`].
     pub(crate) lock: usize,
 }
@@ -174,7 +174,7 @@ impl<'a> Document<'a> {
         let sum = truth.sum();
         let loose = sum.on_cpu_ns.saturating_add(sum.loose_ns);
         Self {
-            schema: 2,
+            schema: 3,
             scenario,
             exact,
             tolerance: (loose as f64 / sum.total_ns.max(1) as f64).min(1.0),
@@ -230,7 +230,7 @@ pub(crate) fn human(scenario: &str, exact: bool, truth: &Truth) -> String {
         ));
     }
     for pair in &truth.pairs {
-        text.push_str(&format!("{} waited for {}.\n", pair.victim, pair.culprit));
+        text.push_str(&format!("{} waited for {}.\n", pair.waiter, pair.holder));
     }
     text
 }
@@ -267,10 +267,10 @@ mod tests {
             rounds: 4,
             too_late: 1,
             locks: vec![Lock { subject, figures }],
-            threads: vec!["culprit".to_owned(), "victim-0".to_owned()],
+            threads: vec!["holder".to_owned(), "waiter-0".to_owned()],
             pairs: vec![Pair {
-                victim: "victim-0".to_owned(),
-                culprit: "culprit".to_owned(),
+                waiter: "waiter-0".to_owned(),
+                holder: "holder".to_owned(),
                 lock: 0,
             }],
         }

@@ -58,20 +58,20 @@ impl Recorded {
         Ok(hooks.iter().any(|hook| hook["name"] == name))
     }
 
-    /// Each pair of a workload's victim and culprit is one in the report, too.
+    /// Each pair of a workload's waiter and holder is one in the report, too.
     pub(crate) fn names_pairs(&self, of: &Value) -> Result<(), Failed> {
         let process = number(of, "/process")?;
         let mut seen = Vec::new();
         for site in self.sites_of(process)? {
             let holder = &site["holder"]["thread"];
             if !holder.is_null() {
-                let victim = &self.entry("/threads", &site["thread"])?["comm"];
-                let culprit = &self.entry("/threads", holder)?["comm"];
-                seen.push((victim, culprit));
+                let waiter = &self.entry("/threads", &site["thread"])?["comm"];
+                let holder = &self.entry("/threads", holder)?["comm"];
+                seen.push((waiter, holder));
             }
         }
         for pair in array(of, "/truth/pairs")? {
-            if !seen.contains(&(&pair["victim"], &pair["culprit"])) {
+            if !seen.contains(&(&pair["waiter"], &pair["holder"])) {
                 return Err(format!("{pair} is not in {seen:?}").into());
             }
         }

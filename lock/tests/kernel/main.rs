@@ -6,6 +6,7 @@
 mod accuracy;
 mod actor;
 mod attached;
+mod capabilities;
 mod crowds;
 mod damage;
 mod ending;
@@ -20,7 +21,6 @@ mod process;
 mod programs;
 mod recording;
 mod refusal;
-mod rights;
 mod rows;
 mod truth;
 
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         output::TESTS,
         crowds::TESTS,
         machine::TESTS,
-        rights::TESTS,
+        capabilities::TESTS,
         programs::TESTS,
     ] {
         suite = suite.tests(tests);

@@ -96,31 +96,31 @@ pub(crate) fn rows(report: &Value, lock: &Value) -> Result<Vec<Row>, Failed> {
 pub(crate) fn pair_share(
     report: &Value,
     lock: &Value,
-    victim: &str,
-    culprit: &str,
+    waiter: &str,
+    holder: &str,
 ) -> Result<f64, Failed> {
-    let (mut all, mut of_culprit) = (0, 0);
+    let (mut all, mut of_holder) = (0, 0);
     for (id, reported) in array(report, "locks")?.iter().enumerate() {
         let sites = sites_of(report, id)?;
         if !is_same(report, lock, reported, &sites)? {
             continue;
         }
         for site in sites {
-            if thread_name(report, &site["thread"])? != victim {
+            if thread_name(report, &site["thread"])? != waiter {
                 continue;
             }
             let total_ns = number(site, "/waits/total_ns")?;
             all += total_ns;
-            let holder = &site["holder"]["thread"];
-            if !holder.is_null() && thread_name(report, holder)? == culprit {
-                of_culprit += total_ns;
+            let had = &site["holder"]["thread"];
+            if !had.is_null() && thread_name(report, had)? == holder {
+                of_holder += total_ns;
             }
         }
     }
     if all == 0 {
-        return Err(format!("{victim} did not wait for {lock:#}").into());
+        return Err(format!("{waiter} did not wait for {lock:#}").into());
     }
-    Ok(of_culprit as f64 / all as f64)
+    Ok(of_holder as f64 / all as f64)
 }
 
 /// The names of the threads of each chain, the one that has the last lock at the end.

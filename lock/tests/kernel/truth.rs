@@ -13,7 +13,7 @@ use crate::{
 pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     every_scenario_is_recorded,
     a_chain_is_reported_as_it_is,
-    the_culprit_is_named,
+    the_holder_is_named,
 ];
 
 /// Adds a test of each scenario in both modes.
@@ -313,7 +313,7 @@ fn expect_bounds(row: &Row, truth: &Value, lock: &Value) -> Result<(), String> {
     )
 }
 
-fn the_culprit_is_named() -> Outcome {
+fn the_holder_is_named() -> Outcome {
     expect_pairs("holder")
 }
 
@@ -339,15 +339,15 @@ fn expect_pairs_once(scenario: &str) -> Outcome {
     expect(!pairs.is_empty(), || format!("no pairs in {truth:#}"))?;
     for pair in pairs {
         let lock = &locks(&truth)?[usize::try_from(number(pair, "/lock")?)?];
-        let (victim, culprit) = (pair["victim"].as_str(), pair["culprit"].as_str());
+        let (waiter, holder) = (pair["waiter"].as_str(), pair["holder"].as_str());
         let share = pair_share(
             &report,
             lock,
-            victim.ok_or("no victim")?,
-            culprit.ok_or("no culprit")?,
+            waiter.ok_or("no waiter")?,
+            holder.ok_or("no holder")?,
         )?;
         expect(share >= 0.9, || {
-            format!("{pair}: {share} of the victim's waiting\n{report:#}")
+            format!("{pair}: {share} of the waiter's time\n{report:#}")
         })?;
     }
     Ok(())

@@ -13,8 +13,7 @@ use crate::{
         join::Join,
         mmap::MemoryMap,
         posix::{
-            Culprit, PosixSemaphore, PthreadBarrier, PthreadCondvar, PthreadMutex, PthreadRwLock,
-            TimedLock,
+            PosixSemaphore, PthreadBarrier, PthreadCondvar, PthreadMutex, PthreadRwLock, TimedLock,
         },
         raw_futex::{Operation, RawFutex},
         rounds::{self, Contended},
@@ -64,7 +63,7 @@ pub(crate) enum Scenario {
     LongWaits,
     /// chain-a waits for chain-b, which waits for chain-c.
     Chain,
-    /// The thread `culprit` has a mutex, victim-0, -1, ... wait.
+    /// The thread `holder` has a mutex; waiter-0, waiter-1, ... wait for it.
     Holder,
     /// A pthread mutex that two processes share.
     SharedMemory,
@@ -234,11 +233,11 @@ const TABLE: &[Entry] = &[
     entry(
         Scenario::Holder,
         "holder",
-        "The thread `culprit` has a mutex, victim-0, -1, ... wait",
+        "The thread `holder` has a mutex; waiter-0, waiter-1, ... wait for it",
         |plan| {
-            let truth = in_rounds(plan, Culprit::new())?;
+            let truth = in_rounds(plan, PthreadMutex::new())?;
             Ok(Truth {
-                pairs: victims(&truth.threads),
+                pairs: all_wait_for_the_first(&truth.threads),
                 ..truth
             })
         },
@@ -284,16 +283,16 @@ fn on_one_cpu<C: Contended>(
     in_rounds(plan, contended())
 }
 
-/// Everybody waits for the first.
-fn victims(threads: &[String]) -> Vec<Pair> {
-    let Some((culprit, victims)) = threads.split_first() else {
+/// A pair for each thread but the first, which the others wait for.
+fn all_wait_for_the_first(threads: &[String]) -> Vec<Pair> {
+    let Some((holder, waiters)) = threads.split_first() else {
         return Vec::new();
     };
-    victims
+    waiters
         .iter()
-        .map(|victim| Pair {
-            victim: victim.clone(),
-            culprit: culprit.clone(),
+        .map(|waiter| Pair {
+            waiter: waiter.clone(),
+            holder: holder.clone(),
             lock: 0,
         })
         .collect()

@@ -105,7 +105,7 @@ fn a_chain_knows_who_waits_for_whom() {
     let truth = run(Scenario::Chain);
     assert_eq!(truth.threads, ["chain-c", "chain-a", "chain-b"]);
     for pair in &truth.pairs {
-        assert!(truth.threads.contains(&pair.culprit), "{pair:?}");
+        assert!(truth.threads.contains(&pair.holder), "{pair:?}");
         assert!(truth.locks[pair.lock].figures.waits > 0, "{truth:?}");
     }
 }

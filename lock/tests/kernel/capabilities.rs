@@ -236,7 +236,7 @@ fn memory_is_what_the_kernel_says() -> Outcome {
         expect_code(&output, 0)?;
         let document = doctor(&output)?;
         let ours = number(&document, "/memory/bytes")?;
-        let told = number(&document, "/memory/told_by_kernel_bytes")?;
+        let told = number(&document, "/memory/reported_by_kernel_bytes")?;
         // Variables of the programs, some hundred bytes, are not counted.
         expect(ours.abs_diff(told) < told / 100, || {
             format!("{bounds:?}: {ours} bytes, the kernel says {told}")
