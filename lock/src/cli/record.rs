@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Record {
     #[command(flatten)]
-    pub(crate) what: What,
+    pub(crate) recorded: Recorded,
     /// Stop after this time: 5s, 500ms, 1m (default unit: seconds)
     #[arg(short, long, value_name = "TIME", value_parser = values::period)]
     pub(crate) duration: Option<Duration>,
@@ -30,7 +30,7 @@ pub(crate) struct Record {
 
 /// What to record.
 #[derive(Debug, Args)]
-pub(crate) struct What {
+pub(crate) struct Recorded {
     /// Record only this process and the children that it starts
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]

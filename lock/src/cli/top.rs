@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     cli::{
-        record::What,
+        record::Recorded,
         report::{Types, types},
         values,
     },
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     #[command(flatten)]
-    pub(crate) what: What,
+    pub(crate) recorded: Recorded,
     /// Only locks of this type: mutex, rwsem, rwsem:R, user-mutex, user, ...; can be repeated
     #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
           conflicts_with = "replay")]

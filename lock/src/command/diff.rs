@@ -68,12 +68,12 @@ mod tests {
         cli::{Cli, Command},
         error::Result,
         profile::fixtures,
-        recording::Place,
+        recording::Destination,
     };
 
     /// A recording in which everything takes so many times as long, in percent.
     fn write(path: &Path, percent: u64) {
-        let mut writer = Place::prepare(path).unwrap().create().unwrap();
+        let mut writer = Destination::prepare(path).unwrap().create().unwrap();
         for interval in 0..10 {
             let mut snapshot = fixtures::exact();
             for site in &mut snapshot.sites {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::record::{Bounds, What},
+    cli::record::{Bounds, Recorded},
     error::{Error, Result},
     probe::plan::{Filters, Limits, Plan},
     profile::{lock_type::LockType, snapshot::Scope},
@@ -17,8 +17,8 @@ use crate::{
 const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// Validates what is to be recorded: of these types only, if there are any.
-pub(crate) fn plan(arguments: &What, types: Vec<LockType>) -> Result<Plan> {
-    let What {
+pub(crate) fn plan(arguments: &Recorded, types: Vec<LockType>) -> Result<Plan> {
+    let Recorded {
         pid,
         exact,
         tid,

@@ -19,7 +19,7 @@ use crate::{
         merge::Merger,
         snapshot::{Scope, Snapshot},
     },
-    recording::{Place, Writer},
+    recording::{Destination, Writer},
     session::{self, End, Running, Session},
     source::live::{self, Live, TICK},
     units::{plural, time},
@@ -32,18 +32,18 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Records, then reports.
 pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
     let Record {
-        what,
+        recorded,
         duration,
         output,
         report_file,
         report,
     } = arguments;
     let report = Options::from(&report);
-    let plan = plan::plan(&what, report.filter.types.clone())?;
+    let plan = plan::plan(&recorded, report.filter.types.clone())?;
     let (object, kernel) = live::prepare(&plan)?;
     let mut sink = match &output {
         Some(path) => Sink::File {
-            place: Place::prepare(path)?,
+            destination: Destination::prepare(path)?,
             writer: None,
         },
         None => Sink::Report,
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
     }
     let live = Live::start(object, &kernel, &plan)?;
     sink.begin()?;
-    let mut command = start(&what.command)?;
+    let mut command = start(&recorded.command)?;
     let mut merger = Merger::default();
     let (end, recorded) = record(live, &session, duration, command.as_mut(), |interval| {
         sink.take(&interval);
@@ -89,7 +89,7 @@ enum Sink {
     Instead,
     /// Into a file, while it can be written.
     File {
-        place: Place,
+        destination: Destination,
         writer: Option<Writer<File>>,
     },
 }
@@ -97,8 +97,12 @@ enum Sink {
 impl Sink {
     /// Creates the file.
     fn begin(&mut self) -> Result<()> {
-        if let Self::File { place, writer } = self {
-            *writer = Some(place.create()?);
+        if let Self::File {
+            destination,
+            writer,
+        } = self
+        {
+            *writer = Some(destination.create()?);
         }
         Ok(())
     }
@@ -126,13 +130,13 @@ impl Sink {
     ) -> Result<Written> {
         let written = match self {
             Self::File {
-                place,
+                destination,
                 writer: Some(writer),
             } => {
                 let length = writer.length();
                 match writer.end(end.reason()) {
                     Ok(()) => {
-                        tell(&place, length, whole);
+                        tell(&destination, length, whole);
                         return Ok(Written::AsAsked);
                     }
                     Err(error) => error.print(),
@@ -169,7 +173,7 @@ fn hint(output: &Output) {
     clippy::print_stderr,
     reason = "stdout is for the command that is recorded"
 )]
-fn tell(place: &Place, length: u64, whole: &Snapshot) {
+fn tell(destination: &Destination, length: u64, whole: &Snapshot) {
     // The numbers of the report.
     let grouped = group(whole, By::Lock, &Filter::default());
     let idle = grouped
@@ -180,7 +184,7 @@ fn tell(place: &Place, length: u64, whole: &Snapshot) {
         0 => String::new(),
         idle => format!(" and {}", plural(idle, "idle wait")),
     };
-    let path = place.path().display();
+    let path = destination.path().display();
     let quoted = invocation::quoted(&path.to_string());
     eprintln!(
         "{}{idle} in {}: {path} ({} KiB); show them with: lock report {quoted}",

@@ -44,7 +44,7 @@ mod tests {
         cli::{Cli, Command},
         error::Result,
         profile::fixtures,
-        recording::Place,
+        recording::Destination,
     };
 
     fn report(recording: &Path, output: &Path, options: &[&str]) -> Result<()> {
@@ -60,7 +60,7 @@ mod tests {
 
     fn recording(directory: &Path) -> std::path::PathBuf {
         let path = directory.join("run.lock");
-        let mut writer = Place::prepare(&path).unwrap().create().unwrap();
+        let mut writer = Destination::prepare(&path).unwrap().create().unwrap();
         writer.interval(&fixtures::snapshot()).unwrap();
         writer.interval(&fixtures::snapshot()).unwrap();
         writer.end("duration").unwrap();

@@ -45,15 +45,15 @@ fn run_with(source: Receiver<Feed>, start: Start) -> Result<()> {
 }
 
 fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
-    let what = &arguments.what;
-    let plan = plan::plan(what, report::all(&arguments.types))?;
+    let recorded = &arguments.recorded;
+    let plan = plan::plan(recorded, report::all(&arguments.types))?;
     let (object, kernel) = live::prepare(&plan)?;
     let session = Session::begin()?;
     if let Scope::Process { pid } = plan.scope {
         session.watch(pid)?;
     }
     let live = Live::start(object, &kernel, &plan)?;
-    let command = what
+    let command = recorded
         .command
         .split_first()
         .map(|(program, arguments)| Running::start_silent(program, arguments))

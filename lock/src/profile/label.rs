@@ -80,7 +80,7 @@ impl Snapshot {
     }
 
     /// Where a lock is: `0xffff8881000000c0`, `server[10] 0x55d0c0`.
-    pub(crate) fn place(&self, identity: &Identity) -> String {
+    pub(crate) fn location(&self, identity: &Identity) -> String {
         match identity {
             Identity::Kernel { address } => format!("{address:#x}"),
             Identity::Private { process, address } => {

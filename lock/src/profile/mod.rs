@@ -4,6 +4,7 @@ pub(crate) mod diff;
 pub(crate) mod feed;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub(crate) mod futex_role;
 pub(crate) mod group;
 pub(crate) mod histogram;
 pub(crate) mod label;
@@ -11,5 +12,4 @@ pub(crate) mod lock_type;
 pub(crate) mod merge;
 pub(crate) mod metrics;
 pub(crate) mod snapshot;
-pub(crate) mod tables;
-pub(crate) mod word;
+pub(crate) mod snapshot_builder;

@@ -7,7 +7,7 @@ pub(crate) mod v1;
 mod writer;
 
 pub(crate) use reader::Recording;
-pub(crate) use writer::{Place, Writer};
+pub(crate) use writer::{Destination, Writer};
 
 #[cfg(test)]
 mod tests;

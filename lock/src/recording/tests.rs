@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Place, Recording, Writer,
+    Destination, Recording, Writer,
     format::{self, End, MAX_LINE},
     v1,
     writer::Target,
@@ -17,27 +17,27 @@ use crate::{
         lock_type::LockType,
         merge::tests::busy_interval,
         snapshot::{Estimate, Frame, Identity, Process, Snapshot, Stack, Waits},
-        tables::Tables,
+        snapshot_builder::SnapshotBuilder,
     },
 };
 
 /// An interval of a second with one wait.
 fn interval(ns: u64) -> Snapshot {
-    let mut tables = Tables::default();
-    let frame = tables.frame(&Frame {
+    let mut builder = SnapshotBuilder::default();
+    let frame = builder.frame(&Frame {
         function: Some("pipe_write".to_owned()),
         ..Frame::default()
     });
-    let stack = tables.stack(Stack {
+    let stack = builder.stack(Stack {
         kernel: vec![frame],
         ..Stack::default()
     });
-    let process = tables.process(&Process {
+    let process = builder.process(&Process {
         pid: 7,
         ..Process::default()
     });
-    let thread = tables.thread(7, "worker", process);
-    let lock = tables.lock(
+    let thread = builder.thread(7, "worker", process);
+    let lock = builder.lock(
         Identity::Kernel { address: u64::MAX },
         LockType::Kernel(32),
         "",
@@ -49,10 +49,10 @@ fn interval(ns: u64) -> Snapshot {
         ..Waits::default()
     };
     waits.histogram.record(ns, 1);
-    tables.add_waits(lock, &waits);
-    tables.add_site(lock, stack, thread, None, &Estimate::of(ns, 3));
-    tables.snapshot_mut().duration_ns = 1_000_000_000;
-    tables.finish()
+    builder.add_waits(lock, &waits);
+    builder.add_site(lock, stack, thread, None, &Estimate::of(ns, 3));
+    builder.snapshot_mut().duration_ns = 1_000_000_000;
+    builder.finish()
 }
 
 /// A target in memory with a limit, in bytes.
@@ -288,7 +288,7 @@ fn a_recording_that_is_there_is_kept_and_other_files_are_not_touched() {
     let path = directory.path().join("lock.rec");
     let old = directory.path().join("lock.rec.old");
     for (number, kept) in [(1, None), (2, Some(1)), (3, Some(2))] {
-        let mut writer = Place::prepare(&path).unwrap().create().unwrap();
+        let mut writer = Destination::prepare(&path).unwrap().create().unwrap();
         writer.interval(&interval(number)).unwrap();
         let length = writer.length();
         assert_eq!(length, fs::metadata(&path).unwrap().len());
@@ -302,13 +302,16 @@ fn a_recording_that_is_there_is_kept_and_other_files_are_not_touched() {
     }
     // So is one of a newer version.
     fs::write(&path, line("{\"lock-recording\": 2}\n")).unwrap();
-    Place::prepare(&path).unwrap();
+    Destination::prepare(&path).unwrap();
     fs::write(&path, "notes of mine").unwrap();
-    assert_eq!(Place::prepare(&path).unwrap_err().code(), "would-overwrite");
+    assert_eq!(
+        Destination::prepare(&path).unwrap_err().code(),
+        "would-overwrite"
+    );
     assert_eq!(fs::read(&path).unwrap(), b"notes of mine");
     // An empty file is as good as none.
     fs::write(&path, "").unwrap();
-    Place::prepare(&path).unwrap().create().unwrap();
+    Destination::prepare(&path).unwrap().create().unwrap();
     assert_eq!(Recording::open(&path).unwrap().count(), 0);
 }
 
@@ -320,12 +323,15 @@ fn directories_missing_files_and_full_devices_are_named() {
     assert_eq!(code(directory.path()), "is-a-directory");
     assert_eq!(code(&missing), "not-found");
     assert_eq!(
-        Place::prepare(directory.path()).unwrap_err().code(),
+        Destination::prepare(directory.path()).unwrap_err().code(),
         "is-a-directory"
     );
     let within = missing.join("lock.rec");
-    assert_eq!(Place::prepare(&within).unwrap_err().code(), "not-found");
-    let full = Place::prepare(Path::new("/dev/full")).unwrap();
+    assert_eq!(
+        Destination::prepare(&within).unwrap_err().code(),
+        "not-found"
+    );
+    let full = Destination::prepare(Path::new("/dev/full")).unwrap();
     assert_eq!(full.create().unwrap_err().code(), "disk-full");
 }
 
@@ -335,7 +341,10 @@ fn a_pipe_is_written_through() {
 
     let (mut reader, pipe) = io::pipe().unwrap();
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
-    let mut writer = Place::prepare(Path::new(&path)).unwrap().create().unwrap();
+    let mut writer = Destination::prepare(Path::new(&path))
+        .unwrap()
+        .create()
+        .unwrap();
     drop(pipe);
     writer.interval(&interval(1)).unwrap();
     writer.end("").unwrap();

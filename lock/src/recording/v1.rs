@@ -15,14 +15,14 @@ use crate::profile::snapshot::Snapshot;
 /// What the types here stand for in memory.
 mod model {
     pub(super) use crate::profile::{
+        futex_role::FutexRole,
         histogram::Histogram,
         lock_type::{Class, LockType},
         snapshot::{
-            About, Account, Chain, ChainLink, Estimate, Events, Frame, FrameId, Holder, Hook,
-            Identity, Interval as SampledWait, Lock, LockId, Lost, Open, Process, ProcessId,
-            Samples, Scope, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
+            Chain, ChainLink, Estimate, EventAccounting, Events, Frame, FrameId, Holder, Hook,
+            Identity, Lock, LockId, Lost, Metadata, OpenWait, Process, ProcessId, SampleCounts,
+            SampledWait, Scope, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
         },
-        word::Word,
     };
 }
 
@@ -174,10 +174,12 @@ structures! {
         started_unix_ms: u64,
         started_ns: u64,
         duration_ns: u64,
-        about: About,
+        #[serde(rename = "about")]
+        metadata: Metadata,
         hooks: Vec<Hook>,
         own_cpu_ns: u64,
-        account: Account,
+        #[serde(rename = "account")]
+        accounting: EventAccounting,
         notes: Vec<String>,
         frames: Vec<Frame>,
         stacks: Vec<Stack>,
@@ -187,12 +189,12 @@ structures! {
         sites: Vec<Site>,
         chains: Vec<Chain>,
         longest: Vec<SampledWait>,
-        open: Vec<Open>,
+        open: Vec<OpenWait>,
     }
 
     #[derive(Default)]
     #[serde(default)]
-    About = About {
+    Metadata = Metadata {
         lock_version: String,
         kernel: String,
         cpus: u32,
@@ -216,10 +218,10 @@ structures! {
 
     #[derive(Default)]
     #[serde(default)]
-    Account = Account {
+    EventAccounting = EventAccounting {
         kernel: Events,
         user: Events,
-        samples: Samples,
+        samples: SampleCounts,
     }
 
     #[derive(Default)]
@@ -247,7 +249,7 @@ structures! {
 
     #[derive(Default)]
     #[serde(default)]
-    Samples = Samples {
+    SampleCounts = SampleCounts {
         taken: u64,
         used: u64,
         buffer_full: u64,
@@ -325,8 +327,8 @@ structures! {
         lock_type: LockType,
         operation: String,
         name: Option<String>,
-        #[serde(default)]
-        word: Word,
+        #[serde(default, rename = "word")]
+        role: FutexRole,
         waits: Waits,
     }
 
@@ -363,7 +365,7 @@ structures! {
         wait_ns: u64,
     }
 
-    Open = Open {
+    OpenWait = OpenWait {
         lock: LockId,
         stack: Option<StackId>,
         thread: ThreadId,
@@ -495,7 +497,7 @@ enum Class {
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Word {
+enum FutexRole {
     #[default]
     Own,
     Pair,
@@ -517,7 +519,7 @@ variants! {
         Unknown,
     }
 
-    Word {
+    FutexRole {
         Own,
         Pair,
         Waiter,

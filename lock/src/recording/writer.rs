@@ -20,14 +20,14 @@ use crate::{
 
 /// Where a recording is going to be, checked before there is anything to lose.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     path: PathBuf,
     /// Whether it is something that is written through, not replaced: a device, a pipe.
     special: bool,
 }
 
-impl Place {
-    /// Takes a place: a new file, one with a recording, or an empty one.
+impl Destination {
+    /// Checks a destination: a new file, one with a recording, or an empty one.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use lock_common::Counter;
 use crate::{
     error::Result,
     probe::batch::{self, unreadable},
-    profile::snapshot::{Account, Events, Lost, Samples},
+    profile::snapshot::{EventAccounting, Events, Lost, SampleCounts},
 };
 
 /// All counters, each the sum of all CPUs.
@@ -56,10 +56,10 @@ impl Counts {
 
     /// As an account. What ended is told by the rows of locks, so that the account holds
     /// just if the report has everything; what is open by the table of open waits.
-    pub(crate) fn account(&self) -> Account {
+    pub(crate) fn accounting(&self) -> EventAccounting {
         use Counter as C;
         let sum = |counters: &[C]| counters.iter().map(|&counter| self.get(counter)).sum();
-        Account {
+        EventAccounting {
             kernel: Events {
                 begins: self.get(C::KernelBegins),
                 repeats: self.get(C::KernelRepeats),
@@ -92,7 +92,7 @@ impl Counts {
                 nested: 0,
                 other: 0,
             },
-            samples: Samples {
+            samples: SampleCounts {
                 taken: sum(&[C::KernelSamples, C::UserSamples, C::WokenSamples]),
                 used: 0,
                 buffer_full: sum(&[

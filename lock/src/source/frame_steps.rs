@@ -18,7 +18,7 @@ const CALLS: usize = CALL_SETS * CALL_WAYS;
 pub(crate) struct FrameSteps {
     map: Array<MapData, Shared<CallSet>>,
     known: HashMap<u32, Step>,
-    /// A call whose next return address could be at several places, and the distances to
+    /// A call whose next return address could be at several positions, and the distances to
     /// those at which it could be each time.
     doubtful: HashMap<u32, BTreeSet<u32>>,
 }
@@ -70,13 +70,13 @@ impl FrameSteps {
             return; // Cut off: the last is not the outermost.
         }
         let addresses = addresses.as_slice();
-        let Some(places) = Places::of(words, addresses, &self.known) else {
+        let Some(positions) = Positions::of(words, addresses, &self.known) else {
             return;
         };
-        for seen in places.seen(addresses) {
+        for seen in positions.seen(addresses) {
             self.add(seen);
         }
-        for (call, distances) in places.doubts(words, addresses) {
+        for (call, distances) in positions.doubts(words, addresses) {
             if let Some(distance) = self.settle(call, distances) {
                 self.put(call, Step::Fixed(distance));
             }
@@ -129,12 +129,12 @@ impl FrameSteps {
 
 /// Enters a call into its set. False if that is full.
 fn enter(set: &mut CallSet, call: u32, step: u32) -> bool {
-    let place = set
+    let slot = set
         .calls
         .iter_mut()
         .find(|entry| **entry == CallStep::FREE || entry.call() == call);
-    if let Some(place) = place {
-        *place = CallStep::new(call, step);
+    if let Some(slot) = slot {
+        *slot = CallStep::new(call, step);
         return true;
     }
     false
@@ -157,28 +157,28 @@ fn together(before: Option<Step>, next: Option<(u32, u32)>) -> Step {
 
 /// Where the return addresses of a stack can be in its memory: from the first to the last
 /// word, each, innermost first.
-struct Places {
+struct Positions {
     words: usize,
     first: Vec<usize>,
     last: Vec<usize>,
 }
 
-impl Places {
+impl Positions {
     /// Finds them all in their order. None if that cannot be.
     fn of(words: &[u64], addresses: &[u64], known: &HashMap<u32, Step>) -> Option<Self> {
-        let mut places = Self {
+        let mut positions = Self {
             words: words.len(),
             first: vec![0; addresses.len()],
             last: vec![words.len().checked_sub(1)?; addresses.len()],
         };
-        // Each turn makes at least one place certain, or is the last.
+        // Each turn makes at least one position certain, or is the last.
         for _ in 0..=addresses.len() {
-            places.narrow(words, addresses)?;
-            if !places.follow(addresses, known) {
+            positions.narrow(words, addresses)?;
+            if !positions.follow(addresses, known) {
                 break;
             }
         }
-        Some(places)
+        Some(positions)
     }
 
     /// None comes before the one within it, nor where another word is.
@@ -204,13 +204,13 @@ impl Places {
         in_order.then_some(())
     }
 
-    /// Goes the steps that are known from places that are certain. Says whether that made
+    /// Goes the steps that are known from positions that are certain. Says whether that made
     /// another one certain.
     fn follow(&mut self, addresses: &[u64], known: &HashMap<u32, Step>) -> bool {
         let mut found = false;
         for (index, &address) in addresses.iter().enumerate() {
             let next = match (self.certain(index), known.get(&(address as u32))) {
-                (Some(place), Some(Step::Fixed(words))) => place.checked_add(*words as usize),
+                (Some(position), Some(Step::Fixed(words))) => position.checked_add(*words as usize),
                 (_, Some(Step::FromEnd(words))) => self.words.checked_sub(*words as usize),
                 _ => None,
             };
@@ -227,23 +227,23 @@ impl Places {
         found
     }
 
-    /// The place of a return address, if there is only one.
+    /// The position of a return address, if there is only one.
     fn certain(&self, index: usize) -> Option<usize> {
         let first = *self.first.get(index)?;
         (self.last.get(index) == Some(&first)).then_some(first)
     }
 
-    /// The steps between places that are certain.
+    /// The steps between positions that are certain.
     fn seen(&self, addresses: &[u64]) -> Vec<Seen> {
-        let next = |place: usize, next: usize| {
+        let next = |position: usize, next: usize| {
             (
-                (next.saturating_sub(place)) as u32,
+                (next.saturating_sub(position)) as u32,
                 (self.words - next) as u32,
             )
         };
-        let first = self.certain(0).map(|place| Seen {
+        let first = self.certain(0).map(|position| Seen {
             call: step::FIRST,
-            next: Some(next(0, place)),
+            next: Some(next(0, position)),
         });
         let rest = addresses
             .iter()
@@ -251,7 +251,7 @@ impl Places {
             .filter_map(|(index, &address)| {
                 let is_last = index + 1 == addresses.len();
                 let next = match (self.certain(index), self.certain(index + 1)) {
-                    (Some(place), Some(outer)) => Some(next(place, outer)),
+                    (Some(position), Some(outer)) => Some(next(position, outer)),
                     _ if is_last => None,
                     _ => return None,
                 };
@@ -272,14 +272,14 @@ impl Places {
             .zip(addresses.iter().skip(1))
             .enumerate()
             .filter_map(|(index, (&address, next))| {
-                let place = self.certain(index)?;
+                let position = self.certain(index)?;
                 if self.certain(index + 1).is_some() {
                     return None;
                 }
                 let (&first, &last) = (self.first.get(index + 1)?, self.last.get(index + 1)?);
-                let distances = (first.max(place + 1)..=last)
+                let distances = (first.max(position + 1)..=last)
                     .filter(|&at| words.get(at) == Some(next))
-                    .map(|at| (at - place) as u32)
+                    .map(|at| (at - position) as u32)
                     .collect();
                 Some((address as u32, distances))
             })
@@ -293,9 +293,9 @@ mod tests {
 
     use lock_common::{CALL_WAYS, CallSet, CallStep};
 
-    use super::{Places, Seen, Step, enter, together};
+    use super::{Positions, Seen, Step, enter, together};
 
-    /// The places that are certain.
+    /// The positions that are certain.
     fn certain(words: &[u64], addresses: &[u64]) -> Option<Vec<Option<usize>>> {
         known(words, addresses, &[])
     }
@@ -306,10 +306,10 @@ mod tests {
         steps: &[(u32, Step)],
     ) -> Option<Vec<Option<usize>>> {
         let steps: HashMap<u32, Step> = steps.iter().copied().collect();
-        let places = Places::of(words, addresses, &steps)?;
+        let positions = Positions::of(words, addresses, &steps)?;
         Some(
             (0..addresses.len())
-                .map(|index| places.certain(index))
+                .map(|index| positions.certain(index))
                 .collect(),
         )
     }
@@ -349,8 +349,8 @@ mod tests {
     #[test]
     fn what_is_left_of_the_doubts_is_told() {
         let words = [70, 80, 5, 80, 90];
-        let places = Places::of(&words, &[70, 80, 90], &HashMap::new()).expect("in order");
-        let doubts = places.doubts(&words, &[70, 80, 90]);
+        let positions = Positions::of(&words, &[70, 80, 90], &HashMap::new()).expect("in order");
+        let doubts = positions.doubts(&words, &[70, 80, 90]);
         assert_eq!(doubts, [(70, [1, 3].into_iter().collect())]);
     }
 
@@ -364,9 +364,9 @@ mod tests {
     #[test]
     fn steps_are_told_from_both_ends() {
         let words = [1, 70, 2, 3, 80, 4, 5];
-        let places = Places::of(&words, &[70, 80], &HashMap::new()).expect("in order");
+        let positions = Positions::of(&words, &[70, 80], &HashMap::new()).expect("in order");
         assert_eq!(
-            places.seen(&[70, 80]),
+            positions.seen(&[70, 80]),
             [
                 Seen {
                     call: 0,

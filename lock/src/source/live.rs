@@ -22,17 +22,17 @@ use crate::{
         statistics::Timer,
     },
     profile::{
-        snapshot::{About, Account, Hook, Open, Scope, Snapshot, Waits},
-        tables::{Tables, keep_longest},
+        snapshot::{EventAccounting, Hook, Metadata, OpenWait, Scope, Snapshot, Waits},
+        snapshot_builder::{SnapshotBuilder, keep_longest},
     },
     source::{
         cost::own_cpu_ns,
         counts::Counts,
         frame_steps::FrameSteps,
         reader::Reader,
-        samples::Samples,
+        samples::SampleDecoder,
         stacks::KernelStacks,
-        totals::{self, LockKey, Rows},
+        totals::{LockKey, TotalsMaps, TotalsReader},
     },
 };
 
@@ -43,17 +43,17 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 pub(crate) struct Live {
     attached: Attached,
     cpus: usize,
-    about: About,
+    metadata: Metadata,
     notes: Vec<String>,
     reader: Reader,
-    samples: Samples,
-    rows: Rows,
+    samples: SampleDecoder,
+    totals: TotalsReader,
     counts: Counts,
     missed: Vec<u64>,
     timer: Timer,
     own_cpu_ns: u64,
     /// What the interval that is under way has so far.
-    tables: Tables,
+    builder: SnapshotBuilder,
     since_ns: u64,
     since_unix_ms: u64,
 }
@@ -81,8 +81,8 @@ impl Live {
             Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
         })?;
         let min_wait = plan.filters.min_wait.as_nanos();
-        let mut samples = Samples::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
-        let about = About {
+        let mut samples = SampleDecoder::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
+        let metadata = Metadata {
             lock_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: kernel.release.clone(),
             cpus: cpus as u32,
@@ -100,15 +100,15 @@ impl Live {
         Ok(Self {
             missed: vec![0; attached.hooks().count()],
             cpus,
-            about,
+            metadata,
             notes: kernel.notes(),
             reader,
             samples,
-            rows: Rows::default(),
+            totals: TotalsReader::default(),
             counts: Counts::zero(),
             timer,
             own_cpu_ns: own_cpu_ns(),
-            tables: Tables::default(),
+            builder: SnapshotBuilder::default(),
             since_ns,
             since_unix_ms: unix_ms(),
             attached,
@@ -123,7 +123,7 @@ impl Live {
         while Instant::now() < until
             && let Some((event, stack)) = self.reader.next()
         {
-            self.samples.take(&mut self.tables, &event, &stack);
+            self.samples.take(&mut self.builder, &event, &stack);
         }
     }
 
@@ -146,11 +146,11 @@ impl Live {
         let Self {
             reader,
             samples,
-            tables,
+            builder,
             ..
         } = self;
-        reader.drain(|(event, stack)| samples.take(tables, &event, &stack));
-        samples.add_all_pieces(tables);
+        reader.drain(|(event, stack)| samples.take(builder, &event, &stack));
+        samples.add_all_pieces(builder);
         let hooks = self.hooks(until_ns);
         let mut counts = Counts::read(self.fd(map::COUNTS)?, self.cpus)?;
         let spins = self.spins()?;
@@ -158,9 +158,9 @@ impl Live {
             Counter::KernelBegins,
             spins.iter().map(|spins| spins.begins).sum(),
         );
-        let mut account = counts.since(&self.counts).account();
+        let mut accounting = counts.since(&self.counts).accounting();
         self.counts = counts;
-        let maps = totals::Tables {
+        let maps = TotalsMaps {
             by_key: [
                 (self.fd(map::LOCK_TOTALS)?, map::LOCK_TOTALS),
                 (self.fd(map::OTHER_TOTALS)?, map::OTHER_TOTALS),
@@ -168,35 +168,35 @@ impl Live {
             fast: (self.fd(map::FAST_TOTALS)?, map::FAST_TOTALS),
         };
         let unseen = self.samples.take_unseen();
-        account.user.unseen_ends = unseen.len() as u64;
+        accounting.user.unseen_ends = unseen.len() as u64;
         for (key, waits) in self
-            .rows
+            .totals
             .advance(&maps, self.cpus)?
             .into_iter()
             .chain(unseen)
         {
-            count_ended(&mut account, key, &waits);
-            let lock = self.samples.lock_id(&mut self.tables, key);
-            self.tables.add_waits(lock, &waits);
+            count_ended(&mut accounting, key, &waits);
+            let lock = self.samples.lock_id(&mut self.builder, key);
+            self.builder.add_waits(lock, &waits);
         }
         if last {
-            self.add_open(&mut account, &spins, until_ns)?;
+            self.add_open(&mut accounting, &spins, until_ns)?;
         }
         let seen = self.samples.take_counts();
-        account.samples.used = seen.used;
-        account.samples.user_stacks = seen.user_stacks;
-        account.samples.user_stacks_cut = seen.user_stacks_cut;
+        accounting.samples.used = seen.used;
+        accounting.samples.user_stacks = seen.user_stacks;
+        accounting.samples.user_stacks_cut = seen.user_stacks_cut;
 
-        let mut snapshot = std::mem::take(&mut self.tables).finish();
+        let mut snapshot = std::mem::take(&mut self.builder).finish();
         keep_longest(&mut snapshot.longest);
         snapshot.started_unix_ms = self.since_unix_ms;
         snapshot.started_ns = self.since_ns;
         snapshot.duration_ns = until_ns.saturating_sub(self.since_ns);
-        snapshot.about = self.about.clone();
+        snapshot.metadata = self.metadata.clone();
         snapshot.hooks = hooks;
         let own = own_cpu_ns();
         snapshot.own_cpu_ns = own.saturating_sub(self.own_cpu_ns);
-        snapshot.account = account;
+        snapshot.accounting = accounting;
         snapshot.notes.clone_from(&self.notes);
         snapshot.notes.extend(self.samples.symbols.notes());
         snapshot.notes.extend(self.timer.note());
@@ -245,7 +245,12 @@ impl Live {
         Ok(spins)
     }
 
-    fn add_open(&mut self, account: &mut Account, spins: &[Spins], until_ns: u64) -> Result<()> {
+    fn add_open(
+        &mut self,
+        accounting: &mut EventAccounting,
+        spins: &[Spins],
+        until_ns: u64,
+    ) -> Result<()> {
         let mut open = Vec::new();
         let mut tids = HashMap::new();
         batch::for_each(self.fd(map::TIDS)?, 1, |&set: &u32, ids: &[ThreadIds]| {
@@ -270,7 +275,7 @@ impl Live {
             let tgid = thread_group(tid);
             let block = waits.block;
             if block.start_ns != 0 {
-                account.user.open += 1;
+                accounting.user.open += 1;
                 let key = LockKey {
                     address: block.address,
                     tgid: block.tgid,
@@ -278,11 +283,11 @@ impl Live {
                 };
                 let stack = self
                     .samples
-                    .open_stack(&mut self.tables, block.sample, block.address);
+                    .open_stack(&mut self.builder, block.sample, block.address);
                 open.push((key, block.tgid, tid, block.start_ns, stack));
             }
             for sleep in waits.sleeps.iter().filter(|sleep| sleep.lock != 0) {
-                account.kernel.open += 1;
+                accounting.kernel.open += 1;
                 let key = LockKey {
                     address: sleep.lock,
                     tgid: 0,
@@ -290,7 +295,7 @@ impl Live {
                 };
                 let stack = self
                     .samples
-                    .open_kernel_stack(&mut self.tables, sleep.stack);
+                    .open_kernel_stack(&mut self.builder, sleep.stack);
                 open.push((key, tgid, tid, sleep.start_ns, stack));
             }
         }
@@ -301,19 +306,21 @@ impl Live {
             if lock == 0 {
                 continue;
             }
-            account.kernel.open += 1;
+            accounting.kernel.open += 1;
             let key = LockKey {
                 address: lock,
                 tgid: 0,
                 kind: WaitKind::kernel(spin.flags),
             };
-            let stack = self.samples.open_kernel_stack(&mut self.tables, spin.stack);
+            let stack = self
+                .samples
+                .open_kernel_stack(&mut self.builder, spin.stack);
             open.push((key, thread_group(spin.tid), spin.tid, spin.start_ns, stack));
         }
         for (key, tgid, tid, start_ns, stack) in open {
-            let lock = self.samples.lock_id(&mut self.tables, key);
-            let thread = self.samples.threads.thread_id(&mut self.tables, tgid, tid);
-            self.tables.snapshot_mut().open.push(Open {
+            let lock = self.samples.lock_id(&mut self.builder, key);
+            let thread = self.samples.threads.thread_id(&mut self.builder, tgid, tid);
+            self.builder.snapshot_mut().open.push(OpenWait {
                 lock,
                 stack,
                 thread,
@@ -344,12 +351,12 @@ impl Live {
     }
 }
 
-/// Adds what ended to an account.
-fn count_ended(account: &mut Account, key: LockKey, waits: &Waits) {
+/// Adds what ended to an accounting.
+fn count_ended(accounting: &mut EventAccounting, key: LockKey, waits: &Waits) {
     let events = if key.is_user() {
-        &mut account.user
+        &mut accounting.user
     } else {
-        &mut account.kernel
+        &mut accounting.kernel
     };
     let ended = waits.count.saturating_add(waits.failed());
     events.ended += ended;

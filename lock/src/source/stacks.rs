@@ -1,4 +1,4 @@
-//! Kernel stacks by their hash, named once each; stacks in a snapshot's tables.
+//! Kernel stacks by their hash, named once each; and stacks in a snapshot.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -9,7 +9,7 @@ use crate::{
     probe::load::Shared,
     profile::{
         snapshot::{Frame, Stack, StackId},
-        tables::Tables,
+        snapshot_builder::SnapshotBuilder,
     },
     symbol::{Symbols, UserStack},
 };
@@ -60,9 +60,9 @@ impl KernelStacks {
     }
 }
 
-/// The place of a stack in a snapshot's tables.
+/// The id of a stack in a snapshot, to which it is added.
 pub(crate) fn intern(
-    tables: &mut Tables,
+    builder: &mut SnapshotBuilder,
     kernel: Option<&NamedStack>,
     user: Option<&UserStack>,
     lost: bool,
@@ -70,20 +70,20 @@ pub(crate) fn intern(
     let kernel = kernel
         .into_iter()
         .flat_map(|stack| &stack.frames)
-        .map(|frame| tables.frame(frame))
+        .map(|frame| builder.frame(frame))
         .collect();
     let (frames, user_locking, cut) = match user {
         Some(user) => (
             user.frames
                 .iter()
-                .map(|frame| tables.frame(frame))
+                .map(|frame| builder.frame(frame))
                 .collect(),
             user.locking_frames,
             user.cut,
         ),
         None => (Vec::new(), 0, false),
     };
-    tables.stack(Stack {
+    builder.stack(Stack {
         kernel,
         user: frames,
         user_locking,

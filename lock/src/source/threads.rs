@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     profile::{
         snapshot::{Process, ProcessId, ThreadId},
-        tables::Tables,
+        snapshot_builder::SnapshotBuilder,
     },
     symbol::process_info,
 };
@@ -52,15 +52,20 @@ impl Threads {
         })
     }
 
-    /// The place of a process in a snapshot's tables.
-    pub(crate) fn process_id(&mut self, tables: &mut Tables, pid: u32) -> ProcessId {
+    /// The id of a process in a snapshot, to which it is added.
+    pub(crate) fn process_id(&mut self, builder: &mut SnapshotBuilder, pid: u32) -> ProcessId {
         let process = self.process(pid).clone();
-        tables.process(&process)
+        builder.process(&process)
     }
 
-    /// The place of a thread in a snapshot's tables.
-    pub(crate) fn thread_id(&mut self, tables: &mut Tables, tgid: u32, tid: u32) -> ThreadId {
-        let process = self.process_id(tables, tgid);
+    /// The id of a thread in a snapshot, to which it is added.
+    pub(crate) fn thread_id(
+        &mut self,
+        builder: &mut SnapshotBuilder,
+        tgid: u32,
+        tid: u32,
+    ) -> ThreadId {
+        let process = self.process_id(builder, tgid);
         if self.names.len() >= REMEMBERED {
             self.names.clear();
         }
@@ -68,6 +73,6 @@ impl Threads {
             .names
             .entry(tid)
             .or_insert_with(|| process_info::comm(tgid, tid).unwrap_or_default());
-        tables.thread(tid, name, process)
+        builder.thread(tid, name, process)
     }
 }

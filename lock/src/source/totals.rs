@@ -34,13 +34,13 @@ impl LockKey {
 /// What the rows were the last time: those of the tables, and those in the CPUs' fast slots,
 /// where a key can have a row, too.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
-    tables: HashMap<RowKey, Row>,
-    fast: HashMap<RowKey, Row>,
+pub(crate) struct TotalsReader {
+    tables: HashMap<RowKey, SummedRow>,
+    fast: HashMap<RowKey, SummedRow>,
 }
 
 /// The tables that rows are in: descriptors, and names for errors.
-pub(crate) struct Tables {
+pub(crate) struct TotalsMaps {
     pub(crate) by_key: [(RawFd, &'static str); 2],
     pub(crate) fast: (RawFd, &'static str),
 }
@@ -50,7 +50,7 @@ type RowKey = (u64, u32, RowKind);
 
 /// A row, all CPUs together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Row {
+struct SummedRow {
     /// The counts of each CPU, as they were read.
     cpus: Vec<[u32; ROW_BUCKETS]>,
     /// Their sums, which do not begin again.
@@ -61,31 +61,31 @@ struct Row {
     max_ns: u64,
 }
 
-impl Rows {
+impl TotalsReader {
     /// Reads the rows, and tells what was added since the last time.
     pub(crate) fn advance(
         &mut self,
-        tables: &Tables,
+        maps: &TotalsMaps,
         cpus: usize,
     ) -> Result<HashMap<LockKey, Waits>> {
         let mut locks: HashMap<LockKey, Waits> = HashMap::new();
-        for (map, name) in tables.by_key {
+        for (map, name) in maps.by_key {
             batch::for_each(map, cpus, |key: &TotalsKey, values: &[Totals]| {
                 let key = (key.lock, key.tgid, key.kind);
                 advance(&mut self.tables, key, values, &mut locks);
             })
             .map_err(|error| unreadable(name, &error))?;
         }
-        // Each CPU has its own at a place.
+        // Each CPU has its own at a slot.
         let mut fast: HashMap<RowKey, Vec<Totals>> = HashMap::new();
-        let (map, name) = tables.fast;
+        let (map, name) = maps.fast;
         batch::for_each(map, cpus, |_: &u32, portions: &[FastSets]| {
             for (cpu, portion) in portions.iter().enumerate() {
                 for (key, totals) in portion.rows() {
                     let key = (key.lock, key.tgid, key.kind);
                     let row = fast.entry(key).or_insert_with(|| vec![Totals::ZERO; cpus]);
-                    if let Some(place) = row.get_mut(cpu) {
-                        *place = *totals;
+                    if let Some(slot) = row.get_mut(cpu) {
+                        *slot = *totals;
                     }
                 }
             }
@@ -100,7 +100,7 @@ impl Rows {
 
 /// Takes what a row is now, and adds what came to it to its lock.
 fn advance(
-    rows: &mut HashMap<RowKey, Row>,
+    rows: &mut HashMap<RowKey, SummedRow>,
     key: RowKey,
     values: &[Totals],
     locks: &mut HashMap<LockKey, Waits>,
@@ -119,7 +119,7 @@ fn advance(
     }
 }
 
-impl Row {
+impl SummedRow {
     /// Takes what the CPUs have now.
     fn advance(&mut self, cpus: &[Totals]) {
         self.cpus.resize(cpus.len(), [0; ROW_BUCKETS]);
@@ -155,17 +155,17 @@ pub(crate) fn of_one(event: &Event) -> Waits {
     if let Some(count) = totals.counts.get_mut(RowKind::index_of(bucket)) {
         *count = 1;
     }
-    let mut row = Row::default();
+    let mut row = SummedRow::default();
     row.advance(&[totals]);
     let kind = RowKind::new(event.kind, event.outcome, bucket);
     let mut waits = Waits::default();
-    add(&mut waits, kind, &row, &Row::default());
+    add(&mut waits, kind, &row, &SummedRow::default());
     waits
 }
 
 /// Adds what came to a row. The shortest and the longest are of all time: where they did not
 /// change, those of the interval lie between them and the bounds of its buckets.
-fn add(waits: &mut Waits, kind: RowKind, now: &Row, before: &Row) {
+fn add(waits: &mut Waits, kind: RowKind, now: &SummedRow, before: &SummedRow) {
     let counts: Vec<u64> = now
         .counts
         .iter()
@@ -179,12 +179,12 @@ fn add(waits: &mut Waits, kind: RowKind, now: &Row, before: &Row) {
     match kind.outcome() {
         Outcome::ACQUIRED => {}
         failed => {
-            let place = match failed {
+            let slot = match failed {
                 Outcome::TIMED_OUT => &mut waits.timed_out,
                 Outcome::INTERRUPTED => &mut waits.interrupted,
                 _ => &mut waits.not_acquired,
             };
-            *place += count;
+            *slot += count;
             waits.not_acquired_ns += total_ns;
             return;
         }
@@ -220,7 +220,7 @@ fn add(waits: &mut Waits, kind: RowKind, now: &Row, before: &Row) {
 mod tests {
     use lock_common::{Event, Outcome, ROW_BUCKETS, RowKind, Totals, WaitKind, bucket};
 
-    use super::{Row, add, of_one};
+    use super::{SummedRow, add, of_one};
     use crate::profile::snapshot::Waits;
 
     /// A CPU's part of a row, with `count` waits of about 100 ns.
@@ -240,7 +240,7 @@ mod tests {
         RowKind::new(WaitKind::kernel(0), outcome, bucket(100))
     }
 
-    fn after(row: &Row, cpus: &[Totals]) -> Row {
+    fn after(row: &SummedRow, cpus: &[Totals]) -> SummedRow {
         let mut next = row.clone();
         next.advance(cpus);
         next
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn extremes_are_those_of_all_time_once_intervals_are_together() {
-        let nothing = Row::default();
+        let nothing = SummedRow::default();
         let first = after(&nothing, &[cpu(2, 205, 100, 105)]);
         let then = after(&first, &[cpu(3, 307, 100, 105)]);
         let mut one = Waits::default();
@@ -273,8 +273,8 @@ mod tests {
     fn timeouts_are_counted_apart() {
         let mut waits = Waits::default();
         let kind = kind(Outcome::TIMED_OUT);
-        let row = after(&Row::default(), &[cpu(4, 400, 100, 100)]);
-        add(&mut waits, kind, &row, &Row::default());
+        let row = after(&SummedRow::default(), &[cpu(4, 400, 100, 100)]);
+        add(&mut waits, kind, &row, &SummedRow::default());
         assert_eq!(
             (waits.count, waits.timed_out, waits.not_acquired_ns),
             (0, 4, 400)
@@ -304,14 +304,14 @@ mod tests {
     #[test]
     fn cpus_without_waits_have_no_extremes() {
         let cpus = [Totals::ZERO, cpu(1, 101, 101, 101), cpu(1, 107, 107, 107)];
-        let row = after(&Row::default(), &cpus);
+        let row = after(&SummedRow::default(), &cpus);
         assert_eq!((row.min_ns, row.max_ns, row.total_ns), (101, 107, 208));
         assert_eq!(row.counts.iter().sum::<u64>(), 2);
     }
 
     #[test]
     fn counts_go_on_where_the_kernels_begin_again() {
-        let row = after(&Row::default(), &[cpu(u32::MAX, 1, 1, 1)]);
+        let row = after(&SummedRow::default(), &[cpu(u32::MAX, 1, 1, 1)]);
         let row = after(&row, &[cpu(4, 6, 1, 1)]);
         assert_eq!(row.counts.iter().sum::<u64>(), u64::from(u32::MAX) + 5);
     }

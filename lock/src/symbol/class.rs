@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame, word::Word},
+    profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
     symbol::{
         class_names::{self, Known},
         class_table, stripped,
@@ -94,8 +94,8 @@ pub(crate) struct Classified {
     pub(crate) name: Option<&'static str>,
     /// How many innermost frames are locking code of libraries: the next one is the caller.
     pub(crate) locking_frames: u32,
-    /// What the word is that it waits on.
-    pub(crate) word: Word,
+    /// The role of the futex that it waits on.
+    pub(crate) role: FutexRole,
 }
 
 /// What a wait is for, by the call alone: what libraries use it for most.
@@ -183,7 +183,7 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
         class,
         name,
         locking_frames: u32::try_from(locking).unwrap_or(u32::MAX),
-        word: word(
+        role: role(
             class,
             name,
             operation,
@@ -192,23 +192,28 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
     }
 }
 
-/// What the word is that such a wait is on.
-fn word(class: Class, name: Option<&str>, operation: Option<Operation>, locking: &[Frame]) -> Word {
+/// The role of the futex that such a wait is on.
+fn role(
+    class: Class,
+    name: Option<&str>,
+    operation: Option<Operation>,
+    locking: &[Frame],
+) -> FutexRole {
     let mut functions = locking.iter().filter_map(|frame| frame.function.as_deref());
     if name == Some(class_table::GIL) {
         return if takes_mutex(operation) {
-            Word::Inner
+            FutexRole::Inner
         } else {
-            Word::Polled
+            FutexRole::Polled
         };
     }
     if class == Class::Condvar && functions.clone().any(|name| name.contains("pthread_cond_")) {
-        return Word::Pair;
+        return FutexRole::Pair;
     }
     if functions.any(class_names::is_waiters_own) {
-        return Word::Waiter;
+        return FutexRole::Waiter;
     }
-    Word::Own
+    FutexRole::Own
 }
 
 /// Whether a wait for a lock of Python was one for the end of a thread: that is what releases

@@ -24,7 +24,7 @@ mod unwind;
 use std::collections::HashMap;
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame, word::Word},
+    profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
     symbol::{
         class::Operation, kernel::KernelNames, kernel_data::KernelData, modules::Modules,
         process::Process,
@@ -64,8 +64,8 @@ pub(crate) struct UserStack {
     pub(crate) class: Class,
     /// The lock's name, where it is one that users know: `GIL`.
     pub(crate) name: Option<&'static str>,
-    /// What the word is that it waits on.
-    pub(crate) word: Word,
+    /// The role of the futex that it waits on.
+    pub(crate) role: FutexRole,
 }
 
 impl Symbols {
@@ -147,7 +147,7 @@ impl Symbols {
             locking_frames: classified.locking_frames,
             class: classified.class,
             name: classified.name,
-            word: classified.word,
+            role: classified.role,
         }
     }
 

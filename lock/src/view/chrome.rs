@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     profile::{
         group::Filter,
-        snapshot::{Holder, Interval, Snapshot, StackId, ThreadId},
+        snapshot::{Holder, SampledWait, Snapshot, StackId, ThreadId},
     },
     view::stack_text::{lock_line, lock_name, outermost_first},
 };
@@ -121,8 +121,8 @@ pub(crate) fn trace(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<u8>> {
         trace_events,
         display_time_unit: "ns",
         other_data: About {
-            recorded_by: format!("lock {}", snapshot.about.lock_version),
-            kernel: &snapshot.about.kernel,
+            recorded_by: format!("lock {}", snapshot.metadata.lock_version),
+            kernel: &snapshot.metadata.kernel,
             started_unix_ms: snapshot.started_unix_ms,
         },
     };
@@ -134,7 +134,7 @@ pub(crate) fn trace(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<u8>> {
 }
 
 /// Whether a filter lets a wait through.
-fn passes(filter: &Filter, snapshot: &Snapshot, interval: &Interval) -> bool {
+fn passes(filter: &Filter, snapshot: &Snapshot, interval: &SampledWait) -> bool {
     let lock = snapshot.locks.get(interval.lock.index());
     lock.is_some_and(|lock| filter.matches_type(lock.lock_type))
         && filter
@@ -144,7 +144,7 @@ fn passes(filter: &Filter, snapshot: &Snapshot, interval: &Interval) -> bool {
 }
 
 /// A wait, as a slice of its thread.
-fn wait(snapshot: &Snapshot, interval: &Interval) -> Event {
+fn wait(snapshot: &Snapshot, interval: &SampledWait) -> Event {
     let lock = snapshot.locks.get(interval.lock.index());
     let holder = match interval.holder {
         Some(holder) => snapshot.thread_name(holder.thread),
@@ -170,7 +170,7 @@ fn wait(snapshot: &Snapshot, interval: &Interval) -> Event {
 /// The end of a wait, as seen from the one that had the lock: a slice, and an arrow from
 /// it to the wait. All within the wait's last nanosecond: an arrow that ends where a slice
 /// does would miss it.
-fn release(snapshot: &Snapshot, interval: &Interval, holder: Holder, id: u64) -> [Event; 3] {
+fn release(snapshot: &Snapshot, interval: &SampledWait, holder: Holder, id: u64) -> [Event; 3] {
     let at = interval
         .start_ns
         .saturating_sub(snapshot.started_ns)

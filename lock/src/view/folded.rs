@@ -16,7 +16,7 @@ use crate::{
         group::Filter,
         snapshot::{Estimate, LockId, ProcessId, Snapshot, StackId, ThreadId},
     },
-    view::stack_text::{Place, lock_line, outermost_first},
+    view::stack_text::{LineKind, lock_line, outermost_first},
 };
 
 /// Whose stacks are shown.
@@ -121,10 +121,10 @@ fn in_words(snapshot: &Snapshot, key: Option<Weighted>) -> String {
             for line in outermost_first(snapshot, stack) {
                 text.push(';');
                 text.push_str(&escaped(&line.text));
-                text.push_str(match line.place {
-                    Place::User | Place::Missing => "",
-                    Place::UserInlined => "_[i]",
-                    Place::Kernel => "_[k]",
+                text.push_str(match line.kind {
+                    LineKind::User | LineKind::Missing => "",
+                    LineKind::UserInlined => "_[i]",
+                    LineKind::Kernel => "_[k]",
                 });
             }
         }

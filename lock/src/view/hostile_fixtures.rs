@@ -2,12 +2,12 @@
 
 use crate::profile::{
     fixtures,
+    futex_role::FutexRole,
     lock_type::{Class, LockType},
     snapshot::{
         Estimate, Frame, FrameId, Holder, Identity, Lock, LockId, Process, ProcessId, Site,
         Snapshot, Stack, StackId, Thread, ThreadId, Waits,
     },
-    word::Word,
 };
 
 /// A semicolon, a line break, quotes, markup and a character that XML does not have.
@@ -55,7 +55,7 @@ pub(crate) fn hostile() -> Snapshot {
         lock_type: LockType::User(Class::Unknown),
         operation: NAME.to_owned(),
         name: None,
-        word: Word::Own,
+        role: FutexRole::Own,
         waits: Waits::default(),
     });
     snapshot.sites.push(Site {

@@ -1,4 +1,4 @@
-//! Every exporter on a recording as large as the recorder's tables make it: nothing may
+//! Every exporter on a recording as large as the recorder's tables allow: nothing may
 //! grow faster than what is written.
 
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use crate::{
     profile::{
         group::Filter,
         lock_type::{Class, LockType},
-        snapshot::{Estimate, Frame, Holder, Identity, Interval, Process, Snapshot, Stack},
-        tables::{Tables, keep_longest},
+        snapshot::{Estimate, Frame, Holder, Identity, Process, SampledWait, Snapshot, Stack},
+        snapshot_builder::{SnapshotBuilder, keep_longest},
     },
     view::{chrome, flamegraph, folded, folded::Side, pprof},
 };
@@ -20,8 +20,8 @@ const DEPTH: usize = 40;
 /// Stacks that share their outer halves, as real ones do, and a thousand locks.
 fn snapshot() -> Snapshot {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut tables = Tables::default();
-    let process = tables.process(&Process {
+    let mut builder = SnapshotBuilder::default();
+    let process = builder.process(&Process {
         pid: 1,
         comm: "large".to_owned(),
         ..Process::default()
@@ -32,7 +32,7 @@ fn snapshot() -> Snapshot {
                 .map(|depth| {
                     let variant = stack >> (depth / 2);
                     let address = (variant * DEPTH + depth) as u64;
-                    tables.frame(&Frame {
+                    builder.frame(&Frame {
                         address,
                         function: Some(format!("module::function_{address}")),
                         module: format!("lib{}.so", address % 20),
@@ -41,7 +41,7 @@ fn snapshot() -> Snapshot {
                     })
                 })
                 .collect();
-            tables.stack(Stack {
+            builder.stack(Stack {
                 user,
                 ..Stack::default()
             })
@@ -50,14 +50,14 @@ fn snapshot() -> Snapshot {
     let locks: Vec<_> = (0..1000_u64)
         .map(|address| {
             let identity = Identity::Private { process, address };
-            tables.lock(identity, LockType::User(Class::Mutex), "", None)
+            builder.lock(identity, LockType::User(Class::Mutex), "", None)
         })
         .collect();
     let threads: Vec<_> = (0..200)
-        .map(|tid| tables.thread(tid, "worker", process))
+        .map(|tid| builder.thread(tid, "worker", process))
         .collect();
     let mut longest = Vec::new();
-    while tables.snapshot().sites.len() < SITES {
+    while builder.snapshot().sites.len() < SITES {
         let lock = locks[random.usize(..locks.len())];
         let stack = stacks[random.usize(..stacks.len())];
         let thread = threads[random.usize(..threads.len())];
@@ -66,8 +66,8 @@ fn snapshot() -> Snapshot {
             stack: Some(stacks[random.usize(..stacks.len())]),
         });
         let wait_ns = random.u64(1_000..1_000_000);
-        tables.add_site(lock, stack, thread, holder, &Estimate::of(wait_ns, 3));
-        longest.push(Interval {
+        builder.add_site(lock, stack, thread, holder, &Estimate::of(wait_ns, 3));
+        longest.push(SampledWait {
             lock,
             stack,
             thread,
@@ -79,7 +79,7 @@ fn snapshot() -> Snapshot {
     keep_longest(&mut longest);
     Snapshot {
         longest,
-        ..tables.finish()
+        ..builder.finish()
     }
 }
 

@@ -12,33 +12,33 @@ use crate::profile::snapshot::{Frame, FrameId, Identity, Lock, LockId, Snapshot,
 /// long name a million times in one stack.
 pub(crate) const MAX_DEPTH: usize = 1024;
 
-/// Whose code a line of a stack is.
+/// What a line of a stack stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The program's.
+pub(crate) enum LineKind {
+    /// A function of the program.
     User,
-    /// The program's, inlined into the next outer function.
+    /// The same, inlined into the next outer function.
     UserInlined,
-    /// The kernel's, inlined or not.
+    /// A function of the kernel, inlined or not.
     Kernel,
-    /// Nobody's: says what is missing here.
+    /// A note that frames are missing here.
     Missing,
 }
 
 /// A line of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
-    /// The function, or what is known in its place.
+    /// The function, or what is known instead.
     pub(crate) text: Cow<'a, str>,
-    /// Whose it is.
-    pub(crate) place: Place,
+    /// What it stands for.
+    pub(crate) kind: LineKind,
 }
 
 /// The lines of a stack, the outermost first: the program's, then the kernel's.
 pub(crate) fn outermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<Line<'_>> {
     let missing = |text: &'static str| Line {
         text: text.into(),
-        place: Place::Missing,
+        kind: LineKind::Missing,
     };
     let Some(stack) = snapshot.stacks.get(stack.index()) else {
         return vec![missing("(unknown stack)")];
@@ -49,11 +49,11 @@ pub(crate) fn outermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<Line<'
     }
     lines.extend(shown(&stack.user).rev().map(|id| {
         let inlined = frame(snapshot, id).is_some_and(|frame| frame.inlined);
-        let place = match inlined {
-            true => Place::UserInlined,
-            false => Place::User,
+        let kind = match inlined {
+            true => LineKind::UserInlined,
+            false => LineKind::User,
         };
-        line(snapshot, id, place)
+        line(snapshot, id, kind)
     }));
     if stack.kernel.len() > MAX_DEPTH {
         lines.push(missing("(cut off)"));
@@ -61,7 +61,7 @@ pub(crate) fn outermost_first(snapshot: &Snapshot, stack: StackId) -> Vec<Line<'
     lines.extend(
         shown(&stack.kernel)
             .rev()
-            .map(|id| line(snapshot, id, Place::Kernel)),
+            .map(|id| line(snapshot, id, LineKind::Kernel)),
     );
     if stack.lost && stack.kernel.is_empty() {
         lines.push(missing("(kernel stack lost)"));
@@ -102,9 +102,9 @@ pub(crate) fn lock_line(snapshot: &Snapshot, id: LockId) -> String {
     }
 }
 
-fn line(snapshot: &Snapshot, id: FrameId, place: Place) -> Line<'_> {
+fn line(snapshot: &Snapshot, id: FrameId, kind: LineKind) -> Line<'_> {
     Line {
         text: snapshot.frame_name(id).into(),
-        place,
+        kind,
     }
 }

@@ -12,7 +12,7 @@ use crate::profile::{
     group::{self, Filter, group},
     lock_type::LockType,
     metrics::Metrics,
-    snapshot::{About, Snapshot},
+    snapshot::{Metadata, Snapshot},
 };
 
 mod statistics;
@@ -72,7 +72,7 @@ pub(crate) struct Series {
     rows: BTreeMap<Key, Sums>,
     total: Sums,
     /// Of the first interval.
-    about: Option<About>,
+    metadata: Option<Metadata>,
 }
 
 /// What a row came to.
@@ -120,7 +120,7 @@ impl Series {
             seconds: Vec::new(),
             rows: BTreeMap::new(),
             total: Sums::default(),
-            about: None,
+            metadata: None,
         }
     }
 
@@ -129,7 +129,8 @@ impl Series {
         if interval.duration_ns == 0 {
             return;
         }
-        self.about.get_or_insert_with(|| interval.about.clone());
+        self.metadata
+            .get_or_insert_with(|| interval.metadata.clone());
         let number = self.seconds.len();
         self.seconds.push(interval.duration_ns as f64 / 1e9);
         let grouped = group(interval, self.by.into(), &self.filter);
@@ -330,16 +331,16 @@ pub(crate) fn diff(before: &Series, after: &Series) -> Diff {
         rows,
         total,
         small,
-        notes: unlike(before.about.as_ref(), after.about.as_ref()),
+        notes: unlike(before.metadata.as_ref(), after.metadata.as_ref()),
     }
 }
 
 /// What makes two recordings hard to compare.
-fn unlike(before: Option<&About>, after: Option<&About>) -> Vec<String> {
+fn unlike(before: Option<&Metadata>, after: Option<&Metadata>) -> Vec<String> {
     let (Some(before), Some(after)) = (before, after) else {
         return Vec::new();
     };
-    let mode = |about: &About| if about.exact { "on" } else { "off" };
+    let mode = |metadata: &Metadata| if metadata.exact { "on" } else { "off" };
     [
         ("kernels", before.kernel.clone(), after.kernel.clone()),
         (

@@ -5,7 +5,7 @@ use crate::profile::{
     group::Filter,
     lock_type::{Class, LockType},
     snapshot::{Estimate, Frame, Identity, Process, Snapshot, Stack, Waits},
-    tables::Tables,
+    snapshot_builder::SnapshotBuilder,
 };
 
 /// A number around 1, of a standard deviation of about `spread`, never below zero.
@@ -17,9 +17,9 @@ fn noise(random: &mut Rng, spread: f64) -> f64 {
 
 /// A second in which these functions waited so long, in nanoseconds.
 fn interval(waits: &[(&str, LockType, u64)]) -> Snapshot {
-    let mut tables = Tables::default();
+    let mut builder = SnapshotBuilder::default();
     for &(function, lock_type, ns) in waits {
-        let frame = tables.frame(&Frame {
+        let frame = builder.frame(&Frame {
             function: Some(function.to_owned()),
             ..Frame::default()
         });
@@ -34,21 +34,21 @@ fn interval(waits: &[(&str, LockType, u64)]) -> Snapshot {
                 ..Stack::default()
             },
         };
-        let stack = tables.stack(stack);
-        let process = tables.process(&Process::default());
-        let thread = tables.thread(1, "", process);
+        let stack = builder.stack(stack);
+        let process = builder.process(&Process::default());
+        let thread = builder.thread(1, "", process);
         let identity = Identity::Kernel { address: 1 };
-        let lock = tables.lock(identity, lock_type, "", None);
+        let lock = builder.lock(identity, lock_type, "", None);
         let exact = Waits {
             count: 1,
             total_ns: ns,
             ..Waits::default()
         };
-        tables.add_waits(lock, &exact);
-        tables.add_site(lock, stack, thread, None, &Estimate::of(ns, 0));
+        builder.add_waits(lock, &exact);
+        builder.add_site(lock, stack, thread, None, &Estimate::of(ns, 0));
     }
-    tables.snapshot_mut().duration_ns = 1_000_000_000;
-    tables.finish()
+    builder.snapshot_mut().duration_ns = 1_000_000_000;
+    builder.finish()
 }
 
 const MUTEX: LockType = LockType::Kernel(32);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::profile::{
+    futex_role::FutexRole,
     group::{By, Row},
     lock_type::LockType,
     snapshot::{Identity, Lock, LockId, ProcessId, Site, Snapshot, StackId, ThreadId},
-    word::Word,
 };
 
 /// What the waits of a row have in common.
@@ -115,14 +115,14 @@ impl<'a> Keys<'a> {
     fn by_lock(&self, id: LockId, lock: &Lock) -> Key {
         let lock_type = lock.lock_type;
         let dominant = self.callers.get(&id);
-        match (lock.word, &lock.identity, &lock.name, dominant) {
-            (word, Identity::Private { process, .. }, Some(name), _) if word.is_of_process() => {
+        match (lock.role, &lock.identity, &lock.name, dominant) {
+            (role, Identity::Private { process, .. }, Some(name), _) if role.is_of_process() => {
                 return Key::OfProcess(lock_type, name.clone(), *process);
             }
-            (Word::Waiter, _, name, Some(Dominant { caller, process })) => {
+            (FutexRole::Waiter, _, name, Some(Dominant { caller, process })) => {
                 return Key::Waiters(lock_type, process.clone(), name.clone(), caller.clone());
             }
-            (Word::Pair, Identity::Private { process, address }, ..) => {
+            (FutexRole::Pair, Identity::Private { process, address }, ..) => {
                 // They are the last eight bytes of glibc's pthread_cond_t, which is aligned.
                 let identity = Identity::Private {
                     process: *process,
@@ -244,7 +244,7 @@ impl<'a> Keys<'a> {
                 .iter()
                 .filter_map(|id| Some((id, self.snapshot.locks.get(id.index())?)))
         };
-        let place = self.snapshot.place(identity);
+        let location = self.snapshot.location(identity);
         // The row's locks are one lock, waited for by several operations.
         let name = locks().find_map(|(_, lock)| lock.name.as_deref());
         let caller = locks()
@@ -253,10 +253,10 @@ impl<'a> Keys<'a> {
             .and_then(|(id, _)| self.callers.get(id))
             .map(|dominant| &dominant.caller);
         match (name, caller, identity) {
-            (_, _, Identity::Other) => place,
-            (Some(name), _, _) => format!("{name} ({place})"),
-            (None, Some(caller), _) => format!("in {caller} ({place})"),
-            (None, None, _) => place,
+            (_, _, Identity::Other) => location,
+            (Some(name), _, _) => format!("{name} ({location})"),
+            (None, Some(caller), _) => format!("in {caller} ({location})"),
+            (None, None, _) => location,
         }
     }
 }
@@ -294,7 +294,7 @@ fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, Dominant> {
         let Some(lock) = snapshot.locks.get(site.lock.index()) else {
             continue;
         };
-        if lock.word == Word::Waiter {
+        if lock.role == FutexRole::Waiter {
             let process = snapshot
                 .threads
                 .get(site.thread.index())

@@ -1,10 +1,10 @@
 use super::{By, Filter, Row, group, group_sites, rank};
 use crate::profile::{
     fixtures,
+    futex_role::FutexRole,
     lock_type::{Class, LockType},
     metrics::{Metrics, Sort},
     snapshot::{Holder, Identity, Lock, LockId, Snapshot, StackId, ThreadId},
-    word::Word,
 };
 
 fn ranked(snapshot: &Snapshot, by: By, filter: &Filter) -> Vec<Row> {
@@ -176,11 +176,11 @@ fn rows_of_two(change: impl Fn(&mut Lock)) -> Vec<Row> {
 #[test]
 fn words_of_one_lock_are_one_row() {
     assert_eq!(rows_of_two(|_| {}).len(), 2);
-    let pair = rows_of_two(|lock| lock.word = Word::Pair);
+    let pair = rows_of_two(|lock| lock.role = FutexRole::Pair);
     assert_eq!(pair.len(), 1);
     assert!(pair[0].label.ends_with(" 0x1028)"), "{}", pair[0].label);
     let gil = rows_of_two(|lock| {
-        lock.word = Word::Polled;
+        lock.role = FutexRole::Polled;
         lock.name = Some("GIL".to_owned());
     });
     assert_eq!(gil.len(), 1);
@@ -201,7 +201,7 @@ fn waiters_own_words_are_put_together_by_caller() {
         };
         lock.lock_type = LockType::User(Class::RwLock);
         lock.name = Some("LWLock".to_owned());
-        lock.word = Word::Waiter;
+        lock.role = FutexRole::Waiter;
         let mut site = site.clone();
         site.lock = LockId(index as u32);
         snapshot.sites.push(site);

@@ -1,23 +1,26 @@
 //! Intervals of a recording, put together.
 //!
-//! What becomes of an account: a wait that begins in one interval and ends in another makes
-//! that neither interval's account holds alone. For each interval, what was open at its
+//! What becomes of the accounting: a wait that begins in one interval and ends in another makes
+//! that neither interval's accounting holds alone. For each interval, what was open at its
 //! start and what began in it is what it repeated, ended, filtered and lost, and what is
 //! open at its end. Added up from the start of the recording, the open waits in between
 //! cancel out: the sums hold with those that were open at the end of the last interval.
-//! Before the first interval nothing is open, as far as the account is concerned: waits
+//! Before the first interval nothing is open, as far as the accounting is concerned: waits
 //! from before recording have no begin in it, and their ends are `ends_without_begin`.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::profile::{
-    snapshot::{Account, ChainLink, Events, Hook, Interval, Lost, Open, Samples, Snapshot},
-    tables::{Tables, keep_longest},
+    snapshot::{
+        ChainLink, EventAccounting, Events, Hook, Lost, OpenWait, SampleCounts, SampledWait,
+        Snapshot,
+    },
+    snapshot_builder::{SnapshotBuilder, keep_longest},
 };
 
-mod places;
+mod ids;
 
-use places::Places;
+use ids::Ids;
 
 impl Snapshot {
     /// Intervals in their order, put together.
@@ -34,7 +37,7 @@ impl Snapshot {
 /// Puts intervals together one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Merger {
-    tables: Tables,
+    builder: SnapshotBuilder,
     hooks: HashMap<(String, String), usize>,
     notes: HashSet<String>,
     intervals: u64,
@@ -55,10 +58,10 @@ impl Merger {
             started_unix_ms,
             started_ns,
             duration_ns,
-            about,
+            metadata,
             hooks,
             own_cpu_ns,
-            account,
+            accounting,
             notes,
             frames: _,
             stacks: _,
@@ -70,15 +73,15 @@ impl Merger {
             longest: _,
             open: _,
         } = interval;
-        let sum = self.tables.snapshot_mut();
+        let sum = self.builder.snapshot_mut();
         if self.intervals == 0 {
             sum.started_unix_ms = *started_unix_ms;
             sum.started_ns = *started_ns;
-            sum.about.clone_from(about);
+            sum.metadata.clone_from(metadata);
         }
         sum.duration_ns = sum.duration_ns.saturating_add(*duration_ns);
         sum.own_cpu_ns = sum.own_cpu_ns.saturating_add(*own_cpu_ns);
-        add_account(&mut sum.account, account);
+        add_accounting(&mut sum.accounting, accounting);
         for note in notes {
             if !self.notes.contains(note) {
                 self.notes.insert(note.clone());
@@ -88,58 +91,58 @@ impl Merger {
         for hook in hooks {
             add_hook(&mut self.hooks, &mut sum.hooks, hook);
         }
-        let mut places = Places::of(interval, &mut self.tables);
-        for (lock, id) in locks.iter().zip(&places.locks) {
+        let mut ids = Ids::of(interval, &mut self.builder);
+        for (lock, id) in locks.iter().zip(&ids.locks) {
             if let Some(id) = *id {
-                self.tables.add_waits(id, &lock.waits);
+                self.builder.add_waits(id, &lock.waits);
             }
         }
-        self.add_samples(interval, &mut places);
+        self.add_samples(interval, &mut ids);
         self.intervals = self.intervals.saturating_add(1);
-        self.dropped = self.dropped.saturating_add(places.dropped);
+        self.dropped = self.dropped.saturating_add(ids.dropped);
         self.note_dropped();
     }
 
-    fn add_samples(&mut self, interval: &Snapshot, places: &mut Places) {
+    fn add_samples(&mut self, interval: &Snapshot, ids: &mut Ids) {
         for site in &interval.sites {
-            let row = places.row(|places| {
+            let row = ids.row(|ids| {
                 Some((
-                    places.lock(site.lock)?,
-                    places.stack(site.stack)?,
-                    places.thread(site.thread)?,
-                    places.holder(site.holder)?,
+                    ids.lock(site.lock)?,
+                    ids.stack(site.stack)?,
+                    ids.thread(site.thread)?,
+                    ids.holder(site.holder)?,
                 ))
             });
             if let Some((lock, stack, thread, holder)) = row {
-                self.tables
+                self.builder
                     .add_site(lock, stack, thread, holder, &site.waits);
             }
         }
         for chain in &interval.chains {
-            let row = places.row(|places| {
+            let row = ids.row(|ids| {
                 let links = chain.links.iter().map(|link| {
                     Some(ChainLink {
-                        thread: places.thread(link.thread)?,
-                        lock: places.lock(link.lock)?,
+                        thread: ids.thread(link.thread)?,
+                        lock: ids.lock(link.lock)?,
                     })
                 });
                 Some((
                     links.collect::<Option<Vec<_>>>()?,
-                    places.optional_thread(chain.end)?,
+                    ids.optional_thread(chain.end)?,
                 ))
             });
             if let Some((links, end)) = row {
-                self.tables.add_chain(links, end, &chain.waits);
+                self.builder.add_chain(links, end, &chain.waits);
             }
         }
-        let sum = self.tables.snapshot_mut();
+        let sum = self.builder.snapshot_mut();
         for wait in &interval.longest {
-            sum.longest.extend(places.row(|places| {
-                Some(Interval {
-                    lock: places.lock(wait.lock)?,
-                    stack: places.stack(wait.stack)?,
-                    thread: places.thread(wait.thread)?,
-                    holder: places.holder(wait.holder)?,
+            sum.longest.extend(ids.row(|ids| {
+                Some(SampledWait {
+                    lock: ids.lock(wait.lock)?,
+                    stack: ids.stack(wait.stack)?,
+                    thread: ids.thread(wait.thread)?,
+                    holder: ids.holder(wait.holder)?,
                     start_ns: wait.start_ns,
                     wait_ns: wait.wait_ns,
                 })
@@ -150,11 +153,11 @@ impl Merger {
         }
         sum.open.clear();
         for wait in &interval.open {
-            sum.open.extend(places.row(|places| {
-                Some(Open {
-                    lock: places.lock(wait.lock)?,
-                    stack: places.optional_stack(wait.stack)?,
-                    thread: places.thread(wait.thread)?,
+            sum.open.extend(ids.row(|ids| {
+                Some(OpenWait {
+                    lock: ids.lock(wait.lock)?,
+                    stack: ids.optional_stack(wait.stack)?,
+                    thread: ids.thread(wait.thread)?,
                     waited_ns: wait.waited_ns,
                 })
             }));
@@ -166,14 +169,14 @@ impl Merger {
         if self.dropped == 0 {
             return;
         }
-        let notes = &mut self.tables.snapshot_mut().notes;
+        let notes = &mut self.builder.snapshot_mut().notes;
         let note = format!(
             "the recording is damaged or forged: {} of its rows refer to something that is \
              not in it, and are left out",
             self.dropped
         );
         match self.dropped_note.and_then(|at| notes.get_mut(at)) {
-            Some(place) => *place = note,
+            Some(earlier) => *earlier = note,
             None => {
                 self.dropped_note = Some(notes.len());
                 notes.push(note);
@@ -183,12 +186,12 @@ impl Merger {
 
     /// What the intervals so far come to.
     pub(crate) fn snapshot(&self) -> &Snapshot {
-        self.tables.snapshot()
+        self.builder.snapshot()
     }
 
     /// What the intervals come to.
     pub(crate) fn finish(self) -> Snapshot {
-        self.tables.finish()
+        self.builder.finish()
     }
 }
 
@@ -228,8 +231,8 @@ fn add_each<const N: usize>(terms: [(&mut u64, u64); N]) {
     }
 }
 
-fn add_account(sum: &mut Account, term: &Account) {
-    let Account {
+fn add_accounting(sum: &mut EventAccounting, term: &EventAccounting) {
+    let EventAccounting {
         kernel,
         user,
         samples,
@@ -274,8 +277,8 @@ fn add_events(sum: &mut Events, term: Events) {
     sum.open = open;
 }
 
-fn add_samples(sum: &mut Samples, term: Samples) {
-    let Samples {
+fn add_samples(sum: &mut SampleCounts, term: SampleCounts) {
+    let SampleCounts {
         taken,
         used,
         buffer_full,

@@ -4,10 +4,10 @@ use super::Merger;
 use crate::profile::{
     lock_type::{Class, LockType},
     snapshot::{
-        About, Estimate, Events, Frame, FrameId, Hook, Identity, Interval, LockId, Open, Process,
-        ProcessId, Snapshot, Stack, StackId, ThreadId, Waits,
+        Estimate, Events, Frame, FrameId, Hook, Identity, LockId, Metadata, OpenWait, Process,
+        ProcessId, SampledWait, Snapshot, Stack, StackId, ThreadId, Waits,
     },
-    tables::{LONGEST, Tables},
+    snapshot_builder::{LONGEST, SnapshotBuilder},
 };
 
 fn waits(count: u64, ns: u64) -> Waits {
@@ -24,38 +24,38 @@ fn waits(count: u64, ns: u64) -> Waits {
 
 /// An interval in which one thread waited for one lock at one place.
 fn interval(function: &str, pid: u32, ns: u64) -> Snapshot {
-    let mut tables = Tables::default();
+    let mut builder = SnapshotBuilder::default();
     // So that ids differ between intervals.
-    tables.frame(&Frame {
+    builder.frame(&Frame {
         function: Some(format!("only with {pid}")),
         ..Frame::default()
     });
-    let frame = tables.frame(&Frame {
+    let frame = builder.frame(&Frame {
         function: Some(function.to_owned()),
         ..Frame::default()
     });
-    let stack = tables.stack(Stack {
+    let stack = builder.stack(Stack {
         kernel: vec![frame],
         ..Stack::default()
     });
     for number in [pid + 1, pid] {
-        tables.process(&Process {
+        builder.process(&Process {
             pid: number,
             comm: format!("program-{number}"),
             ..Process::default()
         });
     }
     let process = ProcessId(1);
-    let thread = tables.thread(pid, "worker", process);
+    let thread = builder.thread(pid, "worker", process);
     let identity = Identity::Private {
         process,
         address: 64,
     };
     let class = LockType::User(Class::Unknown);
-    let lock = tables.lock(identity, class, "FUTEX_WAIT, 2", None);
-    tables.add_waits(lock, &waits(2, ns));
-    tables.add_site(lock, stack, thread, None, &Estimate::of(ns, 1));
-    let snapshot = tables.snapshot_mut();
+    let lock = builder.lock(identity, class, "FUTEX_WAIT, 2", None);
+    builder.add_waits(lock, &waits(2, ns));
+    builder.add_site(lock, stack, thread, None, &Estimate::of(ns, 1));
+    let snapshot = builder.snapshot_mut();
     snapshot.duration_ns = 1_000_000_000;
     snapshot.started_ns = 7;
     snapshot.own_cpu_ns = 5;
@@ -66,7 +66,7 @@ fn interval(function: &str, pid: u32, ns: u64) -> Snapshot {
         ..Hook::default()
     }];
     snapshot.notes = vec!["a note".to_owned()];
-    snapshot.longest = vec![Interval {
+    snapshot.longest = vec![SampledWait {
         lock,
         stack,
         thread,
@@ -74,7 +74,7 @@ fn interval(function: &str, pid: u32, ns: u64) -> Snapshot {
         start_ns: ns,
         wait_ns: ns,
     }];
-    tables.finish()
+    builder.finish()
 }
 
 #[test]
@@ -136,24 +136,24 @@ fn an_account_holds_together_though_no_interval_alone_does() {
     // Three waits begin in the first interval, one of which ends there; one ends in the
     // second, where another one begins; one more from before recording ends there, too.
     let mut first = Snapshot::default();
-    first.account.user = Events {
+    first.accounting.user = Events {
         begins: 3,
         ended: 1,
         open: 2,
         ..Events::default()
     };
     let mut second = Snapshot::default();
-    second.account.user = Events {
+    second.accounting.user = Events {
         begins: 1,
         ended: 1,
         open: 2,
         ends_without_begin: 1,
         ..Events::default()
     };
-    assert!(first.account.holds() && !second.account.holds());
+    assert!(first.accounting.holds() && !second.accounting.holds());
     let merged = Snapshot::merge([first, second]);
-    assert!(merged.account.holds(), "{:?}", merged.account);
-    let user = merged.account.user;
+    assert!(merged.accounting.holds(), "{:?}", merged.accounting);
+    let user = merged.accounting.user;
     assert_eq!((user.begins, user.ended, user.open), (4, 2, 2));
     assert_eq!(user.ends_without_begin, 1);
 }
@@ -161,14 +161,14 @@ fn an_account_holds_together_though_no_interval_alone_does() {
 #[test]
 fn only_the_waits_that_are_open_at_the_end_are_open() {
     let mut first = interval("a", 10, 100);
-    first.open = vec![Open {
+    first.open = vec![OpenWait {
         lock: LockId(0),
         stack: None,
         thread: ThreadId(0),
         waited_ns: 1,
     }];
     let mut last = interval("a", 20, 100);
-    last.open = vec![Open {
+    last.open = vec![OpenWait {
         stack: Some(StackId(0)),
         waited_ns: 2,
         ..first.open[0].clone()
@@ -228,12 +228,12 @@ fn what_refers_to_nothing_is_left_out_and_said() {
 #[test]
 fn what_was_recorded_is_told_by_the_first_interval() {
     let mut first = interval("a", 10, 100);
-    first.about = About {
+    first.metadata = Metadata {
         kernel: "6.18".to_owned(),
-        ..About::default()
+        ..Metadata::default()
     };
     let merged = Snapshot::merge([first, interval("a", 10, 100)]);
-    assert_eq!(merged.about.kernel, "6.18");
+    assert_eq!(merged.metadata.kernel, "6.18");
 }
 
 #[test]
@@ -254,34 +254,34 @@ fn a_long_recording_takes_time_in_proportion() {
 
 /// An interval with 200 sites.
 pub(crate) fn busy_interval(number: usize) -> Snapshot {
-    let mut tables = Tables::default();
+    let mut builder = SnapshotBuilder::default();
     for site in 0..200 {
         let name = if site < 150 { site } else { site + number * 50 };
         let kernel = (0..20)
             .map(|depth| {
-                tables.frame(&Frame {
+                builder.frame(&Frame {
                     function: Some(format!("function_{depth}_of_{name}")),
                     module: "[kernel]".to_owned(),
                     ..Frame::default()
                 })
             })
             .collect();
-        let stack = tables.stack(Stack {
+        let stack = builder.stack(Stack {
             kernel,
             ..Stack::default()
         });
-        let process = tables.process(&Process {
+        let process = builder.process(&Process {
             pid: 7,
             ..Process::default()
         });
-        let thread = tables.thread(site as u32 % 16, "worker", process);
+        let thread = builder.thread(site as u32 % 16, "worker", process);
         let identity = Identity::Kernel {
             address: name as u64,
         };
-        let lock = tables.lock(identity, LockType::Kernel(32), "", None);
-        tables.add_waits(lock, &waits(10, 1000));
-        tables.add_site(lock, stack, thread, None, &Estimate::of(1000, 3));
-        tables.snapshot_mut().longest.push(Interval {
+        let lock = builder.lock(identity, LockType::Kernel(32), "", None);
+        builder.add_waits(lock, &waits(10, 1000));
+        builder.add_site(lock, stack, thread, None, &Estimate::of(1000, 3));
+        builder.snapshot_mut().longest.push(SampledWait {
             lock,
             stack,
             thread,
@@ -290,5 +290,5 @@ pub(crate) fn busy_interval(number: usize) -> Snapshot {
             wait_ns: site as u64,
         });
     }
-    tables.finish()
+    builder.finish()
 }

@@ -4,16 +4,16 @@
 /// begins = repeats + ended + filtered + lost + still open. An interval alone need not add
 /// up, only all from the start of a recording on: see [`merge`](super::merge).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(crate) struct EventAccounting {
     /// Waits for kernel locks.
     pub(crate) kernel: Events,
     /// Waits for user locks.
     pub(crate) user: Events,
     /// What became of the samples. A wait whose sample was lost is still in [`Waits`].
-    pub(crate) samples: Samples,
+    pub(crate) samples: SampleCounts,
 }
 
-impl Account {
+impl EventAccounting {
     /// Whether each event is in exactly one place.
     pub(crate) fn holds(&self) -> bool {
         self.kernel.holds() && self.user.holds()
@@ -88,7 +88,7 @@ impl Lost {
 
 /// Samples, and where each is: taken = used + lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Samples {
+pub(crate) struct SampleCounts {
     /// Waits chosen to be sampled.
     pub(crate) taken: u64,
     /// Of these, in the report.

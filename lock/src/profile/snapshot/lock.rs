@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::profile::{
+    futex_role::FutexRole,
     lock_type::LockType,
     snapshot::{ProcessId, Waits},
-    word::Word,
 };
 
 /// Which lock it is.
@@ -44,8 +44,8 @@ pub(crate) struct Lock {
     pub(crate) operation: String,
     /// Its name, if it has one: `mmap_lock`, `runqueue`, a global's symbol.
     pub(crate) name: Option<String>,
-    /// What the word is that is waited on.
-    pub(crate) word: Word,
+    /// The role of its futex.
+    pub(crate) role: FutexRole,
     /// Its waits, as the kernel counted them.
     pub(crate) waits: Waits,
 }
@@ -54,7 +54,7 @@ impl Lock {
     /// What its waits come to in a ranking: those that were pieces of others add their time
     /// alone.
     pub(crate) fn ranked(&self) -> Cow<'_, Waits> {
-        let piece = |acquired| self.word.is_piece(acquired);
+        let piece = |acquired| self.role.is_piece(acquired);
         if !piece(false) {
             return Cow::Borrowed(&self.waits);
         }
@@ -85,19 +85,19 @@ impl Lock {
 mod tests {
     use super::{Identity, Lock};
     use crate::profile::{
+        futex_role::FutexRole,
         lock_type::{Class, LockType},
         snapshot::{Estimate, Waits},
-        word::Word,
     };
 
     #[test]
     fn pieces_add_their_time_alone() {
-        let lock = |word| Lock {
+        let lock = |role| Lock {
             identity: Identity::Other,
             lock_type: LockType::User(Class::Mutex),
             operation: String::new(),
             name: Some("GIL".to_owned()),
-            word,
+            role,
             waits: Waits {
                 count: 3,
                 total_ns: 30,
@@ -109,8 +109,8 @@ mod tests {
                 ..Waits::default()
             },
         };
-        let told = |word| {
-            let lock = lock(word);
+        let told = |role| {
+            let lock = lock(role);
             let ranked = lock.ranked();
             (
                 ranked.count,
@@ -119,10 +119,10 @@ mod tests {
                 ranked.failed(),
             )
         };
-        assert_eq!(told(Word::Own), (3, 30, 0, 5));
-        assert_eq!(told(Word::Waiter), (3, 30, 0, 5));
-        assert_eq!(told(Word::Polled), (3, 130, 5, 0));
-        assert_eq!(told(Word::Inner), (0, 130, 8, 0));
+        assert_eq!(told(FutexRole::Own), (3, 30, 0, 5));
+        assert_eq!(told(FutexRole::Waiter), (3, 30, 0, 5));
+        assert_eq!(told(FutexRole::Polled), (3, 130, 5, 0));
+        assert_eq!(told(FutexRole::Inner), (0, 130, 8, 0));
         let piece = Estimate::piece(10, 3);
         assert_eq!(
             (piece.count, piece.wait_ns, piece.count_error()),

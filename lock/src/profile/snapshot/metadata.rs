@@ -2,7 +2,7 @@
 
 /// What was recorded, where and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct About {
+pub(crate) struct Metadata {
     /// Version of the `lock` that recorded.
     pub(crate) lock_version: String,
     /// Release of the kernel.

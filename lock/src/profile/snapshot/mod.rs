@@ -15,10 +15,10 @@ mod stack;
 mod task;
 mod waits;
 
-pub(crate) use accounting::{Account, Events, Lost, Samples};
+pub(crate) use accounting::{EventAccounting, Events, Lost, SampleCounts};
 pub(crate) use lock::{Identity, Lock};
-pub(crate) use metadata::{About, Hook, Scope};
-pub(crate) use sampled::{Chain, ChainLink, Holder, Interval, Open, Site};
+pub(crate) use metadata::{Hook, Metadata, Scope};
+pub(crate) use sampled::{Chain, ChainLink, Holder, OpenWait, SampledWait, Site};
 pub(crate) use stack::{Frame, Stack};
 pub(crate) use task::{Process, Thread};
 pub(crate) use waits::{Estimate, Waits};
@@ -62,13 +62,13 @@ pub(crate) struct Snapshot {
     /// How long it lasted, in nanoseconds.
     pub(crate) duration_ns: u64,
     /// What was recorded, where and how: the same in all intervals of a recording.
-    pub(crate) about: About,
+    pub(crate) metadata: Metadata,
     /// The programs that recorded, and what they cost.
     pub(crate) hooks: Vec<Hook>,
     /// CPU time that `lock` itself took, user and system, in nanoseconds.
     pub(crate) own_cpu_ns: u64,
     /// Where the events went.
-    pub(crate) account: Account,
+    pub(crate) accounting: EventAccounting,
     /// Sentences about this recording that every report shows: what could not be named or
     /// seen, and what mends it.
     pub(crate) notes: Vec<String>,
@@ -87,7 +87,7 @@ pub(crate) struct Snapshot {
     /// Sampled waits for a thread that waited itself, by the whole chain.
     pub(crate) chains: Vec<Chain>,
     /// The longest sampled waits, in the order of their begin.
-    pub(crate) longest: Vec<Interval>,
+    pub(crate) longest: Vec<SampledWait>,
     /// Waits that had not ended at the end.
-    pub(crate) open: Vec<Open>,
+    pub(crate) open: Vec<OpenWait>,
 }

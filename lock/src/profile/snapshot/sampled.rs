@@ -49,7 +49,7 @@ pub(crate) struct ChainLink {
 
 /// One sampled wait.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Interval {
+pub(crate) struct SampledWait {
     /// What was waited for.
     pub(crate) lock: LockId,
     /// Where.
@@ -66,7 +66,7 @@ pub(crate) struct Interval {
 
 /// A wait that had not ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Open {
+pub(crate) struct OpenWait {
     /// What is waited for.
     pub(crate) lock: LockId,
     /// Where, if the wait is sampled.

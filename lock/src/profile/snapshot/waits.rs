@@ -28,7 +28,7 @@ pub(crate) struct Waits {
     pub(crate) not_acquired: u64,
     /// The time of these three together, in nanoseconds.
     pub(crate) not_acquired_ns: u64,
-    /// Waits that were pieces of others ([`Word::is_piece`]): their time is in `total_ns`,
+    /// Waits that were pieces of others ([`FutexRole::is_piece`]): their time is in `total_ns`,
     /// and how long the whole waits took one by one is not known. Only in the values of
     /// rows ([`Lock::ranked`]): recordings have what the kernel counted.
     pub(crate) pieces: u64,

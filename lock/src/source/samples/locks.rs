@@ -1,13 +1,13 @@
-//! What is known of each lock, and its place in a snapshot's tables.
+//! What is known of each lock, and its id in a snapshot.
 
 use std::collections::HashMap;
 
 use crate::{
     profile::{
+        futex_role::FutexRole,
         lock_type::{Class, LockType},
         snapshot::{Identity, LockId},
-        tables::Tables,
-        word::Word,
+        snapshot_builder::SnapshotBuilder,
     },
     source::{
         samples::{
@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct LockInfo {
     pub(super) name: Option<String>,
     pub(super) class: Option<Class>,
-    pub(super) word: Word,
+    pub(super) role: FutexRole,
     /// For a futex that processes share: what memory, and where in it. None within if that
     /// could not be told.
     shared: Option<Option<String>>,
@@ -44,16 +44,16 @@ impl Locks {
         self.0.entry(key).or_default()
     }
 
-    /// The place of a lock in a snapshot's tables, with all that is known of it.
+    /// The id of a lock in a snapshot, to which it is added, with all that is known of it.
     pub(super) fn id(
         &mut self,
         key: LockKey,
-        tables: &mut Tables,
+        builder: &mut SnapshotBuilder,
         symbols: &mut Symbols,
         threads: &mut Threads,
     ) -> LockId {
         if key.address == 0 {
-            return tables.lock(Identity::Other, lock_type(key.kind, None), "", None);
+            return builder.lock(Identity::Other, lock_type(key.kind, None), "", None);
         }
         if !key.is_user() {
             let known = self.0.get(&key).and_then(|it| it.name.clone());
@@ -62,7 +62,7 @@ impl Locks {
                 address: key.address,
             };
             let lock_type = LockType::Kernel(key.kind.lock_type());
-            return tables.lock(identity, lock_type, "", name.as_deref());
+            return builder.lock(identity, lock_type, "", name.as_deref());
         }
         let info = self.0.entry(key).or_default();
         let object = if key.kind.is_private() {
@@ -75,17 +75,17 @@ impl Locks {
         let identity = match object {
             Some(object) => Identity::Shared { object },
             None => Identity::Private {
-                process: threads.process_id(tables, key.tgid),
+                process: threads.process_id(builder, key.tgid),
                 address: key.address,
             },
         };
-        let id = tables.lock(
+        let id = builder.lock(
             identity,
             lock_type(key.kind, info.class),
             &operation(key.kind).to_string(),
             info.name.as_deref(),
         );
-        tables.set_word(id, info.word);
+        builder.set_role(id, info.role);
         id
     }
 }

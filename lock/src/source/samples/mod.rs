@@ -23,10 +23,10 @@ use crate::{
     profile::{
         lock_type::Class,
         snapshot::{
-            ChainLink, Estimate, Holder, Interval, LockId, Samples as SampleCounts, StackId,
-            ThreadId, Waits,
+            ChainLink, Estimate, Holder, LockId, SampleCounts, SampledWait, StackId, ThreadId,
+            Waits,
         },
-        tables::{LONGEST, Tables, keep_longest},
+        snapshot_builder::{LONGEST, SnapshotBuilder, keep_longest},
     },
     source::{
         stacks::{KernelStacks, NamedStack, intern},
@@ -76,7 +76,7 @@ impl<'a> Wait<'a> {
 }
 
 /// All that is known of samples.
-pub(crate) struct Samples {
+pub(crate) struct SampleDecoder {
     pub(crate) symbols: Symbols,
     kernel_stacks: KernelStacks,
     pub(crate) threads: Threads,
@@ -90,7 +90,7 @@ pub(crate) struct Samples {
     counts: SampleCounts,
 }
 
-impl Samples {
+impl SampleDecoder {
     /// Nothing seen so far.
     pub(crate) fn new(kernel_stacks: KernelStacks, min_wait_ns: u64) -> Self {
         Self {
@@ -118,15 +118,15 @@ impl Samples {
     }
 
     /// Takes an event with its copy of a user stack.
-    pub(crate) fn take(&mut self, tables: &mut Tables, event: &Event, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, builder: &mut SnapshotBuilder, event: &Event, bytes: &[u8]) {
         match event.event {
-            event::KERNEL => self.take_kernel(tables, event, bytes),
+            event::KERNEL => self.take_kernel(builder, event, bytes),
             event::BLOCK => self.take_block(event, bytes),
             event::WAKE => self.take_wake(event, bytes),
-            event::RESUME => self.take_resume(tables, event),
+            event::RESUME => self.take_resume(builder, event),
             event::UNSEEN => {
                 if event.sample != 0 {
-                    self.take_resume(tables, event);
+                    self.take_resume(builder, event);
                 }
                 self.unseen.push((lock_key(event), totals::of_one(event)));
             }
@@ -157,7 +157,7 @@ impl Samples {
         Some(stack)
     }
 
-    fn take_kernel(&mut self, tables: &mut Tables, event: &Event, bytes: &[u8]) {
+    fn take_kernel(&mut self, builder: &mut SnapshotBuilder, event: &Event, bytes: &[u8]) {
         self.threads.note(event.tgid, event.tid, &event.comm);
         let kernel = self.kernel_stacks.get(event.stack, &mut self.symbols);
         let user = self.user_stack(event, bytes, None);
@@ -179,7 +179,7 @@ impl Samples {
             holder: event.holder.known(),
             released: None,
         };
-        self.add(tables, &wait, released);
+        self.add(builder, &wait, released);
     }
 
     fn take_block(&mut self, event: &Event, bytes: &[u8]) {
@@ -191,7 +191,7 @@ impl Samples {
         let info = self.locks.info(lock_key(event));
         if stack.class != Class::Unknown {
             info.class = Some(stack.class);
-            info.word = stack.word;
+            info.role = stack.role;
         }
         if let Some(name) = stack.name {
             info.name = Some(name.to_owned());
@@ -223,12 +223,12 @@ impl Samples {
         }
     }
 
-    fn take_resume(&mut self, tables: &mut Tables, event: &Event) {
+    fn take_resume(&mut self, builder: &mut SnapshotBuilder, event: &Event) {
         let Some(pending) = self.pending.close(event) else {
             return;
         };
         let acquired = event.outcome == Outcome::ACQUIRED;
-        let piece = pending.stack.word.is_piece(acquired);
+        let piece = pending.stack.role.is_piece(acquired);
         if event.wait_ns < self.min_wait_ns || !(acquired || piece) {
             self.counts.used += 1;
             return;
@@ -238,7 +238,7 @@ impl Samples {
             let wait_ns = event.wait_ns;
             if !self.pending.keep_piece(tid, Piece { pending, wait_ns }) {
                 let pieces = self.pending.take_pieces(tid);
-                self.add_pieces(tables, pieces, None, None);
+                self.add_pieces(builder, pieces, None, None);
             }
             return;
         }
@@ -248,37 +248,37 @@ impl Samples {
         let holder = owner_in_memory(&pending).or(waker);
         let released = pending.released.as_ref().filter(|_| holder == waker);
         let pieces = self.pending.take_pieces(tid);
-        if pending.stack.word.is_of_process() {
-            self.add_pieces(tables, pieces, holder, released);
+        if pending.stack.role.is_of_process() {
+            self.add_pieces(builder, pieces, holder, released);
         } else {
-            self.add_pieces(tables, pieces, None, None);
+            self.add_pieces(builder, pieces, None, None);
         }
         let wait = Wait::of_user(&pending, event.wait_ns, false, holder, released);
-        self.add(tables, &wait, None);
+        self.add(builder, &wait, None);
     }
 
-    /// Adds pieces of waits to the tables, with the holder, if it is known.
+    /// Adds pieces of waits to the snapshot, with the holder, if it is known.
     fn add_pieces(
         &mut self,
-        tables: &mut Tables,
+        builder: &mut SnapshotBuilder,
         pieces: Vec<Piece>,
         holder: Option<ThreadRef>,
         released: Option<&UserStack>,
     ) {
         for Piece { pending, wait_ns } in pieces {
             let wait = Wait::of_user(&pending, wait_ns, true, holder, released);
-            self.add(tables, &wait, None);
+            self.add(builder, &wait, None);
         }
     }
 
     /// Adds the pieces of waits that are not over: an interval ends.
-    pub(crate) fn add_all_pieces(&mut self, tables: &mut Tables) {
+    pub(crate) fn add_all_pieces(&mut self, builder: &mut SnapshotBuilder) {
         let pieces = self.pending.take_all_pieces();
-        self.add_pieces(tables, pieces, None, None);
+        self.add_pieces(builder, pieces, None, None);
     }
 
-    /// Adds a wait to the tables.
-    fn add(&mut self, tables: &mut Tables, wait: &Wait<'_>, released: Option<Release>) {
+    /// Adds a wait to the snapshot.
+    fn add(&mut self, builder: &mut SnapshotBuilder, wait: &Wait<'_>, released: Option<Release>) {
         let event = wait.event;
         self.counts.used += 1;
         let estimate = if wait.piece {
@@ -287,23 +287,23 @@ impl Samples {
             Estimate::of(wait.wait_ns, event.shift)
         };
         let key = lock_key(event);
-        let lock = self.lock_id(tables, key);
+        let lock = self.lock_id(builder, key);
         let lost = wait.kernel.is_none() && !key.is_user();
-        let stack = intern(tables, wait.kernel.as_deref(), wait.user, lost);
-        let thread = self.threads.thread_id(tables, event.tgid, event.tid);
+        let stack = intern(builder, wait.kernel.as_deref(), wait.user, lost);
+        let thread = self.threads.thread_id(builder, event.tgid, event.tid);
         let holder = wait.holder.map(|holder| Holder {
-            thread: self.thread_id(tables, holder),
+            thread: self.thread_id(builder, holder),
             stack: match (&released, wait.released) {
                 (Some(Release { kernel, user, .. }), _) => {
-                    Some(intern(tables, Some(kernel), user.as_ref(), false))
+                    Some(intern(builder, Some(kernel), user.as_ref(), false))
                 }
-                (None, Some(user)) => Some(intern(tables, None, Some(user), false)),
+                (None, Some(user)) => Some(intern(builder, None, Some(user), false)),
                 (None, None) => None,
             },
         });
-        tables.add_site(lock, stack, thread, holder, &estimate);
-        let longest = &mut tables.snapshot_mut().longest;
-        longest.push(Interval {
+        builder.add_site(lock, stack, thread, holder, &estimate);
+        let longest = &mut builder.snapshot_mut().longest;
+        longest.push(SampledWait {
             lock,
             stack,
             thread,
@@ -322,48 +322,52 @@ impl Samples {
             holder: wait.holder,
         };
         if let Some(chain) = self.recent.chain(&ended) {
-            self.add_chain(tables, chain, event.shift);
+            self.add_chain(builder, chain, event.shift);
         }
         self.recent.remember(ended);
     }
 
-    fn add_chain(&mut self, tables: &mut Tables, chain: Chain, shift: u32) {
+    fn add_chain(&mut self, builder: &mut SnapshotBuilder, chain: Chain, shift: u32) {
         let links = chain
             .links
             .into_iter()
             .map(|(thread, lock)| ChainLink {
-                thread: self.thread_id(tables, thread),
-                lock: self.lock_id(tables, lock),
+                thread: self.thread_id(builder, thread),
+                lock: self.lock_id(builder, lock),
             })
             .collect();
-        let end = chain.end.map(|thread| self.thread_id(tables, thread));
-        tables.add_chain(links, end, &Estimate::of(chain.wait_ns, shift));
+        let end = chain.end.map(|thread| self.thread_id(builder, thread));
+        builder.add_chain(links, end, &Estimate::of(chain.wait_ns, shift));
     }
 
-    fn thread_id(&mut self, tables: &mut Tables, thread: ThreadRef) -> ThreadId {
-        self.threads.thread_id(tables, thread.tgid(), thread.tid())
+    fn thread_id(&mut self, builder: &mut SnapshotBuilder, thread: ThreadRef) -> ThreadId {
+        self.threads.thread_id(builder, thread.tgid(), thread.tid())
     }
 
-    /// The place of a lock in a snapshot's tables, with all that is known of it.
-    pub(crate) fn lock_id(&mut self, tables: &mut Tables, key: LockKey) -> LockId {
+    /// The id of a lock in a snapshot, to which it is added, with all that is known of it.
+    pub(crate) fn lock_id(&mut self, builder: &mut SnapshotBuilder, key: LockKey) -> LockId {
         self.locks
-            .id(key, tables, &mut self.symbols, &mut self.threads)
+            .id(key, builder, &mut self.symbols, &mut self.threads)
     }
 
     /// Where a sampled wait that has not ended waits.
     pub(crate) fn open_stack(
         &mut self,
-        tables: &mut Tables,
+        builder: &mut SnapshotBuilder,
         sample: u64,
         address: u64,
     ) -> Option<StackId> {
         let pending = self.pending.get(sample, address)?;
-        Some(intern(tables, None, Some(&pending.stack), false))
+        Some(intern(builder, None, Some(&pending.stack), false))
     }
 
     /// The same for a kernel lock, whose stack was taken at the begin.
-    pub(crate) fn open_kernel_stack(&mut self, tables: &mut Tables, hash: u64) -> Option<StackId> {
+    pub(crate) fn open_kernel_stack(
+        &mut self,
+        builder: &mut SnapshotBuilder,
+        hash: u64,
+    ) -> Option<StackId> {
         let stack = self.kernel_stacks.get(hash, &mut self.symbols)?;
-        Some(intern(tables, Some(&stack), None, false))
+        Some(intern(builder, Some(&stack), None, false))
     }
 }

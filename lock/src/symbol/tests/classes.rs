@@ -1,7 +1,7 @@
 //! Classes of stacks as other libraries and builds have them.
 
 use crate::{
-    profile::{lock_type::Class, snapshot::Frame, word::Word},
+    profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
     symbol::class::{Call, Operation, classify, ends_python_thread, from_operation},
 };
 
@@ -57,9 +57,9 @@ fn stripped_told(
     module: &str,
     functions: &[&str],
     operation: Operation,
-) -> (Option<&'static str>, Word, u32) {
+) -> (Option<&'static str>, FutexRole, u32) {
     let told = classify(Some(operation), &stripped(module, functions));
-    (told.name, told.word, told.locking_frames)
+    (told.name, told.role, told.locking_frames)
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
                 "_PyEval_EvalFrameDefault",
             ][..],
             condition,
-            (Some("GIL"), Word::Polled, 3),
+            (Some("GIL"), FutexRole::Polled, 3),
         ),
         (
             &[
@@ -86,7 +86,7 @@ fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
                 "PyObject_Vectorcall",
             ],
             condition,
-            (Some("GIL"), Word::Polled, 4),
+            (Some("GIL"), FutexRole::Polled, 4),
         ),
         (
             &[
@@ -98,19 +98,19 @@ fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
                 "+",
             ],
             condition,
-            (Some("GIL"), Word::Polled, 5),
+            (Some("GIL"), FutexRole::Polled, 5),
         ),
         // Its own mutex.
         (
             &["-", "pthread_mutex_lock", "+", "PyEval_RestoreThread", "+"],
             Operation::futex(PRIVATE, 2),
-            (Some("GIL"), Word::Inner, 4),
+            (Some("GIL"), FutexRole::Inner, 4),
         ),
         // Who gave it away waits until somebody took it: that is no wait for it.
         (
             &["-", "pthread_cond_wait", "+", "_PyEval_EvalFrameDefault"],
             condition,
-            (None, Word::Pair, 2),
+            (None, FutexRole::Pair, 2),
         ),
     ] {
         for module in ["python3.11", "libpython3.11.so.1.0"] {
@@ -131,7 +131,7 @@ fn the_gil_of_a_stripped_python_is_told_by_what_is_around_it() {
     ];
     assert_eq!(
         stripped_told("server", &other, condition),
-        (None, Word::Pair, 2)
+        (None, FutexRole::Pair, 2)
     );
 }
 
@@ -147,8 +147,8 @@ fn to_take_the_gil_again_after_a_python_lock_is_to_wait_for_the_gil() {
     ];
     let told = classify(Some(Operation::futex(9 | PRIVATE, 0)), &frames(&functions));
     assert_eq!(
-        (told.name, told.word, told.locking_frames),
-        (Some("GIL"), Word::Polled, 5)
+        (told.name, told.role, told.locking_frames),
+        (Some("GIL"), FutexRole::Polled, 5)
     );
 }
 
@@ -205,7 +205,7 @@ fn what_releases_is_locking_code_too() {
         "XLogFlush",
     ];
     let told = classify(None, &stripped("postgres", &flush));
-    assert_eq!((told.locking_frames, told.word), (5, Word::Own));
+    assert_eq!((told.locking_frames, told.role), (5, FutexRole::Own));
 }
 
 #[test]

@@ -3,4 +3,4 @@
 mod classes;
 mod programs;
 mod rust_locks;
-mod victim;
+mod waiting_process;

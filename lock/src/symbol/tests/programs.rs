@@ -4,9 +4,9 @@ use std::{fs, io::Write as _, path::Path, process::Command, time::Instant};
 
 use test_support::machine::{PYTHON, USER_NAMESPACE};
 
-use super::victim::{Victim, caller, compile, functions, waiter};
+use super::waiting_process::{WaitingProcess, caller, compile, functions, waiter};
 use crate::{
-    profile::{lock_type::Class, word::Word},
+    profile::{futex_role::FutexRole, lock_type::Class},
     symbol::{MOST_PROCESSES, Symbols, UserStack},
 };
 
@@ -49,7 +49,7 @@ fn assert_whole(stack: &UserStack) {
 #[test]
 fn the_locks_of_glibc_without_frame_pointers() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
+    let program = compile(folder.path(), "waiting", &["-g"]);
     for (how, class) in [
         ("mutex", Class::Mutex),
         ("timed", Class::Mutex),
@@ -61,14 +61,14 @@ fn the_locks_of_glibc_without_frame_pointers() {
         ("join", Class::Join),
         ("condition", Class::Condvar),
     ] {
-        let victim = Victim::start(Command::new(&program).arg(how));
-        let stack = victim.waiter().named_by(&mut Symbols::new());
+        let process = WaitingProcess::start(Command::new(&program).arg(how));
+        let stack = process.waiter().named_by(&mut Symbols::new());
         assert_eq!(stack.class, class, "{how}: {stack:#?}");
         assert_whole(&stack);
         let inlined = &stack.frames[stack.locking_frames as usize + 1];
         assert!(inlined.inlined, "{inlined:?}");
-        assert_eq!(inlined.module, "victim");
-        assert!(inlined.file.as_deref().unwrap().ends_with("victim.c"));
+        assert_eq!(inlined.module, "waiting");
+        assert!(inlined.file.as_deref().unwrap().ends_with("waiting.c"));
         assert!(inlined.line.is_some());
     }
 }
@@ -76,21 +76,21 @@ fn the_locks_of_glibc_without_frame_pointers() {
 #[test]
 fn a_stripped_program_has_its_build_id() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-s"]);
-    let victim = Victim::start(Command::new(&program).arg("mutex"));
-    let stack = victim.waiter().named_by(&mut Symbols::new());
+    let program = compile(folder.path(), "waiting", &["-s"]);
+    let process = WaitingProcess::start(Command::new(&program).arg("mutex"));
+    let stack = process.waiter().named_by(&mut Symbols::new());
     assert_eq!(caller(&stack), "-", "{stack:#?}");
     assert_eq!(stack.class, Class::Mutex);
     assert!(!stack.cut, "{stack:#?}");
     let frame = &stack.frames[stack.locking_frames as usize];
-    assert!(frame.module.starts_with("victim (build id "), "{frame:?}");
+    assert!(frame.module.starts_with("waiting (build id "), "{frame:?}");
     assert!(frame.address < 1 << 20, "within the file: {frame:?}");
 }
 
 #[test]
 fn a_c_library_without_debugging_information() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
+    let program = compile(folder.path(), "waiting", &["-g"]);
     let library = String::from_utf8(
         Command::new("cc")
             .arg("-print-file-name=libc.so.6")
@@ -120,12 +120,12 @@ fn a_c_library_without_debugging_information() {
         ("join", Class::Join),
         ("condition", Class::Condvar),
     ] {
-        let victim = Victim::start(
+        let process = WaitingProcess::start(
             Command::new(&program)
                 .arg(how)
                 .env("LD_LIBRARY_PATH", folder.path()),
         );
-        let stack = victim.waiter().named_by(&mut Symbols::new());
+        let stack = process.waiter().named_by(&mut Symbols::new());
         assert!(stack.frames[0].line.is_none(), "{stack:#?}");
         assert_eq!(stack.class, class, "{how}: {stack:#?}");
         assert_whole(&stack);
@@ -135,9 +135,9 @@ fn a_c_library_without_debugging_information() {
 #[test]
 fn a_deleted_and_a_replaced_program_keep_their_names() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
-    let victim = Victim::start(Command::new(&program).arg("mutex"));
-    let waiter = victim.waiter();
+    let program = compile(folder.path(), "waiting", &["-g"]);
+    let process = WaitingProcess::start(Command::new(&program).arg("mutex"));
+    let waiter = process.waiter();
     fs::remove_file(&program).unwrap();
     assert_whole(&waiter.named_by(&mut Symbols::new()));
     fs::copy("/bin/true", &program).unwrap();
@@ -147,12 +147,12 @@ fn a_deleted_and_a_replaced_program_keep_their_names() {
 #[test]
 fn names_come_right_after_the_process_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
+    let program = compile(folder.path(), "waiting", &["-g"]);
     let mut symbols = Symbols::new();
-    let victim = Victim::start(Command::new(&program).arg("mutex"));
-    let waiter = victim.waiter();
+    let process = WaitingProcess::start(Command::new(&program).arg("mutex"));
+    let waiter = process.waiter();
     symbols.prepare(waiter.pid);
-    drop(victim);
+    drop(process);
     drop(folder);
     assert_whole(&waiter.named_by(&mut symbols));
     // Nothing is known of one that ended before.
@@ -166,18 +166,18 @@ fn names_come_right_after_the_process_ended() {
 #[cfg_attr(not(has_user_namespaces), ignore = "no user namespaces here")]
 fn a_program_in_a_mount_namespace() {
     let folder = tempfile::tempdir().unwrap();
-    compile(folder.path(), "victim", &["-g"]);
+    compile(folder.path(), "waiting", &["-g"]);
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
-    let script = "mount -t tmpfs none inner && cp victim inner/ && exec inner/victim mutex";
-    let victim = Victim::start(
+    let script = "mount -t tmpfs none inner && cp waiting inner/ && exec inner/waiting mutex";
+    let process = WaitingProcess::start(
         Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
             .current_dir(folder.path()),
     );
-    let waiter = victim.waiter();
+    let waiter = process.waiter();
     assert!(
-        !inner.join("victim").exists(),
+        !inner.join("waiting").exists(),
         "it is there for the process alone"
     );
     assert_whole(&waiter.named_by(&mut Symbols::new()));
@@ -186,9 +186,9 @@ fn a_program_in_a_mount_namespace() {
 #[test]
 fn code_that_was_compiled_at_run_time() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
-    let victim = Victim::start(Command::new(&program).arg("jit"));
-    assert_compiled(&victim.waiter().named_by(&mut Symbols::new()));
+    let program = compile(folder.path(), "waiting", &["-g"]);
+    let process = WaitingProcess::start(Command::new(&program).arg("jit"));
+    assert_compiled(&process.waiter().named_by(&mut Symbols::new()));
 }
 
 fn assert_compiled(stack: &UserStack) {
@@ -213,9 +213,9 @@ fn assert_compiled(stack: &UserStack) {
 fn code_that_was_compiled_in_a_container() {
     // Not in /tmp, which the container has one of its own of, and where this test itself may be.
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
+    let program = compile(folder.path(), "waiting", &["-g"]);
     let script = "mount -t tmpfs none /tmp && exec \"$0\" jit";
-    let outer = Victim::start(
+    let outer = WaitingProcess::start(
         Command::new("unshare")
             .args([
                 "--user",
@@ -246,17 +246,17 @@ fn code_that_was_compiled_in_a_container() {
 #[test]
 fn a_process_that_becomes_another_program() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g", "-no-pie"]);
+    let program = compile(folder.path(), "waiting", &["-g", "-no-pie"]);
     let other = compile(folder.path(), "other", &["-g", "-no-pie", "-O1"]);
-    let mut victim = Victim::start(Command::new(&program).arg("exec").arg(&other));
+    let mut process = WaitingProcess::start(Command::new(&program).arg("exec").arg(&other));
     let mut symbols = Symbols::new();
-    while !Path::new(&format!("/proc/{}/exe", victim.0.id()))
+    while !Path::new(&format!("/proc/{}/exe", process.0.id()))
         .read_link()
-        .is_ok_and(|exe| exe.ends_with("victim"))
+        .is_ok_and(|exe| exe.ends_with("waiting"))
     {}
-    symbols.prepare(victim.0.id());
-    victim.0.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let stack = victim.waiter().named_by(&mut symbols);
+    symbols.prepare(process.0.id());
+    process.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let stack = process.waiter().named_by(&mut symbols);
     assert_whole(&stack);
     let frame = &stack.frames[stack.locking_frames as usize];
     assert_eq!(frame.module, "other");
@@ -265,7 +265,7 @@ fn a_process_that_becomes_another_program() {
 #[test]
 fn a_library_that_is_loaded_later() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
+    let program = compile(folder.path(), "waiting", &["-g"]);
     let (source, library) = (folder.path().join("l.c"), folder.path().join("later.so"));
     let code = "void from_library(void (*wait)(void)) { wait(); __asm__ volatile(\"\"); }\n";
     fs::write(&source, code).unwrap();
@@ -275,13 +275,13 @@ fn a_library_that_is_loaded_later() {
         .status()
         .unwrap();
     assert!(built.success());
-    let mut victim = Victim::start(Command::new(&program).arg("load").arg(&library));
-    let maps = format!("/proc/{}/maps", victim.0.id());
+    let mut process = WaitingProcess::start(Command::new(&program).arg("load").arg(&library));
+    let maps = format!("/proc/{}/maps", process.0.id());
     while !fs::read_to_string(&maps).unwrap().contains("libc.so") {}
     let mut symbols = Symbols::new();
-    symbols.prepare(victim.0.id());
-    victim.0.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let stack = victim.waiter().named_by(&mut symbols);
+    symbols.prepare(process.0.id());
+    process.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let stack = process.waiter().named_by(&mut symbols);
     let from = stack.locking_frames as usize;
     assert_eq!(
         functions(&stack)[from..from + 4],
@@ -317,19 +317,19 @@ fn the_gil_and_the_locks_of_python() {
         Path::new(distribution).exists().then_some(distribution),
     ];
     for python in pythons.into_iter().flatten() {
-        let victim = Victim::start(Command::new(python).args(["-c", gil]));
+        let process = WaitingProcess::start(Command::new(python).args(["-c", gil]));
         let mut symbols = Symbols::new();
         let begun = Instant::now();
         // At first it waits for the thread to start, which is a lock of Python.
         let stack = loop {
-            let stack = waiter(victim.0.id(), true).named_by(&mut symbols);
+            let stack = waiter(process.0.id(), true).named_by(&mut symbols);
             if stack.name == Some("GIL") || begun.elapsed().as_secs() >= 10 {
                 break stack;
             }
         };
         assert_eq!(
-            (stack.class, stack.name, stack.word),
-            (Class::Mutex, Some("GIL"), Word::Polled),
+            (stack.class, stack.name, stack.role),
+            (Class::Mutex, Some("GIL"), FutexRole::Polled),
             "{python} {stack:#?}"
         );
         assert!(!stack.cut, "{stack:#?}");
@@ -341,8 +341,8 @@ fn the_gil_and_the_locks_of_python() {
                 def want():\n    lock.acquire()\n\
                 threading.Thread(target=want, daemon=True).start()\n\
                 time.sleep(100)\n";
-    let victim = Victim::start(Command::new("python3").args(["-c", lock]));
-    let stack = victim.waiter().named_by(&mut Symbols::new());
+    let process = WaitingProcess::start(Command::new("python3").args(["-c", lock]));
+    let stack = process.waiter().named_by(&mut Symbols::new());
     assert_eq!(
         (stack.class, stack.name),
         (
@@ -360,9 +360,9 @@ fn the_gil_and_the_locks_of_python() {
 #[expect(clippy::print_stderr, reason = "the figure is what it is run for")]
 fn a_stack_is_quick() {
     let folder = tempfile::tempdir().unwrap();
-    let program = compile(folder.path(), "victim", &["-g"]);
-    let victim = Victim::start(Command::new(&program).arg("mutex"));
-    let waiter = victim.waiter();
+    let program = compile(folder.path(), "waiting", &["-g"]);
+    let process = WaitingProcess::start(Command::new(&program).arg("mutex"));
+    let waiter = process.waiter();
     let mut symbols = Symbols::new();
     let begun = Instant::now();
     assert_whole(&waiter.named_by(&mut symbols));

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::victim::{caller, functions, waiter};
+use super::waiting_process::{caller, functions, waiter};
 use crate::{profile::lock_type::Class, symbol::Symbols};
 
 /// A child process that ends with the test.

@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     profile::{
         group::{Grouped, group, lock_labels, rank},
-        snapshot::{About, Account, Events, Hook, Process, Scope, Snapshot},
+        snapshot::{EventAccounting, Events, Hook, Metadata, Process, Scope, Snapshot},
     },
     view::{Options, document::document},
 };
@@ -16,7 +16,7 @@ mod metrics;
 mod tables;
 
 use metrics::{Failed, Numbers};
-use tables::{Chain, Frame, Interval, Lock, Open, Site, Stack, Thread};
+use tables::{Chain, Frame, Lock, OpenWait, SampledWait, Site, Stack, Thread};
 
 /// Version of the document. It changes when a key goes or changes its meaning.
 const SCHEMA: u32 = 2;
@@ -32,16 +32,16 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<String> {
         started_unix_ms: snapshot.started_unix_ms,
         started_ns: snapshot.started_ns,
         duration_ns: snapshot.duration_ns,
-        about: AboutIt::from(&snapshot.about),
-        account: AccountOf::from(&snapshot.account),
+        about: MetadataOf::from(&snapshot.metadata),
+        account: AccountingOf::from(&snapshot.accounting),
         ranking: Ranking::new(&grouped, options),
         locks: each_lock
             .map(|(id, lock)| Lock::new(id, lock, &labels))
             .collect(),
         sites: snapshot.sites.iter().map(Site::from).collect(),
         chains: snapshot.chains.iter().map(Chain::from).collect(),
-        longest: snapshot.longest.iter().map(Interval::from).collect(),
-        open: snapshot.open.iter().map(Open::from).collect(),
+        longest: snapshot.longest.iter().map(SampledWait::from).collect(),
+        open: snapshot.open.iter().map(OpenWait::from).collect(),
         threads: snapshot.threads.iter().map(Thread::from).collect(),
         processes: snapshot.processes.iter().map(ProcessOf::from).collect(),
         stacks: snapshot.stacks.iter().map(Stack::from).collect(),
@@ -58,14 +58,14 @@ struct Document<'a> {
     started_unix_ms: u64,
     started_ns: u64,
     duration_ns: u64,
-    about: AboutIt<'a>,
-    account: AccountOf,
+    about: MetadataOf<'a>,
+    account: AccountingOf,
     ranking: Ranking<'a>,
     locks: Vec<Lock<'a>>,
     sites: Vec<Site>,
     chains: Vec<Chain>,
-    longest: Vec<Interval>,
-    open: Vec<Open>,
+    longest: Vec<SampledWait>,
+    open: Vec<OpenWait>,
     threads: Vec<Thread<'a>>,
     processes: Vec<ProcessOf<'a>>,
     stacks: Vec<Stack>,
@@ -76,7 +76,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct AboutIt<'a> {
+struct MetadataOf<'a> {
     lock_version: &'a str,
     kernel: &'a str,
     cpus: u32,
@@ -90,30 +90,30 @@ struct AboutIt<'a> {
     blind_spots: &'a [String],
 }
 
-impl<'a> From<&'a About> for AboutIt<'a> {
-    fn from(about: &'a About) -> Self {
-        let (scope, pid, command) = match &about.scope {
+impl<'a> From<&'a Metadata> for MetadataOf<'a> {
+    fn from(metadata: &'a Metadata) -> Self {
+        let (scope, pid, command) = match &metadata.scope {
             Scope::System => ("system", None, None),
             Scope::Process { pid } => ("process", Some(*pid), None),
             Scope::Command { command } => ("command", None, Some(command.as_slice())),
         };
         Self {
-            lock_version: &about.lock_version,
-            kernel: &about.kernel,
-            cpus: about.cpus,
+            lock_version: &metadata.lock_version,
+            kernel: &metadata.kernel,
+            cpus: metadata.cpus,
             scope,
             pid,
             command,
-            filters: &about.filters,
-            own_included: about.own_included,
-            exact: about.exact,
-            blind_spots: &about.blind_spots,
+            filters: &metadata.filters,
+            own_included: metadata.own_included,
+            exact: metadata.exact,
+            blind_spots: &metadata.blind_spots,
         }
     }
 }
 
 #[derive(Serialize)]
-struct AccountOf {
+struct AccountingOf {
     holds: bool,
     kernel: EventsOf,
     user: EventsOf,
@@ -175,13 +175,13 @@ impl From<&Events> for EventsOf {
     }
 }
 
-impl From<&Account> for AccountOf {
-    fn from(account: &Account) -> Self {
-        let samples = &account.samples;
+impl From<&EventAccounting> for AccountingOf {
+    fn from(accounting: &EventAccounting) -> Self {
+        let samples = &accounting.samples;
         Self {
-            holds: account.holds(),
-            kernel: EventsOf::from(&account.kernel),
-            user: EventsOf::from(&account.user),
+            holds: accounting.holds(),
+            kernel: EventsOf::from(&accounting.kernel),
+            user: EventsOf::from(&accounting.user),
             samples: SamplesOf {
                 taken: samples.taken,
                 used: samples.used,

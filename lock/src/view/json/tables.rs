@@ -31,7 +31,7 @@ impl<'a> Lock<'a> {
         lock: &'a snapshot::Lock,
         labels: &'a HashMap<LockId, String>,
     ) -> Self {
-        let (kind, place, process, object) = match &lock.identity {
+        let (kind, address, process, object) = match &lock.identity {
             Identity::Kernel { address } => ("kernel", Some(*address), None, None),
             Identity::Private { process, address } => {
                 ("private", Some(*address), Some(process.0), None)
@@ -41,7 +41,7 @@ impl<'a> Lock<'a> {
         };
         Self {
             kind,
-            address: place.map(hexadecimal),
+            address: address.map(hexadecimal),
             process,
             object,
             lock_type: lock.lock_type.to_string(),
@@ -118,7 +118,7 @@ impl From<&snapshot::Chain> for Chain {
 }
 
 #[derive(Serialize)]
-pub(super) struct Interval {
+pub(super) struct SampledWait {
     lock: u32,
     stack: u32,
     thread: u32,
@@ -127,8 +127,8 @@ pub(super) struct Interval {
     wait_ns: u64,
 }
 
-impl From<&snapshot::Interval> for Interval {
-    fn from(interval: &snapshot::Interval) -> Self {
+impl From<&snapshot::SampledWait> for SampledWait {
+    fn from(interval: &snapshot::SampledWait) -> Self {
         Self {
             lock: interval.lock.0,
             stack: interval.stack.0,
@@ -141,15 +141,15 @@ impl From<&snapshot::Interval> for Interval {
 }
 
 #[derive(Serialize)]
-pub(super) struct Open {
+pub(super) struct OpenWait {
     lock: u32,
     stack: Option<u32>,
     thread: u32,
     waited_ns: u64,
 }
 
-impl From<&snapshot::Open> for Open {
-    fn from(open: &snapshot::Open) -> Self {
+impl From<&snapshot::OpenWait> for OpenWait {
+    fn from(open: &snapshot::OpenWait) -> Self {
         Self {
             lock: open.lock.0,
             stack: open.stack.map(|stack| stack.0),

@@ -47,9 +47,9 @@ fn close(schema: &mut Value) {
 #[test]
 fn every_document_is_as_the_schema_says() {
     let mut process = fixtures::exact();
-    process.about.scope = Scope::Process { pid: 4711 };
+    process.metadata.scope = Scope::Process { pid: 4711 };
     let mut command = fixtures::snapshot();
-    command.about.scope = Scope::Command {
+    command.metadata.scope = Scope::Command {
         command: vec!["make".to_owned(), "-j8".to_owned()],
     };
     let nothing = Snapshot::default();
@@ -99,7 +99,7 @@ fn the_whole_document() {
 #[test]
 fn an_account_that_does_not_hold_says_so() {
     let mut snapshot = fixtures::snapshot();
-    snapshot.account.user.begins += 1;
+    snapshot.accounting.user.begins += 1;
     let document = parsed(&snapshot, &Options::default());
     assert_eq!(document["account"]["holds"], false);
     assert_eq!(document["account"]["kernel"]["holds"], true);

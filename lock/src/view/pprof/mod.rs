@@ -134,10 +134,10 @@ fn labels(
 
 /// What a reader must know about the values.
 fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
-    let about = &snapshot.about;
+    let metadata = &snapshot.metadata;
     let mut comments = vec![format!(
         "recorded by lock {} on kernel {}",
-        about.lock_version, about.kernel
+        metadata.lock_version, metadata.kernel
     )];
     comments.push(
         match side {
@@ -146,7 +146,7 @@ fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
         }
         .to_owned(),
     );
-    if !about.exact {
+    if !metadata.exact {
         let waits = total(snapshot, filter);
         comments.push(format!(
             "estimated from {}: {} ± {} of wait time (95 % confidence)",

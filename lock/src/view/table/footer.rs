@@ -37,14 +37,14 @@ pub(super) fn section(
     facts.push(("lost", lost(snapshot)));
     facts.extend(
         [
-            ("kernel locks", &snapshot.account.kernel),
-            ("user locks", &snapshot.account.user),
+            ("kernel locks", &snapshot.accounting.kernel),
+            ("user locks", &snapshot.accounting.user),
         ]
         .into_iter()
         .filter(|(_, events)| !events.holds())
         .map(|(whose, events)| ("accounting", broken(whose, events))),
     );
-    if snapshot.account.samples.taken > 0 {
+    if snapshot.accounting.samples.taken > 0 {
         facts.push(("sampling", sampling(snapshot, options, &grouped.total)));
     }
     if let Some(cut) = cut_stacks(snapshot) {
@@ -54,12 +54,12 @@ pub(super) fn section(
     facts.push(("hooks", hooks(snapshot)));
     facts.extend(
         snapshot
-            .about
+            .metadata
             .blind_spots
             .iter()
             .map(|spot| ("blind spots", untrusted::line(spot).into_owned())),
     );
-    if snapshot.about.own_included {
+    if snapshot.metadata.own_included {
         facts.push((
             "note",
             "waits of lock itself are included: in a PID namespace they cannot be identified"
@@ -149,8 +149,8 @@ fn counts<const N: usize>(parts: [(u64, &str); N]) -> Vec<String> {
 }
 
 fn open(snapshot: &Snapshot) -> String {
-    let account = &snapshot.account;
-    let count = account.kernel.open.saturating_add(account.user.open);
+    let accounting = &snapshot.accounting;
+    let count = accounting.kernel.open.saturating_add(accounting.user.open);
     if snapshot.open.is_empty() {
         return match count {
             0 => "none".to_owned(),
@@ -182,8 +182,8 @@ fn open(snapshot: &Snapshot) -> String {
 }
 
 fn lost(snapshot: &Snapshot) -> String {
-    let account = &snapshot.account;
-    let (kernel, user) = (&account.kernel, &account.user);
+    let accounting = &snapshot.accounting;
+    let (kernel, user) = (&accounting.kernel, &accounting.user);
     let both = |of: fn(&Events) -> u64| of(kernel).saturating_add(of(user));
     let mut lost = counts([
         (
@@ -245,7 +245,7 @@ fn broken(whose: &str, events: &Events) -> String {
 }
 
 fn sampling(snapshot: &Snapshot, options: &Options, total: &Metrics) -> String {
-    let samples = &snapshot.account.samples;
+    let samples = &snapshot.accounting.samples;
     let filter = &options.filter;
     let mut sum = Estimate::default();
     for site in &snapshot.sites {
@@ -255,11 +255,11 @@ fn sampling(snapshot: &Snapshot, options: &Options, total: &Metrics) -> String {
     }
     let sum = Metrics::Estimated(sum);
     let ended = snapshot
-        .account
+        .accounting
         .kernel
         .ended
-        .saturating_add(snapshot.account.user.ended);
-    let mut text = if snapshot.about.exact {
+        .saturating_add(snapshot.accounting.user.ended);
+    let mut text = if snapshot.metadata.exact {
         format!("every wait was sampled (--exact): {}", samples.used)
     } else {
         let error = match sum.total_ns() {
@@ -306,7 +306,7 @@ fn sampling(snapshot: &Snapshot, options: &Options, total: &Metrics) -> String {
 }
 
 fn cut_stacks(snapshot: &Snapshot) -> Option<String> {
-    let samples = &snapshot.account.samples;
+    let samples = &snapshot.accounting.samples;
     (samples.user_stacks > 0).then(|| match samples.user_stacks_cut {
         0 => format!("all {} user stacks are complete", samples.user_stacks),
         cut => format!(
@@ -348,7 +348,7 @@ fn hooks(snapshot: &Snapshot) -> String {
         format!("{} {}{mean}", hook.kind, hook.name)
     };
     let list: Vec<String> = snapshot.hooks.iter().map(each).collect();
-    let kernel = &snapshot.about.kernel;
+    let kernel = &snapshot.metadata.kernel;
     let text = match list.as_slice() {
         [] => format!("none, on Linux {kernel}"),
         list => format!("{} on Linux {kernel}", list.join(", ")),

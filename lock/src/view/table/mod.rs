@@ -44,13 +44,13 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options, columns: Option<u16
 }
 
 fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<String> {
-    let whose = match &snapshot.about.scope {
+    let whose = match &snapshot.metadata.scope {
         Scope::System => "the whole system".to_owned(),
         Scope::Process { pid } => format!("process {pid}"),
         Scope::Command { command } => untrusted::line(&command.join(" ")).into_owned(),
     };
     let duration = time(snapshot.duration_ns);
-    let mut only: Vec<String> = snapshot.about.filters.clone();
+    let mut only: Vec<String> = snapshot.metadata.filters.clone();
     only.extend(options.filter.types.iter().map(|it| format!("type {it}")));
     if let Some(stack) = &options.filter.stack {
         only.push(format!("with \"{stack}\" on the stack"));

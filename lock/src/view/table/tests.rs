@@ -7,7 +7,7 @@ use crate::{
         group::{By, Filter},
         lock_type,
         metrics::Sort,
-        snapshot::{Account, Snapshot},
+        snapshot::{EventAccounting, Snapshot},
     },
     view::Options,
 };
@@ -89,9 +89,9 @@ fn no_number_is_wrapped_or_cut_on_a_narrow_terminal() {
 fn an_account_that_does_not_hold_is_told() {
     let mut snapshot = fixtures::snapshot();
     assert!(!shown(&snapshot, By::Lock, None).contains("DOES NOT ADD UP"));
-    snapshot.account.kernel.begins += 1;
+    snapshot.accounting.kernel.begins += 1;
     let text = shown(&snapshot, By::Lock, None);
-    let begins = snapshot.account.kernel.begins;
+    let begins = snapshot.accounting.kernel.begins;
     assert!(
         text.contains(&format!(
             "of kernel locks DOES NOT ADD UP, please report this bug: {begins} begins"
@@ -103,7 +103,7 @@ fn an_account_that_does_not_hold_is_told() {
 #[test]
 fn nothing_lost_is_one_line() {
     let mut snapshot = fixtures::snapshot();
-    snapshot.account = Account::default();
+    snapshot.accounting = EventAccounting::default();
     snapshot.hooks.clear();
     let text = shown(&snapshot, By::Lock, None);
     assert!(text.contains("none of 0 events\n"), "{text}");
@@ -181,9 +181,9 @@ fn texts_of_programs_do_not_steer_the_terminal() {
         evil.clone_into(&mut hook.name);
         evil.clone_into(&mut hook.kind);
     }
-    snapshot.about.kernel = evil.to_owned();
-    snapshot.about.filters = vec![evil.to_owned()];
-    snapshot.about.blind_spots = vec![evil.to_owned()];
+    snapshot.metadata.kernel = evil.to_owned();
+    snapshot.metadata.filters = vec![evil.to_owned()];
+    snapshot.metadata.blind_spots = vec![evil.to_owned()];
     snapshot.notes = vec![evil.to_owned()];
     for by in [
         By::Lock,

@@ -288,7 +288,7 @@ fn chain_label(snapshot: &Snapshot, chain: &Chain) -> String {
     for link in &chain.links {
         let lock = snapshot.locks.get(link.lock.index()).map(|lock| {
             let name = lock.name.clone();
-            name.unwrap_or_else(|| snapshot.place(&lock.identity))
+            name.unwrap_or_else(|| snapshot.location(&lock.identity))
         });
         label.push_str(&format!(
             "{} ─{}→ ",

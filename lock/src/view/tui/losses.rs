@@ -14,8 +14,8 @@ pub(crate) struct Losses {
 impl Losses {
     /// Those of a snapshot.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let account = &snapshot.account;
-        let (kernel, user) = (account.kernel.lost, account.user.lost);
+        let accounting = &snapshot.accounting;
+        let (kernel, user) = (accounting.kernel.lost, accounting.user.lost);
         let missed = snapshot
             .hooks
             .iter()
@@ -38,14 +38,14 @@ impl Losses {
                 ),
             ],
             samples: [
-                ("ring buffer full", account.samples.buffer_full),
+                ("ring buffer full", accounting.samples.buffer_full),
                 (
                     "without a stack: too many distinct ones",
-                    account.samples.stacks_full,
+                    accounting.samples.stacks_full,
                 ),
                 (
                     "without a stack: not walkable",
-                    account.samples.stack_unreadable,
+                    accounting.samples.stack_unreadable,
                 ),
             ],
         }

@@ -26,8 +26,8 @@ fn picture(state: &mut State, width: u16, height: u16) -> String {
 /// The interval after the fixture: what was open has not begun in it.
 fn next() -> Snapshot {
     let mut next = fixtures::snapshot();
-    next.account.kernel.begins -= next.account.kernel.open;
-    next.account.user.begins -= next.account.user.open;
+    next.accounting.kernel.begins -= next.accounting.kernel.open;
+    next.accounting.user.begins -= next.accounting.user.open;
     next
 }
 

@@ -52,7 +52,7 @@ fn title(state: &State, width: usize) -> Line<'static> {
         (None, false) => String::new(),
     };
     let right = Span::raw(&when).width().saturating_add(status.len() + 1);
-    let what = match &snapshot.about.scope {
+    let what = match &snapshot.metadata.scope {
         // Nothing is known yet.
         _ if state.intervals == 0 => String::new(),
         Scope::System => "the whole system".to_owned(),
@@ -126,12 +126,15 @@ fn metrics(state: &State, width: usize) -> Line<'static> {
 
 /// The share of waits whose stack was taken.
 fn sampled(snapshot: &Snapshot) -> String {
-    if snapshot.about.exact {
+    if snapshot.metadata.exact {
         return "all".to_owned();
     }
-    let account = &snapshot.account;
-    let ended = account.kernel.ended.saturating_add(account.user.ended);
-    cells::share(account.samples.taken, ended)
+    let accounting = &snapshot.accounting;
+    let ended = accounting
+        .kernel
+        .ended
+        .saturating_add(accounting.user.ended);
+    cells::share(accounting.samples.taken, ended)
 }
 
 /// What `lock` itself took, its programs in the kernel included, of one CPU.

@@ -68,7 +68,7 @@ fn help(columns: usize) -> Vec<Line<'static>> {
 /// Everything that is to be known of the recording.
 fn notes(state: &State, columns: usize) -> Vec<Line<'static>> {
     let whole = state.whole();
-    let account = &whole.account;
+    let accounting = &whole.accounting;
     let mut lines = Vec::new();
     let mut section = |heading: &str, texts: Vec<String>| {
         if texts.is_empty() {
@@ -94,14 +94,14 @@ fn notes(state: &State, columns: usize) -> Vec<Line<'static>> {
     section(
         "Accounting of all waits since the start",
         vec![
-            events("kernel locks", &account.kernel),
-            events("user locks", &account.user),
+            events("kernel locks", &accounting.kernel),
+            events("user locks", &accounting.user),
         ],
     );
-    section("Filters", whole.about.filters.clone());
+    section("Filters", whole.metadata.filters.clone());
     section(
         "Blind spots on this kernel",
-        whole.about.blind_spots.clone(),
+        whole.metadata.blind_spots.clone(),
     );
     section("Overhead since the start", costs(state));
     lines

@@ -1,8 +1,8 @@
-//! How the word in memory that a thread waits on stands for the lock that it waits for.
+//! The role of the futex that a thread waits on in the lock that it waits for.
 
-/// What the word of a futex is. Stacks tell it; a kernel lock's address is the lock itself.
+/// What a futex is to the lock. Stacks show it; a kernel lock's address is the lock itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Word {
+pub(crate) enum FutexRole {
     /// The lock's own: another word is another lock.
     #[default]
     Own,
@@ -19,7 +19,7 @@ pub(crate) enum Word {
     Inner,
 }
 
-impl Word {
+impl FutexRole {
     /// Whether a wait that ended with the word, or without it, is no whole wait for the lock,
     /// but a piece of one: its time counts, and it is none by itself.
     pub(crate) const fn is_piece(self, acquired: bool) -> bool {

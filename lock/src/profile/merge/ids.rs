@@ -1,14 +1,14 @@
-//! Where the rows of an interval's tables are in the tables of the whole: looked up once a
-//! row, so that what refers to them is moved by index.
+//! The ids that the rows of an interval have in the whole: looked up once per row, so that
+//! references to them are translated by index.
 
 use crate::profile::{
     snapshot::{FrameId, Holder, Identity, LockId, ProcessId, Snapshot, Stack, StackId, ThreadId},
-    tables::Tables,
+    snapshot_builder::SnapshotBuilder,
 };
 
-/// For each row of an interval its place in the whole; none for a row that is left out.
+/// For each row of an interval its id in the whole; none for a row that is left out.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Ids {
     frames: Vec<FrameId>,
     stacks: Vec<StackId>,
     processes: Vec<ProcessId>,
@@ -18,34 +18,34 @@ pub(super) struct Places {
     pub(super) dropped: u64,
 }
 
-impl Places {
-    /// Puts the tables of an interval into those of the whole. Processes are the same if
+impl Ids {
+    /// Adds the rows of an interval to the whole. Processes are the same if
     /// their numbers are, and threads if theirs and their processes are.
-    pub(super) fn of(interval: &Snapshot, tables: &mut Tables) -> Self {
-        let mut places = Self::default();
+    pub(super) fn of(interval: &Snapshot, builder: &mut SnapshotBuilder) -> Self {
+        let mut ids = Self::default();
         let frames = interval.frames.iter();
-        places.frames = frames.map(|frame| tables.frame(frame)).collect();
+        ids.frames = frames.map(|frame| builder.frame(frame)).collect();
         let stacks = interval.stacks.iter();
-        places.stacks = stacks
+        ids.stacks = stacks
             .map(|stack| {
-                let stack = places_of_frames(&places.frames, stack, &mut places.dropped);
-                tables.stack(stack)
+                let stack = with_frames(&ids.frames, stack, &mut ids.dropped);
+                builder.stack(stack)
             })
             .collect();
         let processes = interval.processes.iter();
-        places.processes = processes.map(|process| tables.process(process)).collect();
+        ids.processes = processes.map(|process| builder.process(process)).collect();
         for thread in &interval.threads {
-            let place = places.row(|places| {
-                let process = places.process(thread.process)?;
-                Some(tables.thread(thread.tid, &thread.comm, process))
+            let id = ids.row(|ids| {
+                let process = ids.process(thread.process)?;
+                Some(builder.thread(thread.tid, &thread.comm, process))
             });
-            places.threads.push(place);
+            ids.threads.push(id);
         }
         for lock in &interval.locks {
-            let place = places.row(|places| {
+            let id = ids.row(|ids| {
                 let identity = match &lock.identity {
                     Identity::Private { process, address } => Identity::Private {
-                        process: places.process(*process)?,
+                        process: ids.process(*process)?,
                         address: *address,
                     },
                     identity @ (Identity::Kernel { .. }
@@ -53,13 +53,13 @@ impl Places {
                     | Identity::Other) => identity.clone(),
                 };
                 let name = lock.name.as_deref();
-                let id = tables.lock(identity, lock.lock_type, &lock.operation, name);
-                tables.set_word(id, lock.word);
+                let id = builder.lock(identity, lock.lock_type, &lock.operation, name);
+                builder.set_role(id, lock.role);
                 Some(id)
             });
-            places.locks.push(place);
+            ids.locks.push(id);
         }
-        places
+        ids
     }
 
     /// Makes a row, or counts that it is left out.
@@ -75,22 +75,22 @@ impl Places {
         self.processes.get(id.index()).copied()
     }
 
-    /// The place of a stack.
+    /// The id of a stack.
     pub(super) fn stack(&self, id: StackId) -> Option<StackId> {
         self.stacks.get(id.index()).copied()
     }
 
-    /// The place of a thread.
+    /// The id of a thread.
     pub(super) fn thread(&self, id: ThreadId) -> Option<ThreadId> {
         self.threads.get(id.index()).copied().flatten()
     }
 
-    /// The place of a lock.
+    /// The id of a lock.
     pub(super) fn lock(&self, id: LockId) -> Option<LockId> {
         self.locks.get(id.index()).copied().flatten()
     }
 
-    /// The place of a stack that need not be known: none only if it leads nowhere.
+    /// The id of a stack that need not be known: none only if it leads nowhere.
     pub(super) fn optional_stack(&self, id: Option<StackId>) -> Option<Option<StackId>> {
         match id {
             Some(id) => self.stack(id).map(Some),
@@ -98,7 +98,7 @@ impl Places {
         }
     }
 
-    /// The place of a thread that need not be known: none only if it leads nowhere.
+    /// The id of a thread that need not be known: none only if it leads nowhere.
     pub(super) fn optional_thread(&self, id: Option<ThreadId>) -> Option<Option<ThreadId>> {
         match id {
             Some(id) => self.thread(id).map(Some),
@@ -106,7 +106,7 @@ impl Places {
         }
     }
 
-    /// The same of a holder, with the places of its thread and stack.
+    /// The same of a holder, with the ids of its thread and stack.
     pub(super) fn holder(&self, holder: Option<Holder>) -> Option<Option<Holder>> {
         let Some(Holder { thread, stack }) = holder else {
             return Some(None);
@@ -118,18 +118,18 @@ impl Places {
     }
 }
 
-/// A stack with its frames' places. A frame that is not there is left out and counted.
-fn places_of_frames(frames: &[FrameId], stack: &Stack, dropped: &mut u64) -> Stack {
-    let mut places = |ids: &[FrameId]| {
+/// A stack with its the ids of its frames. A frame that is not there is left out and counted.
+fn with_frames(frames: &[FrameId], stack: &Stack, dropped: &mut u64) -> Stack {
+    let mut ids = |ids: &[FrameId]| {
         let there = ids.iter().filter_map(|id| frames.get(id.index()).copied());
         let there: Vec<_> = there.collect();
         let missing = ids.len().saturating_sub(there.len()) as u64;
         *dropped = dropped.saturating_add(missing);
         there
     };
-    let user = places(&stack.user);
+    let user = ids(&stack.user);
     Stack {
-        kernel: places(&stack.kernel),
+        kernel: ids(&stack.kernel),
         user_locking: stack
             .user_locking
             .min(u32::try_from(user.len()).unwrap_or(u32::MAX)),

@@ -33,9 +33,9 @@ impl Waiter {
 }
 
 /// A process that ends with the test.
-pub(super) struct Victim(pub(super) Child);
+pub(super) struct WaitingProcess(pub(super) Child);
 
-impl Drop for Victim {
+impl Drop for WaitingProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -43,7 +43,7 @@ impl Drop for Victim {
     }
 }
 
-impl Victim {
+impl WaitingProcess {
     pub(super) fn start(command: &mut Command) -> Self {
         Self(
             command
@@ -142,8 +142,8 @@ pub(super) fn look(pid: u32, tid: u32) -> Waiter {
 /// Compiles the program in C with Debian's defaults: optimised, without frame pointers.
 pub(super) fn compile(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
     let program = folder.join(name);
-    let source = folder.join("victim.c");
-    fs::write(&source, include_str!("victim.c")).unwrap();
+    let source = folder.join("waiting.c");
+    fs::write(&source, include_str!("waiting.c")).unwrap();
     let output = Command::new("cc")
         .args(["-O2", "-fomit-frame-pointer", "-pthread", "-Wl,--build-id"])
         .args(options)

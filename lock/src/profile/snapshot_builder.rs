@@ -1,14 +1,14 @@
-//! Filling the tables of a snapshot: what is equal is there once.
+//! Filling the tables of a snapshot, in which equal values are stored once.
 
 use std::{collections::HashMap, hash::Hash};
 
 use crate::profile::{
+    futex_role::FutexRole,
     lock_type::{Class, LockType},
     snapshot::{
-        Chain, ChainLink, Estimate, Frame, FrameId, Holder, Identity, Interval, Lock, LockId,
-        Process, ProcessId, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
+        Chain, ChainLink, Estimate, Frame, FrameId, Holder, Identity, Lock, LockId, Process,
+        ProcessId, SampledWait, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
     },
-    word::Word,
 };
 
 /// What two locks of one snapshot never have in common.
@@ -21,9 +21,9 @@ enum LockTypeKey {
     User,
 }
 
-/// A snapshot that is being made.
+/// A snapshot under construction.
 #[derive(Debug, Default)]
-pub(crate) struct Tables {
+pub(crate) struct SnapshotBuilder {
     snapshot: Snapshot,
     frames: HashMap<Frame, u32>,
     stacks: HashMap<Stack, u32>,
@@ -34,8 +34,8 @@ pub(crate) struct Tables {
     chains: HashMap<(Vec<ChainLink>, Option<ThreadId>), usize>,
 }
 
-/// The place of a value in a table, which gets it if it has it not yet.
-fn place<K: Hash + Eq, V>(
+/// The index of a value in a table, to which it is added if it is not there yet.
+fn intern<K: Hash + Eq, V>(
     index: &mut HashMap<K, u32>,
     table: &mut Vec<V>,
     key: K,
@@ -48,30 +48,30 @@ fn place<K: Hash + Eq, V>(
     })
 }
 
-impl Tables {
-    /// The place of a frame.
+impl SnapshotBuilder {
+    /// The id of a frame.
     pub(crate) fn frame(&mut self, frame: &Frame) -> FrameId {
         let table = &mut self.snapshot.frames;
         FrameId(match self.frames.get(frame) {
             Some(&id) => id,
-            None => place(&mut self.frames, table, frame.clone(), || frame.clone()),
+            None => intern(&mut self.frames, table, frame.clone(), || frame.clone()),
         })
     }
 
-    /// The place of a stack.
+    /// The id of a stack.
     pub(crate) fn stack(&mut self, stack: Stack) -> StackId {
         let table = &mut self.snapshot.stacks;
         StackId(match self.stacks.get(&stack) {
             Some(&id) => id,
-            None => place(&mut self.stacks, table, stack.clone(), || stack),
+            None => intern(&mut self.stacks, table, stack.clone(), || stack),
         })
     }
 
-    /// The place of a process, known by its number. What it is now called is its name: a new
+    /// The id of a process, known by its number. What it is now called is its name: a new
     /// process has its parent's until it runs another program.
     pub(crate) fn process(&mut self, process: &Process) -> ProcessId {
         let table = &mut self.snapshot.processes;
-        let id = place(&mut self.processes, table, process.pid, || process.clone());
+        let id = intern(&mut self.processes, table, process.pid, || process.clone());
         if let Some(known) = table.get_mut(id as usize) {
             for (known, new) in [
                 (&mut known.comm, &process.comm),
@@ -85,11 +85,11 @@ impl Tables {
         ProcessId(id)
     }
 
-    /// The place of a thread, known by its number within its process. What it is now called
+    /// The id of a thread, known by its number within its process. What it is now called
     /// is its name: a new thread has its parent's until it gives itself one.
     pub(crate) fn thread(&mut self, tid: u32, comm: &str, process: ProcessId) -> ThreadId {
         let table = &mut self.snapshot.threads;
-        let id = place(&mut self.threads, table, (tid, process.0), || Thread {
+        let id = intern(&mut self.threads, table, (tid, process.0), || Thread {
             tid,
             comm: comm.to_owned(),
             process,
@@ -103,7 +103,7 @@ impl Tables {
         ThreadId(id)
     }
 
-    /// The place of a lock. What is newly known of its class and name is kept.
+    /// The id of a lock. What is newly known of its class and name is kept.
     pub(crate) fn lock(
         &mut self,
         identity: Identity,
@@ -117,12 +117,12 @@ impl Tables {
         };
         let table = &mut self.snapshot.locks;
         let key = (identity.clone(), key, operation.to_owned());
-        let id = place(&mut self.locks, table, key, || Lock {
+        let id = intern(&mut self.locks, table, key, || Lock {
             identity,
             lock_type,
             operation: operation.to_owned(),
             name: None,
-            word: Word::Own,
+            role: FutexRole::Own,
             waits: Waits::default(),
         });
         if let Some(known) = table.get_mut(id as usize) {
@@ -137,12 +137,12 @@ impl Tables {
         LockId(id)
     }
 
-    /// Keeps what is newly known of a lock's word.
-    pub(crate) fn set_word(&mut self, lock: LockId, word: Word) {
-        if word != Word::Own
+    /// Keeps what is newly known of a lock's futex.
+    pub(crate) fn set_role(&mut self, lock: LockId, role: FutexRole) {
+        if role != FutexRole::Own
             && let Some(lock) = self.snapshot.locks.get_mut(lock.index())
         {
-            lock.word = word;
+            lock.role = role;
         }
     }
 
@@ -222,7 +222,7 @@ impl Tables {
 pub(crate) const LONGEST: usize = 1000;
 
 /// Keeps the longest waits only, in the order of their begin.
-pub(crate) fn keep_longest(intervals: &mut Vec<Interval>) {
+pub(crate) fn keep_longest(intervals: &mut Vec<SampledWait>) {
     if intervals.len() > LONGEST {
         intervals.sort_by_key(|interval| std::cmp::Reverse(interval.wait_ns));
         intervals.truncate(LONGEST);
