@@ -1,30 +1,17 @@
 //! The example loader, with a program that this kernel rejects.
 
-use std::{env, error::Error, path::Path, process::Command};
+use std::{env, path::Path, process::Command, process::ExitCode};
 
-use ebpf_base::capability::Capabilities;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use test_support::{Failed, Outcome, Suite, Test, machine::CAPABILITIES, tests};
 
-fn main() {
-    let trials = vec![Trial::ignorable_test(
-        "a_loader_prints_why_its_program_was_rejected",
-        || {
-            let missing = Capabilities::effective()
-                .unwrap_or_default()
-                .missing_for_bpf();
-            match missing.first() {
-                Some(capability) => Ok(Completion::ignored_with(format!(
-                    "loading needs {}",
-                    capability.name()
-                ))),
-                None => rejected().map_err(|error| Failed::from(error.to_string())),
-            }
-        },
-    )];
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+const TESTS: &[Test<fn() -> Outcome>] =
+    tests![a_loader_prints_why_its_program_was_rejected: [CAPABILITIES]];
+
+fn main() -> ExitCode {
+    Suite::new().tests(TESTS).run()
 }
 
-fn rejected() -> Result<Completion, Box<dyn Error>> {
+fn a_loader_prints_why_its_program_was_rejected() -> Outcome {
     let object = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../cargo-ebpf/tests/rejections/objects/packet-bounds.o");
     // Cargo builds examples beside the tests.
@@ -42,8 +29,8 @@ fn rejected() -> Result<Completion, Box<dyn Error>> {
         "in bounds",
     ] {
         if !text.contains(expected) {
-            return Err(format!("no {expected:?} in:\n{text}").into());
+            return Err(Failed::from(format!("no {expected:?} in:\n{text}")));
         }
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
