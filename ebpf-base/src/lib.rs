@@ -7,6 +7,7 @@ mod error;
 pub mod finding;
 mod kernel_version;
 mod program;
+pub mod stub;
 pub mod syscall;
 pub mod untrusted;
 

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ebpf_base::stub;
+
 use crate::{
     Code, Error, Finding, Result,
     build::{Artifact, Build},
@@ -16,9 +18,6 @@ use crate::{
     target::Target,
     tools::BuildTools,
 };
-
-/// What an embedded stub begins with; a sentence with its reason and fix follows.
-pub const STUB_MARK: &str = "ebpf-build stub: ";
 
 /// Whether an object that cannot be built is an error (any value but `0`) or a stub (`0`).
 /// Unset, it is an error in builds of a release profile and a stub in others.
@@ -40,8 +39,8 @@ const PREBUILT: &str = ".bpf.o";
 /// ```
 /// and in the crate: `aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/my-program"))`.
 ///
-/// Where no toolchain for BPF is set up, a debug build gets a stub that begins with
-/// [`STUB_MARK`], with one warning, so that `cargo check` and editors work. A release
+/// Where no toolchain for BPF is set up, a debug build gets a
+/// [stub](ebpf_base::stub), with one warning, so that `cargo check` and editors work. A release
 /// build fails: what `cargo install` installs has its programs.
 ///
 /// # Errors
@@ -163,8 +162,7 @@ impl Script {
     fn embed_stubs(&self, crate_dir: &Path, error: &Error) -> Result<()> {
         let reason = error.to_string().replace("\n  ", " ").replace('\n', " ");
         for name in binaries(crate_dir)? {
-            let stub = format!("{STUB_MARK}{reason}");
-            write_atomically(&self.out_dir.join(name), stub.as_bytes())?;
+            write_atomically(&self.out_dir.join(name), stub::of(&reason).as_bytes())?;
         }
         println!("cargo::warning=no eBPF object is embedded: {reason}");
         // A file that never exists: the next build looks for a toolchain again.

@@ -15,7 +15,7 @@ mod target;
 pub mod toolchain;
 mod tools;
 
-pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding};
+pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, stub};
 
 pub use crate::{
     build::{Artifact, Build},
@@ -23,7 +23,7 @@ pub use crate::{
     check::{WARNING_CODES, check},
     code::Code,
     command::FOREIGN_VARIABLES,
-    embed::{Embed, REQUIRED_ENV, STUB_MARK, embed},
+    embed::{Embed, REQUIRED_ENV, embed},
     strip::strip_debug,
     target::{Cpu, Target},
     tools::BuildTools,

@@ -1,12 +1,10 @@
 //! The eBPF object in this executable.
 
+use ebpf_base::stub;
+
 use crate::error::{Error, Result};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lock"));
-
-/// What stands in for the object where `lock` was built without an eBPF toolchain. A
-/// sentence with the reason and the fix follows.
-const STUB: &[u8] = b"ebpf-build stub: ";
 
 /// The object.
 ///
@@ -18,25 +16,27 @@ pub(crate) fn embedded() -> Result<&'static [u8]> {
 }
 
 fn unless_stub(object: &[u8]) -> Result<&[u8]> {
-    match object.strip_prefix(STUB) {
+    match stub::reason(object) {
         None => Ok(object),
-        Some(sentence) => Err(Error::new(
+        Some(reason) => Err(Error::new(
             "object-stub",
             "this lock was built without its eBPF programs",
         )
-        // It says what mends it, too.
-        .because(String::from_utf8_lossy(sentence).trim())),
+        // It contains the fix, too.
+        .because(reason.trim())),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ebpf_base::stub;
+
     use super::unless_stub;
 
     #[test]
     fn a_stub_is_recognised_and_its_sentence_told() {
-        let error = unless_stub(b"ebpf-build stub: no bpf-linker; run `cargo xtask setup`\n")
-            .expect_err("a stub");
+        let stub = stub::of("no bpf-linker; run `cargo xtask setup`\n");
+        let error = unless_stub(stub.as_bytes()).expect_err("a stub");
         assert_eq!(error.code(), "object-stub");
         assert!(format!("{error:?}").contains("no bpf-linker; run `cargo xtask setup`\""));
         unless_stub(b"\x7fELF").expect("an object");
