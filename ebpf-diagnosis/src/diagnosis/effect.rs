@@ -1,5 +1,6 @@
 //! What an instruction does to registers and to the stack.
 
+use super::note::Operand;
 use crate::object::instruction::Instruction;
 
 /// Register 10 points to the top of the stack.
@@ -129,12 +130,12 @@ pub(super) fn is_branch(instruction: &Instruction) -> bool {
 }
 
 /// What an addition or a comparison takes beside `register`.
-pub(super) fn other(register: u8, instruction: &Instruction) -> String {
+pub(super) fn other(register: u8, instruction: &Instruction) -> Operand {
     let from_register = instruction.opcode & 8 != 0;
     match (from_register, instruction.src == register) {
-        (true, true) => format!("r{}", instruction.dst),
-        (true, false) => format!("r{}", instruction.src),
-        (false, _) => instruction.imm.to_string(),
+        (true, true) => Operand::Register(instruction.dst),
+        (true, false) => Operand::Register(instruction.src),
+        (false, _) => Operand::Number(instruction.imm),
     }
 }
 

@@ -11,6 +11,7 @@ mod kept_logs;
 #[path = "../../../cargo-ebpf/tests/rejections/marks.rs"]
 mod marks;
 mod meaning;
+mod note;
 #[cfg(test)]
 mod on_kernels;
 #[cfg(test)]
@@ -22,10 +23,13 @@ use std::path::PathBuf;
 use ebpf_base::untrusted;
 use serde::Serialize;
 
-pub use self::cost::{Hot, LineCost};
 use self::{
     catalogue::Class,
     code::{Code, Objects},
+};
+pub use self::{
+    cost::{Hot, LineCost},
+    note::{Change, Known, Note, Operand},
 };
 use crate::{
     object::{
@@ -106,9 +110,9 @@ pub struct Step {
     pub index: u32,
     /// It in the notation of the verifier.
     pub text: String,
-    /// What happens here, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub what: Option<String>,
+    /// What happens here: words in JSON.
+    #[serde(rename = "what", skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// Which of `frames` is the one to show: the innermost one in the user's own code.
     pub own: Option<usize>,
     /// The functions and lines that it was made from, innermost first.
@@ -120,7 +124,7 @@ impl Step {
         Self {
             index,
             text,
-            what: None,
+            note: None,
             own: lines::own(&frames),
             frames,
         }
@@ -269,7 +273,7 @@ fn cut_off(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
     let index = log.last_instruction()?;
     let text = code.text(index).unwrap_or_default();
     let mut step = Step::new(index, text, code.frames(index));
-    step.what = Some("the log is full here; the verifier went on".to_owned());
+    step.note = Some(Note::LogEnds);
     Some(step)
 }
 
@@ -301,7 +305,7 @@ fn stacks(code: &Code<'_, '_>, refusal: &Refusal<'_>) -> Vec<Step> {
                 _ => "",
             };
             let mut step = whole(code, start, name);
-            step.what = Some(format!("this function uses {bytes} bytes of the stack"));
+            step.note = Some(Note::StackUse { bytes });
             step
         })
         .collect()
@@ -333,7 +337,7 @@ fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
             )
         })
         .find(|step| step.place().is_some_and(lines::is_own) && line(step) != line(&last))?;
-    step.what = Some("the program ends after this".to_owned());
+    step.note = Some(Note::ProgramEnds);
     Some(step)
 }
 

@@ -7,6 +7,7 @@ use super::{
     Register, Step,
     code::Code,
     effect::{self, Effect, FRAME_POINTER, Place},
+    note::{Change, Known, Note, Operand, joined},
 };
 use crate::{
     object::instruction::Instruction,
@@ -22,17 +23,6 @@ const REGISTERS: usize = 3;
 const LINES: usize = 6;
 /// How many steps are walked.
 const STEPS: usize = 200_000;
-
-/// The address of a variable on the stack.
-const LOCAL: &str = "made to point to a local variable";
-/// Nothing is printed of what came of it.
-const COMPUTED: &str = "computed";
-/// How steps of a computation begin; the first one tells what came of it.
-const MADE: [&str; 3] = ["made a", "increased by", "moved by"];
-/// Between what happened in one line.
-const THEN: &str = ", then ";
-/// Registers of arguments do not survive a call.
-const LEFT: &str = "invalidated by this call";
 
 /// The registers that the message names, or else those that the last instruction, at
 /// `index`, works with.
@@ -200,10 +190,10 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         };
         self.branched |= self.looking && effect::is_branch(&instruction);
         let effect = Effect::on(self.place, &instruction);
-        let (what, more) = match effect {
+        let (change, more) = match effect {
             Effect::None => return true,
-            Effect::Compares => (format!("compared with {}", self.other(&instruction)), true),
-            Effect::Copies(Place::Register(FRAME_POINTER)) => (LOCAL.to_owned(), false),
+            Effect::Compares => (Change::Compared(self.other(&instruction)), true),
+            Effect::Copies(Place::Register(FRAME_POINTER)) => (Change::Local, false),
             // The same value in another place is no news.
             Effect::Copies(from) => {
                 self.place = from;
@@ -216,21 +206,16 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 (self.computed(event, &instruction), true)
             }
             Effect::Sets if instruction.imm_high.is_some() => (self.addressed(event), false),
-            Effect::Sets => (format!("set to {}", instruction.imm), false),
-            Effect::Loads(pointer) => (format!("read from {}", self.memory(pointer, index)), false),
-            Effect::Returns => (
-                match called(event) {
-                    Some(name) => format!("returned by `{name}`"),
-                    None => "returned by a call".to_owned(),
-                },
-                false,
-            ),
-            Effect::Clobbers => (LEFT.to_owned(), false),
+            Effect::Sets => (Change::SetTo(instruction.imm), false),
+            Effect::Loads(pointer) => (Change::Read(self.memory(pointer, index)), false),
+            Effect::Returns => (Change::Returned(called(event)), false),
+            // Registers of arguments do not survive a call.
+            Effect::Clobbers => (Change::Invalidated, false),
         };
         if effect != Effect::Compares {
             self.looking = false;
         }
-        self.tell(index, what);
+        self.tell(index, change);
         more
     }
 
@@ -271,33 +256,35 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
     }
 
     /// What an instruction takes beside this value.
-    fn other(&self, instruction: &Instruction) -> String {
+    fn other(&self, instruction: &Instruction) -> Operand {
         match self.place {
             Place::Register(number) => effect::other(number, instruction),
-            Place::Stack(_) => "another".to_owned(),
+            Place::Stack(_) => Operand::Another,
         }
     }
 
     /// What came of a computation.
-    fn computed(&self, event: &Event<'text>, instruction: &Instruction) -> String {
+    fn computed(&self, event: &Event<'text>, instruction: &Instruction) -> Change {
         let value = self.after(event);
         if let Some(number) = value.as_ref().filter(|value| value.is_bounded()) {
-            return format!("made {}", untrusted::line(&number.words()));
+            return Change::Made(Known {
+                words: untrusted::line(&number.words()).into_owned(),
+                is_exact: number.exact().is_some(),
+            });
         }
         let is_pointer = value.is_some_and(|value| value.is_pointer());
         match (effect::is_addition(instruction), is_pointer) {
-            (true, true) => format!("moved by {}", self.other(instruction)),
-            (true, false) => format!("increased by {}", self.other(instruction)),
-            (false, _) => COMPUTED.to_owned(),
+            (true, true) => Change::Moved(self.other(instruction)),
+            (true, false) => Change::Increased(self.other(instruction)),
+            (false, _) => Change::Computed,
         }
     }
 
     /// What an instruction sets that takes an address, or a large number.
-    fn addressed(&self, event: &Event<'text>) -> String {
+    fn addressed(&self, event: &Event<'text>) -> Change {
         match self.after(event) {
-            Some(value) if value.is_pointer() => format!("made to point to {}", value.memory()),
-            Some(value) => format!("set to {}", untrusted::line(&value.words())),
-            None => "set".to_owned(),
+            Some(value) if value.is_pointer() => Change::PointsTo(value.memory()),
+            value => Change::Set(value.map(|value| untrusted::line(&value.words()).into_owned())),
         }
     }
 
@@ -306,7 +293,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         self.here -= 1;
         if self.depth == self.here {
             if matches!(self.place, Place::Register(0..=5)) {
-                self.tell(index, LEFT.to_owned());
+                self.tell(index, Change::Invalidated);
                 return false;
             }
             return true;
@@ -317,19 +304,18 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 return false;
             }
             self.depth = self.here;
-            self.tell(index, "passed to a function".to_owned());
+            self.tell(index, Change::Passed);
         }
         true
     }
 
     /// Adds a step; those of one source line become one.
-    fn tell(&mut self, index: u32, what: String) {
+    fn tell(&mut self, index: u32, change: Change) {
         let mut step = Step::new(
             index,
             self.code.text(index).unwrap_or_default(),
             self.code.frames(index),
         );
-        step.what = Some(what);
         let place = |step: &Step| {
             step.place()
                 .map(|frame| (frame.file.clone(), frame.line, frame.function.clone()))
@@ -338,13 +324,15 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             && place(last).is_some()
             && place(last) == place(&step)
         {
-            step.what = step
-                .what
-                .zip(last.what.take())
-                .map(|(what, then)| joined(what, &then));
+            let after = match last.note.take() {
+                Some(Note::Changes(after)) => after,
+                _ => Vec::new(),
+            };
+            step.note = Some(Note::Changes(joined(change, after)));
             *last = step;
             return;
         }
+        step.note = Some(Note::Changes(vec![change]));
         self.story.push(step);
     }
 
@@ -379,23 +367,6 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
                 .map(|printed| untrusted::line(printed).into_owned()),
             story: self.story,
         }
-    }
-}
-
-/// What happened to a value in one line of source: what came of it, not each step.
-fn joined(what: String, then: &str) -> String {
-    let is_step = |what: &str| what == COMPUTED || MADE.iter().any(|made| what.starts_with(made));
-    let (first, rest) = then.split_once(THEN).unwrap_or((then, ""));
-    // The address of a variable on the stack is the frame pointer and an offset.
-    let is_address = what == LOCAL && is_step(first) && !first.contains(" r");
-    if is_address && rest.is_empty() {
-        what
-    } else if is_address {
-        format!("{what}{THEN}{rest}")
-    } else if first == what || (is_step(&what) && first.starts_with(MADE[0])) {
-        then.to_owned()
-    } else {
-        format!("{what}{THEN}{then}")
     }
 }
 

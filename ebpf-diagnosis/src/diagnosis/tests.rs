@@ -108,7 +108,7 @@ fn a_refusal_in_an_inlined_function_has_the_whole_chain() {
     assert_eq!(r6.known.as_deref(), Some("a number from 0 to 504"));
     let mask = r6.story.iter().find(|step| line(step) == Some(23)).unwrap();
     assert_eq!(
-        mask.what.as_deref(),
+        mask.note.as_ref().map(ToString::to_string).as_deref(),
         Some("returned by `bpf_get_prandom_u32`, then made a number from 0 to 63")
     );
 }
@@ -150,7 +150,11 @@ fn older_kernels_tell_the_same_story() {
         let told: Vec<_> = r0.story.iter().map(|step| step.index).collect();
         assert_eq!(told, [13, 8]);
         assert_eq!(
-            r0.story.last().and_then(|step| step.what.as_deref()),
+            r0.story
+                .last()
+                .and_then(|step| step.note.as_ref())
+                .map(ToString::to_string)
+                .as_deref(),
             Some("returned by `bpf_map_lookup_elem`, then compared with 0")
         );
     }
@@ -250,7 +254,7 @@ fn a_story_goes_through_calls() {
         register
             .story
             .into_iter()
-            .map(|step| (step.index, step.what.unwrap()))
+            .map(|step| (step.index, step.note.unwrap().to_string()))
             .collect()
     };
     let call = "0: R1=ctx() R10=fp0\n0: (79) r1 = *(u64 *)(r1 +8)\n1: (18) r2 = 0xffff0000\n3: (79) r6 = *(u64 *)(r2 +0)\n4: (85) call pc+21\n";

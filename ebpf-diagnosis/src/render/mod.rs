@@ -1,5 +1,6 @@
 //! A diagnosis in the look of rustc's errors.
 
+mod note;
 pub mod source;
 
 use annotate_snippets::{
@@ -10,7 +11,7 @@ use ebpf_base::{Finding, finding::Place};
 
 use self::source::{Sources, Text};
 use crate::{
-    diagnosis::{Diagnosis, Register, Step, UNKNOWN},
+    diagnosis::{Change, Diagnosis, Note, Register, Step, UNKNOWN},
     object::{Name, lines::Frame},
 };
 
@@ -97,27 +98,24 @@ fn places<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Element<'a>> {
     }
     let pointed_at = labels.first().map(|label| label.frame);
     for other in &diagnosis.others {
-        if let (Some(frame), Some(what)) = (other.place(), &other.what) {
+        if let (Some(frame), Some(note)) = (other.place(), &other.note) {
             labels.push(Label {
                 frame,
                 kind: AnnotationKind::Context,
-                text: what.clone(),
+                text: note.to_string(),
             });
         }
     }
     for register in &diagnosis.registers {
         for step in &register.story {
-            // What was set here is said of the place itself.
-            let is_said = |what: &str| {
-                step.place() == pointed_at && (what.starts_with("set") || what.starts_with("made"))
-            };
-            if let (Some(frame), Some(what)) = (step.place(), &step.what)
-                && !is_said(what)
-            {
+            // The label of the place itself contains what was set there.
+            let is_shown = step.place() == pointed_at
+                && changes(step).first().is_some_and(Change::is_definition);
+            if let (Some(frame), Some(note), false) = (step.place(), &step.note, is_shown) {
                 labels.push(Label {
                     frame,
                     kind: AnnotationKind::Context,
-                    text: format!("{} {what}", register.name),
+                    text: format!("{} {note}", register.name),
                 });
             }
         }
@@ -153,6 +151,14 @@ fn primary(diagnosis: &Diagnosis) -> String {
         return diagnosis.message.first().cloned().unwrap_or_default();
     }
     known.join("; ")
+}
+
+/// What happened to a value in a step.
+fn changes(step: &Step) -> &[Change] {
+    match &step.note {
+        Some(Note::Changes(changes)) => changes,
+        _ => &[],
+    }
 }
 
 fn known(register: &Register) -> Option<String> {
@@ -251,16 +257,15 @@ fn notes<'a>(diagnosis: &'a Diagnosis, sources: &Sources) -> Vec<Message<'a>> {
         notes.extend(inlined(step, sources).map(|text| named("inlined", text)));
     }
     notes.extend(position(diagnosis).map(note));
-    // What a label says of it need not be said again.
-    let is_made = |register: &&Register| {
-        let last = register.story.first().and_then(|step| step.what.as_deref());
-        let made = last.zip(register.known.as_deref());
-        made.is_some_and(|(last, known)| last.ends_with(known))
+    // Not if a label contains it.
+    let is_shown = |register: &Register| {
+        let result = changes(register.story.first()?).last()?.result()?;
+        Some(register.known.as_deref()? == result)
     };
     let others = diagnosis
         .registers
         .iter()
-        .filter(|register| !register.named && !is_made(register));
+        .filter(|register| !register.named && is_shown(register) != Some(true));
     notes.extend(others.filter_map(known).map(note));
     notes.push(note(said(diagnosis)));
     notes.extend(diagnosis.rule.map(|rule| named("rule", rule.to_owned())));

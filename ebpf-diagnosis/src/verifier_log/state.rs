@@ -296,11 +296,16 @@ impl<'text> Value<'text> {
         }
     }
 
-    fn scalar(&self) -> String {
-        if let Some(value) = self.constant.map(i128::from).or_else(|| {
+    /// The number, where it is known exactly.
+    pub fn exact(&self) -> Option<i128> {
+        self.constant.map(i128::from).or_else(|| {
             self.number(&["imm"])
                 .filter(|_| self.field(&["var_off"]).is_none())
-        }) {
+        })
+    }
+
+    fn scalar(&self) -> String {
+        if let Some(value) = self.exact() {
             return format!("the number {value}");
         }
         let unsigned = (
