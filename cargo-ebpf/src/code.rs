@@ -39,8 +39,6 @@ ebpf_base::codes! {
         BpfTargetAtRoot = "bpf-target-at-root",
         /// The kernel rejected the object's BTF.
         BtfRefused = "btf-refused",
-        /// The file of `--btf` does not contain a kernel's BTF.
-        BtfUnreadable = "btf-unreadable",
         /// `ebpf.lock` is not valid.
         BudgetBroken = "budget-broken",
         /// A program, verdict or size exceeds `ebpf.lock`.

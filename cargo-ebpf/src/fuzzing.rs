@@ -101,7 +101,7 @@ fn inspect(data: &[u8], object: Object) {
 }
 
 fn require(data: &[u8], kernel_btf: Option<&[u8]>) {
-    match requirements::needs(data, &[], kernel_btf) {
+    match requirements::Requirements::of(data, &[], kernel_btf) {
         Ok(needs) => {
             let kernels: Vec<KernelVersion> = ["5.4", "6.1", "7.3"]
                 .into_iter()

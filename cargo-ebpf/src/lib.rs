@@ -24,7 +24,6 @@ mod outcome;
 mod progress;
 mod project;
 mod report;
-mod requirements;
 mod setup;
 mod testing;
 mod verdict;
@@ -35,7 +34,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser as _;
 use ebpf_build::Result;
 use ebpf_diagnosis::{diagnosis, verifier_log};
-use ebpf_object::{self as object, link};
+use ebpf_object::{self as object, link, requirements};
 
 use crate::{
     cli::{Cli, Command},

@@ -6,12 +6,7 @@ use std::path::Path;
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, KernelVersion, Result, Severity, settings};
 
-use crate::{
-    code::Code,
-    object_file,
-    project::EbpfCrate,
-    requirements::{self, Needs},
-};
+use crate::{code::Code, object_file, project::EbpfCrate, requirements::Requirements};
 
 /// The code of what is wrong with an object that needs a newer kernel than it promises.
 const ABOVE: Code = Code::AboveMinKernel;
@@ -25,7 +20,7 @@ pub(crate) fn check(ebpf: &EbpfCrate, path: &Path, content: &[u8]) -> Result<()>
     let Some(promised) = settings.min_kernel else {
         return Ok(());
     };
-    let needs = requirements::needs(content, &settings.optional, None);
+    let needs = Requirements::of(content, &settings.optional, None);
     let needs = object_file::at(path, needs)?;
     let finding = judge(&ebpf.name, promised, &needs, &here());
     match finding.severity {
@@ -42,7 +37,7 @@ pub(crate) fn finding(
     path: &Path,
 ) -> Result<Finding> {
     let content = object_file::read(path)?;
-    let needs = object_file::at(path, requirements::needs(&content, optional, None))?;
+    let needs = object_file::at(path, Requirements::of(&content, optional, None))?;
     Ok(judge(&ebpf.name, promised, &needs, &here()))
 }
 
@@ -51,7 +46,7 @@ fn here() -> std::path::PathBuf {
     std::env::current_dir().unwrap_or_default()
 }
 
-fn judge(name: &str, promised: KernelVersion, needs: &Needs, here: &Path) -> Finding {
+fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path) -> Finding {
     if let Some(never) = needs.required().find(|found| found.impossible) {
         let message = format!("{name} promises Linux {promised}, and runs on none");
         return Finding::error(ABOVE, message)
@@ -101,7 +96,7 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
         let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
         let optional: Vec<_> = optional.iter().map(|name| (*name).to_owned()).collect();
-        let needs = requirements::needs(&object, &optional, None).unwrap();
+        let needs = Requirements::of(&object, &optional, None).unwrap();
         judge("x-ebpf", promised.parse().unwrap(), &needs, Path::new("/"))
     }
 
@@ -119,7 +114,7 @@ mod tests {
     fn what_only_optional_programs_need_is_not_promised() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
         let object = std::fs::read(format!("{folder}/libbpf-el.o")).unwrap();
-        let needs = requirements::needs(&object, &[], None).unwrap();
+        let needs = Requirements::of(&object, &[], None).unwrap();
         let newer: Vec<_> = needs
             .programs
             .iter()

@@ -7,6 +7,8 @@ ebpf_base::codes! {
     pub enum Code {
         /// The object's type information cannot be read.
         BtfDamaged = "btf-damaged",
+        /// The file of `--btf` does not contain a kernel's BTF.
+        BtfUnreadable = "btf-unreadable",
         /// The object contradicts itself.
         ObjectDamaged = "object-damaged",
         /// The file is empty.

@@ -13,6 +13,7 @@ pub mod link;
 mod map;
 mod name;
 pub mod program;
+pub mod requirements;
 
 use std::collections::BTreeSet;
 

@@ -33,7 +33,7 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
         .iter()
         .map(|NamedObject { path, optional }| {
             let bytes = object_file::read(path)?;
-            let needs = requirements::needs(&bytes, optional, btf.as_deref());
+            let needs = requirements::Requirements::of(&bytes, optional, btf.as_deref());
             let needs = object_file::at(path, needs)?;
             Ok(ObjectNeeds::new(
                 Name::from(path.to_string_lossy()),

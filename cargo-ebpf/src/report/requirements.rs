@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Report, human::counted};
 use crate::{
     object::Name,
-    requirements::{Kind, Needs, Prediction, Requirement, Stage, source_line},
+    requirements::{self, Kind, Prediction, Requirement, Stage, source_line},
 };
 
 /// The result of `requirements`.
@@ -30,7 +30,7 @@ pub(crate) struct Requirements {
 pub(crate) struct ObjectNeeds {
     pub(crate) object: Name,
     #[serde(flatten)]
-    needs: Needs,
+    needs: requirements::Requirements,
     /// What the kernels that were asked about will make of each program.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kernels: Vec<KernelPrediction>,
@@ -76,7 +76,11 @@ impl From<Prediction<'_>> for Predicted {
 
 impl ObjectNeeds {
     /// Adds what `kernels` will make of it.
-    pub(crate) fn new(object: Name, needs: Needs, kernels: &[KernelVersion]) -> Self {
+    pub(crate) fn new(
+        object: Name,
+        needs: requirements::Requirements,
+        kernels: &[KernelVersion],
+    ) -> Self {
         let program = |name: &Name, kernel| ProgramPrediction {
             program: name.clone(),
             load: needs.predict(name.as_str(), kernel, Stage::Load).into(),
@@ -142,7 +146,7 @@ impl Report for Requirements {
 
 /// The release and the first line of the source that asks for it:
 /// `Linux 5.19: src/main.rs:31 attaches to contention_begin`.
-pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
+pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> String {
     let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
         return format!("no Linux there is: {}", impossible.reason(here));
@@ -159,25 +163,6 @@ pub(crate) fn headline(needs: &Needs, here: &Path) -> String {
             format!("Linux {release}: {}{more}", first.reason(here))
         }
         None => format!("Linux {release}"),
-    }
-}
-
-fn kind(requirement: &Requirement) -> &'static str {
-    match requirement.kind {
-        Kind::ProgramType => "program type",
-        Kind::AttachType => "attach type",
-        Kind::Tracepoint => "tracepoint",
-        Kind::SystemCall => "system call",
-        Kind::LsmHook => "LSM hook",
-        Kind::Iterator => "iterator",
-        Kind::Function => "function",
-        Kind::StructOps => "struct_ops",
-        Kind::MapType => "map type",
-        Kind::MapFlag => "map flag",
-        Kind::Helper => "helper",
-        Kind::Kfunc => "kfunc",
-        Kind::Feature => "feature",
-        Kind::Btf => "BTF kind",
     }
 }
 
@@ -301,7 +286,7 @@ fn write_list<'a>(
     for requirement in requirements {
         let mut row = vec![
             since(requirement),
-            kind(requirement).to_owned(),
+            requirement.kind.to_string(),
             match requirement.stage {
                 Stage::Attach if requirement.binds() => format!("{} (to attach)", requirement.name),
                 _ => requirement.name.to_string(),

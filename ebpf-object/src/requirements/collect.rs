@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
-use ebpf_base::btf::{self, Btf, ByteOrder};
-use ebpf_build::{Error, Result};
+use ebpf_base::{
+    Error, Result,
+    btf::{self, Btf, ByteOrder},
+};
 
 use super::{
     Kind, Requirement, Stage,
@@ -11,7 +13,7 @@ use super::{
     hook,
     table::{self, Entry as Row},
 };
-use crate::object::{
+use crate::{
     Function, Map, Name, Object, Style,
     declaration::{self, Place},
     elf::Elf,
@@ -434,8 +436,8 @@ fn reach<'o>(start: usize, functions: &'o [Function], codes: &[Code]) -> Reached
     Reached { functions, callers }
 }
 
-/// The file with a kernel's BTF is another file.
-pub(crate) fn btf_unreadable(cause: &str) -> Error {
+/// The error for a file that does not contain the BTF of a kernel.
+pub fn btf_unreadable(cause: &str) -> Error {
     Error::new(
         crate::code::Code::BtfUnreadable,
         "the file given as --btf is no kernel's BTF",

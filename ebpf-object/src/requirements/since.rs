@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 /// The first release that has something, as exactly as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Since {
+#[non_exhaustive]
+pub struct Since {
     /// The oldest release that is known to have it.
     pub by: KernelVersion,
     /// No release before this one has it; the same as `by` where it is exact.
@@ -16,8 +17,10 @@ pub(crate) struct Since {
 
 /// Whether a kernel has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub enum Presence {
+    /// It has it.
     There,
+    /// It lacks it.
     Absent,
     /// The kernel lies between the last one known without and the first one known with it.
     Unknown,
@@ -26,12 +29,12 @@ pub(crate) enum Presence {
 impl Since {
     /// The release that must be asked for; none where nothing shows that an older one
     /// lacks it.
-    pub(crate) fn floor(self) -> Option<KernelVersion> {
+    pub fn floor(self) -> Option<KernelVersion> {
         (self.not_before > KernelVersion::default()).then_some(self.by)
     }
 
     /// Whether Linux `release` has it.
-    pub(crate) fn at(self, release: KernelVersion) -> Presence {
+    pub fn at(self, release: KernelVersion) -> Presence {
         match () {
             () if release >= self.by => Presence::There,
             () if release < self.not_before => Presence::Absent,

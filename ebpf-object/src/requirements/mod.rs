@@ -1,38 +1,42 @@
-//! Which kernel an object needs, and why: told from its bytes alone.
+//! Which kernel an object requires, and why, from its bytes alone.
 //!
-//! A need is of a program, and the object's is the newest of them. What a loader leaves
-//! out or replaces on older kernels (most kinds of BTF, `bpf_probe_read_kernel`) is a
-//! use and no need. What no table has is unknown and never guessed.
+//! A requirement belongs to programs, and the object's release is the newest of theirs. What a
+//! loader omits or replaces on older kernels (most kinds of BTF, `bpf_probe_read_kernel`) is
+//! listed, and requires no release. What is in no table is unknown, and never guessed.
 
 mod code;
 mod collect;
 mod hook;
 mod reason;
 mod since;
-pub(crate) mod table;
+mod table;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use ebpf_build::{KernelVersion, Result};
+use ebpf_base::{KernelVersion, Result};
 use serde::Serialize;
 
-pub(crate) use self::{
+pub use self::{
     collect::btf_unreadable,
     reason::source_line,
     since::{Presence, Since},
 };
-use crate::object::{Name, Object, declaration::Place};
+use crate::{Name, Object, declaration::Place};
 
 /// What kind of thing a requirement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Kind {
+    /// The type of a program.
     ProgramType,
+    /// What a program is attached as.
     AttachType,
     /// A tracepoint that a program attaches to.
     Tracepoint,
     /// A system call whose tracepoint a program attaches to.
     SystemCall,
+    /// A hook for programs of type lsm.
     LsmHook,
     /// What an iterator goes over.
     Iterator,
@@ -40,9 +44,13 @@ pub(crate) enum Kind {
     Function,
     /// A structure of the kernel that a struct_ops map fills.
     StructOps,
+    /// The type of a map.
     MapType,
+    /// A flag of a map.
     MapFlag,
+    /// A helper function.
     Helper,
+    /// A kernel function that a program calls.
     Kfunc,
     /// Instructions, calls, sizes: a row of `data/features.tsv`.
     Feature,
@@ -50,10 +58,31 @@ pub(crate) enum Kind {
     Btf,
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ProgramType => "program type",
+            Self::AttachType => "attach type",
+            Self::Tracepoint => "tracepoint",
+            Self::SystemCall => "system call",
+            Self::LsmHook => "LSM hook",
+            Self::Iterator => "iterator",
+            Self::Function => "function",
+            Self::StructOps => "struct_ops",
+            Self::MapType => "map type",
+            Self::MapFlag => "map flag",
+            Self::Helper => "helper",
+            Self::Kfunc => "kfunc",
+            Self::Feature => "feature",
+            Self::Btf => "BTF kind",
+        })
+    }
+}
+
 /// When a kernel that lacks something says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
+pub enum Stage {
     /// The program does not load.
     Load,
     /// It loads, and cannot be attached.
@@ -62,7 +91,8 @@ pub(crate) enum Stage {
 
 /// One thing that an object asks of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Requirement {
+#[non_exhaustive]
+pub struct Requirement {
     /// What kind of thing it is.
     pub kind: Kind,
     /// What it is called.
@@ -89,7 +119,7 @@ pub(crate) struct Requirement {
 
 impl Requirement {
     /// Whether an older kernel cannot do without it.
-    pub(crate) fn binds(&self) -> bool {
+    pub fn binds(&self) -> bool {
         !self.softened
     }
 
@@ -103,12 +133,12 @@ impl Requirement {
     }
 
     /// The release that must be asked for because of it.
-    pub(crate) fn floor(&self) -> Option<KernelVersion> {
+    pub fn floor(&self) -> Option<KernelVersion> {
         self.since?.floor()
     }
 
     /// Whether Linux `release` has it.
-    pub(crate) fn at(&self, release: KernelVersion) -> Presence {
+    pub fn at(&self, release: KernelVersion) -> Presence {
         match self.since {
             _ if self.impossible => Presence::Absent,
             Some(since) => since.at(release),
@@ -119,7 +149,8 @@ impl Requirement {
 
 /// What one program needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ProgramNeeds {
+#[non_exhaustive]
+pub struct ProgramRequirements {
     /// The program.
     pub name: Name,
     /// Its section.
@@ -136,7 +167,8 @@ pub(crate) struct ProgramNeeds {
 
 /// What an object needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Needs {
+#[non_exhaustive]
+pub struct Requirements {
     /// The first release that loads and attaches all of it but optional programs, as far
     /// as it is known.
     #[serde(serialize_with = "shown")]
@@ -144,39 +176,18 @@ pub(crate) struct Needs {
     /// Newest first; what is unknown before all.
     pub requirements: Vec<Requirement>,
     /// In the order of the file.
-    pub programs: Vec<ProgramNeeds>,
+    pub programs: Vec<ProgramRequirements>,
 }
 
 /// What a kernel will make of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Prediction<'needs> {
+pub enum Prediction<'a> {
     /// It has all that the program needs.
     Supported,
     /// It lacks this, the newest thing that it lacks.
-    Lacks(&'needs Requirement),
+    Lacks(&'a Requirement),
     /// It lacks nothing that is known, but whether it has this is not known.
-    Unknown(&'needs Requirement),
-}
-
-/// Tells what the object in `data` needs, of whose programs those in `optional` may be left
-/// out. With `kernel_btf`, the BTF of a kernel, also whether that one has what the programs
-/// attach to.
-///
-/// # Errors
-/// When `data` is not a whole BPF object, or `kernel_btf` is no BTF.
-pub(crate) fn needs(data: &[u8], optional: &[String], kernel_btf: Option<&[u8]>) -> Result<Needs> {
-    let object = Object::parse(data)?;
-    let mut requirements = collect::requirements(data, &object, kernel_btf)?;
-    // What binds before what does not; then the unknown, then newest first.
-    requirements.sort_by(|a, b| {
-        let unknown_first = |one: &Requirement| (one.softened, one.since.is_some());
-        unknown_first(a)
-            .cmp(&unknown_first(b))
-            .then_with(|| b.since.cmp(&a.since))
-            .then_with(|| (a.kind, &a.name).cmp(&(b.kind, &b.name)))
-    });
-    let programs = collect::programs(&object);
-    Ok(Needs::new(requirements, programs, optional))
+    Unknown(&'a Requirement),
 }
 
 /// The newest release that requirements ask for.
@@ -187,7 +198,28 @@ fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<Ker
         .max()
 }
 
-impl Needs {
+impl Requirements {
+    /// What the object in `data` requires. Its programs in `optional` may be left out. With
+    /// `kernel_btf`, the BTF of a kernel, also whether that kernel has what the programs
+    /// attach to.
+    ///
+    /// # Errors
+    /// When `data` is not a whole BPF object, or `kernel_btf` is not BTF.
+    pub fn of(data: &[u8], optional: &[String], kernel_btf: Option<&[u8]>) -> Result<Self> {
+        let object = Object::parse(data)?;
+        let mut requirements = collect::requirements(data, &object, kernel_btf)?;
+        // What binds before what does not; then the unknown, then newest first.
+        requirements.sort_by(|a, b| {
+            let unknown_first = |one: &Requirement| (one.softened, one.since.is_some());
+            unknown_first(a)
+                .cmp(&unknown_first(b))
+                .then_with(|| b.since.cmp(&a.since))
+                .then_with(|| (a.kind, &a.name).cmp(&(b.kind, &b.name)))
+        });
+        let programs = collect::programs(&object);
+        Ok(Self::new(requirements, programs, optional))
+    }
+
     fn new(
         requirements: Vec<Requirement>,
         programs: Vec<(Name, Name)>,
@@ -202,7 +234,7 @@ impl Needs {
                     requirement.programs.is_empty()
                         || requirement.programs.iter().any(|other| *other != name)
                 });
-                ProgramNeeds {
+                ProgramRequirements {
                     release: newest(
                         requirements
                             .iter()
@@ -224,11 +256,7 @@ impl Needs {
 
     /// The first release that loads and attaches that program, as far as it is known.
     /// None too if there is no such program.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked by tests against real kernels")
-    )]
-    pub(crate) fn of_program(&self, name: &str) -> Option<KernelVersion> {
+    pub fn of_program(&self, name: &str) -> Option<KernelVersion> {
         self.programs
             .iter()
             .find(|program| program.name.as_str() == name)?
@@ -236,7 +264,7 @@ impl Needs {
     }
 
     /// What cannot be left out with the optional programs.
-    pub(crate) fn required(&self) -> impl Iterator<Item = &Requirement> {
+    pub fn required(&self) -> impl Iterator<Item = &Requirement> {
         let optional = self.programs.iter().filter(|program| program.optional);
         let optional: Vec<_> = optional.map(|program| program.name.to_string()).collect();
         let required = move |one: &&Requirement| !one.is_only_of(&optional);
@@ -244,14 +272,14 @@ impl Needs {
     }
 
     /// The requirements that make the object's release what it is.
-    pub(crate) fn reasons(&self) -> impl Iterator<Item = &Requirement> {
+    pub fn reasons(&self) -> impl Iterator<Item = &Requirement> {
         self.required().filter(|requirement| {
             requirement.binds() && self.release.is_some() && requirement.floor() == self.release
         })
     }
 
     /// What binds, and no table knows since when.
-    pub(crate) fn unknown(&self) -> impl Iterator<Item = &Requirement> {
+    pub fn unknown(&self) -> impl Iterator<Item = &Requirement> {
         self.requirements
             .iter()
             .filter(|requirement| requirement.binds() && requirement.since.is_none())
@@ -259,12 +287,7 @@ impl Needs {
 
     /// What Linux `release` will make of a program, up to `stage`. Of what the loader
     /// softens nothing is asked.
-    pub(crate) fn predict(
-        &self,
-        program: &str,
-        release: KernelVersion,
-        stage: Stage,
-    ) -> Prediction<'_> {
+    pub fn predict(&self, program: &str, release: KernelVersion, stage: Stage) -> Prediction<'_> {
         let asked = |requirement: &&Requirement| {
             requirement.binds()
                 && requirement.stage <= stage

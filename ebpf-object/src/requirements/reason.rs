@@ -5,12 +5,12 @@ use std::path::Path;
 use ebpf_base::untrusted;
 
 use super::{Kind, Requirement};
-use crate::object::{declaration::Place, lines::short_path};
+use crate::{declaration::Place, lines::short_path};
 
 impl Requirement {
     /// What has it, and by doing what: `src/main.rs:31 attaches to contention_begin`. Paths
     /// under `here` are shown relative to it.
-    pub(crate) fn reason(&self, here: &Path) -> String {
+    pub fn reason(&self, here: &Path) -> String {
         let name = &self.name;
         let what = match self.kind {
             Kind::ProgramType => format!("is a program of type {name}"),
@@ -35,7 +35,7 @@ impl Requirement {
 }
 
 /// A source line: `src/main.rs:31`.
-pub(crate) fn source_line(place: &Place, here: &Path) -> String {
+pub fn source_line(place: &Place, here: &Path) -> String {
     let file = untrusted::line(short_path(place.file.as_str(), here));
     format!("{file}:{}", place.line)
 }

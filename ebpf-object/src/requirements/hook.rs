@@ -6,7 +6,7 @@ use super::{
     Kind, Stage,
     table::{self, Entry},
 };
-use crate::object::{Hook, Target};
+use crate::{Hook, Target};
 
 /// Something that a hook needs.
 #[derive(Debug)]

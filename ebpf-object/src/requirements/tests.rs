@@ -2,17 +2,16 @@
 
 use std::{collections::BTreeMap, fs};
 
-use ebpf_base::btf::Btf;
-use ebpf_build::KernelVersion;
+use ebpf_base::{KernelVersion, btf::Btf};
 
 use super::{
     table::{self, Numbered},
     *,
 };
-use crate::object::helper;
+use crate::helper;
 
-const HEADERS: &str = include_str!("../../tests/kernels/headers.tsv");
-const BTFS: &str = include_str!("../../tests/kernels/btf.tsv");
+const HEADERS: &str = include_str!("../../../cargo-ebpf/tests/kernels/headers.tsv");
+const BTFS: &str = include_str!("../../../cargo-ebpf/tests/kernels/btf.tsv");
 
 fn release(text: &str) -> KernelVersion {
     text.parse().unwrap_or_else(|_| panic!("{text}"))
@@ -142,12 +141,12 @@ fn tables_agree_with_the_btf_of_kernels() {
 }
 
 fn fixture_object(name: &str) -> Vec<u8> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../cargo-ebpf/tests/objects");
     fs::read(format!("{folder}/{name}.o")).unwrap()
 }
 
-fn needs_of(name: &str) -> Needs {
-    needs(&fixture_object(name), &[], None).unwrap()
+fn needs_of(name: &str) -> Requirements {
+    Requirements::of(&fixture_object(name), &[], None).unwrap()
 }
 
 #[test]
@@ -212,13 +211,13 @@ fn both_byte_orders_need_the_same() {
 fn a_given_kernel_is_asked_what_it_has() {
     let object = fixture_object("aya-btf");
     // Its own BTF is no kernel's, but BTF.
-    let elf = crate::object::elf::Elf::parse(&object).unwrap();
+    let elf = crate::elf::Elf::parse(&object).unwrap();
     let (_, btf) = elf.section(".BTF").unwrap();
     assert!(Btf::parse(btf.data).is_ok());
-    let needs = needs(&object, &[], Some(btf.data)).unwrap();
+    let needs = Requirements::of(&object, &[], Some(btf.data)).unwrap();
     let tracepoint = needs.reasons().next().unwrap();
     assert_eq!(tracepoint.in_btf, Some(false));
-    let error = super::needs(&object, &[], Some(b"no BTF")).unwrap_err();
+    let error = Requirements::of(&object, &[], Some(b"no BTF")).unwrap_err();
     assert_eq!(error.code(), "btf-unreadable");
 }
 
@@ -231,10 +230,10 @@ fn damaged_objects_do_not_panic() {
         for at in (0..object.len()).step_by(11) {
             let mut damaged = object.clone();
             damaged[at] ^= 0xff;
-            let _ = needs(&damaged, &[], None);
+            let _ = Requirements::of(&damaged, &[], None);
         }
         for end in (0..object.len()).step_by(97) {
-            let _ = needs(&object[..end], &[], None);
+            let _ = Requirements::of(&object[..end], &[], None);
         }
     }
 }

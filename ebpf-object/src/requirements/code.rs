@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf::STB_WEAK;
 
-use crate::object::{
+use crate::{
     Function, Name,
     elf::{Elf, Relocation},
     instruction::{Instruction, SLOT},
