@@ -1,6 +1,11 @@
 //! What went wrong, for the person who reads the test's output.
 
-use std::{error, fmt};
+use std::{
+    env, error, fmt,
+    path::{Path, PathBuf},
+};
+
+use ebpf_diagnosis::{Diagnosis, Sources, render};
 
 /// The reason for an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +31,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     cause: Option<Box<dyn error::Error + Send + Sync>>,
+    diagnosis: Option<Box<Diagnosis>>,
 }
 
 impl Error {
@@ -34,6 +40,21 @@ impl Error {
             kind,
             message: message.into(),
             cause: None,
+            diagnosis: None,
+        }
+    }
+
+    /// The program `name` is rejected for the reason in `diagnosis`.
+    pub(crate) fn rejected(name: &str, diagnosis: Diagnosis) -> Self {
+        let sources = Sources::under(workspace_root());
+        // Without colours: the output of tests is captured.
+        let text = render::plain(&diagnosis, &sources);
+        Self {
+            diagnosis: Some(Box::new(diagnosis)),
+            ..Self::new(
+                ErrorKind::Rejected,
+                format!("the kernel rejected the program `{name}`\n\n{text}\n"),
+            )
         }
     }
 
@@ -42,12 +63,28 @@ impl Error {
         self.kind
     }
 
+    /// Why the verifier rejected the program, if the kind is [`ErrorKind::Rejected`]. Its
+    /// [`code`](Diagnosis::code) is stable: a test of a program that has to be rejected can
+    /// compare it.
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.diagnosis.as_deref()
+    }
+
     pub(crate) fn because_of(self, cause: impl error::Error + Send + Sync + 'static) -> Self {
         Self {
             cause: Some(Box::new(cause)),
             ..self
         }
     }
+}
+
+/// Paths in the messages of rustc and of panics are relative to this directory, which cargo
+/// does not report to a test.
+fn workspace_root() -> PathBuf {
+    let current = env::current_dir().unwrap_or_default();
+    let has_lock_file = |directory: &&Path| directory.join("Cargo.lock").is_file();
+    let root = current.ancestors().find(has_lock_file);
+    root.unwrap_or(&current).to_owned()
 }
 
 impl fmt::Display for Error {

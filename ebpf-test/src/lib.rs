@@ -7,14 +7,15 @@ mod load;
 mod run;
 mod skip;
 
-/// The aya whose types [`load`] returns: use it in place of a dependency, and the versions
-/// are always the same.
+/// The aya whose types [`Loaded`] gives access to: use it in place of a dependency, and the
+/// versions are always the same.
 pub use aya;
+pub use ebpf_diagnosis::Diagnosis;
 
 pub use crate::{
     error::{Error, ErrorKind},
     kernel::{require_btf, require_kernel},
-    load::{load, load_with},
+    load::{Loaded, load, load_with},
     run::{Input, Output, run},
     skip::{SKIPS, skip},
 };

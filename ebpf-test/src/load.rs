@@ -1,6 +1,9 @@
-//! Objects into the kernel.
+//! Loading objects and programs into the kernel.
 
-use std::io;
+use std::{
+    io,
+    ops::{Deref, DerefMut},
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
@@ -9,12 +12,31 @@ use aya::{
     sys::is_program_supported,
 };
 
-use ebpf_base::kernel_release;
+use ebpf_base::{kernel_release, stub};
 
 use crate::{Error, ErrorKind, Result, kind::Kind, skip, skip::mark};
 
-/// What `ebpf_build::embed` puts in the place of an object that it could not build.
-const STUB: &[u8] = b"ebpf-build stub: ";
+/// An object whose maps exist in the kernel: aya's [`Ebpf`], to which it dereferences, and
+/// the bytes of the file, which explain why a program is rejected.
+#[derive(Debug)]
+pub struct Loaded {
+    pub(crate) ebpf: Ebpf,
+    pub(crate) object: Vec<u8>,
+}
+
+impl Deref for Loaded {
+    type Target = Ebpf;
+
+    fn deref(&self) -> &Ebpf {
+        &self.ebpf
+    }
+}
+
+impl DerefMut for Loaded {
+    fn deref_mut(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+}
 
 /// Makes the maps of an object, given as the bytes of its file. Its programs are loaded
 /// when they are first [run](crate::run).
@@ -25,7 +47,7 @@ const STUB: &[u8] = b"ebpf-build stub: ";
 /// # Errors
 /// When it is not a BPF object, or the kernel rejects a map.
 #[track_caller]
-pub fn load(object: &[u8]) -> Result<Ebpf> {
+pub fn load(object: &[u8]) -> Result<Loaded> {
     load_with(&mut EbpfLoader::new(), object)
 }
 
@@ -34,17 +56,16 @@ pub fn load(object: &[u8]) -> Result<Ebpf> {
 /// # Errors
 /// As there.
 #[track_caller]
-pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Ebpf> {
+pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Loaded> {
     mark();
-    if let Some(reason) = object.strip_prefix(STUB) {
-        let reason = String::from_utf8_lossy(reason);
+    if let Some(reason) = stub::reason(object) {
         skip(&format!("there is no eBPF object to test: {reason}"));
     }
     lift_memory_limit();
     // Readers of ELF want it aligned, which `include_bytes!` does not promise.
-    let aligned = object.to_vec();
-    match loader.load(&aligned) {
-        Ok(ebpf) => Ok(ebpf),
+    let object = object.to_vec();
+    match loader.load(&object) {
+        Ok(ebpf) => Ok(Loaded { ebpf, object }),
         Err(error) if maps_denied(&error) => no_rights("maps"),
         Err(error) => {
             Err(Error::new(ErrorKind::Object, "the object could not be loaded").because_of(error))
@@ -52,9 +73,9 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Ebpf> {
     }
 }
 
-/// Has the kernel verify a program, if it has not yet.
+/// Has the kernel verify a program of `object`, if it has not yet.
 #[track_caller]
-pub(crate) fn program(name: &str, kind: Kind, program: &mut Program) -> Result<()> {
+pub(crate) fn program(name: &str, kind: Kind, program: &mut Program, object: &[u8]) -> Result<()> {
     let loaded = match program {
         Program::SocketFilter(program) => program.load(),
         Program::ReusePortSocketFilter(program) => program.load(),
@@ -74,12 +95,29 @@ pub(crate) fn program(name: &str, kind: Kind, program: &mut Program) -> Result<(
                 kernel_release(),
                 kind.name
             )),
-            _ => Err(Error::new(
-                ErrorKind::Rejected,
-                format!("the kernel rejected the program `{name}`"),
-            )
-            .because_of(error)),
+            _ => Err(rejected(name, object, error)),
         },
+    }
+}
+
+/// The program is rejected: with a verifier log, the error explains it.
+fn rejected(name: &str, object: &[u8], error: ProgramError) -> Error {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            let log = verifier_log.to_string();
+            Error::rejected(
+                name,
+                ebpf_diagnosis::of_load_error(object, name, &io_error, &log),
+            )
+        }
+        error => Error::new(
+            ErrorKind::Rejected,
+            format!("the kernel rejected the program `{name}`"),
+        )
+        .because_of(error),
     }
 }
 

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use aya::{
-    Ebpf,
-    programs::{
-        Program, ProgramError, RawTracePointRunOptions, TestRun, TestRunOptions, TestRunResult,
-    },
+use aya::programs::{
+    Program, ProgramError, RawTracePointRunOptions, TestRun, TestRunOptions, TestRunResult,
 };
 
 use ebpf_base::{KernelVersion, kernel_release};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Loaded, Result,
     kind::{self, Kind},
     load::{self, is_denial, no_rights},
     skip,
@@ -97,9 +94,11 @@ pub struct Output {
 ///
 /// # Errors
 /// When there is no such program, its type has no test run on any kernel, the verifier
-/// rejects it, or the kernel does not accept the input.
+/// rejects it, or the kernel does not accept the input. A rejection is explained as by
+/// `cargo ebpf verify`; see [`Error::diagnosis`].
 #[track_caller]
-pub fn run(ebpf: &mut Ebpf, name: &str, input: &Input<'_>) -> Result<Output> {
+pub fn run(loaded: &mut Loaded, name: &str, input: &Input<'_>) -> Result<Output> {
+    let Loaded { ebpf, object } = loaded;
     let Some(program) = ebpf.program_mut(name) else {
         let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
         return Err(Error::new(
@@ -137,7 +136,7 @@ pub fn run(ebpf: &mut Ebpf, name: &str, input: &Input<'_>) -> Result<Output> {
             ),
         )
     })?;
-    load::program(name, kind, program)?;
+    load::program(name, kind, program, object)?;
     match ask(program, input, arguments) {
         Ok(output) => Ok(output),
         Err(error) => Err(not_run(name, kind, input, error)),

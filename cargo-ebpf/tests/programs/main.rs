@@ -22,6 +22,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
     cargo_test_shows_no_skipped_test_as_passed,
     without_rights_all_is_skipped: [SETPRIV],
     a_test_is_chosen_by_name: [CAPABILITIES],
+    a_rejected_program_is_explained: [CAPABILITIES],
     a_project_without_such_tests_is_told,
     every_kernel_runs_the_tests: [GUESTS],
     what_breaks_a_kernel_has_failed: [GUESTS],
@@ -47,7 +48,7 @@ fn skipped_tests_are_told_from_failed_ones(project: &Project) {
     ran.says("test d_passes ... ignored, it breaks the machine that it runs on");
     assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
     assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
-    assert_eq!(ran.last_line(), "8 passed, 0 failed, 5 skipped");
+    assert_eq!(ran.last_line(), "9 passed, 0 failed, 5 skipped");
 }
 
 fn cargo_test_shows_no_skipped_test_as_passed(project: &Project) {
@@ -79,6 +80,31 @@ fn a_test_is_chosen_by_name(project: &Project) {
     assert_eq!(ran.last_line(), "1 passed, 0 failed, 0 skipped");
 }
 
+/// The text is that of `verify`, and docs/testing.md shows it.
+fn a_rejected_program_is_explained(project: &Project) {
+    let ran = project.test(&["--", "--test", "rejected"]).exits(1);
+    ran.says("test the_protocol_is_returned ... FAILED");
+    ran.says("Error: the kernel rejected the program `unchecked`\n");
+    let page = fs::read_to_string(in_repo("docs/testing.md")).unwrap();
+    let shown: Vec<_> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("Error: the kernel rejected"))
+        .take_while(|line| *line != "```")
+        // Registers and instructions depend on the compiler, messages on the kernel.
+        .filter(|line| {
+            ["error[", "help:", "rule:", "|     u32::from(", "--> "]
+                .iter()
+                .any(|part| line.contains(part))
+        })
+        .collect();
+    assert_eq!(shown.len(), 5, "{shown:#?}");
+    for line in shown {
+        ran.says(line.trim());
+    }
+    // What the kernel logged before its last line.
+    ran.check(!ran.stdout.contains("R10=fp0"), "no raw log");
+}
+
 fn a_project_without_such_tests_is_told(project: &Project) {
     let ran = project.test(&["--kernel", "host", "--", "--lib"]).exits(1);
     ran.says("error[guest-tests-missing]: ");
@@ -103,7 +129,7 @@ fn every_kernel_runs_the_tests(project: &Project) {
     // 5.10 lacks one thing, and both the moon.
     assert_eq!(
         (&document["passed"], &document["skipped"]),
-        (&13.into(), &3.into())
+        (&15.into(), &3.into())
     );
     let [old, new] = [0, 1].map(|kernel| &document["kernels"][kernel]);
     assert!(
@@ -180,6 +206,7 @@ impl Project {
             "watch/src/lib.rs",
             "watch/tests/breaking.rs",
             "watch/tests/programs.rs",
+            "watch/tests/rejected.rs",
             "watch-ebpf/Cargo.toml",
             "watch-ebpf/.cargo/config.toml",
             "watch-ebpf/src/main.rs",

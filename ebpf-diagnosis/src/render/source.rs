@@ -40,10 +40,11 @@ impl Sources {
         untrusted::line(shown).into_owned()
     }
 
-    /// In this folder.
-    #[cfg(test)]
-    pub fn under(root: PathBuf) -> Self {
-        Self { roots: vec![root] }
+    /// In the directory `root`. Paths below it are shown relative to it.
+    pub fn under(root: impl Into<PathBuf>) -> Self {
+        Self {
+            roots: vec![root.into()],
+        }
     }
 
     /// Nowhere.

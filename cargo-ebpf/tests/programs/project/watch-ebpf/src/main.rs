@@ -62,6 +62,14 @@ pub fn mark(packet: TcContext) -> i32 {
     TC_ACT_OK
 }
 
+/// Reads a byte without comparing with the packet's end, so every kernel rejects it.
+#[xdp]
+pub fn unchecked(packet: XdpContext) -> u32 {
+    let protocol = (packet.data() + ETHERNET + 9) as *const u8;
+    // SAFETY: it is not: the program is never run.
+    u32::from(unsafe { *protocol })
+}
+
 /// Keeps the first two arguments.
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn keep(context: RawTracePointContext) -> i32 {

@@ -90,6 +90,16 @@ fn what_the_kernel_would_refuse_is_said_first() -> Tested {
 }
 
 #[test]
+fn a_test_can_expect_a_rejection() -> Tested {
+    let mut ebpf = ebpf_test::load(OBJECT)?;
+    let error = ebpf_test::run(&mut ebpf, "unchecked", &Input::packet(&packet_to(80))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    let diagnosis = error.diagnosis().ok_or("no diagnosis")?;
+    assert_eq!(diagnosis.code, "packet-bounds");
+    Ok(())
+}
+
+#[test]
 fn kernels_before_6_6_skip_this() {
     ebpf_test::require_kernel(6, 6);
 }
