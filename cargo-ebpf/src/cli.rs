@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 
-use crate::{kernels::Wanted, matrix, report};
+use ebpf_kernels::KernelSpec;
+
+use crate::{matrix, report};
 
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
@@ -198,7 +200,7 @@ pub(crate) struct Verify {
     /// Kernels to verify on: host, versions such as 6.1, all, or the path of a kernel image
     /// (default: host; with --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) kernel: Vec<Wanted>,
+    pub(crate) kernel: Vec<KernelSpec>,
     /// Fail if a verdict or number differs from ebpf.lock
     #[arg(long)]
     pub(crate) locked: bool,
@@ -226,7 +228,7 @@ pub(crate) struct Verify {
 pub(crate) struct Kernels {
     /// Download the newest releases of these kernels: versions such as 6.1, or all; separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) fetch: Vec<Wanted>,
+    pub(crate) fetch: Vec<KernelSpec>,
 }
 
 /// Arguments of `explain`.
@@ -257,7 +259,7 @@ pub(crate) struct Run {
 pub(crate) struct Test {
     /// Kernels to run eBPF program tests on: host, versions such as 6.1, all, or the path of a kernel image
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) kernel: Vec<Wanted>,
+    pub(crate) kernel: Vec<KernelSpec>,
     /// Maximum time per test (with --kernel)
     #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT)]
     pub(crate) timeout: u64,

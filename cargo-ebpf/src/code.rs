@@ -1,7 +1,8 @@
 //! The codes of errors and findings: one per fact.
 //!
 //! Facts about toolchains, builds and files have theirs in [`ebpf_build::Code`], facts about
-//! the content of an object in `ebpf-object`, and rejections in the catalogue of `ebpf-diagnosis`.
+//! kernel images and guests in [`ebpf_kernels::Code`], facts about the content of an object in
+//! `ebpf-object`, and rejections in the catalogue of `ebpf-diagnosis`.
 
 ebpf_base::codes! {
     /// What an error or a finding is about: a stable kebab-case name per fact. Once published,
@@ -17,10 +18,6 @@ ebpf_base::codes! {
         AnswerDamaged = "answer-damaged",
         /// The agent on a kernel did not continue its reply in time.
         AnswerTimedOut = "answer-timed-out",
-        /// A program of apt failed for an unknown reason.
-        AptFailed = "apt-failed",
-        /// apt, which downloads kernel images, is not installed.
-        AptMissing = "apt-missing",
         /// A program was loaded; attaching it was not tried.
         AttachNotTried = "attach-not-tried",
         /// A program was loaded, but could not be attached.
@@ -75,8 +72,6 @@ ebpf_base::codes! {
         EnvNotUnicode = "env-not-unicode",
         /// The path of this program's own file is unknown.
         ExecutableUnknown = "executable-unknown",
-        /// An executable cannot run in a guest.
-        ExecutableUnusable = "executable-unusable",
         /// The config of an eBPF crate lacks a required rustflag.
         FlagMissing = "flag-missing",
         /// The config of an eBPF crate has all required rustflags.
@@ -89,8 +84,6 @@ ebpf_base::codes! {
         GuestOutOfMemory = "guest-out-of-memory",
         /// No test of the project runs an eBPF program.
         GuestTestsMissing = "guest-tests-missing",
-        /// The initramfs of a guest could not be written.
-        Initramfs = "initramfs",
         /// A signal stopped the command.
         Interrupted = "interrupted",
         /// A result could not be written as JSON.
@@ -99,30 +92,12 @@ ebpf_base::codes! {
         KernelBtf = "kernel-btf",
         /// Too many programs or tests crashed a kernel; the rest was skipped.
         KernelGivenUp = "kernel-given-up",
-        /// A file is not a bootable kernel image.
-        KernelImageInvalid = "kernel-image-invalid",
-        /// A downloaded package contains no usable kernel image.
-        KernelPackageBroken = "kernel-package-broken",
-        /// A downloaded package has another checksum than the package lists.
-        KernelPackageChanged = "kernel-package-changed",
         /// A guest's kernel panicked.
         KernelPanicked = "kernel-panicked",
-        /// No image of this kernel version is available.
-        KernelUnknown = "kernel-unknown",
         /// The kernel does not support programs of this type.
         KernelUnsupported = "kernel-unsupported",
         /// Whether the kernel version is sufficient.
         KernelVersion = "kernel-version",
-        /// The mirror of kernel images that the environment names is not a URL.
-        KernelsMirrorInvalid = "kernels-mirror-invalid",
-        /// No mirror of kernel images is known.
-        KernelsNoMirror = "kernels-no-mirror",
-        /// The mirror has no kernel images.
-        KernelsNoneOffered = "kernels-none-offered",
-        /// Kernel images could not be updated; the cached ones are used.
-        KernelsOffline = "kernels-offline",
-        /// The signature of the package lists could not be verified.
-        KernelsUnsigned = "kernels-unsigned",
         /// libbpf does not load the object.
         LibbpfRefused = "libbpf-refused",
         /// A bpf-linker that fits the compiler was found.
@@ -203,8 +178,6 @@ ebpf_base::codes! {
         ProjectMissing = "project-missing",
         /// qemu is installed.
         Qemu = "qemu",
-        /// qemu, which boots other kernels, is not installed or does not run.
-        QemuMissing = "qemu-missing",
         /// No cargo config that native builds read has settings for BPF.
         RootConfig = "root-config",
         /// Root privileges are required, and not available.
@@ -257,9 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn no_fact_has_a_code_here_and_in_ebpf_build() {
+    fn no_fact_has_a_code_here_and_in_another_crate() {
         for code in Code::ALL {
             assert_eq!(ebpf_build::Code::named(code.as_str()), None, "{code}");
+            assert_eq!(ebpf_kernels::Code::named(code.as_str()), None, "{code}");
         }
     }
 

@@ -21,7 +21,6 @@ use crate::{
     agent::{Answer, Request},
     budget,
     diagnosis::{Refusal, Source},
-    kernels::{bzimage, deb},
     object::{Name, Object, disassembly, elf::Elf},
     report::{
         Report, diagnosis, human,
@@ -243,13 +242,18 @@ pub fn answer(data: &[u8]) {
 
 /// A kernel: as an image, and as a package that holds one.
 pub fn kernel(data: &[u8]) {
-    match bzimage::release_of(data, data.len() as u64, OsStr::new("image\u{1b}[2J")) {
+    match ebpf_kernels::fuzzing::release_of_image(
+        data,
+        data.len() as u64,
+        OsStr::new("image\u{1b}[2J"),
+    ) {
         Ok(release) => assert_fit_line(&release),
         Err(why) => assert_fit_line(why),
     }
     let package = Path::new("package.deb");
     let places = ["boot/vmlinuz-6.1".to_owned()];
-    if let Err(error) = deb::find(package, Cursor::new(data), &places) {
+    if let Err(error) = ebpf_kernels::fuzzing::file_of_package(package, Cursor::new(data), &places)
+    {
         assert_fit(&human::finding(error.finding()));
     }
 }

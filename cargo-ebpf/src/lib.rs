@@ -13,7 +13,6 @@ mod context;
 mod doctor;
 #[doc(hidden)]
 pub mod fuzzing;
-mod guest;
 mod host;
 mod interrupt;
 mod kernels;
@@ -21,7 +20,6 @@ mod matrix;
 mod min_kernel;
 mod object_file;
 mod outcome;
-mod progress;
 mod project;
 mod report;
 mod setup;

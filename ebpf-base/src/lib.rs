@@ -4,15 +4,18 @@ pub mod btf;
 pub mod capability;
 mod codes;
 mod error;
+mod file;
 pub mod finding;
 mod kernel_version;
 mod program;
+pub mod progress;
 pub mod stub;
 pub mod syscall;
 pub mod untrusted;
 
 pub use crate::{
     error::{Error, Result},
+    file::write_atomically,
     finding::{Finding, Severity},
     kernel_version::{KernelVersion, ParseKernelVersionError, kernel_release},
     program::{find_program, find_program_in},

@@ -1,27 +1,10 @@
-//! Files that are there whole or not at all.
+//! Names for files and their content, and writing them.
 
-use std::{fs, io::Write as _, path::Path, time::UNIX_EPOCH};
+use std::{fs, path::Path, time::UNIX_EPOCH};
+
+pub use ebpf_base::write_atomically;
 
 use crate::{Error, Result};
-
-/// Writes `content` to `path` so that nobody ever sees half of it: into a
-/// temporary file beside it, which then takes its place. Makes the folder.
-///
-/// # Errors
-/// When the folder or file cannot be written; the old content is then still there.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let failed = |cause: &std::io::Error| Error::io("write", path, cause);
-    fs::create_dir_all(folder).map_err(|cause| failed(&cause))?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(|cause| failed(&cause))?;
-    file.write_all(content).map_err(|cause| failed(&cause))?;
-    file.persist(path).map_err(|cause| failed(&cause.error))?;
-    Ok(())
-}
 
 /// A short text that changes when the file is replaced or rewritten: its real
 /// path, size and time of change. Reading a 200 MB library to name it is too slow.
@@ -64,23 +47,6 @@ mod tests {
         // From the reference test vectors of FNV.
         assert_eq!(short_hash(""), "cbf29ce484222325");
         assert_eq!(short_hash("foobar"), "85944171f73967e8");
-    }
-
-    #[test]
-    fn write_replaces_whole_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("made/here/file");
-        write_atomically(&path, b"one").unwrap();
-        write_atomically(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_folder_in_the_way_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = write_atomically(folder.path(), b"x").unwrap_err();
-        assert!(error.finding().message.contains("could not write"));
     }
 
     #[test]

@@ -8,14 +8,13 @@ mod command;
 mod embed;
 pub mod file;
 pub mod linker;
-pub mod progress;
 pub mod settings;
 mod strip;
 mod target;
 pub mod toolchain;
 mod tools;
 
-pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, stub};
+pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, progress, stub};
 
 pub use crate::{
     build::{Artifact, Build},

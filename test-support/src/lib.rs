@@ -10,6 +10,7 @@
 //! obeys no variable.
 
 mod failed;
+pub mod kernel_package;
 pub mod machine;
 mod require;
 mod skips;

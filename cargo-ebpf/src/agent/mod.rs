@@ -2,6 +2,11 @@
 //! guest, and the answer comes back piece by piece, each with a checksum. Both ends are
 //! this program, and every kernel is asked by the same code.
 
+/// The command line of this program as an agent.
+pub(crate) const COMMAND: &str = "agent";
+/// That of the first process in a guest.
+pub(crate) const GUEST_ARGUMENTS: [&str; 2] = [COMMAND, "--guest"];
+
 mod follow;
 mod frame;
 mod protocol;

@@ -63,11 +63,19 @@ struct Head {
 }
 
 impl Request {
+    /// It as bytes, which [`Self::read`] reads.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // Writing into memory does not fail.
+        let _ = self.write(&mut bytes);
+        bytes
+    }
+
     /// Writes it.
     ///
     /// # Errors
     /// Those of `output`.
-    pub(crate) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+    fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let skipped = self.objects.iter().map(|object| object.skipped.clone());
         let head = Head {
             extras: self.extras,

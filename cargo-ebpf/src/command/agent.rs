@@ -3,8 +3,9 @@
 use std::io;
 
 use ebpf_build::{Error, Result};
+use ebpf_kernels::guest;
 
-use crate::{agent, cli, code::Code, context::Context, guest, outcome::Outcome};
+use crate::{agent, cli, code::Code, context::Context, host::process::Spawner, outcome::Outcome};
 
 /// Runs the command.
 ///
@@ -12,7 +13,7 @@ use crate::{agent, cli, code::Code, context::Context, guest, outcome::Outcome};
 /// When the request cannot be read, or the answer cannot be written.
 pub(crate) fn run(request: &cli::Agent, context: &Context) -> Result<Outcome> {
     if request.guest {
-        guest::init::run();
+        guest::init(|request, reply| agent::serve(request, reply, &Spawner::default()));
     }
     agent::serve(&mut io::stdin().lock(), &mut io::stdout(), &context.spawner)
         .map(|()| Outcome::Fine)

@@ -41,7 +41,7 @@ pub(crate) fn run(request: &cli::Clean, context: &Context) -> Result<Outcome> {
     if request.toolchain {
         folders.push(linker::cache_dir()?);
     } else if request.kernels {
-        folders.push(kernels::folder()?);
+        folders.push(kernels::directory()?);
     }
     let mut removed = Vec::new();
     for path in folders {

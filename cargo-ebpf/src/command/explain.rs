@@ -66,8 +66,9 @@ pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
 fn meaning(text: &str) -> Option<Meaning> {
     let own = Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let build = || ebpf_build::Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let kernels = || ebpf_kernels::Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let object = || object::Code::named(text).map(|code| (code.as_str(), code.meaning()));
-    let (code, meaning) = own.or_else(build).or_else(object)?;
+    let (code, meaning) = own.or_else(build).or_else(kernels).or_else(object)?;
     Some(Meaning { code, meaning })
 }
 

@@ -7,7 +7,9 @@ use crate::{cli, context::Context, kernels, outcome::Outcome, report::kernels::K
 /// Runs the command.
 pub(crate) fn run(request: &cli::Kernels, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
-    let kernels = kernels::list(&request.fetch, &context.spawner, &progress)?;
+    let mut kernels = kernels::open(&context.spawner, &progress)?;
+    kernels.fetch(&request.fetch)?;
+    let kernels = kernels.list()?;
     context.console.write(&Kernels { kernels })?;
     Ok(Outcome::Fine)
 }

@@ -2,9 +2,10 @@
 
 use ebpf_base::{find_program, untrusted};
 use ebpf_build::Finding;
+use ebpf_kernels::guest::{QEMU, missing_qemu};
 
 use super::only_a_warning;
-use crate::{code::Code, guest::missing_qemu, host::process::Spawner, setup::packages::QEMU};
+use crate::{code::Code, host::process::Spawner};
 
 /// The check of this group.
 pub(super) fn check(spawner: &Spawner) -> Finding {

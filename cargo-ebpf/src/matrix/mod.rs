@@ -14,9 +14,10 @@ use std::{
 };
 
 use ebpf_build::{Finding, Result};
+use ebpf_kernels::KernelTarget;
 
 use self::running::{Guests, Running, Scene};
-use crate::{code::Code, kernels::Choice};
+use crate::code::Code;
 
 /// How kernels are asked.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl Default for Settings {
 const BREAKDOWNS: usize = 3;
 
 /// The rest of what the kernel was asked, after `BREAKDOWNS` of these broke it.
-fn given_up(kernel: &Choice, these: &str, rest: &str) -> Finding {
+fn given_up(kernel: &KernelTarget, these: &str, rest: &str) -> Finding {
     Finding::error(
         Code::KernelGivenUp,
         format!(
@@ -62,8 +63,8 @@ fn given_up(kernel: &Choice, these: &str, rest: &str) -> Finding {
 /// # Errors
 /// The first of `ask`; no other kernel is begun with after it.
 fn side_by_side<T: Send>(
-    kernels: &[Choice],
-    ask: &(dyn Fn(&Choice) -> Result<T> + Sync),
+    kernels: &[KernelTarget],
+    ask: &(dyn Fn(&KernelTarget) -> Result<T> + Sync),
 ) -> Result<Vec<T>> {
     let queue: Mutex<VecDeque<_>> = Mutex::new(kernels.iter().enumerate().collect());
     let answers = Mutex::new(Vec::new());

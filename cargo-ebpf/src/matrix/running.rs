@@ -1,18 +1,22 @@
 //! The other end while it is asked, be it a process here or a guest, and what is said
 //! when it breaks down.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::ChildStdout, time::Duration};
 
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
+use ebpf_kernels::{
+    KernelTarget,
+    guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, fastest_accelerator},
+    process::RunningProgram,
+};
 
 use super::Settings;
 use crate::{
     agent::{self, Answer, Deadline, Ended, Limits, Request},
     code::Code,
-    guest::{Accelerator, Breakdown, Console, Executable, Initramfs, Machine, fastest_accelerator},
-    host::process::{Conversation, Spawner, ending, this_program},
-    kernels::Choice,
+    host::process::{Spawner, ending, this_program},
+    kernels,
 };
 
 /// How long a kernel may print nothing while it boots and between two programs. An
@@ -34,13 +38,13 @@ impl Guests {
     /// # Errors
     /// When qemu is missing, this program cannot be read, or after Ctrl-C.
     pub(super) fn prepare(
-        kernels: &[Choice],
+        kernels: &[KernelTarget],
         settings: &Settings,
         spawner: &Spawner,
     ) -> Result<Option<Self>> {
         let image = kernels.iter().find_map(|kernel| match kernel {
-            Choice::Host => None,
-            Choice::Image(image) => Some(image),
+            KernelTarget::Host => None,
+            KernelTarget::Image(image) => Some(image),
         });
         image
             .map(|image| Self::with(&image.path, settings, spawner))
@@ -48,28 +52,46 @@ impl Guests {
     }
 
     fn with(kernel: &Path, settings: &Settings, spawner: &Spawner) -> Result<Self> {
-        let initramfs = Initramfs::of(&Executable::read(&this_program()?, spawner)?)?;
-        Ok(Self {
-            machine: Machine {
-                accelerator: fastest_accelerator(kernel, &initramfs, spawner)?,
-                memory: settings.memory,
-            },
-            initramfs,
-        })
+        let program = Executable::read(&this_program()?, spawner)?;
+        let initramfs = Initramfs::new(&program, &agent::GUEST_ARGUMENTS)?;
+        let mut empty = initramfs.clone();
+        empty.add_request(&Request::default().bytes())?;
+        let proof = kernels::kvm_proof();
+        let mut machine = Machine::new(fastest_accelerator(
+            kernel,
+            &empty,
+            proof.as_deref(),
+            spawner,
+            replies,
+        )?);
+        machine.memory = settings.memory;
+        Ok(Self { machine, initramfs })
     }
 
     /// What runs the instructions of `kernel`; none for the machine's own.
-    pub(super) fn accelerator(guests: Option<&Self>, kernel: &Choice) -> Option<Accelerator> {
+    pub(super) fn accelerator(guests: Option<&Self>, kernel: &KernelTarget) -> Option<Accelerator> {
         match kernel {
-            Choice::Host => None,
-            Choice::Image(_) => guests.map(|guests| guests.machine.accelerator),
+            KernelTarget::Host => None,
+            KernelTarget::Image(_) => guests.map(|guests| guests.machine.accelerator),
         }
     }
 }
 
+/// Whether a guest replies to the empty request: with KVM, one boots in 1 s where it works.
+fn replies(output: ChildStdout) -> Result<bool> {
+    const PROBE: Duration = Duration::from_secs(5);
+    let limits = Limits {
+        silence: PROBE,
+        ceiling: PROBE,
+        // The empty request has no steps.
+        step: Duration::from_secs(1),
+    };
+    Ok(agent::follow(output, limits, || 0, |_| {})? == Ended::Done)
+}
+
 /// The other end, while it is asked.
 pub(super) struct Running {
-    conversation: Conversation,
+    program: RunningProgram,
     /// A guest's.
     pub(super) console: Option<Console>,
 }
@@ -80,29 +102,25 @@ impl Running {
     /// # Errors
     /// When qemu is missing, or the other end cannot be started.
     pub(super) fn start(
-        kernel: &Choice,
+        kernel: &KernelTarget,
         request: &Request,
         guests: Option<&Guests>,
         spawner: &Spawner,
     ) -> Result<Self> {
-        if let (Choice::Image(image), Some(guests)) = (kernel, guests) {
-            let initramfs = guests.initramfs.clone();
-            let guest = guests
-                .machine
-                .boot(&image.path, initramfs, request, spawner)?;
+        if let (KernelTarget::Image(image), Some(guests)) = (kernel, guests) {
+            let mut initramfs = guests.initramfs.clone();
+            initramfs.add_request(&request.bytes())?;
+            let guest = guests.machine.boot(&image.path, initramfs, spawner)?;
             return Ok(Self {
-                conversation: guest.conversation,
+                program: guest.program,
                 console: Some(guest.console),
             });
         }
-        let mut input = Vec::new();
-        // Writing into memory does not fail.
-        let _ = request.write(&mut input);
         Ok(Self {
-            conversation: spawner
+            program: spawner
                 .program(this_program()?)
-                .arg("agent")
-                .converse_about(input)?,
+                .arg(agent::COMMAND)
+                .converse_about(request.bytes())?,
             console: None,
         })
     }
@@ -119,7 +137,7 @@ impl Running {
         };
         let console = self.console.as_ref();
         let printed = || console.map_or(0, Console::printed);
-        match self.conversation.output() {
+        match self.program.output() {
             Some(output) => agent::follow(output, limits, printed, each),
             None => Ok(Ended::Closed),
         }
@@ -131,7 +149,7 @@ impl Running {
         if finding.cause.is_some() {
             return finding;
         }
-        let (status, said) = self.conversation.end();
+        let (status, said) = self.program.end();
         let mut cause = Vec::new();
         cause.extend((!said.is_empty()).then(|| untrusted::lines(&said).into_owned()));
         cause.extend(self.console.iter().flat_map(Console::tail));
@@ -152,7 +170,7 @@ impl Running {
 /// What was going on when an answer ended early.
 pub(super) struct Scene<'a> {
     /// Who was asked.
-    pub(super) kernel: &'a Choice,
+    pub(super) kernel: &'a KernelTarget,
     /// Its release, if it came up.
     pub(super) release: Option<&'a str>,
     /// ` while it ...`, if it had something in hand.

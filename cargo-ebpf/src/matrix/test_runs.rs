@@ -8,14 +8,13 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
+use ebpf_kernels::{KernelTarget, guest::Executable};
 
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
 use crate::{
     agent::{Answer, Ended, Request},
     code::Code,
-    guest::Executable,
     host::process::Spawner,
-    kernels::Choice,
     testing::program::{TestProgram, TestResult, Tested},
 };
 
@@ -33,14 +32,14 @@ pub(crate) struct Ran {
 }
 
 /// Takes each test as it ends.
-pub(crate) type Each<'a> = dyn Fn(&Choice, &TestProgram, &Tested) + Sync + 'a;
+pub(crate) type Each<'a> = dyn Fn(&KernelTarget, &TestProgram, &Tested) + Sync + 'a;
 
 /// Runs `programs` on every kernel. In the order of `kernels`.
 ///
 /// # Errors
 /// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
 pub(crate) fn run(
-    kernels: &[Choice],
+    kernels: &[KernelTarget],
     programs: &[TestProgram],
     settings: &Settings,
     spawner: &Spawner,
@@ -53,8 +52,8 @@ pub(crate) fn run(
     };
     side_by_side(kernels, &|kernel| {
         let programs = match kernel {
-            Choice::Host => programs,
-            Choice::Image(_) => &there,
+            KernelTarget::Host => programs,
+            KernelTarget::Image(_) => &there,
         };
         Run {
             kernel,
@@ -79,7 +78,7 @@ fn put_into(
         .map(|(number, program)| {
             let path = Path::new("/tests").join(number.to_string());
             let executable = Executable::read(&program.path, spawner)?;
-            guests.initramfs.executable(&path, &executable)?;
+            guests.initramfs.add_executable(&path, &executable)?;
             Ok(TestProgram {
                 path,
                 folder: None,
@@ -91,7 +90,7 @@ fn put_into(
 
 /// One kernel, and what it runs.
 struct Run<'a> {
-    kernel: &'a Choice,
+    kernel: &'a KernelTarget,
     programs: &'a [TestProgram],
     guests: Option<&'a Guests>,
     settings: &'a Settings,

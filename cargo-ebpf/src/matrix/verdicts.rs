@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
+use ebpf_kernels::{KernelTarget, guest::Accelerator};
 
 use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
 use crate::{
     agent::{self, Answer, Ended, Request},
-    guest::Accelerator,
     host::process::Spawner,
-    kernels::Choice,
     verdict,
     verifier::{
         observation::{Attaching, Event, Extras, Program, Subject},
@@ -47,12 +46,12 @@ pub(crate) struct Asked {
 /// # Errors
 /// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
 pub(crate) fn ask(
-    kernels: &[Choice],
+    kernels: &[KernelTarget],
     objects: &[Vec<u8>],
     settings: &Settings,
     depth: Depth,
     spawner: &Spawner,
-    done: &(dyn Fn(&Choice, &Asked) + Sync),
+    done: &(dyn Fn(&KernelTarget, &Asked) + Sync),
 ) -> Result<Vec<Asked>> {
     let guests = Guests::prepare(kernels, settings, spawner)?;
     side_by_side(kernels, &|kernel| {
@@ -72,7 +71,7 @@ pub(crate) fn ask(
 
 /// One kernel, and what it is asked.
 struct Question<'a> {
-    kernel: &'a Choice,
+    kernel: &'a KernelTarget,
     objects: &'a [Vec<u8>],
     settings: &'a Settings,
     depth: Depth,
@@ -189,8 +188,8 @@ impl Question<'_> {
             extras: Extras {
                 attaching: match self.kernel {
                     _ if !self.depth.attach => Attaching::Nothing,
-                    Choice::Host => Attaching::Watchers,
-                    Choice::Image(_) => Attaching::Everything,
+                    KernelTarget::Host => Attaching::Watchers,
+                    KernelTarget::Image(_) => Attaching::Everything,
                 },
                 visits: self.depth.visits,
             },

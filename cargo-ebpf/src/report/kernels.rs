@@ -1,17 +1,17 @@
 //! The kernels that objects can be tried on, as a table.
 
 use comfy_table::{CellAlignment, Table, presets};
+use ebpf_kernels::KernelEntry;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::Report;
-use crate::kernels::Known;
 
 /// The result of `kernels`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Kernels {
     /// Oldest first.
-    pub(crate) kernels: Vec<Known>,
+    pub(crate) kernels: Vec<KernelEntry>,
 }
 
 impl Report for Kernels {
@@ -35,7 +35,7 @@ impl Report for Kernels {
     }
 }
 
-fn row(kernel: &Known) -> [String; 5] {
+fn row(kernel: &KernelEntry) -> [String; 5] {
     let absent = || "-".to_owned();
     let offered = kernel.offered.as_ref();
     let cached = kernel.cached.as_ref().map(|image| image.version.clone());
@@ -51,26 +51,27 @@ fn row(kernel: &Known) -> [String; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::Image;
 
     #[test]
     fn a_row_is_a_line_and_says_what_is_cached() {
-        let image = Image {
-            label: "6.1".to_owned(),
-            release: "6.1.0-56-cloud-amd64".to_owned(),
-            version: "6.1.192-2".to_owned(),
-            path: "/cache/vmlinuz".into(),
-            sha256: String::new(),
-            bytes: 9,
-            package: None,
-        };
-        let known = |label: &str, cached| Known {
-            label: label.to_owned(),
-            offered: None,
-            cached,
-        };
+        // As the document has them: both types may get fields.
+        let entries: [KernelEntry; 2] = serde_json::from_value(serde_json::json!([
+            { "label": "5.10" },
+            {
+                "label": "6.1",
+                "cached": {
+                    "label": "6.1",
+                    "release": "6.1.0-56-cloud-amd64",
+                    "version": "6.1.192-2",
+                    "path": "/cache/vmlinuz",
+                    "sha256": "",
+                    "bytes": 9,
+                },
+            },
+        ]))
+        .unwrap();
         let text = Kernels {
-            kernels: vec![known("5.10", None), known("6.1", Some(image))],
+            kernels: entries.to_vec(),
         }
         .human();
         let rows: Vec<Vec<&str>> = text

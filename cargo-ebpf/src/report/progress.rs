@@ -11,7 +11,6 @@ use ebpf_build::{Finding, progress::Progress};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::human;
-use crate::progress::Monitor;
 
 /// Shows steps, one at a time.
 #[derive(Debug)]
@@ -100,9 +99,7 @@ impl Progress for Display {
             ));
         }
     }
-}
 
-impl Monitor for Display {
     fn warn(&self, finding: &Finding) {
         human::tell(finding);
     }

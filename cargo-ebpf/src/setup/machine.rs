@@ -6,15 +6,13 @@ use ebpf_base::find_program;
 use ebpf_build::{
     BuildTools, Error, Finding, Result, Severity,
     linker::{self, Linker},
+    progress::Progress,
     toolchain::{self, Toolchain},
 };
 
-use crate::{
-    host::{
-        process::{Process, Spawner, failed},
-        root::Root,
-    },
-    progress::Monitor,
+use crate::host::{
+    process::{Process, Spawner, failed},
+    root::Root,
 };
 
 /// A machine to be made ready.
@@ -42,14 +40,14 @@ pub(super) trait Machine {
 /// The one we run on.
 pub(super) struct ThisMachine<'a> {
     spawner: &'a Spawner,
-    progress: &'a dyn Monitor,
+    progress: &'a dyn Progress,
     toolchain: Option<Toolchain>,
     linker: Option<Linker>,
     shortcomings: Vec<String>,
 }
 
 impl<'a> ThisMachine<'a> {
-    pub(super) fn new(spawner: &'a Spawner, progress: &'a dyn Monitor) -> Self {
+    pub(super) fn new(spawner: &'a Spawner, progress: &'a dyn Progress) -> Self {
         Self {
             spawner,
             progress,

@@ -7,14 +7,14 @@ pub(crate) mod packages;
 mod route;
 mod vm;
 
-use ebpf_build::{BuildTools, Error, Finding, Result};
+use ebpf_build::{BuildTools, Error, Finding, Result, progress::Progress};
 use serde::Serialize;
 
 use self::{
     machine::{Machine, ThisMachine},
     route::Route,
 };
-use crate::{code::Code, host::process::Spawner, interrupt, progress::Monitor};
+use crate::{code::Code, host::process::Spawner, interrupt};
 
 /// One thing to do, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,12 +45,12 @@ pub(crate) enum State {
 ///
 /// # Errors
 /// When a toolchain that the user named does not fit.
-pub(crate) fn plan(spawner: &Spawner, progress: &dyn Monitor) -> Result<Vec<Step>> {
+pub(crate) fn plan(spawner: &Spawner, progress: &dyn Progress) -> Result<Vec<Step>> {
     plan_for(&mut ThisMachine::new(spawner, progress))
 }
 
 /// Says what would be done for booting other kernels; nothing where that can be done.
-pub(crate) fn plan_vm(spawner: &Spawner, progress: &dyn Monitor) -> Option<Step> {
+pub(crate) fn plan_vm(spawner: &Spawner, progress: &dyn Progress) -> Option<Step> {
     vm::plan(&mut ThisMachine::new(spawner, progress))
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn plan_vm(spawner: &Spawner, progress: &dyn Monitor) -> Option<Step>
 ///
 /// # Errors
 /// When it could not be done, with what to type.
-pub(crate) fn prepare_vm(spawner: &Spawner, progress: &dyn Monitor) -> Result<Option<Step>> {
+pub(crate) fn prepare_vm(spawner: &Spawner, progress: &dyn Progress) -> Result<Option<Step>> {
     vm::make(&mut ThisMachine::new(spawner, progress))
 }
 
@@ -86,7 +86,7 @@ fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {
 /// When no way led to a toolchain, with what to type; when the linker cannot be built.
 pub(crate) fn prepare(
     spawner: &Spawner,
-    progress: &dyn Monitor,
+    progress: &dyn Progress,
 ) -> Result<(BuildTools, Vec<Step>)> {
     let mut machine = ThisMachine::new(spawner, progress);
     let steps = make_ready(&mut machine)?;

@@ -20,7 +20,7 @@ pub(crate) struct Manager {
     pub(crate) program: &'static str,
     /// For a compiler and library sources of one version.
     pub(crate) rust: &'static [&'static str],
-    /// For [`QEMU`].
+    /// For [`QEMU`](ebpf_kernels::guest::QEMU).
     pub(crate) qemu: &'static str,
 }
 
@@ -50,9 +50,6 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
         qemu: "zypper install -y qemu-x86",
     },
 ];
-
-/// The program that boots other kernels.
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
 /// The package of Debian and Ubuntu that has it.
 pub(crate) const QEMU_PACKAGE: &str = "qemu-system-x86";

@@ -1,6 +1,7 @@
 //! qemu, the one thing that booting other kernels needs.
 
 use ebpf_build::{Error, Result};
+use ebpf_kernels::guest::QEMU;
 
 use super::{
     Machine, State, Step, in_one_line,
@@ -11,7 +12,7 @@ use crate::{
     code::Code,
     host::{process::command_line, root::Root},
     interrupt,
-    setup::packages::{OTHER_MANAGERS, QEMU, QEMU_PACKAGE},
+    setup::packages::{OTHER_MANAGERS, QEMU_PACKAGE},
 };
 
 /// What would be done; nothing where qemu is there.

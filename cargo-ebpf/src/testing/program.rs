@@ -130,14 +130,14 @@ impl TestProgram {
     }
 
     fn finish(&self, process: Process) -> Result<Ended> {
-        let mut conversation = process.converse()?;
+        let mut program = process.converse()?;
         let mut stdout = Vec::new();
-        if let Some(mut output) = conversation.output() {
+        if let Some(mut output) = program.output() {
             output
                 .read_to_end(&mut stdout)
                 .map_err(|cause| lost(&self.name, &cause))?;
         }
-        let (status, stderr) = conversation.end();
+        let (status, stderr) = program.end();
         Ok(Ended {
             success: status.is_some_and(|status| status.success()),
             how: status.map_or_else(|| "it did not end".to_owned(), ending),

@@ -4,12 +4,12 @@ pub(crate) mod judge;
 pub(crate) mod log_file;
 
 use ebpf_build::Finding;
+use ebpf_kernels::guest::Accelerator;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     code::Code,
     diagnosis::{Diagnosis, Hot},
-    guest::Accelerator,
     verifier::{bpftool, observation::Attach, outcome::Outcome},
     verifier_log::statistics::Statistics,
 };

@@ -9,8 +9,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-
-use crate::fixtures;
+use test_support::kernel_package;
 
 /// Every suite that kernels are taken from, with the folder of its archive.
 const SUITES: [(&str, &str); 8] = [
@@ -73,12 +72,12 @@ impl Machine {
         } else {
             format!("./boot/vmlinuz-{release}")
         };
-        let image = fixtures::boot_image(release);
+        let image = kernel_package::boot_image(release);
         self.package(
             suite,
             package,
             version,
-            &fixtures::package(&[(&member, &image)]),
+            &kernel_package::package(&[(&member, &image)]),
         );
     }
 

@@ -1,8 +1,6 @@
 //! `kernels` on a made-up archive, and on the real one where it can be reached.
 
 mod archive;
-#[path = "../../src/kernels/fixtures.rs"]
-mod fixtures;
 
 use std::{
     fs::{self, File},
@@ -15,7 +13,7 @@ use std::{
 
 use serde_json::Value;
 use test_support::{
-    Failed, Outcome, Suite, Test,
+    Failed, Outcome, Suite, Test, kernel_package,
     machine::{APT, DEBIAN_ARCHIVE, MOUNT_NAMESPACE, ROOT},
     tests,
 };
@@ -132,7 +130,7 @@ fn the_newest_is_fetched(machine: Machine) -> Outcome {
     check(cached["release"] == "6.1.0-56-cloud-amd64", &output)?;
     let content = fs::read(cached["path"].as_str().ok_or("no path")?)?;
     check(
-        content == fixtures::boot_image("6.1.0-56-cloud-amd64"),
+        content == kernel_package::boot_image("6.1.0-56-cloud-amd64"),
         &output,
     )?;
     let hash = "package/sha256"
@@ -223,12 +221,12 @@ fn a_changed_package_is_refused(machine: Machine) -> Outcome {
 }
 
 fn a_package_without_a_kernel_is_refused(mut machine: Machine) -> Outcome {
-    let image = fixtures::boot_image("x");
+    let image = kernel_package::boot_image("x");
     let escape = [("../../../../vmlinuz", image.as_slice())];
     let text = [("./boot/vmlinuz-6.2.0-1-cloud-amd64", &b"text"[..])];
     for (minor, deb) in [
-        (2, fixtures::package(&text)),
-        (3, fixtures::package(&escape)),
+        (2, kernel_package::package(&text)),
+        (3, kernel_package::package(&escape)),
         (4, b"!<arch>\n".to_vec()),
         (5, Vec::from(*b"no package")),
     ] {
@@ -268,7 +266,7 @@ fn a_damaged_image_is_fetched_anew(machine: Machine) -> Outcome {
     check(labels(&document(&output)?, "cached").is_empty(), &output)?;
     let output = fine(run(&machine, &["--fetch", "6.1"]))?;
     check(
-        fs::read(&image)? == fixtures::boot_image("6.1.0-56-cloud-amd64"),
+        fs::read(&image)? == kernel_package::boot_image("6.1.0-56-cloud-amd64"),
         &output,
     )
 }
@@ -374,9 +372,9 @@ fn nobody_can_fetch(machine: Machine) -> Outcome {
 
 fn a_full_disk_leaves_no_half(mut machine: Machine) -> Outcome {
     // A small package with a large image in it.
-    let mut image = fixtures::boot_image("6.2.0-1-cloud-amd64");
+    let mut image = kernel_package::boot_image("6.2.0-1-cloud-amd64");
     image.resize(16 << 20, 0);
-    let deb = fixtures::package(&[("./boot/vmlinuz-6.2.0-1-cloud-amd64", &image)]);
+    let deb = kernel_package::package(&[("./boot/vmlinuz-6.2.0-1-cloud-amd64", &image)]);
     machine.package("sid", "linux-image-6.2.0-1-cloud-amd64", "6.2.1-1", &deb);
     machine.publish();
     // Room for no list; for all but the image.

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use cargo_metadata::{Artifact, Message};
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, Result};
+use ebpf_kernels::KernelTarget;
 use serde::Serialize;
 
 use super::{cargo_arguments, prepare};
@@ -13,7 +14,7 @@ use crate::{
     code::Code,
     context::Context,
     host::process::ending,
-    kernels::{self, Choice},
+    kernels,
     matrix::{self, Settings, test_runs::Ran},
     outcome::Outcome,
     project::Project,
@@ -29,17 +30,14 @@ use crate::{
 pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     prepare(&project, context)?;
-    let kernels = kernels::resolve(
-        &request.kernel,
-        &context.spawner,
-        &context.console.progress(),
-    )?;
+    let kernels =
+        kernels::open(&context.spawner, &context.console.progress())?.resolve(&request.kernel)?;
     let programs = build(request, &project, context)?;
     let settings = Settings {
         memory: request.guest_memory,
         timeout: Duration::from_secs(request.timeout),
     };
-    let each = |kernel: &Choice, program: &TestProgram, tested: &Tested| {
+    let each = |kernel: &KernelTarget, program: &TestProgram, tested: &Tested| {
         // A closed pipe does not end the tests.
         let _ = context.console.pass_on(&shown(kernel, program, tested));
     };
@@ -153,7 +151,7 @@ fn program(
 }
 
 /// A test that has ended: a line as libtest has it, and what a failed one printed.
-fn shown(kernel: &Choice, program: &TestProgram, tested: &Tested) -> String {
+fn shown(kernel: &KernelTarget, program: &TestProgram, tested: &Tested) -> String {
     let result = match &tested.result {
         TestResult::Passed => "ok".to_owned(),
         TestResult::Failed => "FAILED".to_owned(),
@@ -247,7 +245,7 @@ struct OfProgram {
 }
 
 impl OnKernel {
-    fn of(kernel: &Choice, programs: &[TestProgram], ran: Ran) -> Self {
+    fn of(kernel: &KernelTarget, programs: &[TestProgram], ran: Ran) -> Self {
         let of_program = |(program, tests): (&TestProgram, Vec<Tested>)| OfProgram {
             name: program.name.clone(),
             tests,

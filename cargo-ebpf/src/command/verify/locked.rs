@@ -8,6 +8,7 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Error, Result, strip_debug, toolchain::Toolchain};
+use ebpf_kernels::{KernelSpec, ParseKernelSpecError};
 
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
@@ -15,7 +16,6 @@ use crate::{
     code::Code,
     command::build::NamedObject,
     host::process::Spawner,
-    kernels::Wanted,
     project::Project,
     report::verify::{Held, Verification},
     verdict::OnKernel,
@@ -55,20 +55,20 @@ impl Lock {
     ///
     /// # Errors
     /// When it names one that nobody could.
-    pub(super) fn kernels(&self) -> Result<Vec<Wanted>> {
+    pub(super) fn kernels(&self) -> Result<Vec<KernelSpec>> {
         let names = self
             .committed
             .iter()
             .flat_map(|budget| budget.kernels.keys());
         let wanted = names.map(|name| {
-            name.parse().map_err(|cause: String| {
+            name.parse().map_err(|cause: ParseKernelSpecError| {
                 budget::broken(&self.path, format!("it has a kernel `{name}`: {cause}"))
                     .fix("cargo ebpf verify --update --kernel 6.1,6.12")
             })
         });
         let wanted: Vec<_> = wanted.collect::<Result<_>>()?;
         Ok(if wanted.is_empty() {
-            vec![Wanted::Host]
+            vec![KernelSpec::Host]
         } else {
             wanted
         })
@@ -116,7 +116,7 @@ impl Lock {
     /// When a kernel cannot stand in the file, or what is to be held is not about it.
     fn check_kernels(&self, verification: &Verification) -> Result<()> {
         for OnKernel { kernel, .. } in &verification.kernels {
-            if kernel.parse::<Wanted>().is_err() {
+            if kernel.parse::<KernelSpec>().is_err() {
                 return Err(Error::new(
                     Code::BudgetKernelUnnamed,
                     format!("the kernel {kernel} has no name that {FILE} could hold"),

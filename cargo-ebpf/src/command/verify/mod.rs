@@ -11,6 +11,7 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Result};
+use ebpf_kernels::{KernelSpec, KernelTarget};
 
 use self::locked::Lock;
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     command::build::{self, NamedObject},
     context::Context,
     diagnosis::Source,
-    kernels::{self, Choice, Wanted},
+    kernels,
     matrix::{
         Settings,
         verdicts::{self, Asked, Depth},
@@ -47,10 +48,10 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     };
     let wanted = match (request.kernel.as_slice(), &lock) {
         ([], Some(lock)) => lock.kernels()?,
-        ([], None) => vec![Wanted::Host],
+        ([], None) => vec![KernelSpec::Host],
         (named, _) => named.to_vec(),
     };
-    let kernels = kernels::resolve(&wanted, &context.spawner, &context.console.progress())?;
+    let kernels = kernels::open(&context.spawner, &context.console.progress())?.resolve(&wanted)?;
     let settings = Settings {
         memory: request.guest_memory,
         timeout: Duration::from_secs(request.timeout),
@@ -83,7 +84,7 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
 pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Verification> {
     verify(
         objects,
-        &[Choice::Host],
+        &[KernelTarget::Host],
         &Settings::default(),
         Depth::default(),
         context,
@@ -96,7 +97,7 @@ pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Veri
 /// When the asking itself fails, or Ctrl-C.
 fn verify(
     objects: &[NamedObject],
-    kernels: &[Choice],
+    kernels: &[KernelTarget],
     settings: &Settings,
     depth: Depth,
     context: &Context,
@@ -155,7 +156,10 @@ impl Given {
 }
 
 /// Says which kernels have answered, where there is more than one to wait for.
-fn tell_progress(kernels: &[Choice], console: Console) -> impl Fn(&Choice, &Asked) + Sync {
+fn tell_progress(
+    kernels: &[KernelTarget],
+    console: Console,
+) -> impl Fn(&KernelTarget, &Asked) + Sync {
     let many = kernels.len() > 1;
     move |kernel, asked| {
         if many {
@@ -165,7 +169,12 @@ fn tell_progress(kernels: &[Choice], console: Console) -> impl Fn(&Choice, &Aske
     }
 }
 
-fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]) -> OnKernel {
+fn judged(
+    kernel: &KernelTarget,
+    asked: Asked,
+    given: &[Given],
+    sources: &[Source<'_>],
+) -> OnKernel {
     let release = asked.release.as_deref().unwrap_or_default();
     let mut events = asked.objects.into_iter();
     let objects = given.iter().zip(sources).map(|(given, source)| {
@@ -181,8 +190,8 @@ fn judged(kernel: &Choice, asked: Asked, given: &[Given], sources: &[Source<'_>]
         kernel: untrusted::name(kernel.label()),
         release: asked.release.as_deref().map(untrusted::name),
         version: match kernel {
-            Choice::Host => None,
-            Choice::Image(image) => Some(untrusted::name(&image.version)),
+            KernelTarget::Host => None,
+            KernelTarget::Image(image) => Some(untrusted::name(&image.version)),
         },
         guest: asked.guest,
         seconds: asked.took.as_secs_f64(),

@@ -4,20 +4,17 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs::File,
-    io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _},
-    os::{
-        fd::AsFd as _,
-        unix::process::{CommandExt as _, ExitStatusExt as _},
-    },
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
 use ebpf_build::{Error, Result, toolchain::Toolchain};
+use ebpf_kernels::process::{RunningProgram, Spawn};
 
 use super::environment;
 
@@ -56,10 +53,10 @@ impl Spawner {
         }
     }
 
-    /// Checks whether the user has broken the work off.
+    /// Checks whether the user has interrupted the work.
     ///
     /// # Errors
-    /// When it is so.
+    /// When that is so.
     pub(crate) fn check_interrupted(&self) -> Result<()> {
         (self.interrupted)()
     }
@@ -94,6 +91,20 @@ impl Spawner {
             time_limit: None,
             interrupted: self.interrupted,
         }
+    }
+}
+
+impl Spawn for Spawner {
+    fn output(&self, command: Command) -> Result<Output> {
+        self.command(command).output()
+    }
+
+    fn start(&self, command: Command) -> Result<RunningProgram> {
+        self.command(command).converse()
+    }
+
+    fn check_interrupted(&self) -> Result<()> {
+        self.check_interrupted()
     }
 }
 
@@ -225,28 +236,24 @@ impl Process {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn converse(mut self) -> Result<Conversation> {
-        let said = tempfile::tempfile().map_err(|cause| self.lost(&cause))?;
-        let stderr = said.try_clone().map_err(|cause| self.lost(&cause))?;
-        self.command.stdout(Stdio::piped()).stderr(stderr);
-        end_with_us(&mut self.command);
-        let child = self.spawn()?;
-        Ok(Conversation { child, said })
+    pub(crate) fn converse(mut self) -> Result<RunningProgram> {
+        self.announce()?;
+        RunningProgram::start(&mut self.command).map_err(|cause| self.unspawned(&cause))
     }
 
     /// As [`Self::converse`], with `input` for its stdin.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn converse_about(mut self, input: Vec<u8>) -> Result<Conversation> {
+    pub(crate) fn converse_about(mut self, input: Vec<u8>) -> Result<RunningProgram> {
         self.command.stdin(Stdio::piped());
-        let mut conversation = self.converse()?;
-        if let Some(mut stdin) = conversation.child.stdin.take() {
+        let mut program = self.converse()?;
+        if let Some(mut stdin) = program.input() {
             // It may want to speak before it has heard all. One that ends early is seen
             // by its answer.
             thread::spawn(move || stdin.write_all(&input));
         }
-        Ok(conversation)
+        Ok(program)
     }
 
     /// The command line as one would type it.
@@ -254,12 +261,17 @@ impl Process {
         command_line(std::iter::once(self.command.get_program()).chain(self.command.get_args()))
     }
 
-    fn spawn(&mut self) -> Result<Child> {
+    fn announce(&self) -> Result<()> {
         (self.interrupted)()?;
         if self.announced {
             // One that cannot be announced still runs.
             let _ = writeln!(anstream::stderr(), "$ {}", self.line());
         }
+        Ok(())
+    }
+
+    fn spawn(&mut self) -> Result<Child> {
+        self.announce()?;
         self.command.spawn().map_err(|cause| self.unspawned(&cause))
     }
 
@@ -325,62 +337,6 @@ pub(crate) fn failed(line: &str, status: ExitStatus) -> Error {
         Code::ProgramFailed,
         format!("`{line}` ended with {}", ending(status)),
     )
-}
-
-/// A program that runs while its output is read. It is ended when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Conversation {
-    child: Child,
-    said: File,
-}
-
-impl Conversation {
-    /// What it prints; nothing the second time.
-    pub(crate) fn output(&mut self) -> Option<ChildStdout> {
-        self.child.stdout.take()
-    }
-
-    /// Ends it, and gives how it ended and what it said on stderr.
-    pub(crate) fn end(mut self) -> (Option<ExitStatus>, String) {
-        // One that is about to end by itself says more than one that is killed.
-        const GRACE: Duration = Duration::from_millis(300);
-        let since = Instant::now();
-        let mut status = None;
-        while status.is_none() && since.elapsed() < GRACE {
-            status = self.child.try_wait().ok().flatten();
-            thread::sleep(Duration::from_millis(5));
-        }
-        let mut said = Vec::new();
-        let _ = self.said.rewind();
-        let _ = self.said.read_to_end(&mut said);
-        (status, String::from_utf8_lossy(&said).trim().to_owned())
-    }
-}
-
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Has the kernel end the program when the thread that starts it ends, also where we are
-/// killed.
-fn end_with_us(command: &mut Command) {
-    let us = std::process::id();
-    // SAFETY: prctl with this option takes a number, touches no memory, and may be called
-    // between fork and exec; so may getppid.
-    unsafe {
-        command.pre_exec(move || {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            // Killed before it was set: nobody would end the program.
-            if libc::getppid().cast_unsigned() == us {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Interrupted.into())
-            }
-        })
-    };
 }
 
 /// Where a program's stdout goes.

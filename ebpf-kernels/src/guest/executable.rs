@@ -1,38 +1,40 @@
-//! What an executable needs beside itself to run.
+//! An executable, and the libraries that it needs to run.
 
 use std::{
     ffi::OsStr,
     fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use object::{
     Endianness,
     elf::{FileHeader64, PT_INTERP},
     read::elf::{FileHeader as _, ProgramHeader as _},
 };
 
-use crate::{code::Code, host::process::Spawner};
+use crate::{code::Code, process::Spawn};
 
 /// An executable, and the files that it loads when it starts.
 #[derive(Debug, Clone)]
-pub(crate) struct Executable {
-    /// Its bytes, without what is only there for debuggers.
+#[non_exhaustive]
+pub struct Executable {
+    /// Its bytes, without sections that only debuggers read.
     pub bytes: Vec<u8>,
-    /// The dynamic loader and the shared libraries, by their paths here; none for one
-    /// that is statically linked.
+    /// The paths of the dynamic loader and of the shared libraries; none if it is linked
+    /// statically.
     pub libraries: Vec<PathBuf>,
 }
 
 impl Executable {
-    /// Reads the executable at `path`. The dynamic loader that it names is asked where
-    /// it finds the libraries: nothing else knows the answer on every distribution.
+    /// Reads the executable at `path`. Its dynamic loader reports where the libraries are:
+    /// nothing else knows that on every distribution.
     ///
     /// # Errors
-    /// When it cannot be read, is no ELF executable, or lacks a library.
-    pub(crate) fn read(path: &Path, spawner: &Spawner) -> Result<Self> {
+    /// When it cannot be read, is not an ELF executable, or lacks a library.
+    pub fn read(path: &Path, spawn: &dyn Spawn) -> Result<Self> {
         let mut bytes = fs::read(path).map_err(|cause| Error::io("read", path, &cause))?;
         let unusable = |cause: &dyn std::fmt::Display| {
             Error::new(
@@ -50,13 +52,13 @@ impl Executable {
                 libraries: Vec::new(),
             });
         };
-        let listing = spawner
-            .program(&loader)
-            .arg("--list")
-            .arg(path)
-            .stdout()
-            .map_err(|error| unusable(&error))?;
-        let mut libraries = named_in(&listing)
+        let mut command = Command::new(&loader);
+        command.arg("--list").arg(path);
+        let listing = spawn.output(command).map_err(|error| unusable(&error))?;
+        if !listing.status.success() {
+            return Err(unusable(&String::from_utf8_lossy(&listing.stderr).trim()));
+        }
+        let mut libraries = named_in(&String::from_utf8_lossy(&listing.stdout))
             .map_err(|missing| unusable(&format!("the dynamic loader finds no {missing}")))?;
         if !libraries.contains(&loader) {
             libraries.push(loader);
@@ -132,7 +134,7 @@ fn named_in(listing: &str) -> Result<Vec<PathBuf>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::process::this_program;
+    use crate::process::PlainSpawner;
 
     #[test]
     fn listings_of_glibc_and_musl() {
@@ -150,14 +152,14 @@ mod tests {
 
     #[test]
     fn this_program_has_what_it_needs() {
-        let program = Executable::read(&this_program().unwrap(), &Spawner::default()).unwrap();
+        let program = Executable::read(&std::env::current_exe().unwrap(), &PlainSpawner).unwrap();
         assert!(program.libraries.iter().all(|library| library.exists()));
         assert!(Layout::of(&program.bytes).is_ok());
     }
 
     #[test]
-    fn what_is_no_executable_is_said() {
-        let error = Executable::read("/etc/passwd".as_ref(), &Spawner::default()).unwrap_err();
+    fn a_text_file_is_rejected() {
+        let error = Executable::read("/etc/passwd".as_ref(), &PlainSpawner).unwrap_err();
         assert_eq!(error.code(), "executable-unusable");
     }
 }

@@ -1,67 +1,124 @@
 //! The archive and the cache together: when apt is asked, and what is done without it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
-use ebpf_base::KernelVersion;
-use ebpf_build::{Error, Finding, Result};
+use ebpf_base::{Error, Finding, KernelVersion, Result, progress::Progress};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Choice, Image, Known, apt::Apt, bzimage, offer::Catalogue, spec::Wanted, store::Store,
+    AvailablePackage, Image, apt::Apt, available::Catalogue, cache::KernelCache, spec::KernelSpec,
 };
-use crate::{code::Code, host::process::Spawner, progress::Monitor};
+use crate::{code::Code, process::Spawn};
 
-/// The archive and the cache, as one command sees them: lists are fetched at most once.
-pub(super) struct Archive<'a> {
-    store: &'a Store,
-    spawner: &'a Spawner,
-    progress: &'a dyn Monitor,
-    /// What came of fetching the lists, once that was tried.
+/// A kernel to run something on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KernelTarget {
+    /// The running one.
+    Host,
+    /// One that a guest boots.
+    Image(Image),
+}
+
+impl KernelTarget {
+    /// Its short name: `host`, `6.1`.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Host => "host",
+            Self::Image(image) => &image.label,
+        }
+    }
+}
+
+/// A kernel in the cache, in the archive, or in both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelEntry {
+    /// Its name as a [`KernelSpec`].
+    pub label: String,
+    /// The newest version in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered: Option<AvailablePackage>,
+    /// The newest version in the cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Image>,
+}
+
+/// The kernels of the Debian archive and of a cache. The lists of the archive are fetched at
+/// most once.
+pub struct Kernels<'a> {
+    cache: KernelCache,
+    spawn: &'a dyn Spawn,
+    progress: &'a dyn Progress,
+    /// The result of fetching the lists, if that was tried.
     refreshed: Option<Result<()>>,
 }
 
-impl<'a> Archive<'a> {
-    pub(super) fn new(store: &'a Store, spawner: &'a Spawner, progress: &'a dyn Monitor) -> Self {
+impl fmt::Debug for Kernels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernels")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Kernels<'a> {
+    /// With the cache in `directory`, which is created when it is first needed.
+    pub fn new(
+        directory: impl Into<PathBuf>,
+        spawn: &'a dyn Spawn,
+        progress: &'a dyn Progress,
+    ) -> Self {
         Self {
-            store,
-            spawner,
+            cache: KernelCache::new(directory.into()),
+            spawn,
             progress,
             refreshed: None,
         }
     }
 
-    /// Each kernel once, in the order in which they are named.
-    pub(super) fn choose(&mut self, wanted: &[Wanted]) -> Result<Vec<Choice>> {
-        let mut choices: Vec<Choice> = Vec::new();
-        let mut add = |choice| {
-            if !choices.contains(&choice) {
-                choices.push(choice);
+    /// The kernels that `specs` name, each once, in this order. Fetches those that are not in
+    /// the cache. Without a network, [`KernelSpec::All`] means all in the cache, with a
+    /// warning.
+    ///
+    /// # Errors
+    /// When one is neither in the cache nor can be fetched, with the list of those that are;
+    /// when a named file is not a kernel image.
+    pub fn resolve(&mut self, specs: &[KernelSpec]) -> Result<Vec<KernelTarget>> {
+        let mut targets: Vec<KernelTarget> = Vec::new();
+        let mut add = |target| {
+            if !targets.contains(&target) {
+                targets.push(target);
             }
         };
-        for one in wanted {
+        for one in specs {
             match one {
-                Wanted::Host => add(Choice::Host),
-                Wanted::Image(path) => add(Choice::Image(bzimage::open(path)?)),
-                Wanted::Release(release) => add(Choice::Image(self.image(*release)?)),
-                Wanted::All => {
+                KernelSpec::Host => add(KernelTarget::Host),
+                KernelSpec::Image(path) => add(KernelTarget::Image(Image::open(path)?)),
+                KernelSpec::Release(release) => add(KernelTarget::Image(self.image(*release)?)),
+                KernelSpec::All => {
                     for release in self.all()? {
-                        add(Choice::Image(self.image(release)?));
+                        add(KernelTarget::Image(self.image(release)?));
                     }
                 }
             }
         }
-        Ok(choices)
+        Ok(targets)
     }
 
-    /// Brings what `wanted` names up to date.
-    pub(super) fn fetch(&mut self, wanted: &[Wanted]) -> Result<()> {
-        for one in wanted {
+    /// Fetches the newest version of what `specs` name. Where the archive cannot be reached,
+    /// the cache is left as it is, with a warning.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`]; also when the cache is empty and the archive cannot be reached.
+    pub fn fetch(&mut self, specs: &[KernelSpec]) -> Result<()> {
+        for one in specs {
             match one {
                 // There already.
-                Wanted::Host | Wanted::Image(_) => {}
-                Wanted::Release(release) => {
+                KernelSpec::Host | KernelSpec::Image(_) => {}
+                KernelSpec::Release(release) => {
                     self.newest(*release)?;
                 }
-                Wanted::All => {
+                KernelSpec::All => {
                     if self.refresh_or_warn()? {
                         for release in self.labels()? {
                             self.newest(release)?;
@@ -73,31 +130,35 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
-    /// Everything that is cached or can be had, oldest first.
-    pub(super) fn list(&mut self) -> Result<Vec<Known>> {
-        if !self.store.catalogue_is_recent() {
+    /// The kernels in the cache or the archive, oldest first. Where the archive cannot be
+    /// reached, those of its last list, with a warning.
+    ///
+    /// # Errors
+    /// When the cache is empty and the archive cannot be reached, or the cache cannot be read.
+    pub fn list(&mut self) -> Result<Vec<KernelEntry>> {
+        if !self.cache.catalogue_is_recent() {
             self.refresh_or_warn()?;
         }
         let catalogue = self.catalogue();
-        let known = |release: KernelVersion| {
-            Ok(Known {
+        let entry = |release: KernelVersion| {
+            Ok(KernelEntry {
                 label: release.to_string(),
                 offered: catalogue.newest(release).cloned(),
-                cached: self.store.newest(release)?,
+                cached: self.cache.newest(release)?,
             })
         };
-        self.labels()?.into_iter().map(known).collect()
+        self.labels()?.into_iter().map(entry).collect()
     }
 
     /// What the archive had when it was last asked.
     fn catalogue(&self) -> Catalogue {
-        self.store.catalogue().unwrap_or_default()
+        self.cache.catalogue().unwrap_or_default()
     }
 
     /// Cached or, as far as is known, to be had.
     fn labels(&self) -> Result<BTreeSet<KernelVersion>> {
         let mut labels: BTreeSet<KernelVersion> = self.catalogue().releases().collect();
-        labels.extend(self.store.releases()?);
+        labels.extend(self.cache.releases()?);
         Ok(labels)
     }
 
@@ -107,14 +168,14 @@ impl<'a> Archive<'a> {
             return outcome.clone();
         }
         let outcome = self.ask();
-        self.spawner.check_interrupted()?;
+        self.spawn.check_interrupted()?;
         self.refreshed = Some(outcome.clone());
         outcome
     }
 
     fn ask(&self) -> Result<()> {
-        let _lock = self.store.lock(self.progress)?;
-        let apt = Apt::new(self.store.apt()?, self.spawner)?;
+        let _lock = self.cache.lock(self.progress)?;
+        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
         self.progress
             .begin("Asking the Debian archive which kernels it has");
         let missed = apt.update()?;
@@ -127,7 +188,7 @@ impl<'a> Archive<'a> {
                 )
             }));
         }
-        self.store.save_catalogue(&catalogue)?;
+        self.cache.save_catalogue(&catalogue)?;
         self.progress.end();
         if let Some(missed) = missed {
             self.progress.warn(&warning(
@@ -145,7 +206,7 @@ impl<'a> Archive<'a> {
         let Err(error) = self.refresh() else {
             return Ok(true);
         };
-        if self.store.releases()?.is_empty() {
+        if self.cache.releases()?.is_empty() {
             return Err(error);
         }
         if first {
@@ -159,7 +220,7 @@ impl<'a> Archive<'a> {
 
     /// What `all` means: each that can be had or is cached.
     fn all(&mut self) -> Result<BTreeSet<KernelVersion>> {
-        let cached = self.store.releases()?;
+        let cached = self.cache.releases()?;
         let labels = self.labels()?;
         // What is missing will have to be fetched, with lists of today.
         let complete = !self.catalogue().is_empty() && labels == cached;
@@ -172,7 +233,7 @@ impl<'a> Archive<'a> {
 
     /// The cached image; fetched where there is none.
     fn image(&mut self, release: KernelVersion) -> Result<Image> {
-        match self.store.newest(release)? {
+        match self.cache.newest(release)? {
             Some(image) => Ok(image),
             None => self.newest(release),
         }
@@ -180,16 +241,16 @@ impl<'a> Archive<'a> {
 
     /// The archive's newest; the cached one, with a warning, where that cannot be had.
     fn newest(&mut self, release: KernelVersion) -> Result<Image> {
-        let Some(cached) = self.store.newest(release)? else {
+        let Some(cached) = self.cache.newest(release)? else {
             let fetched = self.refresh().and_then(|()| self.get(release));
-            self.spawner.check_interrupted()?;
+            self.spawn.check_interrupted()?;
             return fetched.map_err(|error| self.out_of_reach(release, error));
         };
         if !self.refresh_or_warn()? {
             return Ok(cached);
         }
         self.get(release).or_else(|error| {
-            self.spawner.check_interrupted()?;
+            self.spawn.check_interrupted()?;
             let what = format!("Linux {} is used as it is in the cache", cached.version);
             self.progress.warn(&warning(&error, &what));
             Ok(cached)
@@ -198,24 +259,24 @@ impl<'a> Archive<'a> {
 
     fn get(&self, release: KernelVersion) -> Result<Image> {
         let catalogue = self.catalogue();
-        let offer = catalogue
+        let available = catalogue
             .newest(release)
             .ok_or_else(|| self.unknown(release))?;
-        let _lock = self.store.lock(self.progress)?;
+        let _lock = self.cache.lock(self.progress)?;
         // Another run may have fetched it while we waited.
-        if let Some(image) = self.store.get(offer)? {
+        if let Some(image) = self.cache.get(available)? {
             return Ok(image);
         }
-        let apt = Apt::new(self.store.apt()?, self.spawner)?;
+        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
         self.progress.begin(&format!(
             "Fetching Linux {} ({}, {})",
-            offer.version,
-            offer.package,
-            indicatif::HumanBytes(offer.bytes)
+            available.version,
+            available.package,
+            size(available.bytes)
         ));
-        let folder = self.store.workplace()?;
-        let package = apt.download(offer, folder.path())?;
-        let image = self.store.put(offer, &package, folder)?;
+        let folder = self.cache.workplace()?;
+        let package = apt.download(available, folder.path())?;
+        let image = self.cache.put(available, &package, folder)?;
         self.progress.end();
         Ok(image)
     }
@@ -234,7 +295,7 @@ impl<'a> Archive<'a> {
             return cause;
         }
         let finding = cause.finding();
-        let cached = names(&self.store.releases().unwrap_or_default());
+        let cached = names(&self.cache.releases().unwrap_or_default());
         let error = Error::new(
             finding.code.clone(),
             format!("Linux {release} is not cached and cannot be fetched"),
@@ -250,16 +311,23 @@ impl<'a> Archive<'a> {
     }
 }
 
-impl Drop for Archive<'_> {
+impl Drop for Kernels<'_> {
     fn drop(&mut self) {
         if self.refreshed.is_some() {
-            self.store.forget_apts_cache();
+            self.cache.forget_apts_cache();
         }
     }
 }
 
 /// Code of the error for a version that nobody has.
 const UNKNOWN: Code = Code::KernelUnknown;
+
+/// A size for people: `20.5 MiB`.
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    let tenths = bytes.saturating_mul(10) / MIB;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
 
 fn names(releases: &BTreeSet<KernelVersion>) -> String {
     let names: Vec<String> = releases.iter().map(KernelVersion::to_string).collect();

@@ -10,9 +10,7 @@ use std::{
 };
 
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result};
-
-use super::{Image, digest};
+use ebpf_base::{Error, Result};
 
 use crate::code::Code;
 
@@ -31,30 +29,11 @@ const VERSION_POINTER: usize = 0x20e;
 /// A header is in the first sectors, and so is the string.
 const HEAD: u64 = 128 << 10;
 
-/// Looks at an image that the user named.
+/// The release in the image's header: `6.1.0-49-cloud-amd64`. The file's name, if it has
+/// none.
 ///
 /// # Errors
-/// When it cannot be read, or is no such image.
-pub(super) fn open(path: &Path) -> Result<Image> {
-    let release = release(path)?;
-    let (sha256, bytes) = digest::of_file(path)?;
-    Ok(Image {
-        label: release.clone(),
-        version: release.clone(),
-        release,
-        // A guest is started in another folder.
-        path: std::path::absolute(path).map_err(|cause| Error::io("find", path, &cause))?,
-        sha256,
-        bytes,
-        package: None,
-    })
-}
-
-/// The release that the image says it is: `6.1.0-49-cloud-amd64`. The file's name,
-/// where it says none.
-///
-/// # Errors
-/// When it cannot be read, or is no such image.
+/// When it cannot be read, or is not a boot image.
 pub(super) fn release(path: &Path) -> Result<String> {
     let failed = |cause: &io::Error| Error::io("read", path, cause);
     let invalid = |why| {
@@ -82,16 +61,12 @@ pub(super) fn release(path: &Path) -> Result<String> {
     release_of(&head, metadata.len(), name).map_err(invalid)
 }
 
-/// The release that an image of `length` bytes with this beginning says it is;
-/// `file_name` where it says none.
+/// The release of an image of `length` bytes with this beginning; `file_name` if its header
+/// has none.
 ///
 /// # Errors
-/// Why it is no such image.
-pub(crate) fn release_of(
-    head: &[u8],
-    length: u64,
-    file_name: &OsStr,
-) -> Result<String, &'static str> {
+/// Why it is not a boot image.
+pub fn release_of(head: &[u8], length: u64, file_name: &OsStr) -> Result<String, &'static str> {
     if let Some(why) = flaw(head, length) {
         return Err(why);
     }
@@ -116,7 +91,7 @@ fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
     None
 }
 
-/// How long an image says it is, in bytes; none if it does not.
+/// The length of an image according to its header, in bytes.
 fn whole_length(head: &[u8]) -> Option<u64> {
     /// In bytes.
     const SECTOR: u64 = 512;
@@ -147,7 +122,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::kernels::fixtures::boot_image;
+    use test_support::kernel_package::boot_image;
 
     fn read(bytes: &[u8]) -> Result<String> {
         let folder = tempfile::tempdir().unwrap();
@@ -157,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_says_its_release() {
+    fn an_image_has_its_release_in_the_header() {
         assert_eq!(
             read(&boot_image("6.1.0-49-cloud-amd64")).unwrap(),
             "6.1.0-49-cloud-amd64"
@@ -165,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_does_not_steer_the_terminal() {
+    fn a_release_cannot_control_the_terminal() {
         assert_eq!(
             read(&boot_image("6.1\u{1b}[31m")).unwrap(),
             "6.1\\u{1b}[31m"
@@ -184,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_is_refused() {
+    fn other_files_are_rejected() {
         let mut old = boot_image("2.4.37");
         old[PROTOCOL] = 0x03;
         let cut = &boot_image("6.1")[..SIGNATURE + 4];

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256, in hexadecimal, and size in bytes of a file.

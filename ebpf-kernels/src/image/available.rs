@@ -1,4 +1,4 @@
-//! What the archive has: the words of apt-cache, read.
+//! The kernels in the archive, read from the output of apt-cache.
 //!
 //! Debian's cloud kernels are taken: they are small, boot in an emulator, and have BTF.
 
@@ -17,23 +17,24 @@ const PREFIXES: [&str; 2] = [BINARY, IMAGE];
 const BINARY: &str = "linux-binary-";
 const IMAGE: &str = "linux-image-";
 
-/// A package in the archive that holds a kernel image.
+/// A package in the archive that contains a kernel image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Offer {
+#[non_exhaustive]
+pub struct AvailablePackage {
     /// `6.1.192-2`
-    pub(crate) version: String,
+    pub version: String,
     /// `linux-image-6.1.0-56-cloud-amd64`
-    pub(crate) package: String,
+    pub package: String,
     /// `bookworm-security`
-    pub(crate) suite: String,
-    /// Size of the package.
-    pub(crate) bytes: u64,
-    /// SHA-256 of the package, as apt's signed lists have it.
-    pub(crate) sha256: String,
+    pub suite: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, from apt's signed lists.
+    pub sha256: String,
 }
 
-impl Offer {
-    /// What `uname -r` will say.
+impl AvailablePackage {
+    /// The `uname -r` of its kernel.
     pub(super) fn uname(&self) -> &str {
         of_package(&self.package).unwrap_or(&self.package)
     }
@@ -76,10 +77,10 @@ pub(super) fn order(version: &str) -> impl Ord + use<> {
     )
 }
 
-/// The kernels that can be had.
+/// The packages in the archive that contain a kernel image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Catalogue {
-    offers: Vec<Offer>,
+    packages: Vec<AvailablePackage>,
 }
 
 impl Catalogue {
@@ -104,25 +105,25 @@ impl Catalogue {
     /// From what `apt-cache show` and `apt-cache madison` say of them.
     pub(super) fn read(show: &str, madison: &str) -> Self {
         let suites = suites(madison);
-        let mut offers: Vec<Offer> = show
+        let mut packages: Vec<AvailablePackage> = show
             .split("\n\n")
-            .filter_map(|stanza| offer(stanza, &suites))
+            .filter_map(|stanza| package_of(stanza, &suites))
             .collect();
-        offers.sort_by_cached_key(|offer| (offer.release(), order(&offer.version)));
-        Self { offers }
+        packages.sort_by_cached_key(|package| (package.release(), order(&package.version)));
+        Self { packages }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.offers.is_empty()
+        self.packages.is_empty()
     }
 
     pub(super) fn releases(&self) -> impl Iterator<Item = KernelVersion> {
-        self.offers.iter().filter_map(Offer::release)
+        self.packages.iter().filter_map(AvailablePackage::release)
     }
 
-    pub(super) fn newest(&self, release: KernelVersion) -> Option<&Offer> {
-        let mut newest_last = self.offers.iter().rev();
-        newest_last.find(|offer| offer.release() == Some(release))
+    pub(super) fn newest(&self, release: KernelVersion) -> Option<&AvailablePackage> {
+        let mut newest_last = self.packages.iter().rev();
+        newest_last.find(|package| package.release() == Some(release))
     }
 }
 
@@ -164,7 +165,7 @@ fn suites(madison: &str) -> HashMap<(&str, &str), &str> {
     madison.lines().filter_map(read).collect()
 }
 
-fn offer(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<Offer> {
+fn package_of(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<AvailablePackage> {
     let field = |name: &str| {
         let value = |line| {
             str::strip_prefix(line, name)?
@@ -176,7 +177,7 @@ fn offer(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<Offer> {
     let (package, version) = (field("Package")?, field("Version")?);
     let sha256 = field("SHA256")?;
     let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let offer = Offer {
+    let available = AvailablePackage {
         version: version.to_owned(),
         package: package.to_owned(),
         // A package without a suite is one that cannot be downloaded.
@@ -187,9 +188,9 @@ fn offer(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<Offer> {
     (is_hash
         && is_kernel(package)
         && is_plain(version)
-        && is_plain(&offer.suite)
-        && offer.release().is_some())
-    .then_some(offer)
+        && is_plain(&available.suite)
+        && available.release().is_some())
+    .then_some(available)
 }
 
 #[cfg(test)]
@@ -243,17 +244,17 @@ mod tests {
             ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1"),
         ]);
         assert_eq!(
-            found.offers[0].places()[0],
+            found.packages[0].places()[0],
             "boot/vmlinuz-6.1.0-56-cloud-amd64"
         );
         assert_eq!(
-            found.offers[1].places()[1],
+            found.packages[1].places()[1],
             "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz"
         );
-        assert_eq!(found.offers[1].uname(), "7.3.4+deb13-cloud-amd64");
-        assert_eq!(found.offers[0].suite, "trixie");
+        assert_eq!(found.packages[1].uname(), "7.3.4+deb13-cloud-amd64");
+        assert_eq!(found.packages[0].suite, "trixie");
         assert_eq!(
-            (found.offers[0].bytes, found.offers[0].sha256.as_str()),
+            (found.packages[0].bytes, found.packages[0].sha256.as_str()),
             (21521796, HASH)
         );
     }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_names_are_no_offers() {
+    fn odd_names_are_left_out() {
         for (name, version) in [
             ("linux-image-6.1.0/../../x-cloud-amd64", "6.1.1-1"),
             ("linux-image-6.1.0-1-cloud-amd64", "6.1.1-1/../.."),

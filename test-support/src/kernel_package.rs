@@ -1,11 +1,11 @@
-//! Images and packages that are made up, for the tests here and in `tests/kernels`.
+//! Kernel images and Debian packages for tests.
 
 use std::io::Write as _;
 
 use lzma_rust2::{XzOptions, XzWriter};
 
-/// The beginning of a boot image that says it is `release`.
-pub(super) fn boot_image(release: &str) -> Vec<u8> {
+/// The beginning of a boot image of this release.
+pub fn boot_image(release: &str) -> Vec<u8> {
     let mut image = vec![0; 0x300];
     image[0x202..0x206].copy_from_slice(b"HdrS");
     image[0x206..0x208].copy_from_slice(&0x020f_u16.to_le_bytes());
@@ -15,7 +15,7 @@ pub(super) fn boot_image(release: &str) -> Vec<u8> {
 }
 
 /// A Debian package with these files.
-pub(super) fn package(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn package(files: &[(&str, &[u8])]) -> Vec<u8> {
     ar(&[
         ("debian-binary", b"2.0\n"),
         ("control.tar.xz", &xz(&tar(&[]))),
@@ -23,7 +23,8 @@ pub(super) fn package(files: &[(&str, &[u8])]) -> Vec<u8> {
     ])
 }
 
-pub(super) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+/// An ar archive with these members.
+pub fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = b"!<arch>\n".to_vec();
     for (name, content) in members {
         let header = format!(
@@ -43,8 +44,9 @@ pub(super) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive
 }
 
-/// Names are written as they are, also those that the crate would refuse.
-pub(super) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+/// A tar archive with these files. Names are written as they are, also those that the crate tar
+/// would reject.
+pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -57,7 +59,8 @@ pub(super) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-pub(super) fn xz(content: &[u8]) -> Vec<u8> {
+/// `content`, compressed.
+pub fn xz(content: &[u8]) -> Vec<u8> {
     let mut writer = XzWriter::new(Vec::new(), XzOptions::default()).unwrap();
     writer.write_all(content).unwrap();
     writer.finish().unwrap()

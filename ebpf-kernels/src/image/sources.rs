@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 
 use crate::code::Code;
 

@@ -1,12 +1,12 @@
-//! The kernels in the user's cache folder.
+//! The kernels in the cache directory.
 //!
 //! ```text
-//! <cache>/cargo-ebpf/kernels/
-//!   images/<uname -r>_<version>/vmlinuz      whole, or not there
-//!   images/<uname -r>_<version>/image.json   what it is, with the hashes
+//! <directory>/
+//!   images/<uname -r>_<version>/vmlinuz      complete, or absent
+//!   images/<uname -r>_<version>/image.json   its `Image`, with the hashes
 //!   available.json                           what the archive had when it was asked
-//!   apt/                                     apt's lists, apart from the system's
-//!   lock                                     held by who asks or fetches
+//!   apt/                                     apt's lists, separate from the system's
+//!   lock                                     locked by the process that asks or fetches
 //! ```
 
 use std::{
@@ -18,14 +18,15 @@ use std::{
 };
 
 use ebpf_base::KernelVersion;
-use ebpf_build::{Error, Result, file::write_atomically, linker};
+use ebpf_base::{Error, Result, progress::Progress, write_atomically};
 use tempfile::TempDir;
 
 use super::{
-    Image, Package, bzimage, deb, digest,
-    offer::{self, Catalogue, Offer},
+    AvailablePackage, Image, SourcePackage,
+    available::{self, Catalogue},
+    bzimage, deb, digest,
 };
-use crate::{code::Code, progress::Monitor};
+use crate::code::Code;
 
 /// What a list of kernels is taken for recent for: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,35 +34,20 @@ const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Begins the name of a folder in which a kernel is being fetched.
 const WORKPLACE: &str = ".fetching-";
 
-/// The folder of everything here. It may not exist.
-///
-/// # Errors
-/// When no cache folder is known.
-pub(crate) fn folder() -> Result<PathBuf> {
-    Ok(linker::cache_dir()?.join("kernels"))
-}
-
 /// The cache of kernels.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct KernelCache {
     root: PathBuf,
 }
 
-impl Store {
-    pub(super) fn of_user() -> Result<Self> {
-        Ok(Self { root: folder()? })
-    }
-
-    /// One in a folder that is there.
-    #[cfg(test)]
-    pub(super) fn at(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
+impl KernelCache {
+    /// The cache in `root`, which may not exist yet.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
     }
 
     /// Held until the returned file is dropped, also by the kernel when we are killed.
-    pub(super) fn lock(&self, progress: &dyn Monitor) -> Result<File> {
+    pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
         self.make(&self.root)?;
         let path = self.root.join("lock");
         let failed = |cause: &io::Error| Error::io("lock", &path, cause);
@@ -104,7 +90,8 @@ impl Store {
     }
 
     pub(super) fn save_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
-        write_atomically(&self.available(), &json(&self.available(), catalogue)?)
+        let path = self.available();
+        write_atomically(&path, &json(&path, catalogue)?)
     }
 
     /// Whether the archive was asked not long ago.
@@ -129,18 +116,18 @@ impl Store {
     pub(super) fn newest(&self, release: KernelVersion) -> Result<Option<Image>> {
         let mut images = self.images()?;
         images.retain(|image| KernelVersion::of_release(&image.version) == Some(release));
-        images.sort_by_cached_key(|image| offer::order(&image.version));
+        images.sort_by_cached_key(|image| available::order(&image.version));
         Ok(images.into_iter().rev().find(is_whole))
     }
 
     /// The image of this very package.
-    pub(super) fn get(&self, offer: &Offer) -> Result<Option<Image>> {
-        let image = read_entry(&self.entry(offer));
+    pub(super) fn get(&self, available: &AvailablePackage) -> Result<Option<Image>> {
+        let image = read_entry(&self.entry(available));
         Ok(image.filter(|image| {
             let same = image
                 .package
                 .as_ref()
-                .is_some_and(|package| package.sha256 == offer.sha256);
+                .is_some_and(|package| package.sha256 == available.sha256);
             same && is_whole(image)
         }))
     }
@@ -157,9 +144,9 @@ impl Store {
         }
     }
 
-    /// Names and versions in an offer are fit for a file's name.
-    fn entry(&self, offer: &Offer) -> PathBuf {
-        let name = format!("{}_{}", offer.uname(), offer.version);
+    /// Names and versions of packages are fit for a file's name.
+    fn entry(&self, available: &AvailablePackage) -> PathBuf {
+        let name = format!("{}_{}", available.uname(), available.version);
         self.root.join("images").join(name)
     }
 
@@ -182,37 +169,45 @@ impl Store {
     ///
     /// # Errors
     /// When the package is not what apt's lists say, holds no image, or the disk is full.
-    pub(super) fn put(&self, offer: &Offer, package: &Path, workplace: TempDir) -> Result<Image> {
+    pub(super) fn put(
+        &self,
+        available: &AvailablePackage,
+        package: &Path,
+        workplace: TempDir,
+    ) -> Result<Image> {
         let (found, _) = digest::of_file(package)?;
-        if found != offer.sha256 {
+        if found != available.sha256 {
             return Err(Error::new(
                 Code::KernelPackageChanged,
-                format!("{} is not the package that apt's lists name", offer.package),
+                format!(
+                    "{} is not the package that apt's lists name",
+                    available.package
+                ),
             )
-            .because(format!("its SHA-256 is {found}, not {}", offer.sha256))
+            .because(format!("its SHA-256 is {found}, not {}", available.sha256))
             .fix("cargo ebpf clean --kernels"));
         }
         let made = workplace.path().join("entry");
         self.make(&made)?;
         let path = made.join("vmlinuz");
-        deb::extract(package, &offer.places(), &path)?;
+        deb::extract(package, &available.places(), &path)?;
         let release = bzimage::release(&path)?;
         let (sha256, bytes) = digest::of_file(&path)?;
-        let entry = self.entry(offer);
+        let entry = self.entry(available);
         let image = Image {
-            label: offer
+            label: available
                 .release()
                 .map(|release| release.to_string())
                 .unwrap_or_default(),
             release,
-            version: offer.version.clone(),
+            version: available.version.clone(),
             path: entry.join("vmlinuz"),
             sha256,
             bytes,
-            package: Some(Package {
-                name: offer.package.clone(),
-                suite: offer.suite.clone(),
-                sha256: offer.sha256.clone(),
+            package: Some(SourcePackage {
+                name: available.package.clone(),
+                suite: available.suite.clone(),
+                sha256: available.sha256.clone(),
             }),
         };
         let description = made.join("image.json");
@@ -242,6 +237,6 @@ fn is_whole(image: &Image) -> bool {
     digest::of_file(&image.path).is_ok_and(|(sha256, _)| sha256 == image.sha256)
 }
 
-fn json(entry: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value).map_err(|cause| Error::io("write", entry, &cause.into()))
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|cause| Error::io("write", path, &cause.into()))
 }

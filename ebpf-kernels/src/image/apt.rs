@@ -1,26 +1,28 @@
-//! An apt of our own: the machine's program, its proxies and its keys, with lists and
-//! sources in the cache folder. It needs no rights, and the system's apt sees none of it.
+//! A private apt: the system's program, its proxies and its keys, with lists and sources in
+//! the cache directory. It needs no privileges, and changes nothing of the system's apt.
 //!
-//! Signatures are checked by apt as ever. How old a suite's list may be is left to the
-//! machine's settings: the lists of suites that are archived do not expire.
+//! apt checks signatures as always. How old a suite's list may be is left to the system's
+//! settings: the lists of archived suites do not expire.
 
 use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
 };
 
 use ebpf_base::find_program;
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result, file::write_atomically};
+use ebpf_base::{Error, Result, write_atomically};
 
 use super::{
-    offer::{Catalogue, Offer},
+    available::{AvailablePackage, Catalogue},
     sources,
 };
-use crate::code::Code;
-use crate::host::process::{Process, Spawner, ending};
+use crate::{
+    code::Code,
+    process::{Spawn, ending},
+};
 
 /// Read after the machine's own settings.
 const SETTINGS: &str = "\
@@ -50,7 +52,7 @@ Acquire::https::Timeout \"20\";
 #[derive(Debug)]
 pub(super) struct Apt<'a> {
     folder: PathBuf,
-    spawner: &'a Spawner,
+    spawn: &'a dyn Spawn,
 }
 
 impl<'a> Apt<'a> {
@@ -58,7 +60,7 @@ impl<'a> Apt<'a> {
     ///
     /// # Errors
     /// When there is no apt, it knows no Debian mirror, or the folder cannot be written.
-    pub(super) fn new(folder: PathBuf, spawner: &'a Spawner) -> Result<Self> {
+    pub(super) fn new(folder: PathBuf, spawn: &'a dyn Spawn) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 Code::AptMissing,
@@ -66,7 +68,7 @@ impl<'a> Apt<'a> {
             )
             .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
         }
-        let apt = Self { folder, spawner };
+        let apt = Self { folder, spawn };
         for part in ["lists/partial", "cache/archives/partial"] {
             let part = apt.folder.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
@@ -85,7 +87,9 @@ impl<'a> Apt<'a> {
     /// # Errors
     /// When none could be fetched.
     pub(super) fn update(&self) -> Result<Option<Error>> {
-        let output = self.process("apt-get").arg("update").output()?;
+        let mut command = self.command("apt-get");
+        command.arg("update");
+        let output = self.spawn.output(command)?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let failed = |line: &str| line.starts_with("E: ") || line.starts_with("W: Failed to fetch");
         if output.status.success() && !said.lines().any(failed) {
@@ -116,17 +120,15 @@ impl<'a> Apt<'a> {
         Ok(Catalogue::read(&about("show")?, &about("madison")?))
     }
 
-    /// Fetches the package of `offer` into `to`; apt compares its hash with the lists'.
+    /// Fetches the package of `available` into `to`; apt compares its hash with the lists'.
     ///
     /// # Errors
     /// When it cannot be fetched, or is not what the lists say.
-    pub(super) fn download(&self, offer: &Offer, to: &Path) -> Result<PathBuf> {
-        let what = format!("{}={}", offer.package, offer.version);
-        let output = self
-            .process("apt-get")
-            .args(["download", &what])
-            .current_dir(to)
-            .output()?;
+    pub(super) fn download(&self, available: &AvailablePackage, to: &Path) -> Result<PathBuf> {
+        let what = format!("{}={}", available.package, available.version);
+        let mut command = self.command("apt-get");
+        command.args(["download", &what]).current_dir(to);
+        let output = self.spawn.output(command)?;
         if !output.status.success() {
             return Err(complaint(&format!("apt-get download {what}"), &output));
         }
@@ -139,7 +141,9 @@ impl<'a> Apt<'a> {
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.process("apt-cache").args(arguments).output()?;
+        let mut command = self.command("apt-cache");
+        command.args(arguments);
+        let output = self.spawn.output(command)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -147,10 +151,10 @@ impl<'a> Apt<'a> {
         Err(complaint(&format!("apt-cache {what}"), &output))
     }
 
-    fn process(&self, program: &str) -> Process {
+    fn command(&self, program: &str) -> Command {
         let option = |name: &str, path: &Path| format!("{name}={}", path.display());
-        self.spawner
-            .program(program)
+        let mut command = Command::new(program);
+        command
             .env("LC_ALL", "C.UTF-8")
             .arg("-c")
             .arg(self.settings())
@@ -167,24 +171,27 @@ impl<'a> Apt<'a> {
                 &option("Dir::Etc::sourcelist", &self.sources()),
                 "-o",
                 "Dir::Etc::sourceparts=-",
-            ])
+            ]);
+        command
     }
 
     /// The file and the folder of the machine's sources.
     fn sources_of_machine(&self) -> Result<(PathBuf, PathBuf)> {
-        let said = self
-            .spawner
-            .program("apt-config")
-            .args([
-                "shell",
-                "LIST",
-                "Dir::Etc::sourcelist/f",
-                "PARTS",
-                "Dir::Etc::sourceparts/d",
-            ])
-            .stdout()?;
+        let mut command = Command::new("apt-config");
+        command.args([
+            "shell",
+            "LIST",
+            "Dir::Etc::sourcelist/f",
+            "PARTS",
+            "Dir::Etc::sourceparts/d",
+        ]);
+        let output = self.spawn.output(command)?;
+        if !output.status.success() {
+            return Err(complaint("apt-config shell", &output));
+        }
+        let printed = String::from_utf8_lossy(&output.stdout);
         let value = |name: &str| {
-            let quoted = said.lines().find_map(|line| line.strip_prefix(name))?;
+            let quoted = printed.lines().find_map(|line| line.strip_prefix(name))?;
             let word = quoted.strip_prefix("='")?.strip_suffix('\'')?;
             Some(PathBuf::from(word.replace(r"'\''", "'")))
         };
@@ -226,14 +233,14 @@ fn reached(said: &str) -> bool {
 }
 
 /// What apt's words mean, the most telling first: words, code, fix.
-const MEANINGS: [(&[&str], &str, &str); 3] = [
+const MEANINGS: [(&[&str], Code, &str); 3] = [
     (
         &[
             "No space left on device",
             "Disk quota exceeded",
             "don't have enough free space",
         ],
-        ebpf_build::Code::DiskFull.as_str(),
+        Code::DiskFull,
         "free 300 MB on the disk of the cache folder, then run the same command again",
     ),
     (
@@ -243,7 +250,7 @@ const MEANINGS: [(&[&str], &str, &str); 3] = [
             "GPG error",
             "sqv returned an error",
         ],
-        Code::KernelsUnsigned.as_str(),
+        Code::KernelsUnsigned,
         "install Debian's keys (Debian, Ubuntu: apt-get install debian-archive-keyring), then run the same command again",
     ),
     (
@@ -260,7 +267,7 @@ const MEANINGS: [(&[&str], &str, &str); 3] = [
             "does not have a Release file",
             "no longer has a Release file",
         ],
-        ebpf_build::Code::NoNetwork.as_str(),
+        Code::NoNetwork,
         "make the mirror of this machine's apt sources reachable, then run the same command again",
     ),
 ];
@@ -318,20 +325,20 @@ mod tests {
         for (words, code) in [
             (
                 "E: Failed to fetch http://m.example/x  Temporary failure resolving 'm.example'\n",
-                "no-network",
+                Code::NoNetwork,
             ),
             (
                 "W: x\nE: Write error - write (28: No space left on device)\n",
-                "disk-full",
+                Code::DiskFull,
             ),
             (
                 "W: GPG error: http://m.example sid InRelease: NO_PUBKEY 0123\nE: The repository is not signed.\n",
-                "kernels-unsigned",
+                Code::KernelsUnsigned,
             ),
-            ("E: Something else\n", "apt-failed"),
-            ("", "apt-failed"),
+            ("E: Something else\n", Code::AptFailed),
+            ("", Code::AptFailed),
         ] {
-            assert_eq!(said(words).code(), code, "{words}");
+            assert_eq!(said(words).code(), code.as_str(), "{words}");
         }
         assert_eq!(
             said("W: a\nE: b\u{1b}[1m\nE: c\n")

@@ -1,5 +1,5 @@
-//! The archive that a guest's kernel unpacks into its memory and starts from: this
-//! program as `/init`, the libraries that it loads, and the request.
+//! The archive that a guest's kernel unpacks into its memory and starts from: a program as
+//! `/init`, the libraries that it loads, and the request.
 
 use std::{
     collections::BTreeSet,
@@ -10,37 +10,42 @@ use std::{
 };
 
 use cpio::newc;
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 
-use super::libraries::Executable;
-use crate::{agent::Request, code::Code};
+use super::executable::Executable;
+use crate::code::Code;
 
 /// Where the request is in a guest.
 pub(super) const REQUEST: &str = "/request";
 
-const FOLDER: u32 = 0o040_755;
+const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const FILE: u32 = 0o100_644;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
-/// An archive of the format that kernels know as `newc`.
+/// What a guest boots: an archive in the format that kernels know as `newc`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Initramfs {
+pub struct Initramfs {
     archive: Vec<u8>,
-    folders: BTreeSet<PathBuf>,
-    library_folders: BTreeSet<PathBuf>,
+    /// What the archive contains.
+    paths: BTreeSet<PathBuf>,
+    library_directories: BTreeSet<PathBuf>,
     entries: u32,
+    arguments: Vec<String>,
 }
 
 impl Initramfs {
-    /// One whose first process is `program`.
+    /// One whose first process is `program` with `arguments`, which may not contain blanks.
     ///
     /// # Errors
     /// When a library cannot be read.
-    pub(crate) fn of(program: &Executable) -> Result<Self> {
-        let mut initramfs = Self::default();
+    pub fn new(program: &Executable, arguments: &[&str]) -> Result<Self> {
+        let mut initramfs = Self {
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            ..Self::default()
+        };
         // Without it, the first process starts with no stdin, stdout and stderr.
-        initramfs.folders_of("/dev/console".as_ref())?;
+        initramfs.directories_of("/dev/console".as_ref())?;
         initramfs.append(
             newc::Builder::new("dev/console")
                 .mode(CHARACTER_DEVICE)
@@ -48,69 +53,80 @@ impl Initramfs {
                 .rdev_minor(1),
             &[],
         )?;
-        initramfs.executable("/init".as_ref(), program)?;
+        initramfs.add_executable("/init".as_ref(), program)?;
         Ok(initramfs)
     }
 
-    /// Adds an executable and what it loads.
+    /// Adds an executable and the libraries that it loads.
     ///
     /// # Errors
     /// When a library cannot be read.
-    pub(crate) fn executable(&mut self, path: &Path, program: &Executable) -> Result<()> {
+    pub fn add_executable(&mut self, path: &Path, program: &Executable) -> Result<()> {
         for library in &program.libraries {
             let bytes = fs::read(library).map_err(|cause| Error::io("read", library, &cause))?;
-            self.library_folders
+            self.library_directories
                 .extend(library.parent().map(Path::to_owned));
             self.file(library, &bytes, PROGRAM)?;
         }
         self.file(path, &program.bytes, PROGRAM)
     }
 
-    /// The folders of all libraries, for `LD_LIBRARY_PATH`: they are not in the cache of
-    /// a distribution there, nor all in the folders that the loader knows.
-    pub(super) fn library_path(&self) -> String {
-        let folders: Vec<_> = self
-            .library_folders
-            .iter()
-            .map(|folder| folder.to_string_lossy())
-            .collect();
-        folders.join(":")
-    }
-
-    /// The archive with `request` in it.
+    /// Adds the request, which [`init`](super::init) passes on. A second one is ignored.
     ///
     /// # Errors
-    /// When the request is too large for one.
-    pub(super) fn with(mut self, request: &Request) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        request
-            .write(&mut bytes)
-            .map_err(|cause| unwritable(&cause))?;
-        self.file(REQUEST.as_ref(), &bytes, FILE)?;
+    /// When it is too large for the format.
+    pub fn add_request(&mut self, request: &[u8]) -> Result<()> {
+        self.file(REQUEST.as_ref(), request, FILE)
+    }
+
+    /// The kernel's command line. It passes words that it does not know on to the first
+    /// process: assignments as its environment, what follows `--` as its arguments.
+    pub(super) fn kernel_command_line(&self) -> String {
+        // The library directories are neither in a cache of the distribution there, nor all
+        // among those that the dynamic loader knows.
+        let directories: Vec<_> = self
+            .library_directories
+            .iter()
+            .map(|directory| directory.to_string_lossy())
+            .collect();
+        format!(
+            // A guest that panics ends at once, and qemu with it. On a busy machine timers come
+            // so late that kernels take them for broken.
+            "console=ttyS1 panic=-1 oops=panic no_timer_check LD_LIBRARY_PATH={} -- {}",
+            directories.join(":"),
+            self.arguments.join(" ")
+        )
+    }
+
+    /// The bytes of the archive.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(super) fn archive(self) -> Result<Vec<u8>> {
         newc::trailer(self.archive).map_err(|cause| unwritable(&cause))
     }
 
     fn file(&mut self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-        self.folders_of(path)?;
+        self.directories_of(path)?;
         // A path is added once: the second would take the first one's place.
-        if self.folders.insert(path.to_owned()) {
+        if self.paths.insert(path.to_owned()) {
             self.append(newc::Builder::new(&name(path)).mode(mode), bytes)?;
         }
         Ok(())
     }
 
-    /// Kernels make no folders by themselves.
-    fn folders_of(&mut self, path: &Path) -> Result<()> {
-        let mut folders: Vec<_> = path
+    /// Kernels do not create directories by themselves.
+    fn directories_of(&mut self, path: &Path) -> Result<()> {
+        let mut directories: Vec<_> = path
             .ancestors()
             .skip(1)
-            .filter(|folder| folder.parent().is_some())
+            .filter(|directory| directory.parent().is_some())
             .map(Path::to_owned)
             .collect();
-        folders.reverse();
-        for folder in folders {
-            if self.folders.insert(folder.clone()) {
-                self.append(newc::Builder::new(&name(&folder)).mode(FOLDER), &[])?;
+        directories.reverse();
+        for directory in directories {
+            if self.paths.insert(directory.clone()) {
+                self.append(newc::Builder::new(&name(&directory)).mode(DIRECTORY), &[])?;
             }
         }
         Ok(())
@@ -150,14 +166,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_come_before_what_is_in_them_and_all_once() {
+    fn directories_come_before_their_content_and_all_once() {
         let mut initramfs = Initramfs::default();
         for path in ["/usr/lib/a", "/usr/lib/b", "/usr/lib/a"] {
             initramfs
                 .file(path.as_ref(), path.as_bytes(), FILE)
                 .unwrap();
         }
-        let archive = initramfs.with(&Request::default()).unwrap();
+        initramfs.add_request(b"?").unwrap();
+        let archive = initramfs.archive().unwrap();
         let mut rest = archive.as_slice();
         let mut names = Vec::new();
         loop {

@@ -1,4 +1,6 @@
-//! How long work tells its caller what it is at, without knowing of terminals.
+//! How long work reports its steps to its caller, without knowing of terminals.
+
+use crate::Finding;
 
 /// Receives what a long step is doing.
 pub trait Progress {
@@ -6,11 +8,13 @@ pub trait Progress {
     fn begin(&self, what: &str);
     /// A line of output from within the step, to show as its latest state.
     fn line(&self, line: &str);
-    /// The step that began last has ended well.
+    /// The step that began last has succeeded.
     fn end(&self);
+    /// Something did not work, and the work continues without it. By default it is ignored.
+    fn warn(&self, _finding: &Finding) {}
 }
 
-/// Says nothing, for build scripts and tests.
+/// Ignores everything, for build scripts and tests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

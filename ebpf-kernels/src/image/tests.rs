@@ -2,54 +2,54 @@
 
 use std::{fs, path::Path};
 
-use ebpf_build::progress::Silent;
+use ebpf_base::progress::Silent;
+use test_support::kernel_package;
 
-use super::{fixtures, *};
+use super::{cache::KernelCache, *};
+use crate::process::PlainSpawner;
 
 /// A cache with Linux 6.1 (an old and a new one) and 7.3, and no apt.
-fn cache(root: &Path) -> Store {
-    let store = Store::at(root);
+fn fill(root: &Path) {
+    let cache = KernelCache::new(root.to_owned());
     for (package, version) in [
         ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
         ("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1"),
         ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1"),
     ] {
-        let mut offer = Offer {
+        let mut available = AvailablePackage {
             version: version.to_owned(),
             package: package.to_owned(),
             suite: "bookworm".to_owned(),
             bytes: 0,
             sha256: String::new(),
         };
-        let image = fixtures::boot_image(package);
-        let workplace = store.workplace().unwrap();
+        let image = kernel_package::boot_image(package);
+        let workplace = cache.workplace().unwrap();
         let deb = workplace.path().join("x.deb");
         // The newer layout for the newer kernel.
-        let place = &offer.places()[usize::from(version.starts_with('7'))];
-        fs::write(&deb, fixtures::package(&[(place, &image)])).unwrap();
-        offer.sha256 = digest::of_file(&deb).unwrap().0;
-        store.put(&offer, &deb, workplace).unwrap();
+        let place = &available.places()[usize::from(version.starts_with('7'))];
+        fs::write(&deb, kernel_package::package(&[(place, &image)])).unwrap();
+        available.sha256 = digest::of_file(&deb).unwrap().0;
+        cache.put(&available, &deb, workplace).unwrap();
     }
-    store
 }
 
-fn choose(store: &Store, list: &str) -> Result<Vec<String>> {
-    let wanted: Vec<Wanted> = list.split(',').map(|one| one.parse().unwrap()).collect();
-    let spawner = Spawner::default();
-    let choices = Archive::new(store, &spawner, &Silent).choose(&wanted)?;
-    let name = |choice| match choice {
-        Choice::Host => "host".to_owned(),
-        Choice::Image(image) => image.version,
+fn choose(root: &Path, list: &str) -> Result<Vec<String>> {
+    let specs: Vec<KernelSpec> = list.split(',').map(|one| one.parse().unwrap()).collect();
+    let targets = Kernels::new(root, &PlainSpawner, &Silent).resolve(&specs)?;
+    let name = |target| match target {
+        KernelTarget::Host => "host".to_owned(),
+        KernelTarget::Image(image) => image.version,
     };
-    Ok(choices.into_iter().map(name).collect())
+    Ok(targets.into_iter().map(name).collect())
 }
 
 #[test]
 fn the_newest_that_is_cached_is_taken_without_apt() {
     let folder = tempfile::tempdir().unwrap();
-    let store = cache(folder.path());
+    fill(folder.path());
     assert_eq!(
-        choose(&store, "7.3,host,6.1,7.3,host").unwrap(),
+        choose(folder.path(), "7.3,host,6.1,7.3,host").unwrap(),
         ["7.3.4-1~bpo13+1", "host", "6.1.192-2"]
     );
     assert!(!folder.path().join("apt").exists());
@@ -58,29 +58,33 @@ fn the_newest_that_is_cached_is_taken_without_apt() {
 #[test]
 fn a_damaged_image_gives_way_to_an_older_one() {
     let folder = tempfile::tempdir().unwrap();
-    let store = cache(folder.path());
+    fill(folder.path());
     let newest = folder.path().join("images/6.1.0-56-cloud-amd64_6.1.192-2");
     fs::write(newest.join("vmlinuz"), "half").unwrap();
-    assert_eq!(choose(&store, "6.1").unwrap(), ["6.1.176-1"]);
+    assert_eq!(choose(folder.path(), "6.1").unwrap(), ["6.1.176-1"]);
     fs::write(newest.join("image.json"), "{").unwrap();
-    assert_eq!(choose(&store, "6.1").unwrap(), ["6.1.176-1"]);
+    assert_eq!(choose(folder.path(), "6.1").unwrap(), ["6.1.176-1"]);
 }
 
 #[test]
 fn a_package_with_another_hash_is_never_unpacked() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::at(folder.path());
-    let offer = Offer {
+    let cache = KernelCache::new(folder.path().to_owned());
+    let available = AvailablePackage {
         version: "6.1.1-1".to_owned(),
         package: "linux-image-6.1.0-1-cloud-amd64".to_owned(),
         suite: "sid".to_owned(),
         bytes: 0,
         sha256: "0".repeat(64),
     };
-    let workplace = store.workplace().unwrap();
+    let workplace = cache.workplace().unwrap();
     let deb = workplace.path().join("x.deb");
-    fs::write(&deb, fixtures::package(&[(&offer.places()[0], b"x")])).unwrap();
-    let error = store.put(&offer, &deb, workplace).unwrap_err();
+    fs::write(
+        &deb,
+        kernel_package::package(&[(&available.places()[0], b"x")]),
+    )
+    .unwrap();
+    let error = cache.put(&available, &deb, workplace).unwrap_err();
     assert_eq!(error.code(), "kernel-package-changed");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -88,14 +92,13 @@ fn a_package_with_another_hash_is_never_unpacked() {
 #[test]
 fn an_image_that_the_user_names_is_looked_at() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::at(folder.path());
     let path = folder.path().join("bzImage");
-    fs::write(&path, fixtures::boot_image("6.9.1-mine")).unwrap();
+    fs::write(&path, kernel_package::boot_image("6.9.1-mine")).unwrap();
     let list = path.display().to_string();
-    assert_eq!(choose(&store, &list).unwrap(), ["6.9.1-mine"]);
+    assert_eq!(choose(folder.path(), &list).unwrap(), ["6.9.1-mine"]);
     fs::write(&path, "text").unwrap();
     assert_eq!(
-        choose(&store, &list).unwrap_err().code(),
+        choose(folder.path(), &list).unwrap_err().code(),
         "kernel-image-invalid"
     );
 }

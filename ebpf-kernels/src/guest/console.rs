@@ -1,4 +1,4 @@
-//! What a guest's kernel printed on its console, and what that says of its end.
+//! What a guest's kernel printed on its console, and how it broke down.
 
 use std::{fs, path::PathBuf};
 
@@ -7,16 +7,16 @@ use tempfile::TempDir;
 
 /// The file that qemu writes the console to.
 #[derive(Debug)]
-pub(crate) struct Console {
-    pub(super) folder: TempDir,
+pub struct Console {
+    pub(super) directory: TempDir,
 }
 
-/// How a kernel broke down, in its own words.
+/// How a kernel broke down, according to its console.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Breakdown {
+pub enum Breakdown {
     /// `Kernel panic - not syncing: ...`
     Panic(String),
-    /// It ran out of memory, and said so.
+    /// It ran out of memory.
     OutOfMemory,
 }
 
@@ -25,11 +25,11 @@ const TAIL: usize = 15;
 
 impl Console {
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.path().join("console")
+        self.directory.path().join("console")
     }
 
-    /// How much has been printed so far, in bytes.
-    pub(crate) fn printed(&self) -> u64 {
+    /// How much has been printed so far, in bytes: that it grows is a sign of life.
+    pub fn printed(&self) -> u64 {
         fs::metadata(self.path()).map_or(0, |metadata| metadata.len())
     }
 
@@ -38,8 +38,8 @@ impl Console {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Its last lines, safe to be shown.
-    pub(crate) fn tail(&self) -> Vec<String> {
+    /// Its last lines, escaped for a terminal.
+    pub fn tail(&self) -> Vec<String> {
         let text = self.text();
         let lines: Vec<_> = text
             .lines()
@@ -52,8 +52,8 @@ impl Console {
             .collect()
     }
 
-    /// How the kernel broke down, if it says that it did.
-    pub(crate) fn breakdown(&self) -> Option<Breakdown> {
+    /// How the kernel broke down, if it did.
+    pub fn breakdown(&self) -> Option<Breakdown> {
         breakdown(&self.text())
     }
 }
@@ -66,7 +66,7 @@ fn breakdown(text: &str) -> Option<Breakdown> {
         "Initramfs unpacking failed: write error",
     ];
     const PANIC: &str = "Kernel panic - not syncing: ";
-    if NO_MEMORY.iter().any(|said| text.contains(said)) {
+    if NO_MEMORY.iter().any(|message| text.contains(message)) {
         return Some(Breakdown::OutOfMemory);
     }
     let (_, after) = text.split_once(PANIC)?;
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panics_are_told_from_full_memory() {
+    fn panics_and_full_memory_are_distinguished() {
         let panic =
             "[    1.1] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n[ 1.2] x";
         assert_eq!(

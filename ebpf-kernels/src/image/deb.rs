@@ -1,5 +1,5 @@
-//! Takes one file out of a Debian package: an ar archive with a compressed tar archive
-//! in it, see deb(5). Nothing in the package decides where anything is written.
+//! Extracts one file of a Debian package: an ar archive that contains a compressed tar archive,
+//! see deb(5). Nothing in the package determines where a file is written.
 
 use std::{
     fs::{self, File},
@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use ebpf_build::{Error, Result};
+use ebpf_base::{Error, Result};
 use lzma_rust2::XzReader;
 use object::read::{ReadCache, archive::ArchiveFile};
 
@@ -27,8 +27,8 @@ const MEMORY: u32 = 128 << 10;
 /// Writes the file of `package` that is at one of `places` to `to`.
 ///
 /// # Errors
-/// When the package is damaged or none, has no such file, or `to` cannot be written;
-/// `to` is then not there.
+/// When the package is damaged or not a package, has no such file, or `to` cannot be written;
+/// `to` does not exist then.
 pub(super) fn extract(package: &Path, places: &[String], to: &Path) -> Result<()> {
     let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
     let content = find(package, file, places)?;
@@ -42,8 +42,8 @@ pub(super) fn extract(package: &Path, places: &[String], to: &Path) -> Result<()
 /// The file of `package` that is at one of `places`. `name` is the package's, for errors.
 ///
 /// # Errors
-/// When the package is damaged or none, or has no such file.
-pub(crate) fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result<Vec<u8>> {
+/// When the package is damaged or not a package, or has no such file.
+pub fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result<Vec<u8>> {
     let tar = XzReader::new_mem_limit(data(name, package)?, true, MEMORY).take(LARGEST_PACKAGE);
     let damaged = |cause: &io::Error| broken(name, &cause.to_string());
     let mut archive = tar::Archive::new(tar);
@@ -114,7 +114,7 @@ fn broken(package: &Path, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::fixtures::{ar, package, tar, xz};
+    use test_support::kernel_package::{ar, package, tar, xz};
 
     const MEMBER: &str = "boot/vmlinuz-6.1";
 
@@ -129,7 +129,7 @@ mod tests {
         result.map(|()| fs::read(&to).unwrap())
     }
 
-    fn refused(bytes: &[u8]) -> String {
+    fn rejected(bytes: &[u8]) -> String {
         let error = try_to_extract(bytes).unwrap_err();
         assert_eq!(error.code(), "kernel-package-broken");
         error.finding().cause.clone().unwrap()
@@ -154,7 +154,7 @@ mod tests {
         ] {
             let bytes = package(&[(name, b"kernel")]);
             assert!(
-                refused(&bytes).contains("there is no boot/vmlinuz-6.1"),
+                rejected(&bytes).contains("there is no boot/vmlinuz-6.1"),
                 "{name}"
             );
         }
@@ -170,7 +170,7 @@ mod tests {
             .append_link(&mut header, MEMBER, "/etc/passwd")
             .unwrap();
         let data = xz(&builder.into_inner().unwrap());
-        assert!(refused(&ar(&[("data.tar.xz", &data)])).contains("no file"));
+        assert!(rejected(&ar(&[("data.tar.xz", &data)])).contains("no file"));
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let whole = package(&[("./boot/vmlinuz-6.1", &[7; 3000])]);
         let needed = whole.len() - 100;
         for length in (0..needed).step_by(7) {
-            let _ = refused(&whole[..length]);
+            let _ = rejected(&whole[..length]);
         }
     }
 
@@ -198,11 +198,11 @@ mod tests {
     fn other_compressions_are_named() {
         let data = tar(&[(MEMBER, b"kernel")]);
         assert!(
-            refused(&ar(&[("data.tar.zst", &data)]))
+            rejected(&ar(&[("data.tar.zst", &data)]))
                 .contains("data.tar.zst is not compressed by xz")
         );
         // One that only says that it is xz.
-        let _ = refused(&ar(&[("data.tar.xz", &data)]));
-        assert!(refused(&ar(&[("control.tar.xz", &data)])).contains("no data.tar.xz"));
+        let _ = rejected(&ar(&[("data.tar.xz", &data)]));
+        assert!(rejected(&ar(&[("control.tar.xz", &data)])).contains("no data.tar.xz"));
     }
 }

@@ -1,0 +1,29 @@
+//! The cache of kernel images, and what is known about this machine's guests.
+
+use std::path::PathBuf;
+
+use ebpf_build::{Result, linker, progress::Progress};
+use ebpf_kernels::Kernels;
+
+use crate::host::process::Spawner;
+
+/// The directory of the images. It may not exist.
+///
+/// # Errors
+/// When no cache directory is known.
+pub(crate) fn directory() -> Result<PathBuf> {
+    Ok(linker::cache_dir()?.join("kernels"))
+}
+
+/// The kernels in the cache and in the archive.
+///
+/// # Errors
+/// When no cache directory is known.
+pub(crate) fn open<'a>(spawner: &'a Spawner, progress: &'a dyn Progress) -> Result<Kernels<'a>> {
+    Ok(Kernels::new(directory()?, spawner, progress))
+}
+
+/// The file that records whether guests run with KVM; none for a user without a home.
+pub(crate) fn kvm_proof() -> Option<PathBuf> {
+    Some(linker::cache_dir().ok()?.join("kvm.json"))
+}

@@ -1,0 +1,108 @@
+//! Files that are written atomically.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{Error, Result};
+
+/// Writes `content` to `path` so that no reader sees a part of it: to a temporary file in the
+/// same directory, which then replaces it. Creates the directory.
+///
+/// # Errors
+/// When the directory or the file cannot be written; the old content is then unchanged.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    write(path, content).map_err(|cause| Error::io("write", path, &cause))
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let (temporary, mut file) = create_temporary(directory)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// A new file. Others may be writing to the directory, and killed processes leave files.
+fn create_temporary(directory: &Path) -> io::Result<(PathBuf, fs::File)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!(".writing-{}-{number}", process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&path);
+        match file {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+            file => return file.map(|file| (path, file)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty directory, removed at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("ebpf-base-{name}-{}", process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_behind() {
+        let directory = Directory::new("replaced");
+        let path = directory.0.join("made/here/file");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_in_the_way_is_an_error() {
+        let directory = Directory::new("in-the-way");
+        let path = directory.0.join("directory");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("file"), "x").unwrap();
+        let error = write_atomically(&path, b"x").unwrap_err();
+        assert!(error.finding().message.contains("could not write"));
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_a_killed_process_left_is_not_in_the_way() {
+        let directory = Directory::new("left");
+        // The numbers are shared with other tests: some of these are the next ones.
+        for number in 0..64 {
+            let left = format!(".writing-{}-{number}", process::id());
+            fs::write(directory.0.join(left), "half").unwrap();
+        }
+        let path = directory.0.join("file");
+        write_atomically(&path, b"whole").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+}

@@ -1,0 +1,56 @@
+//! The codes of this crate's errors and warnings: one per fact.
+
+ebpf_base::codes! {
+    /// What an [`Error`](crate::Error) or [`Finding`](crate::Finding) of this crate is about: a
+    /// stable kebab-case name per fact.
+    ///
+    /// ```
+    /// use ebpf_kernels::{Code, Image};
+    ///
+    /// let error = Image::open("/etc/passwd".as_ref()).unwrap_err();
+    /// assert_eq!(Code::named(error.code()), Some(Code::KernelImageInvalid));
+    /// ```
+    #[non_exhaustive]
+    pub enum Code {
+        /// A file is not accessible to this user.
+        AccessDenied = "access-denied",
+        /// apt failed for a reason that is none of the others.
+        AptFailed = "apt-failed",
+        /// There is no apt, which fetches the packages.
+        AptMissing = "apt-missing",
+        /// The disk or the quota is full.
+        DiskFull = "disk-full",
+        /// A program cannot run in a guest: it is not an executable, or lacks a library.
+        ExecutableUnusable = "executable-unusable",
+        /// The initramfs is too large.
+        Initramfs = "initramfs",
+        /// Another error of the file system.
+        Io = "io",
+        /// The file is not a Linux/x86 boot image.
+        KernelImageInvalid = "kernel-image-invalid",
+        /// The package is damaged or has no kernel image.
+        KernelPackageBroken = "kernel-package-broken",
+        /// The package has another hash than in apt's signed lists.
+        KernelPackageChanged = "kernel-package-changed",
+        /// No kernel of this release is in the archive or the cache.
+        KernelUnknown = "kernel-unknown",
+        /// The mirror that the environment names is not a URL.
+        KernelsMirrorInvalid = "kernels-mirror-invalid",
+        /// The system's apt sources name no mirror of the Debian archive.
+        KernelsNoMirror = "kernels-no-mirror",
+        /// The mirror has no kernel packages.
+        KernelsNoneOffered = "kernels-none-offered",
+        /// A warning: the archive cannot be reached, so that the cache is used as it is.
+        KernelsOffline = "kernels-offline",
+        /// The signature of the archive cannot be verified.
+        KernelsUnsigned = "kernels-unsigned",
+        /// The archive cannot be reached.
+        NoNetwork = "no-network",
+        /// A file does not exist.
+        NotFound = "not-found",
+        /// There is no qemu.
+        QemuMissing = "qemu-missing",
+        /// A program could not be started.
+        Spawn = "spawn",
+    }
+}

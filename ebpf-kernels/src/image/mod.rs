@@ -1,0 +1,87 @@
+//! Kernel images: what the user asks for, what the Debian archive has, and what the cache
+//! contains, ready to boot.
+//!
+//! An image in the cache is used as it is: neither apt nor a network is needed.
+
+mod apt;
+mod available;
+mod bzimage;
+mod cache;
+mod deb;
+mod digest;
+mod kernels;
+mod sources;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+/// Parsers of untrusted bytes.
+pub(crate) mod fuzzing {
+    pub use super::{bzimage::release_of as release_of_image, deb::find as file_of_package};
+}
+
+use std::path::{Path, PathBuf};
+
+use ebpf_base::Result;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    available::AvailablePackage,
+    kernels::{KernelEntry, KernelTarget, Kernels},
+    spec::{KernelSpec, ParseKernelSpecError},
+};
+
+/// A kernel image on this disk, ready to boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Image {
+    /// Its short name: `6.1`; of an image that the user named, its release.
+    pub label: String,
+    /// Its `uname -r`: `6.1.0-49-cloud-amd64`.
+    pub release: String,
+    /// Its full version: `6.1.192-2`; of an image that the user named, its release.
+    pub version: String,
+    /// The file, a Linux/x86 boot image (bzImage).
+    pub path: PathBuf,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The package that it is from; none for an image that the user named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<SourcePackage>,
+}
+
+/// The package that an image is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourcePackage {
+    /// `linux-image-6.1.0-56-cloud-amd64`
+    pub name: String,
+    /// The suite of the archive: `bookworm-security`.
+    pub suite: String,
+    /// SHA-256 of the package, from apt's signed lists.
+    pub sha256: String,
+}
+
+impl Image {
+    /// The image in the file at `path`. Its header is checked, and its release read.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not a Linux/x86 boot image.
+    pub fn open(path: &Path) -> Result<Self> {
+        let release = bzimage::release(path)?;
+        let (sha256, bytes) = digest::of_file(path)?;
+        Ok(Self {
+            label: release.clone(),
+            version: release.clone(),
+            release,
+            // qemu may be started in another directory.
+            path: std::path::absolute(path)
+                .map_err(|cause| ebpf_base::Error::io("find", path, &cause))?,
+            sha256,
+            bytes,
+            package: None,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! How this crate starts programs: apt, the dynamic loader of an executable, and qemu.
+//!
+//! [`PlainSpawner`] starts them as they are. A program that announces what it runs, changes
+//! the environment, or stops at Ctrl-C implements [`Spawn`].
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _, Seek as _},
+    os::unix::process::CommandExt as _,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ebpf_base::{Error, Result};
+
+use crate::code::Code;
+
+/// Starts programs.
+pub trait Spawn: fmt::Debug + Sync {
+    /// Runs `command` to its end, and returns its output.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn output(&self, command: Command) -> Result<Output>;
+
+    /// Starts `command`, whose output is read while it runs.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn start(&self, command: Command) -> Result<RunningProgram>;
+
+    /// Called between two steps of long work.
+    ///
+    /// # Errors
+    /// When the user has interrupted the work: it then ends with this error.
+    fn check_interrupted(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts programs with this process's environment, and an empty stdin.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainSpawner;
+
+impl Spawn for PlainSpawner {
+    fn output(&self, mut command: Command) -> Result<Output> {
+        command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|cause| unstarted(&command, &cause))
+    }
+
+    fn start(&self, mut command: Command) -> Result<RunningProgram> {
+        command.stdin(Stdio::null());
+        RunningProgram::start(&mut command).map_err(|cause| unstarted(&command, &cause))
+    }
+}
+
+fn unstarted(command: &Command, cause: &io::Error) -> Error {
+    let program = command.get_program().to_string_lossy();
+    Error::new(Code::Spawn, format!("failed to spawn `{program}`")).because(cause.to_string())
+}
+
+/// A program whose output is read while it runs. It is killed when this is dropped, and by
+/// the kernel when the thread that started it ends.
+#[derive(Debug)]
+pub struct RunningProgram {
+    child: Child,
+    stderr: File,
+}
+
+impl RunningProgram {
+    /// Starts `command`. Its stdout is for [`Self::output`], its stderr for [`Self::end`].
+    ///
+    /// # Errors
+    /// When it cannot be started, or no temporary file can be made for its stderr.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let stderr = tempfile::tempfile()?;
+        command.stdout(Stdio::piped()).stderr(stderr.try_clone()?);
+        end_with_parent(command);
+        let child = command.spawn()?;
+        Ok(Self { child, stderr })
+    }
+
+    /// Its stdin, if it was piped; none the second time.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Its stdout; none the second time.
+    pub fn output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Ends it, and returns how it ended and what it printed on stderr.
+    pub fn end(mut self) -> (Option<ExitStatus>, String) {
+        // One that is about to exit reports more than one that is killed.
+        const GRACE: Duration = Duration::from_millis(300);
+        let since = Instant::now();
+        let mut status = None;
+        while status.is_none() && since.elapsed() < GRACE {
+            status = self.child.try_wait().ok().flatten();
+            thread::sleep(Duration::from_millis(5));
+        }
+        let mut stderr = Vec::new();
+        let _ = self.stderr.rewind();
+        let _ = self.stderr.read_to_end(&mut stderr);
+        (status, String::from_utf8_lossy(&stderr).trim().to_owned())
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Has the kernel end the program when the thread that starts it ends, even if this process
+/// is killed.
+fn end_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    // SAFETY: prctl with this option takes a number, touches no memory, and may be called
+    // between fork and exec; so may getppid.
+    unsafe {
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // If the parent ended before that, nobody would end the program.
+            if libc::getppid().cast_unsigned() == parent {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::Interrupted.into())
+            }
+        })
+    };
+}
+
+/// How a program ended, in words.
+pub(crate) fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn output_and_stderr_are_separate() {
+        let mut program = PlainSpawner
+            .start(shell("echo one; echo two >&2; exit 3"))
+            .unwrap();
+        let mut stdout = String::new();
+        let mut output = program.output().unwrap();
+        output.read_to_string(&mut stdout).unwrap();
+        assert_eq!(stdout, "one\n");
+        assert!(program.output().is_none());
+        let (status, stderr) = program.end();
+        assert_eq!(status.and_then(|status| status.code()), Some(3));
+        assert_eq!(stderr, "two");
+    }
+
+    #[test]
+    fn a_dropped_program_is_killed() {
+        let program = PlainSpawner.start(shell("exec sleep 60")).unwrap();
+        let directory = format!("/proc/{}", program.child.id());
+        drop(program);
+        assert!(!std::path::Path::new(&directory).exists());
+    }
+}
