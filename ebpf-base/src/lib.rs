@@ -11,6 +11,7 @@ mod program;
 pub mod progress;
 pub mod stub;
 pub mod syscall;
+pub mod units;
 pub mod untrusted;
 
 pub use crate::{

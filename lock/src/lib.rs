@@ -19,9 +19,7 @@ mod recording;
 mod session;
 mod source;
 mod symbol;
-mod units;
 mod view;
-mod workload;
 
 use std::process::ExitCode;
 

@@ -12,9 +12,9 @@ mod values;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lock_workload::Scenario;
 
 pub(crate) use self::{completions::Completions, man::Man};
-use crate::workload::scenario::Scenario;
 
 /// Show which locks a program waits for, who holds them, where, and for how long.
 #[derive(Debug, Parser)]

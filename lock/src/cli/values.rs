@@ -7,12 +7,12 @@ use clap::{
     ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
+use lock_workload::Scenario;
 
 use crate::{
     probe::plan::UserStacks,
     profile::{diff, group::By, metrics::Sort},
     view::{Format, folded::Side},
-    workload::scenario::{self, Scenario},
 };
 
 fn value(name: &'static str, help: &'static str) -> Option<PossibleValue> {
@@ -127,8 +127,9 @@ impl ValueEnum for UserStacks {
 
 /// A scenario of `lock workload` by its name.
 pub(super) fn scenario() -> impl TypedValueParser<Value = Scenario> {
-    let values = scenario::all().map(|(name, about)| PossibleValue::new(name).help(about));
-    PossibleValuesParser::new(values)
+    let value =
+        |scenario: Scenario| PossibleValue::new(scenario.name()).help(scenario.description());
+    PossibleValuesParser::new(Scenario::all().map(value))
         .try_map(|name| Scenario::named(&name).ok_or("there is no such scenario"))
 }
 

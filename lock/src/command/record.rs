@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ebpf_base::units::{plural, time};
+
 use crate::{
     cli::{self, record::Record},
     command::{plan, report},
@@ -22,7 +24,6 @@ use crate::{
     recording::{Destination, Writer},
     session::{self, End, Running, Session},
     source::live::{self, Live, TICK},
-    units::{plural, time},
     view::Options,
 };
 

@@ -74,7 +74,7 @@ impl Kernel {
             "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
             "releases that coincide with the waiter's timeout (counted as timed out)",
-            "waits that were under way when recording began (some are seen in part)",
+            "waits that began before the recording (of some, a later part is shown)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
     }

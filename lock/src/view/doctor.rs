@@ -1,11 +1,11 @@
 //! What `lock doctor` found, for people and for programs.
 
+use ebpf_base::units::plural;
 use serde::Serialize;
 
 use crate::{
     doctor::{Examination, State},
     error::Result,
-    units::plural,
     view::{
         document::document,
         paint::{BAD, GOOD, NOTABLE, Paint},

@@ -1,5 +1,6 @@
 //! Flamegraphs: folded stacks as an SVG that a browser lets one zoom into and search.
 
+use ebpf_base::units;
 use inferno::flamegraph::{
     self, Options,
     color::{BackgroundColor, Color, PaletteMap},
@@ -8,7 +9,6 @@ use inferno::flamegraph::{
 use crate::{
     error::{Error, Result},
     profile::{group::Filter, snapshot::Snapshot},
-    units,
     view::folded::{self, Side},
 };
 

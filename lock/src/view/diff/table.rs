@@ -3,10 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use ebpf_base::units::{plural, time};
 
 use crate::{
     profile::diff::{By, Change, Diff, Side, Verdict},
-    units::{plural, time},
     view::{
         paint::{BAD, GOOD, NAME, Paint},
         untrusted,

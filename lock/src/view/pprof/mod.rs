@@ -8,6 +8,7 @@ mod tables;
 
 use std::{collections::HashMap, io::Write as _};
 
+use ebpf_base::units::{plural, time};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message as _;
 
@@ -21,7 +22,6 @@ use crate::{
         group::Filter,
         snapshot::{LockId, Snapshot, StackId, ThreadId},
     },
-    units::{plural, time},
     view::{
         folded::{Side, total},
         stack_text::lock_name,

@@ -1,11 +1,12 @@
 //! Chains of waits, in words.
 
+use ebpf_base::units::{plural, time};
+
 use crate::{
     profile::{
         group::lock_labels,
         snapshot::{Chain, Snapshot},
     },
-    units::{plural, time},
     view::{table::columns::cut, untrusted},
 };
 

@@ -1,6 +1,7 @@
 //! The columns of the ranking, and which of them have room.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use ebpf_base::units::time;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
@@ -8,7 +9,6 @@ use crate::{
         group::{By, Row},
         metrics::Metrics,
     },
-    units::time,
     view::{table::abbreviate::abbreviate, untrusted},
 };
 

@@ -1,12 +1,13 @@
 //! What the ranking does not hold, and how far it can be trusted: a line for each fact.
 
+use ebpf_base::units::{plural, time};
+
 use crate::{
     profile::{
         group::{Failed, Grouped, lock_labels},
         metrics::Metrics,
         snapshot::{Estimate, Events, Hook, Snapshot},
     },
-    units::{plural, time},
     view::{Options, paint::Paint, table::facts::lines, untrusted},
 };
 

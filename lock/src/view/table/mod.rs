@@ -1,5 +1,7 @@
 //! The report for people: a ranking, then its limits.
 
+use ebpf_base::units::{plural, time};
+
 use crate::{
     profile::{
         group::{By, Filter, Grouped, group, rank},
@@ -7,7 +9,6 @@ use crate::{
         metrics::{Metrics, Sort},
         snapshot::{Scope, Snapshot, StackId},
     },
-    units::{plural, time},
     view::{
         Options,
         paint::{self, NAME, Paint},

@@ -1,6 +1,8 @@
 //! Metrics in few columns.
 
-use crate::{profile::metrics::Metrics, units};
+use ebpf_base::units;
+
+use crate::profile::metrics::Metrics;
 
 /// A count in at most five columns, up to a million million: `99999`, `123k`, `1.23M`.
 pub(super) fn count(count: u64) -> String {

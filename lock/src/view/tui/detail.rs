@@ -1,12 +1,13 @@
 //! The page about a row: what its waits come to, who waits, who has the lock, and where.
 
+use ebpf_base::units;
+
 use crate::{
     profile::{
         group::{By, Filter, Row, group_sites, rank},
         metrics::{Metrics, Sort},
         snapshot::{Chain, FrameId, Snapshot, StackId},
     },
-    units,
     view::tui::cells,
 };
 

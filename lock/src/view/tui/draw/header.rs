@@ -1,5 +1,6 @@
 //! The lines above: what is recorded, what it comes to, what it costs, and what is missing.
 
+use ebpf_base::units;
 use ratatui::{
     style::{Color, Modifier, Style},
     text::{Line, Span},
@@ -8,7 +9,6 @@ use ratatui::{
 use super::text::fit;
 use crate::{
     profile::snapshot::{Scope, Snapshot},
-    units,
     view::tui::{
         cells,
         losses::Losses,

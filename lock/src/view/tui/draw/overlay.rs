@@ -1,5 +1,6 @@
 //! What lies over the rest: help, and the notes of the recording.
 
+use ebpf_base::units;
 use ratatui::{
     Frame,
     layout::Rect,
@@ -11,7 +12,6 @@ use ratatui::{
 use super::text::{fit, wrap};
 use crate::{
     profile::snapshot::Events,
-    units,
     view::tui::{
         cells, keys,
         losses::Losses,

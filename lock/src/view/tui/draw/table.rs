@@ -1,5 +1,6 @@
 //! The ranking: one row a line, with as many columns as fit.
 
+use ebpf_base::units;
 use ratatui::{
     Frame,
     layout::Rect,
@@ -14,7 +15,6 @@ use crate::{
         metrics::Sort,
         snapshot::Snapshot,
     },
-    units,
     view::{
         tui::{cells, state::State},
         untrusted,

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::Ended,
     posix::subject,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::Ended,
     posix::{subject, wait_for_semaphore},

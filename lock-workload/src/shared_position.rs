@@ -26,7 +26,7 @@ use std::{
     time::Instant,
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::{Counting, Ended},
     rounds::{Contended, Holder, Waiter},

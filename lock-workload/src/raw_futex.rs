@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::workload::{
+use crate::{
     meter::Ended,
     rounds::{Contended, Holder, Waiter},
     truth::Subject,
@@ -49,7 +49,7 @@ impl RawFutex {
             operation,
             words: Box::default(),
         };
-        // With another value than the word's, the kernel refuses at once.
+        // With another value than the word's, the call fails at once.
         let error = match operation {
             Operation::RequeuePi => return Ok(futex),
             Operation::Waitv => futex.waitv(1),
@@ -203,7 +203,7 @@ impl Contended for RawFutex {
                 let number = awaited.load(Ordering::Acquire);
                 while holder.passed() < holder.waiters() {
                     self.wake(number)?;
-                    std::thread::sleep(crate::workload::crew::LOOK_AGAIN);
+                    std::thread::sleep(crate::crew::LOOK_AGAIN);
                 }
                 Ok(())
             }

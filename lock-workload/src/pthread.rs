@@ -4,7 +4,7 @@
 
 use std::{cell::UnsafeCell, io, mem::MaybeUninit, time::Duration};
 
-use crate::workload::meter::Ended;
+use crate::meter::Ended;
 
 /// A value at one place for as long as it lives, which C functions change.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) enum Kind {
 ///
 /// # Errors
 ///
-/// What the C library refuses.
+/// That of the C library.
 ///
 /// # Safety
 ///

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::Ended,
     pthread::{Kind, check, initialise_mutex},

@@ -2,12 +2,12 @@
 //!
 //! Whether a call waited is known from outside the lock: the kernel counts how often a thread
 //! left its CPU of its own accord, and the calls measured here do so for nothing but the lock.
-//! How long it was off the CPU is known, too: it is what the clock says less what the thread's
-//! own CPU clock says.
+//! How long it was off the CPU is known, too: it is the time by the clock less the time by
+//! the thread's CPU clock.
 
 use std::{fs::File, io, mem::MaybeUninit, os::unix::fs::FileExt as _, time::Instant};
 
-use crate::workload::truth::Figures;
+use crate::truth::Figures;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Ended {
     Interrupted,
 }
 
-/// What a thread's switches in a call say of its waits.
+/// How a thread's switches in a call are counted as waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counting {
     /// User locks: each switch is a wait, without one there was none.
@@ -30,7 +30,7 @@ pub(crate) enum Counting {
     EachCall,
 }
 
-/// The account of one thread.
+/// The measurements of one thread.
 #[derive(Debug)]
 pub(crate) struct Meter {
     /// The thread's own, opened at its first call. None if the kernel has none.
@@ -50,7 +50,7 @@ impl Meter {
         }
     }
 
-    /// The account, by lock.
+    /// The measurements, by lock.
     pub(crate) fn into_figures(self) -> Vec<Figures> {
         self.figures
     }

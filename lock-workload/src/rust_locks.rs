@@ -5,7 +5,7 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use crate::workload::{
+use crate::{
     meter::Ended,
     rounds::{Contended, Holder, Waiter},
     truth::Subject,
@@ -24,28 +24,69 @@ fn subject<T>(name: &'static str, r#type: &'static str, caller: &'static str, lo
     }
 }
 
-/// `std::sync::Mutex`.
-#[derive(Debug, Default)]
-pub(crate) struct RustMutex(Mutex<()>);
+/// A mutex of a library, which hands out guards.
+pub(crate) trait Lock: Send + Sync + 'static {
+    /// What releases the mutex when it is dropped.
+    type Guard<'a>;
+
+    /// What a report shows of it.
+    fn subject(&self) -> Subject;
+
+    /// Waits for it. A caller that reports name is a function of its own.
+    fn lock(&self) -> Self::Guard<'_>;
+}
+
+impl Lock for Mutex<()> {
+    type Guard<'a> = MutexGuard<'a, ()>;
+
+    fn subject(&self) -> Subject {
+        subject("mutex", "user mutex", "wait_for_rust_mutex", self)
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        wait_for_rust_mutex(self)
+    }
+}
 
 #[inline(never)]
 fn wait_for_rust_mutex(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Contended for RustMutex {
+/// The word that is waited on is not in the mutex, but one of the waiting thread.
+impl Lock for parking_lot::Mutex<()> {
+    type Guard<'a> = parking_lot::MutexGuard<'a, ()>;
+
+    fn subject(&self) -> Subject {
+        Subject {
+            address: None,
+            bytes: 0,
+            ..subject("mutex", "user mutex", "wait_for_parking_lot", self)
+        }
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        wait_for_parking_lot(self)
+    }
+}
+
+#[inline(never)]
+fn wait_for_parking_lot(mutex: &parking_lot::Mutex<()>) -> parking_lot::MutexGuard<'_, ()> {
+    mutex.lock()
+}
+
+/// A mutex that one thread holds while the others wait.
+#[derive(Debug)]
+pub(crate) struct Mutual<L>(pub(crate) L);
+
+impl<L: Lock> Contended for Mutual<L> {
     fn locks(&self) -> Vec<Subject> {
-        vec![subject(
-            "mutex",
-            "user mutex",
-            "wait_for_rust_mutex",
-            &self.0,
-        )]
+        vec![self.0.subject()]
     }
 
     #[inline(never)]
     fn hold_the_lock(&self, holder: &mut Holder) -> io::Result<()> {
-        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.0.lock();
         holder.until_all_wait();
         drop(guard);
         Ok(())
@@ -54,7 +95,7 @@ impl Contended for RustMutex {
     fn wait(&self, waiter: &mut Waiter) -> io::Result<()> {
         let mut guard = None;
         waiter.call(0, || {
-            guard = Some(wait_for_rust_mutex(&self.0));
+            guard = Some(self.0.lock());
             Ok(Ended::Acquired)
         })?;
         drop(guard);
@@ -163,42 +204,4 @@ fn wait_for_rust_condvar<'a>(
     condvar
         .wait(permits)
         .unwrap_or_else(PoisonError::into_inner)
-}
-
-/// `parking_lot::Mutex`. The word that is waited on is not the mutex, but one of the
-/// waiting thread.
-#[derive(Debug, Default)]
-pub(crate) struct ParkingLot(parking_lot::Mutex<()>);
-
-impl Contended for ParkingLot {
-    fn locks(&self) -> Vec<Subject> {
-        vec![Subject {
-            address: None,
-            bytes: 0,
-            ..subject("mutex", "user mutex", "wait_for_parking_lot", &self.0)
-        }]
-    }
-
-    #[inline(never)]
-    fn hold_the_lock(&self, holder: &mut Holder) -> io::Result<()> {
-        let guard = self.0.lock();
-        holder.until_all_wait();
-        drop(guard);
-        Ok(())
-    }
-
-    fn wait(&self, waiter: &mut Waiter) -> io::Result<()> {
-        let mut guard = None;
-        waiter.call(0, || {
-            guard = Some(wait_for_parking_lot(&self.0));
-            Ok(Ended::Acquired)
-        })?;
-        drop(guard);
-        Ok(())
-    }
-}
-
-#[inline(never)]
-fn wait_for_parking_lot(mutex: &parking_lot::Mutex<()>) -> parking_lot::MutexGuard<'_, ()> {
-    mutex.lock()
 }

@@ -8,15 +8,13 @@ use std::{
 };
 
 use crate::{
-    error::Result,
-    workload::{
-        Plan,
-        crew::{self, failed},
-        meter::{Counting, Ended, Meter},
-        posix::subject,
-        pthread::{Kind, Mutex},
-        truth::{Figures, Lock, Subject, Truth},
-    },
+    crew,
+    error::{Error, Result},
+    meter::{Counting, Ended, Meter},
+    posix::subject,
+    pthread::{Kind, Mutex},
+    rounds::Run,
+    truth::{Figures, Lock, Subject, Truth},
 };
 
 /// How often an eventfd is written to between two looks at the time, which takes longer.
@@ -26,12 +24,12 @@ const WRITES_AT_ONCE: u64 = 1000;
 ///
 /// # Errors
 ///
-/// What the system refused.
-pub(crate) fn mutex(plan: &Plan) -> Result<Truth> {
-    let mutex = Arc::new(Mutex::of(Kind::Plain).map_err(failed("create a mutex"))?);
+/// That of a system call.
+pub(crate) fn mutex(run: &Run) -> Result<Truth> {
+    let mutex = Arc::new(Mutex::of(Kind::Plain).map_err(Error::of("create a mutex"))?);
     let subject = subject("mutex", "user mutex", "wait_for_pthread_mutex", &*mutex);
-    let Plan { duration, hold, .. } = *plan;
-    hammer(plan, subject, Counting::EachSwitch, move || {
+    let Run { duration, hold, .. } = *run;
+    hammer(run, subject, Counting::EachSwitch, move || {
         let mutex = Arc::clone(&mutex);
         move |meter: &mut Meter| {
             let deadline = Instant::now() + duration;
@@ -109,17 +107,17 @@ fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// What the system refused.
-pub(crate) fn spinlock(plan: &Plan) -> Result<Truth> {
-    let watched = Arc::new(Watched::new().map_err(failed("create an eventfd"))?);
+/// That of a system call.
+pub(crate) fn spinlock(run: &Run) -> Result<Truth> {
+    let watched = Arc::new(Watched::new().map_err(Error::of("create an eventfd"))?);
     let subject = Subject {
         name: "eventfd",
         r#type: "spinlock",
         caller: "eventfd_write",
         ..Subject::default()
     };
-    let duration = plan.duration;
-    hammer(plan, subject, Counting::EachCall, move || {
+    let duration = run.duration;
+    hammer(run, subject, Counting::EachCall, move || {
         let watched = Arc::clone(&watched);
         move |meter: &mut Meter| {
             let deadline = Instant::now() + duration;
@@ -145,16 +143,11 @@ fn write_to_eventfd(fd: &OwnedFd) -> io::Result<()> {
 }
 
 /// Starts a thread for each waiter and one more, each with work of its own.
-fn hammer<W>(
-    plan: &Plan,
-    subject: Subject,
-    counting: Counting,
-    work: impl Fn() -> W,
-) -> Result<Truth>
+fn hammer<W>(run: &Run, subject: Subject, counting: Counting, work: impl Fn() -> W) -> Result<Truth>
 where
     W: FnOnce(&mut Meter) -> io::Result<()> + Send + 'static,
 {
-    let members: Vec<crew::Member<Meter>> = (0..=plan.waiters)
+    let members: Vec<crew::Member<Meter>> = (0..=run.waiters)
         .map(|number| {
             let work = work();
             let thread: crew::Member<Meter> = (

@@ -1,7 +1,7 @@
-//! Numbers for people.
+//! Numbers as text for people.
 
 /// A time with three significant digits and its unit: `1.24 ms`.
-pub(crate) fn time(nanoseconds: u64) -> String {
+pub fn time(nanoseconds: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     for (size, unit) in UNITS {
         // From where three digits of the smaller unit would round up to this one.
@@ -19,7 +19,7 @@ pub(crate) fn time(nanoseconds: u64) -> String {
 }
 
 /// `1 wait`, `2 waits`.
-pub(crate) fn plural(count: u64, noun: &str) -> String {
+pub fn plural(count: u64, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),

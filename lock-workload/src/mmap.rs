@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::{Counting, Ended},
     rounds::{Contended, Holder, Waiter},
@@ -49,7 +49,7 @@ impl MemoryMap {
         let region = map(REGION, libc::PROT_READ)?;
         // SAFETY: a mapping of this size.
         let huge = unsafe { libc::madvise(region as *mut _, REGION, libc::MADV_NOHUGEPAGE) };
-        // A kernel without huge pages refuses, and there are none.
+        // It fails on a kernel without huge pages.
         if huge < 0 && io::Error::last_os_error().raw_os_error() != Some(libc::EINVAL) {
             return Err(io::Error::last_os_error());
         }

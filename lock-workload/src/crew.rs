@@ -35,7 +35,7 @@ pub(crate) fn run<T: Send + 'static>(members: Vec<Member<T>>) -> Result<Vec<T>> 
                 // Nobody listens any more when another thread has failed.
                 let _ = sender.send(work());
             })
-            .map_err(failed("start a thread"))?;
+            .map_err(Error::of("start a thread"))?;
         results.push((receiver, None));
     }
     loop {
@@ -45,10 +45,11 @@ pub(crate) fn run<T: Send + 'static>(members: Vec<Member<T>>) -> Result<Vec<T>> 
                 continue;
             }
             match receiver.try_recv() {
-                Ok(outcome) => *result = Some(outcome.map_err(failed("do its work"))?),
+                Ok(outcome) => *result = Some(outcome.map_err(Error::of("do its work"))?),
                 Err(TryRecvError::Empty) => missing = true,
                 Err(TryRecvError::Disconnected) => {
-                    return Err(Error::new("workload", "a thread of the workload panicked"));
+                    let panicked = io::Error::other("a thread panicked");
+                    return Err(Error::of("do its work")(panicked));
                 }
             }
         }
@@ -62,25 +63,18 @@ pub(crate) fn run<T: Send + 'static>(members: Vec<Member<T>>) -> Result<Vec<T>> 
     }
 }
 
-/// Says what the workload could not do.
-pub(crate) fn failed(doing: &str) -> impl Fn(io::Error) -> Error + '_ {
-    move |error| {
-        Error::new("workload", format!("the workload could not {doing}")).because_of(&error)
-    }
-}
-
 /// Keeps this thread, and those that it starts, on the CPU that it runs on.
 ///
 /// # Errors
 ///
-/// What the kernel says.
+/// That of the system call.
 pub(crate) fn stay_on_this_cpu() -> io::Result<()> {
     // SAFETY: has no preconditions.
     let cpu = unsafe { libc::sched_getcpu() };
     let cpu = usize::try_from(cpu).map_err(|_| io::Error::last_os_error())?;
     // SAFETY: a cpu_set_t is plain data, for which zero is a value.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: a CPU beyond the set is ignored; sched_setaffinity then refuses the empty set.
+    // SAFETY: a CPU beyond the set is ignored; sched_setaffinity then fails for the empty set.
     unsafe { libc::CPU_SET(cpu.min(libc::CPU_SETSIZE as usize - 1), &mut set) };
     // SAFETY: reads a set of the size that is given.
     let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::workload::{
+use crate::{
     meter::Ended,
     pthread::{Barrier, Condvar, Fixed, Kind, Mutex, RwLock, Semaphore},
     rounds::{Contended, Holder, Waiter},

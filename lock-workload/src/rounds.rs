@@ -1,7 +1,7 @@
 //! Rounds: one thread holds a lock for a while, the others wait for it once each.
 //!
-//! The holder takes the lock while nobody wants it and tells the others. Each says so before
-//! it makes its call. From when all have, the holder sleeps for the time to hold, then lets
+//! The holder takes the lock while nobody wants it and signals the others. Each signals back
+//! before it makes its call. From when all have, the holder sleeps for the time to hold, then lets
 //! go. The next round begins when all have had the lock.
 
 use std::{
@@ -15,18 +15,26 @@ use std::{
 };
 
 use crate::{
+    crew::{self, LOOK_AGAIN},
     error::Result,
-    workload::{
-        Plan,
-        crew::{self, LOOK_AGAIN},
-        meter::{Counting, Ended, Meter},
-        truth::{Lock, Subject, Truth},
-    },
+    meter::{Counting, Ended, Meter},
+    truth::{Figures, Lock, Subject, Truth},
 };
+
+/// How long to run, with how many threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    /// How long in all. The round that is under way then is finished.
+    pub(crate) duration: Duration,
+    /// How many threads wait in each round.
+    pub(crate) waiters: u32,
+    /// How long the lock is to be held in each round.
+    pub(crate) hold: Duration,
+}
 
 /// What is held and waited for.
 pub(crate) trait Contended: Send + Sync + 'static {
-    /// What its waiters' switches say.
+    /// How its waiters' switches are counted.
     const COUNTING: Counting = Counting::EachSwitch;
 
     /// The locks that it has.
@@ -80,13 +88,13 @@ impl Holder {
         self.hold
     }
 
-    /// Says that the lock is held.
+    /// Announces that the lock is held.
     pub(crate) fn begin(&mut self) {
         self.begun += 1;
         self.round.number.store(self.begun, Ordering::Release);
     }
 
-    /// Says that the lock is held, and holds it for the time since all others are about to
+    /// Announces that the lock is held, and holds it for the time since all others are about to
     /// wait.
     pub(crate) fn until_all_wait(&mut self) {
         self.until_all_wait_for(self.hold);
@@ -200,8 +208,8 @@ struct Part {
 ///
 /// # Errors
 ///
-/// What the system refused.
-pub(crate) fn run<C: Contended>(plan: &Plan, contended: C) -> Result<Truth> {
+/// That of a system call.
+pub(crate) fn run<C: Contended>(run: &Run, contended: C) -> Result<Truth> {
     let contended = Arc::new(contended);
     let subjects = contended.locks();
     let round = Arc::new(Round {
@@ -209,21 +217,21 @@ pub(crate) fn run<C: Contended>(plan: &Plan, contended: C) -> Result<Truth> {
         entered: AtomicU32::new(0),
         passed: AtomicU32::new(0),
         over: AtomicBool::new(false),
-        tids: (0..plan.waiters).map(|_| AtomicI32::new(0)).collect(),
+        tids: (0..run.waiters).map(|_| AtomicI32::new(0)).collect(),
     });
     let holder = Holder {
         meter: Meter::new(C::COUNTING, subjects.len()),
         round: Arc::clone(&round),
         begun: 0,
-        hold: plan.hold,
+        hold: run.hold,
     };
     let held = Arc::clone(&contended);
-    let duration = plan.duration;
+    let duration = run.duration;
     let mut members: Vec<crew::Member<Part>> = vec![(
         contended.holder_name(),
         Box::new(move || hold_rounds(duration, &*held, holder)),
     )];
-    for number in 0..plan.waiters as usize {
+    for number in 0..run.waiters as usize {
         let waiter = Waiter {
             meter: Meter::new(C::COUNTING, subjects.len()),
             round: Arc::clone(&round),
@@ -246,7 +254,7 @@ pub(crate) fn run<C: Contended>(plan: &Plan, contended: C) -> Result<Truth> {
             .into_iter()
             .map(|subject| Lock {
                 subject,
-                figures: crate::workload::truth::Figures::default(),
+                figures: Figures::default(),
             })
             .collect(),
         ..Truth::default()

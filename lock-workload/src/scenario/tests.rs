@@ -1,36 +1,31 @@
-//! Each scenario's own account.
+//! Each scenario's own measurements.
 
-use std::{thread, time::Duration};
+use std::{collections::HashSet, thread, time::Duration};
 
-use super::{Entry, Scenario, TABLE};
-use crate::workload::truth::Truth;
+use super::{Plan, Scenario};
+use crate::truth::Truth;
 
-fn run(scenario: Scenario) -> Truth {
-    let hold = match scenario {
-        Scenario::ShortWaits => None,
-        _ => Some(Duration::from_millis(4)),
+fn run(name: &str) -> Truth {
+    let scenario = Scenario::named(name).unwrap();
+    let plan = Plan {
+        hold: (name != "short-waits").then_some(Duration::from_millis(4)),
+        ..Plan::new(Duration::from_millis(200))
     };
     // The affinity stays with this thread.
-    thread::spawn(move || scenario.run(Duration::from_millis(200), 3, hold))
+    thread::spawn(move || scenario.run(&plan))
         .join()
         .unwrap()
-        .unwrap_or_else(|error| panic!("{}: {error}", scenario.name()))
-        .0
+        .unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
 #[test]
-fn every_scenario_is_in_the_table_once() {
-    // One without an entry is never constructed, which the compiler reports.
-    for entry in TABLE {
-        let same = |other: &&Entry| other.scenario == entry.scenario || other.name == entry.name;
-        assert_eq!(TABLE.iter().filter(same).count(), 1, "{}", entry.name);
-        assert_eq!(Scenario::named(entry.name), Some(entry.scenario));
-        assert_eq!(entry.scenario.name(), entry.name);
-    }
+fn names_are_unique() {
+    let names: HashSet<_> = Scenario::all().map(Scenario::name).collect();
+    assert_eq!(names.len(), Scenario::all().count());
 }
 
 /// Up to five runs: on a busy machine a short one can end before anybody had to wait.
-fn run_with_waits(scenario: Scenario) -> Truth {
+fn run_with_waits(scenario: &str) -> Truth {
     let mut runs = (0..4).map(|_| run(scenario));
     let waited = |truth: &Truth| truth.locks.iter().all(|lock| lock.figures.waits > 0);
     runs.find(waited).unwrap_or_else(|| run(scenario))
@@ -38,9 +33,9 @@ fn run_with_waits(scenario: Scenario) -> Truth {
 
 #[test]
 fn every_call_is_accounted_for() {
-    for entry in TABLE {
-        let scenario = entry.scenario.name();
-        let truth = run_with_waits(entry.scenario);
+    for entry in Scenario::all() {
+        let scenario = entry.name();
+        let truth = run_with_waits(scenario);
         assert!(truth.rounds > 0, "{scenario}: {truth:?}");
         for lock in &truth.locks {
             let figures = lock.figures;
@@ -57,7 +52,7 @@ fn every_call_is_accounted_for() {
                 figures.on_cpu_ns <= figures.total_ns,
                 "{scenario}: {truth:?}"
             );
-            if entry.exact {
+            if entry.is_exact() {
                 assert!(figures.waits > 0, "{scenario}: {truth:?}");
                 assert!(figures.min_ns <= figures.max_ns, "{scenario}: {truth:?}");
             }
@@ -68,33 +63,29 @@ fn every_call_is_accounted_for() {
 #[test]
 fn waits_are_as_long_as_the_lock_is_held() {
     for scenario in [
-        Scenario::PthreadMutex,
-        Scenario::RustMutex,
-        Scenario::ParkingLot,
-        Scenario::SharedMemory,
-        Scenario::FutexWaitv,
+        "pthread-mutex",
+        "rust-mutex",
+        "parking-lot",
+        "shared-memory",
+        "futex-waitv",
     ] {
         let truth = run_with_waits(scenario);
         let figures = truth.sum();
         assert!(figures.waits > 0, "{truth:?}");
         // All are about to wait when the time begins; a thread may be kept from it.
         let mean_ns = figures.total_ns / figures.waits;
-        assert!(mean_ns >= 3_000_000, "{}: {truth:?}", scenario.name());
+        assert!(mean_ns >= 3_000_000, "{}: {truth:?}", scenario);
         assert_eq!(figures.calls, truth.rounds * 3, "{truth:?}");
     }
 }
 
 #[test]
 fn half_of_the_waiters_time_out_or_are_interrupted() {
-    for scenario in [Scenario::PthreadTimedlock, Scenario::Interrupted] {
+    for scenario in ["pthread-timedlock", "interrupted"] {
         let truth = run(scenario);
         let figures = truth.sum();
         let ended_without = figures.timed_out + figures.interrupted;
-        assert!(
-            ended_without > truth.rounds,
-            "{}: {truth:?}",
-            scenario.name()
-        );
+        assert!(ended_without > truth.rounds, "{}: {truth:?}", scenario);
         assert!(ended_without <= truth.rounds * 2, "{truth:?}");
         assert!(figures.waits > 0, "{truth:?}");
     }
@@ -102,7 +93,7 @@ fn half_of_the_waiters_time_out_or_are_interrupted() {
 
 #[test]
 fn a_chain_knows_who_waits_for_whom() {
-    let truth = run(Scenario::Chain);
+    let truth = run("chain");
     assert_eq!(truth.threads, ["chain-c", "chain-a", "chain-b"]);
     for pair in &truth.pairs {
         assert!(truth.threads.contains(&pair.holder), "{pair:?}");

@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::workload::{
+use crate::{
     crew::LOOK_AGAIN,
     meter::Ended,
     rounds::{Contended, Holder, Waiter},
