@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
 /// CLOCK_MONOTONIC, in nanoseconds.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn now_ns() -> u64 {
     // SAFETY: the helper has no preconditions.
     unsafe { bpf_ktime_get_ns() }

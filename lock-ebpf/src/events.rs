@@ -33,7 +33,7 @@ pub enum Sender {
 }
 
 /// An event of the current thread, of which nothing else is known.
-#[inline(always)] // Some stores into the event that its caller makes of it.
+#[inline(always)]
 pub fn of_current(thread: Thread) -> Event {
     Event {
         tid: thread.tid,
@@ -46,7 +46,7 @@ pub fn of_current(thread: Thread) -> Event {
 }
 
 /// Where a program puts an event together. What stood there before is still there.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn scratch<'a>(sender: Sender) -> Option<&'a mut EventWithStack> {
     let scratch = EVENT_SCRATCH.get_ptr_mut(sender as u32)?;
     // SAFETY: a live value of this CPU, which this program has to itself.
@@ -54,7 +54,7 @@ pub fn scratch<'a>(sender: Sender) -> Option<&'a mut EventWithStack> {
 }
 
 /// Sends an event with its user stack. False if the buffer is full.
-#[inline(always)] // Once in each program that sends events.
+#[inline(always)]
 pub fn send(event: &mut EventWithStack) -> bool {
     let mut bytes = event.event.user_bytes as u64;
     if bytes > USER_STACK as u64 {
@@ -73,7 +73,7 @@ pub fn send(event: &mut EventWithStack) -> bool {
 }
 
 /// Sends a kernel stack as it is in memory. Without it, it is walked again.
-#[inline(always)] // Once in each program that takes stacks.
+#[inline(always)]
 pub fn send_raw_stack(raw: &mut RawStack) {
     // SAFETY: a value of just this size.
     unsafe {

@@ -107,12 +107,12 @@ fn has_current_name() -> bool {
     )
 }
 
-#[inline(always)] // One helper call.
+#[inline(always)]
 fn has(by: u32, value: u64) -> bool {
     has_both(by, [value, 0])
 }
 
-#[inline(always)] // One helper call.
+#[inline(always)]
 fn has_both(by: u32, value: [u64; 2]) -> bool {
     let key = FilterKey {
         by: by.into(),
@@ -153,20 +153,20 @@ pub fn forget(task: Task) {
     }
 }
 
-#[inline(always)] // A few instructions.
+#[inline(always)]
 fn mode_slot(tgid: u32) -> Option<*mut u8> {
     let modes = PROCESS_MODES.get_ptr_mut(tgid / PROCESSES as u32)?;
     // SAFETY: an index below PROCESSES, in a live value.
     Some(unsafe { &raw mut (*modes).modes[tgid as usize % PROCESSES] })
 }
 
-#[inline(always)] // A few instructions.
+#[inline(always)]
 fn mode_of(tgid: u32) -> u8 {
     // SAFETY: a byte of a live value.
     mode_slot(tgid).map_or(mode::NONE, |slot| unsafe { slot.read_volatile() })
 }
 
-#[inline(always)] // A few instructions.
+#[inline(always)]
 fn set_mode(tgid: u32, mode: u8) {
     if let Some(slot) = mode_slot(tgid) {
         // SAFETY: a byte of a live value.

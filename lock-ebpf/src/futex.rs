@@ -51,7 +51,7 @@ pub struct Futex {
 
 impl Futex {
     /// The futex that a thread with these registers waits for, if it is in such a system call.
-    #[inline(always)] // On the path of each switch of tasks.
+    #[inline(always)]
     pub fn waited_for(registers: Registers) -> Option<Self> {
         match registers.get(Register::OrigAx) {
             call::FUTEX => Self::of_futex(registers),
@@ -122,7 +122,7 @@ impl Futex {
     }
 
     /// Whether it is locked with priority inheritance.
-    #[inline(always)] // Some comparisons.
+    #[inline(always)]
     pub fn is_pi(self) -> bool {
         let command = u64::from(self.kind.command());
         command == command::LOCK_PI || command == command::LOCK_PI2

@@ -143,13 +143,13 @@ pub fn block(task: Task) {
 /// Whether a wait is sampled when its thread is woken: by then its length is known, so that
 /// the chance need not go by what is expected. Only a thread of the same process can read the
 /// waiting one's stack, and a wait that may end by its timeout may have no such waker.
-#[inline(always)] // Some comparisons.
+#[inline(always)]
 fn sampled_when_woken(block: &Block) -> bool {
     !sampler::exact() && block.kind.is_private() && block.has_timeout == 0
 }
 
 /// The number of a sample that is taken now.
-#[inline(always)] // Two instructions and a helper call.
+#[inline(always)]
 fn next_sample(now_ns: u64) -> u64 {
     // SAFETY: the helper has no preconditions.
     sample_number(now_ns, unsafe { bpf_get_smp_processor_id() })
@@ -165,7 +165,7 @@ struct Begin {
 }
 
 /// Sends the begin of a wait, with the stack of the thread, whose `registers` these are.
-#[inline(always)] // Once in each program that samples waits for user locks.
+#[inline(always)]
 fn send_begin(
     sender: Sender,
     registers: Registers,

@@ -96,7 +96,7 @@ pub fn begin(ctx: &RawTracePointContext, lock: u64, flags: u32) {
 }
 
 /// The stack, where every wait's is taken; else zero.
-#[inline(always)] // Once for each way of waiting.
+#[inline(always)]
 fn exact_stack(ctx: &RawTracePointContext) -> u64 {
     if !sampler::exact() {
         return 0;

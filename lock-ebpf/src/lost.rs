@@ -13,7 +13,7 @@ use lock_common::{COUNTERS, Counter};
 static COUNTS: PerCpuArray<u64, COUNTERS> = PerCpuArray::new();
 
 /// Adds one.
-#[inline(always)] // A call would cost more than the addition.
+#[inline(always)]
 pub fn count(counter: Counter) {
     if let Some(count) = COUNTS.get_ptr_mut(counter as u32) {
         // SAFETY: a slot of this CPU in a live map. Only one program adds to a counter,

@@ -4,7 +4,9 @@
 #![expect(
     clippy::inline_always,
     reason = "a function that is not inlined is a subprogram: the verifier checks its calls \
-              without the values of constants, and the call itself takes time in a lock's slow path"
+              without the values of constants, and the call itself takes time in a lock's slow \
+              path. Each is a few instructions, or is called once per program, unless a comment \
+              at it gives another reason"
 )]
 
 mod clock;

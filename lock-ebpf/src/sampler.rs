@@ -62,7 +62,7 @@ pub fn exact() -> bool {
 
 /// Draws for a wait with this logarithm, to base 2, of its length in nanoseconds. The shift if it
 /// is to be sampled.
-#[inline(always)] // Once in each program that samples.
+#[inline(always)]
 pub fn draw(source: SampleSource, length: u64, now_ns: u64) -> Option<u32> {
     if exact() {
         return Some(0);
@@ -126,7 +126,7 @@ impl Follow for Level {
         self.taken = 0;
     }
 
-    #[inline(always)] // Some instructions.
+    #[inline(always)]
     fn take(&mut self, wanted: u64) {
         self.taken += 1;
         // Four times too many, and the window not over: half as likely at once, and likewise

@@ -75,7 +75,7 @@ pub enum Lost {
 /// sizes of their frames are kept in a small table, which user space fills with what it finds
 /// in stacks that the kernel walked. And what this table leads to counts only if it is, to
 /// the last return address, a stack that the kernel has walked before.
-#[inline(always)] // Once in each program that takes stacks.
+#[inline(always)]
 pub fn current(ctx: &RawTracePointContext, source: StackSource) -> Result<u64, Lost> {
     let memory = memory(ctx, source);
     if let Some((raw, length)) = memory
@@ -155,7 +155,7 @@ fn recognise(raw: *mut RawStack, words: usize) -> Option<u64> {
     None
 }
 
-#[inline(always)] // A few instructions.
+#[inline(always)]
 fn step_of(call: u32) -> Option<u32> {
     let set = FRAME_STEPS.get_ptr(call_set(call))?;
     for way in 0..CALL_WAYS {

@@ -67,7 +67,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    #[inline(always)] // One helper call.
+    #[inline(always)]
     pub fn current() -> Self {
         let current = ThreadRef::from_pid_tgid(bpf_get_current_pid_tgid());
         Self {
@@ -121,7 +121,7 @@ impl Registers {
     }
 
     /// Those of the current task.
-    #[inline(always)] // As above.
+    #[inline(always)]
     pub fn current() -> Option<Self> {
         Self::of(current())
     }
@@ -131,7 +131,7 @@ impl Registers {
         self.0
     }
 
-    #[inline(always)] // One instruction, or one helper call.
+    #[inline(always)]
     pub fn get(self, register: Register) -> u64 {
         let field = self.0.wrapping_add(register as usize);
         if HAS_TASK_REGISTERS.load() != 0 {
@@ -172,7 +172,7 @@ pub fn interruptible(ctx: &BtfTracePointContext, prev: Task) -> bool {
 }
 
 /// A task's number. The task must be an argument of the program.
-#[inline(always)] // One instruction.
+#[inline(always)]
 pub fn tid(task: Task) -> u32 {
     let field = task
         .wrapping_byte_add(TASK_PID_OFFSET.load() as usize)
@@ -182,25 +182,25 @@ pub fn tid(task: Task) -> u32 {
 }
 
 /// The number of a task that may be gone.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn read_tid(task: Task) -> Option<u32> {
     read(task, TASK_PID_OFFSET.load())
 }
 
 /// The process of a task that may be gone.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn read_tgid(task: Task) -> Option<u32> {
     read(task, TASK_TGID_OFFSET.load())
 }
 
 /// The address space of a task.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn memory(task: Task) -> Option<u64> {
     read(task, TASK_MM_OFFSET.load())
 }
 
 /// A task's name.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn comm(task: Task) -> [u8; 16] {
     read(task, TASK_COMM_OFFSET.load()).unwrap_or_default()
 }
@@ -215,18 +215,18 @@ pub fn ran_ns(task: Task) -> u64 {
 }
 
 /// Whether a task is the kernel's own.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn is_kernel_thread(task: Task) -> bool {
     read(task, TASK_FLAGS_OFFSET.load()).unwrap_or(PF_KTHREAD) & PF_KTHREAD != 0
 }
 
 /// Whether a task is about to end.
-#[inline(always)] // One helper call.
+#[inline(always)]
 pub fn is_exiting(task: Task) -> bool {
     read(task, TASK_FLAGS_OFFSET.load()).unwrap_or(0) & PF_EXITING != 0
 }
 
-#[inline(always)] // One helper call.
+#[inline(always)]
 fn read<T>(base: Task, offset: u32) -> Option<T> {
     let field = base.wrapping_byte_add(offset as usize).cast::<T>();
     // SAFETY: the helper checks the address; a bad one gives an error.

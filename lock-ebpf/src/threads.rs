@@ -62,7 +62,7 @@ pub struct SleepSlot {
 }
 
 /// The slot of a thread, if it has one.
-#[inline(always)] // On the path of each switch of tasks.
+#[inline(always)]
 pub fn find(tid: u32) -> Option<Waits> {
     if tid == 0 {
         return None; // The idle task, of which each CPU has one with this number.
@@ -78,7 +78,7 @@ pub fn find(tid: u32) -> Option<Waits> {
     None
 }
 
-#[inline(always)] // On the path of each switch of tasks.
+#[inline(always)]
 fn waits_at(number: u32, way: usize) -> Option<Waits> {
     let set = THREADS.get_ptr_mut(number)?;
     // SAFETY: way < WAYS, in a live value.
@@ -86,7 +86,7 @@ fn waits_at(number: u32, way: usize) -> Option<Waits> {
 }
 
 /// The slot of a thread, which gets one if there is one left.
-#[inline(always)] // Once for each way of waiting.
+#[inline(always)]
 pub fn claim(tid: u32) -> Option<Waits> {
     if let Some(waits) = find(tid) {
         return Some(waits);
@@ -168,7 +168,7 @@ impl Waits {
     }
 
     /// Whether the thread has a sleeping wait for a kernel lock open.
-    #[inline(always)] // One load.
+    #[inline(always)]
     pub fn sleeps(self) -> bool {
         // SAFETY: within a live value.
         unsafe { (*self.0).sleeping != 0 }
@@ -257,20 +257,20 @@ pub trait BlockExt {
 }
 
 impl BlockExt for Block {
-    #[inline(always)] // Two comparisons.
+    #[inline(always)]
     fn infer_outcome(&mut self) {
         if self.wake_ns == 0 && self.has_timeout != 0 {
             self.outcome = Outcome::TIMED_OUT;
         }
     }
 
-    #[inline(always)] // A few instructions.
+    #[inline(always)]
     fn learn(&mut self, wait_ns: u64, cpu_ns: u64) {
         self.wait_square = mean_square(self.wait_square, wait_ns);
         self.cpu_square = mean_square(self.cpu_square, cpu_ns);
     }
 
-    #[inline(always)] // Some stores.
+    #[inline(always)]
     fn close(&mut self) {
         self.start_ns = 0;
         self.wake_ns = 0;
@@ -285,7 +285,7 @@ trait Turn {
 }
 
 impl Turn for Sleep {
-    #[inline(always)] // A few instructions.
+    #[inline(always)]
     fn turn(&mut self, now_ns: u64) {
         if self.flags & flag::SPIN != 0 {
             self.spin_ns += now_ns.saturating_sub(self.phase_ns);

@@ -52,7 +52,7 @@ pub struct Ended {
 }
 
 /// Adds a wait. False if there is no row for it, not even one for other locks.
-#[inline(always)] // Once in each program that ends waits.
+#[inline(always)]
 pub fn add(ended: Ended) -> bool {
     let Ended {
         lock,

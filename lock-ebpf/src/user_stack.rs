@@ -14,7 +14,7 @@ static USER_STACK_PORTIONS: Global<u32> = Global::new(8);
 
 /// Copies from the stack pointer upwards what can be read without a page fault, and tells the
 /// registers to unwind from. How many bytes are there stands in the event.
-#[inline(always)] // Once in each program that takes user stacks.
+#[inline(always)]
 pub fn copy(registers: Registers, to: &mut EventWithStack) {
     let sp = registers.get(Register::Sp);
     to.event.ip = registers.get(Register::Ip);
