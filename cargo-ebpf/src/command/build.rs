@@ -3,47 +3,24 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use ebpf_build::{
-    Artifact, Build, BuildTools, Error, Finding, Result, Target, file::write_atomically, settings,
+    Artifact, Build, BuildTools, Error, Result, Target, file::write_atomically, settings,
     strip_debug,
 };
-use indicatif::HumanBytes;
-use serde::Serialize;
 
 use crate::{
     cli::{self, DebugInfo},
     code::Code,
     context::Context,
     interrupt, min_kernel,
-    object::{Object, Summary},
+    object::Object,
     outcome::Outcome,
     project::{EbpfCrate, Project},
-    report::{Console, Report, human},
+    report::{
+        Console,
+        build::{Built, BuiltObject},
+        human,
+    },
 };
-
-/// The objects of a project.
-#[derive(Debug, Serialize)]
-pub(crate) struct Built {
-    pub(crate) objects: Vec<BuiltObject>,
-}
-
-/// One object, where it is and what is in it.
-#[derive(Debug, Serialize)]
-pub(crate) struct BuiltObject {
-    pub(crate) name: String,
-    /// The package that it comes from.
-    #[serde(rename = "crate")]
-    pub(crate) from: String,
-    pub(crate) path: PathBuf,
-    target: &'static str,
-    #[serde(flatten)]
-    summary: Summary,
-    /// Programs that the loader leaves out where the kernel lacks what they attach to.
-    #[serde(skip)]
-    optional: Vec<String>,
-    /// Whether nothing had to be built.
-    fresh: bool,
-    warnings: Vec<Finding>,
-}
 
 /// An object to be looked at.
 #[derive(Debug, Clone)]
@@ -187,37 +164,4 @@ fn copy(
         fresh: artifact.fresh,
         warnings: artifact.warnings,
     })
-}
-
-impl Report for Built {
-    fn human(&self) -> String {
-        let lines: Vec<String> = self.objects.iter().map(BuiltObject::line).collect();
-        lines.join("\n")
-    }
-
-    fn findings(&self) -> Vec<Finding> {
-        let objects = self.objects.iter();
-        objects.flat_map(|object| object.warnings.clone()).collect()
-    }
-}
-
-impl BuiltObject {
-    /// For people: one line.
-    pub(crate) fn line(&self) -> String {
-        let Summary {
-            size,
-            programs,
-            maps,
-            instructions,
-        } = self.summary;
-        format!(
-            "{}: {}, {}, {}, {} ({})",
-            human::path(&self.path),
-            HumanBytes(size),
-            human::counted(programs, "program"),
-            human::counted(maps, "map"),
-            human::counted(instructions, "instruction"),
-            if self.fresh { "unchanged" } else { "built" },
-        )
-    }
 }

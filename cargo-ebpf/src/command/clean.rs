@@ -1,26 +1,16 @@
 //! `clean`: removes what the pipeline made, and nothing else.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use ebpf_build::{Error, Result, linker};
-use indicatif::HumanBytes;
-use serde::Serialize;
 
-use crate::{cli, context::Context, kernels, outcome::Outcome, report::Report};
-
-#[derive(Debug, Serialize)]
-struct Cleaned {
-    removed: Vec<Removed>,
-}
-
-#[derive(Debug, Serialize)]
-struct Removed {
-    path: PathBuf,
-    bytes: u64,
-}
+use crate::{
+    cli,
+    context::Context,
+    kernels,
+    outcome::Outcome,
+    report::clean::{Cleaned, Removed},
+};
 
 /// Runs the command.
 pub(crate) fn run(request: &cli::Clean, context: &Context) -> Result<Outcome> {
@@ -84,26 +74,6 @@ fn size(path: &Path) -> u64 {
             .sum(),
         Ok(metadata) => metadata.len(),
         Err(_) => 0,
-    }
-}
-
-impl Report for Cleaned {
-    fn human(&self) -> String {
-        if self.removed.is_empty() {
-            return "nothing to remove".to_owned();
-        }
-        let lines: Vec<String> = self
-            .removed
-            .iter()
-            .map(|removed| {
-                format!(
-                    "removed {} ({})",
-                    removed.path.display(),
-                    HumanBytes(removed.bytes)
-                )
-            })
-            .collect();
-        lines.join("\n")
     }
 }
 

@@ -12,20 +12,14 @@ use ebpf_build::{
     BuildTools, Error, FOREIGN_VARIABLES, Result, file::write_atomically, linker,
     toolchain::Toolchain,
 };
-use serde::Serialize;
 
-use crate::{code::Code, context::Context, host::process::quote, outcome::Outcome, report::Report};
-
-#[derive(Debug, Serialize)]
-struct Exports {
-    exports: Vec<Export>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Export {
-    name: &'static str,
-    value: String,
-}
+use crate::{
+    code::Code,
+    context::Context,
+    host::process::quote,
+    outcome::Outcome,
+    report::env::{Export, Exports},
+};
 
 /// Runs the command.
 pub(crate) fn run(context: &Context) -> Result<Outcome> {
@@ -94,36 +88,11 @@ fn export((name, value): (&'static str, OsString)) -> Result<Export> {
     Ok(Export { name, value })
 }
 
-impl Report for Exports {
-    fn human(&self) -> String {
-        let mut text =
-            "# for a POSIX shell, in an eBPF crate's folder: eval \"$(cargo ebpf env)\"".to_owned();
-        for Export { name, value } in &self.exports {
-            text += &format!("\nexport {name}={}", quote(value));
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::ffi::OsStringExt as _, process::Command};
+    use std::os::unix::ffi::OsStringExt as _;
 
     use super::*;
-
-    #[test]
-    fn a_shell_reads_back_what_was_meant() {
-        let nasty = "a b'c\"d$HOME`id`\\ \n*;#é";
-        let text = Exports {
-            exports: vec![export(("NASTY", nasty.into())).unwrap()],
-        }
-        .human();
-        let output = Command::new("sh")
-            .args(["-c", "eval \"$1\"; printf %s \"$NASTY\"", "sh", &text])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), nasty);
-    }
 
     #[test]
     fn what_is_no_unicode_is_refused() {

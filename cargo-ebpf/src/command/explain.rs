@@ -5,7 +5,6 @@ use std::path::Path;
 
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
-use serde::Serialize;
 
 use super::explain_log;
 use crate::{
@@ -15,30 +14,8 @@ use crate::{
     diagnosis::catalogue::{self, Class},
     object,
     outcome::Outcome,
-    report::Report,
+    report::explain::{Explained, Line, Meaning},
 };
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Explained {
-    Page(&'static Class),
-    Code(Meaning),
-    List { classes: Vec<Line> },
-}
-
-/// A code of an error or a finding that has no page.
-#[derive(Serialize)]
-struct Meaning {
-    code: &'static str,
-    meaning: &'static str,
-}
-
-/// A class in the list of all.
-#[derive(Serialize)]
-struct Line {
-    code: &'static str,
-    title: &'static str,
-}
 
 /// Runs the command.
 pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
@@ -85,24 +62,5 @@ fn unknown(code: &str) -> Error {
         near @ [first, ..] => error
             .because(format!("the nearest are {}", near.join(", ")))
             .fix(format!("cargo ebpf explain {first}")),
-    }
-}
-
-impl Report for Explained {
-    fn human(&self) -> String {
-        match self {
-            Self::Page(class) => class.page.trim_end().to_owned(),
-            Self::Code(Meaning { code, meaning }) => format!("{code}: {meaning}"),
-            Self::List { classes } => {
-                let width = classes.iter().map(|line| line.code.len()).max();
-                let lines: Vec<_> = classes
-                    .iter()
-                    .map(|Line { code, title }| {
-                        format!("{code:width$}  {title}", width = width.unwrap_or(0))
-                    })
-                    .collect();
-                lines.join("\n")
-            }
-        }
     }
 }

@@ -6,28 +6,18 @@ use std::{
     path::Path,
 };
 
-use ebpf_build::{Error, Finding, Result};
-use serde::Serialize;
+use ebpf_build::{Error, Result};
 
 use crate::{
     code::Code,
-    diagnosis::{Diagnosis, Source},
+    diagnosis::Source,
     object_file,
-    report::{Report, diagnosis, source::Sources},
+    report::{explain_log::ExplainedLog, source::Sources},
     verifier_log::printed,
 };
 
 /// The most that is read of a log: as much as the largest log of a kernel.
 const MAX_LEN: u64 = 64 << 20;
-
-/// What the logs in a file mean.
-#[derive(Serialize)]
-pub(super) struct ExplainedLog {
-    /// Each log, in the order of the file.
-    rejections: Vec<Diagnosis>,
-    #[serde(skip)]
-    sources: Sources,
-}
 
 /// Diagnoses every verifier log in `file`, of programs of `object`.
 ///
@@ -60,22 +50,4 @@ fn read(input: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
     input.take(MAX_LEN).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-impl Report for ExplainedLog {
-    fn human(&self) -> String {
-        let shown: Vec<_> = self
-            .rejections
-            .iter()
-            .map(|rejection| diagnosis::human(rejection, &self.sources))
-            .collect();
-        shown.join("\n\n")
-    }
-
-    fn findings(&self) -> Vec<Finding> {
-        let rejections = self.rejections.iter();
-        rejections
-            .map(|rejection| diagnosis::finding(rejection, &self.sources))
-            .collect()
-    }
 }

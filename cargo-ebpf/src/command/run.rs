@@ -7,15 +7,11 @@ use std::{
 
 use cargo_metadata::Message;
 use ebpf_build::{Error, Result};
-use serde::Serialize;
 
 use crate::{
     cli,
     code::Code,
-    command::{
-        build::{self, Built},
-        verify,
-    },
+    command::{build, verify},
     context::Context,
     host::{
         process::{Destination, ending, exit_code},
@@ -23,19 +19,9 @@ use crate::{
     },
     outcome::Outcome,
     project::{Loader, Project},
-    report::{Report, Stages, human},
+    report::{Stages, build::Built, human, run::Ran},
     setup,
 };
-
-/// What the loader did, as JSON. For people it speaks for itself.
-#[derive(Debug, Serialize)]
-struct Ran {
-    loader: PathBuf,
-    arguments: Vec<String>,
-    exit_code: u8,
-    #[serde(flatten)]
-    built: Built,
-}
 
 /// Runs the command.
 pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
@@ -171,12 +157,6 @@ fn start(
         context.console.write(&ran)?;
     }
     Ok(Outcome::Child(exit_code))
-}
-
-impl Report for Ran {
-    fn human(&self) -> String {
-        format!("the loader ended with exit code {}", self.exit_code)
-    }
 }
 
 #[cfg(test)]

@@ -1,32 +1,14 @@
 //! `setup`: makes the machine able to build, or says what that would take.
 
 use ebpf_build::Result;
-use serde::Serialize;
 
 use crate::{
     cli,
     context::Context,
     outcome::Outcome,
-    report::Report,
-    setup::{self, State, Step},
+    report::setup::{Done, With},
+    setup,
 };
-
-/// What setup did, or would do.
-#[derive(Debug, Serialize)]
-struct Done {
-    dry_run: bool,
-    steps: Vec<Step>,
-    /// What the machine builds with; absent in a dry run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    with: Option<With>,
-}
-
-#[derive(Debug, Serialize)]
-struct With {
-    rustc: String,
-    release: String,
-    linker: String,
-}
 
 /// Runs the command.
 pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
@@ -58,37 +40,4 @@ pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     };
     context.console.write(&done)?;
     Ok(Outcome::Fine)
-}
-
-impl Report for Done {
-    fn human(&self) -> String {
-        let mut text = String::new();
-        for step in &self.steps {
-            let label = match step.state {
-                State::Planned => "would run",
-                State::Done => "done",
-                State::Failed if self.dry_run => "cannot run",
-                State::Failed => "failed",
-            };
-            for command in &step.commands {
-                text += &format!("{label}: {command}\n");
-            }
-            if let Some(note) = &step.note {
-                text += &format!("  {note}\n");
-            }
-        }
-        match (&self.with, self.steps.is_empty()) {
-            (_, true) => text += "nothing to do: this machine can build for BPF",
-            (None, false) => {
-                text += "nothing was done; each way is only tried when those before it fail"
-            }
-            (Some(with), false) => {
-                text += &format!(
-                    "this machine builds for BPF with rustc {} ({}) and {}",
-                    with.release, with.rustc, with.linker
-                );
-            }
-        }
-        text
-    }
 }

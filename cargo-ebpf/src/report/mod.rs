@@ -1,7 +1,13 @@
 //! One result, several writers. Results go to stdout; everything else (progress,
 //! warnings, errors, output of programs that are run) goes to stderr.
 
+pub(crate) mod build;
+pub(crate) mod clean;
 mod console;
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod explain;
+pub(crate) mod explain_log;
 pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod inspect;
@@ -10,7 +16,11 @@ pub(crate) mod kernels;
 pub(crate) mod listing;
 mod progress;
 pub(crate) mod requirements;
+pub(crate) mod run;
+pub(crate) mod setup;
 mod stages;
+pub(crate) mod test_kernels;
+pub(crate) mod test_log;
 pub(crate) mod verify;
 
 use ebpf_build::Finding;

@@ -4,9 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use cargo_metadata::{Artifact, Message};
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Finding, Result};
+use ebpf_build::{Error, Result};
 use ebpf_kernels::KernelTarget;
-use serde::Serialize;
 
 use super::{cargo_arguments, prepare};
 use crate::{
@@ -15,10 +14,10 @@ use crate::{
     context::Context,
     host::process::ending,
     kernels,
-    matrix::{self, Settings, test_runs::Ran},
+    matrix::{self, Settings},
     outcome::Outcome,
     project::Project,
-    report::Report,
+    report::test_kernels::{OnKernel, OnKernels},
     testing::program::{self, TestProgram, TestResult, Tested},
 };
 
@@ -45,7 +44,7 @@ pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     let kernels: Vec<_> = kernels
         .iter()
         .zip(ran)
-        .map(|(kernel, ran)| OnKernel::of(kernel, &programs, ran))
+        .map(|(kernel, ran)| OnKernel::new(kernel, &programs, ran))
         .collect();
     for finding in kernels.iter().flat_map(|kernel| &kernel.findings) {
         context.console.show(finding);
@@ -170,108 +169,4 @@ fn shown(kernel: &KernelTarget, program: &TestProgram, tested: &Tested) -> Strin
         text += &format!("    {line}\n");
     }
     text
-}
-
-/// How many tests did what.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-}
-
-impl Counts {
-    fn of<'a>(tests: impl Iterator<Item = &'a Tested>) -> Self {
-        let mut counts = Self::default();
-        for tested in tests {
-            *match tested.result {
-                TestResult::Passed => &mut counts.passed,
-                TestResult::Failed => &mut counts.failed,
-                TestResult::Skipped { .. } => &mut counts.skipped,
-            } += 1;
-        }
-        counts
-    }
-}
-
-impl std::iter::Sum for Counts {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, counts| Self {
-            passed: sum.passed + counts.passed,
-            failed: sum.failed + counts.failed,
-            skipped: sum.skipped + counts.skipped,
-        })
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
-        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
-    }
-}
-
-/// The result of the command.
-#[derive(Debug, Serialize)]
-struct OnKernels {
-    /// Whether every kernel came up and ran every test.
-    complete: bool,
-    #[serde(flatten)]
-    counts: Counts,
-    kernels: Vec<OnKernel>,
-}
-
-/// The tests on one kernel.
-#[derive(Debug, Serialize)]
-struct OnKernel {
-    kernel: String,
-    release: Option<String>,
-    seconds: f64,
-    #[serde(flatten)]
-    counts: Counts,
-    programs: Vec<OfProgram>,
-    findings: Vec<Finding>,
-}
-
-/// The tests of one program.
-#[derive(Debug, Serialize)]
-struct OfProgram {
-    name: String,
-    tests: Vec<Tested>,
-}
-
-impl OnKernel {
-    fn of(kernel: &KernelTarget, programs: &[TestProgram], ran: Ran) -> Self {
-        let of_program = |(program, tests): (&TestProgram, Vec<Tested>)| OfProgram {
-            name: program.name.clone(),
-            tests,
-        };
-        Self {
-            kernel: untrusted::name(kernel.label()),
-            release: ran.release.as_deref().map(untrusted::name),
-            seconds: ran.took.as_secs_f64(),
-            counts: Counts::of(ran.programs.iter().flatten()),
-            programs: programs.iter().zip(ran.programs).map(of_program).collect(),
-            findings: ran.findings,
-        }
-    }
-}
-
-impl Report for OnKernels {
-    /// A line for each kernel, and the sum as the last line of stdout.
-    fn human(&self) -> String {
-        let mut text = String::new();
-        for kernel in &self.kernels {
-            let release = kernel.release.as_deref().unwrap_or("did not come up");
-            text += &format!(
-                "{} ({release}): {} in {:.1} s\n",
-                kernel.kernel, kernel.counts, kernel.seconds
-            );
-        }
-        text + &self.counts.to_string()
-    }
 }

@@ -5,7 +5,6 @@ mod kernels;
 use std::ffi::OsString;
 
 use ebpf_build::{Finding, Result};
-use serde::Serialize;
 
 use crate::{
     cli,
@@ -15,7 +14,7 @@ use crate::{
     host::process::{ending, this_program},
     outcome::Outcome,
     project::{Project, configs_of},
-    report::Report,
+    report::test_log::Tested,
     setup,
     testing::{log::TestLog, runner},
 };
@@ -102,23 +101,4 @@ fn cargo_arguments(given: &[OsString], project: &Project) -> Vec<OsString> {
     }
     arguments.extend(given.iter().cloned());
     arguments
-}
-
-/// The sums of all test programs.
-#[derive(Debug, Serialize)]
-struct Tested {
-    /// Whether every test program was built and ran to its end.
-    complete: bool,
-    #[serde(flatten)]
-    log: TestLog,
-}
-
-impl Report for Tested {
-    /// The last line of stdout.
-    fn human(&self) -> String {
-        format!(
-            "{} passed, {} failed, {} skipped",
-            self.log.passed, self.log.failed, self.log.skipped
-        )
-    }
 }

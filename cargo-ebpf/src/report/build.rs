@@ -1,0 +1,68 @@
+//! The objects that were built: a line per object.
+
+use std::path::PathBuf;
+
+use ebpf_build::Finding;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::{Report, human};
+use crate::object::Summary;
+
+/// The objects of a project.
+#[derive(Debug, Serialize)]
+pub(crate) struct Built {
+    pub(crate) objects: Vec<BuiltObject>,
+}
+
+/// One object, where it is and what is in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct BuiltObject {
+    pub(crate) name: String,
+    /// The package that it comes from.
+    #[serde(rename = "crate")]
+    pub(crate) from: String,
+    pub(crate) path: PathBuf,
+    pub(crate) target: &'static str,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+    /// Programs that the loader leaves out where the kernel lacks what they attach to.
+    #[serde(skip)]
+    pub(crate) optional: Vec<String>,
+    /// Whether nothing had to be built.
+    pub(crate) fresh: bool,
+    pub(crate) warnings: Vec<Finding>,
+}
+
+impl Report for Built {
+    fn human(&self) -> String {
+        let lines: Vec<String> = self.objects.iter().map(BuiltObject::line).collect();
+        lines.join("\n")
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let objects = self.objects.iter();
+        objects.flat_map(|object| object.warnings.clone()).collect()
+    }
+}
+
+impl BuiltObject {
+    /// For people: one line.
+    pub(crate) fn line(&self) -> String {
+        let Summary {
+            size,
+            programs,
+            maps,
+            instructions,
+        } = self.summary;
+        format!(
+            "{}: {}, {}, {}, {} ({})",
+            human::path(&self.path),
+            HumanBytes(size),
+            human::counted(programs, "program"),
+            human::counted(maps, "map"),
+            human::counted(instructions, "instruction"),
+            if self.fresh { "unchanged" } else { "built" },
+        )
+    }
+}
