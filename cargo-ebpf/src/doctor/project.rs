@@ -1,8 +1,11 @@
 //! Whether the project keeps its eBPF crates and its native side apart.
 
-use std::env;
+use std::{env, path::Path};
 
-use ebpf_build::{Finding, Result, Target, settings};
+use ebpf_build::{
+    Finding, Result, Target,
+    settings::{self, Flag, Settings},
+};
 
 use super::only_a_warning;
 use crate::{
@@ -46,126 +49,174 @@ fn describe(project: &Project, crates: &[EbpfCrate]) -> String {
     )
 }
 
-/// A crate's own config, its flags, and its place.
+/// The checks of one crate: its config, its promise, and where it is.
 fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     let settings = settings::read(&ebpf.dir)?;
-    let target = settings.target.unwrap_or_default();
-    let name = &ebpf.name;
-    let mut findings = Vec::new();
-
     let Some(file) = &settings.file else {
-        return Ok(vec![
-            Finding::warning(
-                Code::ConfigMissing,
-                format!("{name} has no .cargo/config.toml"),
-            )
-            .because("cargo ebpf passes what is missing; a cargo build by hand does not")
-            .fix(whole_config(ebpf, target)),
-        ]);
+        return Ok(vec![no_config(ebpf, settings.target.unwrap_or_default())]);
     };
-    findings.push(match settings.target {
-        Some(target) => Finding::fine(
-            Code::Config,
-            format!("{name} is built for {target} by its own config"),
-        ),
-        None => Finding::warning(
-            Code::TargetMissing,
-            format!("{name}'s config names no BPF target"),
-        )
-        .at(file, None)
-        .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
-    });
-    let code = Code::ConfigLinker;
-    if settings.linker.as_deref() == Some("bpf-linker") {
-        findings.push(Finding::fine(
-            code,
-            format!("{name} is linked by bpf-linker"),
-        ));
-    } else {
-        let found = settings.linker.as_deref().unwrap_or("no linker");
-        findings.push(
-            Finding::warning(code, format!("{name}'s config names {found}"))
-                .because("a cargo build by hand would not use bpf-linker")
-                .at(file, None)
-                .fix(format!(
-                    "set below [target.{target}]:\nlinker = \"bpf-linker\""
-                )),
-        );
-    }
+    let config = Config {
+        name: &ebpf.name,
+        file,
+        settings: &settings,
+        target: settings.target.unwrap_or_default(),
+    };
+    let mut findings = vec![config.target(), config.linker()];
+    findings.extend(config.lto());
+    findings.extend(config.flags());
+    findings.extend(min_kernel(project, ebpf, &settings)?);
+    findings.extend(workspace(project, ebpf));
+    Ok(findings)
+}
 
-    if !settings.profile_lto {
-        findings.push(
-            Finding::warning(
-                Code::ProfileLtoMissing,
-                format!("{name}'s release profile does not ask for LTO"),
-            )
-            .because(
-                "cargo then passes embed-bitcode=no, which rustc refuses beside -C lto; \
-                 cargo ebpf sets it, a build by hand fails",
-            )
-            .fix("add to its Cargo.toml:\n[profile.release]\nlto = true"),
-        );
-    }
-    let missing = settings.missing(target);
-    if missing.is_empty() {
-        findings.push(Finding::fine(
-            Code::Flags,
-            format!("{name} has all rustflags"),
-        ));
-    }
-    findings.extend(missing.iter().map(|flag| {
-        Finding::warning(
-            Code::FlagMissing,
-            format!("{name} lacks the rustflag -C {}", flag.assignment()),
-        )
-        .because(format!(
-            "{}; cargo ebpf passes it, a build by hand does not",
-            flag.reason
-        ))
-        .at(file, None)
-        .fix(format!(
-            "add to rustflags below [target.{target}]:\n\"-C\", \"{}\",",
-            flag.assignment()
-        ))
-    }));
+fn no_config(ebpf: &EbpfCrate, target: Target) -> Finding {
+    Finding::warning(
+        Code::ConfigMissing,
+        format!("{} has no .cargo/config.toml", ebpf.name),
+    )
+    .because("cargo ebpf passes what is missing; a cargo build by hand does not")
+    .fix(whole_config(ebpf, target))
+}
 
-    if let Some(promised) = settings.min_kernel {
-        for object in ebpf.objects()? {
-            let path = project.object_path(&object, target);
-            findings.push(if path.is_file() {
-                min_kernel::finding(ebpf, promised, &settings.optional, &path)?
-            } else {
-                Finding::fine(
-                    Code::MinKernelDeclared,
-                    format!("{name} is for Linux {promised} and newer; its build checks that"),
-                )
-            });
+/// The cargo config of an eBPF crate.
+struct Config<'a> {
+    /// The crate's name.
+    name: &'a str,
+    /// The file that was read.
+    file: &'a Path,
+    settings: &'a Settings,
+    /// The target that it sets, else the default.
+    target: Target,
+}
+
+impl Config<'_> {
+    fn target(&self) -> Finding {
+        let Self { name, target, .. } = self;
+        match self.settings.target {
+            Some(target) => Finding::fine(
+                Code::Config,
+                format!("{name} is built for {target} by its own config"),
+            ),
+            None => Finding::warning(
+                Code::TargetMissing,
+                format!("{name}'s config names no BPF target"),
+            )
+            .at(self.file, None)
+            .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
         }
     }
 
-    if ebpf.dir == project.root {
-        // A project of its own: there is no workspace to keep it out of.
-    } else if ebpf.member {
-        let folder = ebpf.dir.strip_prefix(&project.root).unwrap_or(&ebpf.dir);
-        findings.push(
+    fn linker(&self) -> Finding {
+        let Self { name, target, .. } = self;
+        let code = Code::ConfigLinker;
+        match self.settings.linker.as_deref() {
+            Some("bpf-linker") => Finding::fine(code, format!("{name} is linked by bpf-linker")),
+            other => {
+                let found = other.unwrap_or("no linker");
+                Finding::warning(code, format!("{name}'s config names {found}"))
+                    .because("a cargo build by hand would not use bpf-linker")
+                    .at(self.file, None)
+                    .fix(format!(
+                        "set below [target.{target}]:\nlinker = \"bpf-linker\""
+                    ))
+            }
+        }
+    }
+
+    /// A finding only where it is missing.
+    fn lto(&self) -> Option<Finding> {
+        if self.settings.profile_lto {
+            return None;
+        }
+        Some(
             Finding::warning(
-                Code::EbpfCrateInWorkspace,
-                format!("{name} is a member of the workspace"),
+                Code::ProfileLtoMissing,
+                format!("{}'s release profile does not ask for LTO", self.name),
             )
-            .because("a plain cargo build of the workspace tries to build it for the host")
-            .at(project.root.join("Cargo.toml"), None)
+            .because(
+                "cargo then passes embed-bitcode=no, which rustc rejects together with -C lto; \
+                 cargo ebpf sets it, a build by hand fails",
+            )
+            .fix("add to its Cargo.toml:\n[profile.release]\nlto = true"),
+        )
+    }
+
+    /// A finding for each flag that is missing, else one for all.
+    fn flags(&self) -> Vec<Finding> {
+        let Self { name, target, .. } = self;
+        let missing = self.settings.missing(*target);
+        if missing.is_empty() {
+            return vec![Finding::fine(
+                Code::Flags,
+                format!("{name} has all rustflags"),
+            )];
+        }
+        let finding = |flag: Flag| {
+            Finding::warning(
+                Code::FlagMissing,
+                format!("{name} lacks the rustflag -C {}", flag.assignment()),
+            )
+            .because(format!(
+                "{}; cargo ebpf passes it, a build by hand does not",
+                flag.reason
+            ))
+            .at(self.file, None)
             .fix(format!(
-                "exclude = [\"{}\"] in the root Cargo.toml, and an empty [workspace] in its own",
-                folder.display()
-            )),
-        );
-    } else {
-        findings.push(Finding::fine(
+                "add to rustflags below [target.{target}]:\n\"-C\", \"{}\",",
+                flag.assignment()
+            ))
+        };
+        missing.into_iter().map(finding).collect()
+    }
+}
+
+/// Whether each object runs on the `min-kernel` of its crate, if it has one.
+fn min_kernel(project: &Project, ebpf: &EbpfCrate, settings: &Settings) -> Result<Vec<Finding>> {
+    let Some(promised) = settings.min_kernel else {
+        return Ok(Vec::new());
+    };
+    let target = settings.target.unwrap_or_default();
+    let finding = |object: String| {
+        let path = project.object_path(&object, target);
+        if path.is_file() {
+            return min_kernel::finding(ebpf, promised, &settings.optional, &path);
+        }
+        Ok(Finding::fine(
+            Code::MinKernelDeclared,
+            format!(
+                "{} is for Linux {promised} and newer; its build checks that",
+                ebpf.name
+            ),
+        ))
+    };
+    ebpf.objects()?.into_iter().map(finding).collect()
+}
+
+/// Whether the crate is outside of the native workspace. A project of its own has none.
+fn workspace(project: &Project, ebpf: &EbpfCrate) -> Option<Finding> {
+    let name = &ebpf.name;
+    if ebpf.dir == project.root {
+        return None;
+    }
+    if !ebpf.member {
+        return Some(Finding::fine(
             Code::EbpfCrateApart,
             format!("{name} is outside of the workspace"),
         ));
     }
-    Ok(findings)
+    let directory = ebpf.dir.strip_prefix(&project.root).unwrap_or(&ebpf.dir);
+    Some(
+        Finding::warning(
+            Code::EbpfCrateInWorkspace,
+            format!("{name} is a member of the workspace"),
+        )
+        .because("a plain cargo build of the workspace tries to build it for the host")
+        .at(project.root.join("Cargo.toml"), None)
+        .fix(format!(
+            "exclude = [\"{}\"] in the root Cargo.toml, and an empty [workspace] in its own",
+            directory.display()
+        )),
+    )
 }
 
 /// The whole file, to paste.
