@@ -16,7 +16,7 @@ use ebpf_build::{
 use crate::{
     code::Code,
     context::Context,
-    host::process::quote,
+    host::shell::quote,
     outcome::Outcome,
     report::env::{Export, Exports},
 };

@@ -14,7 +14,8 @@ use crate::{
     command::{build, verify},
     context::Context,
     host::{
-        process::{Destination, ending, exit_code},
+        exit::{ending, exit_code},
+        process::Destination,
         root::Root,
     },
     outcome::Outcome,

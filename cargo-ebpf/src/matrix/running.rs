@@ -15,7 +15,7 @@ use super::Settings;
 use crate::{
     agent::{self, Answer, Deadline, Ended, Limits, Request},
     code::Code,
-    host::process::{Spawner, ending, this_program},
+    host::{executable::this_program, exit::ending, process::Spawner},
     kernels,
 };
 

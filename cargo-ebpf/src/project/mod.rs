@@ -23,7 +23,7 @@ pub(crate) use self::{
 use crate::{
     budget::Tolerances,
     code::Code,
-    host::process::{self, Spawner},
+    host::{cargo, process::Spawner},
 };
 
 /// A cargo workspace (or a single crate) with the eBPF crates in and beside it.
@@ -145,7 +145,7 @@ impl Project {
         command
             .manifest_path(manifest)
             .no_deps()
-            .cargo_path(process::cargo());
+            .cargo_path(cargo::program());
         let output = spawner.command(command.cargo_command()).stdout();
         let text = output.map_err(|error| {
             if error.code() != Code::ProgramFailed.as_str() {

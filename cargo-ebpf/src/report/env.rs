@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
-use crate::host::process::quote;
+use crate::host::shell::quote;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Exports {

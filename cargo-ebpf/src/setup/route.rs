@@ -117,7 +117,7 @@ impl Route {
     }
 
     fn commands(&self) -> Vec<String> {
-        let join = |command: Vec<String>| crate::host::process::command_line(command);
+        let join = |command: Vec<String>| crate::host::shell::command_line(command);
         match self {
             Self::Rustup { toolchain } => vec![join(rustup(toolchain))],
             Self::ByHand { commands } => commands.clone(),

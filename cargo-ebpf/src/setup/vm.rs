@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    host::{process::command_line, root::Root},
+    host::{root::Root, shell::command_line},
     interrupt,
     setup::packages::{OTHER_MANAGERS, QEMU_PACKAGE},
 };

@@ -11,7 +11,10 @@ use ebpf_build::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::process::{Process, Spawner, ending, lost},
+    host::{
+        exit::ending,
+        process::{Process, Spawner, lost},
+    },
     testing::log::TestLog,
     testing::skips::Skips,
 };

@@ -11,7 +11,7 @@ use std::{
 use ebpf_build::{Error, Result};
 
 use crate::{
-    host::process::{Spawner, exit_code},
+    host::{exit::exit_code, process::Spawner},
     outcome::Outcome,
     testing::skips::{Skip, Skips},
 };

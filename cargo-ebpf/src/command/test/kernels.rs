@@ -12,7 +12,7 @@ use crate::{
     cli,
     code::Code,
     context::Context,
-    host::process::ending,
+    host::exit::ending,
     kernels,
     matrix::{self, Settings},
     outcome::Outcome,

@@ -11,7 +11,7 @@ use crate::{
     code::Code,
     command::build,
     context::Context,
-    host::process::{ending, this_program},
+    host::{executable::this_program, exit::ending},
     outcome::Outcome,
     project::{Project, configs_of},
     report::test_log::Tested,

@@ -1,22 +1,20 @@
 //! The only place that starts programs: how they are announced, what they inherit,
-//! and what is said when they cannot be started.
+//! and the error if they cannot be started.
 
 use std::{
-    env,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io::{self, BufRead as _, BufReader, Write as _},
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
-    path::{Path, PathBuf},
+    os::fd::AsFd as _,
+    path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use ebpf_build::{Error, Result, toolchain::Toolchain};
+use ebpf_build::{Error, Result};
 use ebpf_kernels::process::{RunningProgram, Spawn};
 
-use super::environment;
+use super::{cargo, environment, exit::ending, shell::command_line};
 
 use crate::code::Code;
 
@@ -79,9 +77,9 @@ impl Spawner {
         self.process(Command::new(program))
     }
 
-    /// The cargo of the native side, see [`cargo`].
+    /// The cargo of the native side, see [`cargo::program`].
     pub(crate) fn cargo(&self) -> Process {
-        self.program(cargo())
+        self.program(cargo::program())
     }
 
     fn process(&self, command: Command) -> Process {
@@ -346,89 +344,6 @@ pub(crate) enum Destination {
     Stderr,
 }
 
-/// The cargo that runs us; else the one on PATH, if it runs (rustup's does not without
-/// its toolchains); else that of the compiler that builds for BPF.
-pub(crate) fn cargo() -> OsString {
-    static FOUND: OnceLock<OsString> = OnceLock::new();
-    let find = || {
-        let runs = Command::new("cargo")
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        match Toolchain::find() {
-            Ok(toolchain) if !runs => toolchain.cargo.into(),
-            _ => "cargo".into(),
-        }
-    };
-    env::var_os("CARGO")
-        .filter(|cargo| !cargo.is_empty())
-        .unwrap_or_else(|| FOUND.get_or_init(find).clone())
-}
-
-/// This program, also where cargo has put another one in its place since.
-///
-/// # Errors
-/// When the system does not say where it is.
-pub(crate) fn this_program() -> Result<PathBuf> {
-    let path = std::env::current_exe().map_err(|cause: io::Error| {
-        Error::new(
-            Code::ExecutableUnknown,
-            "could not find this program's own file",
-        )
-        .because(cause.to_string())
-    })?;
-    if path.exists() {
-        return Ok(path);
-    }
-    Ok(format!("/proc/{}/exe", std::process::id()).into())
-}
-
-/// The exit code as shells give it: of a program that a signal ended, 128 and the
-/// signal's number.
-pub(crate) fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// How a program ended, in words.
-pub(crate) fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!(
-            "signal {signal} ({})",
-            signal_hook::low_level::signal_name(signal).unwrap_or("unnamed")
-        ),
-        _ => "no result".to_owned(),
-    }
-}
-
-/// Words as a shell would take them, each quoted only where it must be.
-pub(crate) fn command_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> String {
-    let words: Vec<String> = words
-        .into_iter()
-        .map(|word| {
-            let word = word.as_ref().to_string_lossy();
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-            if !word.is_empty() && word.chars().all(plain) {
-                word.into_owned()
-            } else {
-                quote(&word)
-            }
-        })
-        .collect();
-    words.join(" ")
-}
-
-/// `word` in single quotes, for every POSIX shell.
-pub(crate) fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 fn to_stderr() -> Result<Stdio> {
     io::stderr()
         .as_fd()
@@ -443,22 +358,6 @@ mod tests {
 
     fn process(program: &str) -> Process {
         Spawner::default().program(program)
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(
-            command_line([
-                "cargo",
-                "-Z",
-                "build-std=core,alloc",
-                "a b",
-                "",
-                "it's",
-                "$x"
-            ]),
-            r#"cargo -Z build-std=core,alloc 'a b' '' 'it'\''s' '$x'"#
-        );
     }
 
     #[test]
@@ -486,14 +385,6 @@ mod tests {
                 .unwrap()
                 .contains("/no/such")
         );
-    }
-
-    #[test]
-    fn exit_codes_are_the_shells() {
-        let status = |script| process("sh").args(["-c", script]).run().unwrap();
-        assert_eq!(exit_code(status("exit 3")), 3);
-        assert_eq!(exit_code(status("kill -TERM $$")), 143);
-        assert_eq!(ending(status("kill -KILL $$")), "signal 9 (SIGKILL)");
     }
 
     #[test]
