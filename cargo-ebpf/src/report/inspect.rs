@@ -6,13 +6,12 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style as Ansi};
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::{
     Report,
     human::{self, counted},
-    listing,
+    listing, table,
 };
 use crate::object::{Map, Memory, Name, Object, Program, disassembly::Listing, lines::Frame};
 
@@ -115,17 +114,14 @@ impl Inspection {
                 "\n{HEADING}Subprograms{HEADING:#} {}",
                 object.subprograms.len()
             )?;
-            let mut table = table(&[
-                ("name", CellAlignment::Left),
-                ("instructions", CellAlignment::Right),
-            ]);
+            let mut table = table::new(["name", "instructions"], 1..);
             for function in &object.subprograms {
                 table.add_row([
                     function.name.demangled().to_string(),
                     function.instructions.to_string(),
                 ]);
             }
-            write_table(out, &table)?;
+            out.push_str(&table::indented(&table));
         }
         writeln!(out, "\n{HEADING}Maps{HEADING:#} {}", object.maps.len())?;
         if !object.maps.is_empty() {
@@ -212,17 +208,12 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
 }
 
 fn write_maps(out: &mut String, maps: &[Map]) -> std::fmt::Result {
-    use CellAlignment::{Left, Right};
-    let mut table = table(&[
-        ("name", Left),
-        ("type", Left),
-        ("key", Right),
-        ("value", Right),
-        ("entries", Right),
-        ("memory", Right),
-        ("flags", Left),
-        ("declared", Left),
-    ]);
+    let mut table = table::new(
+        [
+            "name", "type", "key", "value", "entries", "memory", "flags", "declared",
+        ],
+        2..=5,
+    );
     for map in maps {
         let declared = map.style.to_string();
         table.add_row(match &map.definition {
@@ -257,7 +248,8 @@ fn write_maps(out: &mut String, maps: &[Map]) -> std::fmt::Result {
             }
         });
     }
-    write_table(out, &table)
+    out.push_str(&table::indented(&table));
+    Ok(())
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
@@ -319,25 +311,4 @@ fn flags(flags: u32) -> String {
         names.push(format!("{:#x}", flags & !known));
     }
     names.join(" ")
-}
-
-fn table(columns: &[(&str, CellAlignment)]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|(name, _)| *name));
-    for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
-        column.set_cell_alignment(*alignment);
-    }
-    table
-}
-
-fn write_table(out: &mut String, table: &Table) -> std::fmt::Result {
-    for (index, line) in table.lines().enumerate() {
-        let line = line.trim_end();
-        match index {
-            0 => writeln!(out, " {DIM}{line}{DIM:#}")?,
-            _ => writeln!(out, " {line}")?,
-        }
-    }
-    Ok(())
 }

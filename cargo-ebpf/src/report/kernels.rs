@@ -1,11 +1,10 @@
 //! The kernels that objects can be tried on, as a table.
 
-use comfy_table::{CellAlignment, Table, presets};
 use ebpf_kernels::KernelEntry;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, table};
 
 /// The result of `kernels`.
 #[derive(Debug, Serialize)]
@@ -16,22 +15,12 @@ pub(crate) struct Kernels {
 
 impl Report for Kernels {
     fn human(&self) -> String {
-        let mut table = Table::new();
-        // Never folded to the terminal's width: a row is a line, for grep as for people.
-        table
-            .load_style(presets::NOTHING)
-            .force_no_tty()
-            .set_header(["kernel", "newest", "suite", "download", "cached"]);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        if let Some(download) = table.column_mut(3) {
-            download.set_cell_alignment(CellAlignment::Right);
-        }
+        let mut table = table::new(["kernel", "newest", "suite", "download", "cached"], 3..4);
         for kernel in &self.kernels {
             table.add_row(row(kernel));
         }
-        table.trim_fmt() + "\ntry an object on some of them: cargo ebpf verify --kernel 6.1,host"
+        table::flush_left(table)
+            + "\ntry an object on some of them: cargo ebpf verify --kernel 6.1,host"
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod requirements;
 pub(crate) mod run;
 pub(crate) mod setup;
 mod stages;
+mod table;
 pub(crate) mod test_kernels;
 pub(crate) mod test_log;
 pub(crate) mod verify;

@@ -6,11 +6,10 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style as Ansi};
-use comfy_table::{Table, presets};
 use ebpf_build::KernelVersion;
 use serde::Serialize;
 
-use super::{Report, human::counted};
+use super::{Report, human::counted, table};
 use crate::{
     object::Name,
     requirements::{self, Kind, Prediction, Requirement, Stage, source_line},
@@ -124,8 +123,6 @@ const NAME: Ansi = AnsiColor::Cyan.on_default().bold();
 const ANSWER: Ansi = Ansi::new().bold();
 /// The look of what is unknown.
 const UNKNOWN: Ansi = AnsiColor::Yellow.on_default().bold();
-/// The look of what matters less.
-const DIM: Ansi = Ansi::new().dimmed();
 
 impl Report for Requirements {
     fn human(&self) -> String {
@@ -197,13 +194,8 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
     if !object.kernels.is_empty() {
         writeln!(out)?;
         let kernels = object.kernels.iter().map(|kernel| kernel.kernel.clone());
-        let mut predicted = table(
-            &["program"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain(kernels)
-                .collect::<Vec<_>>(),
-        );
+        let titles = std::iter::once("program".to_owned()).chain(kernels);
+        let mut predicted = table::new(titles, ..0);
         for (index, program) in needs.programs.iter().enumerate() {
             let cells = object
                 .kernels
@@ -212,11 +204,11 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
             let name = program.name.demangled().to_string();
             predicted.add_row(std::iter::once(name).chain(cells.map(ProgramPrediction::words)));
         }
-        write_table(out, &predicted)?;
+        out.push_str(&table::indented(&predicted));
     }
     if needs.programs.len() > 1 {
         writeln!(out)?;
-        let mut programs = table(&["needs", "program", "without it"]);
+        let mut programs = table::new(["needs", "program", "without it"], ..0);
         for program in &needs.programs {
             let release = |release: Option<KernelVersion>| {
                 release.map_or_else(String::new, |release| release.to_string())
@@ -231,7 +223,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
                 },
             ]);
         }
-        write_table(out, &programs)?;
+        out.push_str(&table::indented(&programs));
     }
     write_list(
         out,
@@ -282,7 +274,7 @@ fn write_list<'a>(
     if looked_up {
         columns.push("in --btf");
     }
-    let mut list = table(&columns);
+    let mut list = table::new(columns, ..0);
     for requirement in requirements {
         let mut row = vec![
             since(requirement),
@@ -305,7 +297,8 @@ fn write_list<'a>(
         }
         list.add_row(row);
     }
-    write_table(out, &list)
+    out.push_str(&table::indented(&list));
+    Ok(())
 }
 
 /// The first line, and how many more there are.
@@ -322,25 +315,4 @@ fn lines(requirement: &Requirement, here: &Path) -> String {
         0 => source_line(first, here),
         more => format!("{} and {}", source_line(first, here), counted(more, "line")),
     }
-}
-
-fn table(columns: &[impl ToString]) -> Table {
-    let mut table = Table::new();
-    // Never folded to the terminal's width: a row is a line, for grep as for people.
-    table
-        .load_style(presets::NOTHING)
-        .force_no_tty()
-        .set_header(columns.iter().map(ToString::to_string));
-    table
-}
-
-fn write_table(out: &mut String, table: &Table) -> std::fmt::Result {
-    for (index, line) in table.lines().enumerate() {
-        let line = line.trim_end();
-        match index {
-            0 => writeln!(out, " {DIM}{line}{DIM:#}")?,
-            _ => writeln!(out, " {line}")?,
-        }
-    }
-    Ok(())
 }

@@ -8,11 +8,10 @@ pub(crate) use budget::Held;
 
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
 use serde::Serialize;
 
-use super::{Report, diagnosis, human, source::Sources};
+use super::{Report, diagnosis, human, source::Sources, table};
 use crate::{
     code::Code,
     outcome::Outcome,
@@ -181,16 +180,9 @@ fn about(object: &Object, finding: &Finding) -> String {
     human::finding(&finding)
 }
 
-/// The columns from here on hold figures.
-const FIRST_FIGURE: usize = 3;
-
 fn table(programs: &[Program]) -> String {
-    let mut table = Table::new();
-    // Never folded to the terminal's width: a row is a line, for grep as for people.
-    table
-        .load_style(presets::NOTHING)
-        .force_no_tty()
-        .set_header([
+    let mut table = table::new(
+        [
             "program",
             "section",
             "verdict",
@@ -200,13 +192,9 @@ fn table(programs: &[Program]) -> String {
             "stack",
             "JIT bytes",
             "time",
-        ]);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if index >= FIRST_FIGURE {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+        ],
+        3..,
+    );
     for program in programs {
         let statistics = &program.statistics;
         table.add_row([
@@ -226,7 +214,7 @@ fn table(programs: &[Program]) -> String {
                 .map_or_else(absent, |us| format!("{us} µs")),
         ]);
     }
-    table.trim_fmt()
+    table::flush_left(table)
 }
 
 fn absent() -> String {

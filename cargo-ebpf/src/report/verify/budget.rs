@@ -1,6 +1,5 @@
 //! What has become of `ebpf.lock`: before and after, worst first.
 
-use comfy_table::{CellAlignment, Table, presets};
 use ebpf_build::Finding;
 use serde::Serialize;
 
@@ -8,6 +7,7 @@ use super::human;
 use crate::{
     budget::{Breach, Comparison, FILE},
     code::Code,
+    report::table,
 };
 
 /// What came of holding the verdicts against `ebpf.lock`.
@@ -117,19 +117,12 @@ fn things(breaches: &[Breach]) -> String {
 }
 
 fn table(breaches: &[Breach]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .force_no_tty()
-        .set_header([
+    let mut table = table::new(
+        [
             "object", "program", "kernel", "what", "before", "after", "change",
-        ]);
-    for (number, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if number >= 4 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+        ],
+        4..,
+    );
     for breach in breaches {
         let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         table.add_row([
@@ -144,5 +137,5 @@ fn table(breaches: &[Breach]) -> String {
                 .map_or_else(String::new, |growth| format!("{growth:+.1} %")),
         ]);
     }
-    table.trim_fmt()
+    table::flush_left(table)
 }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use crate::{
     diagnosis::{Hot, LineCost},
     object::lines::short_path,
+    report::table,
     verdict::Program,
 };
 
@@ -29,17 +28,7 @@ fn text(program: &str, hot: &Hot, kernel: &str) -> String {
         text += ", as far as its log goes";
     }
     let here = std::env::current_dir().unwrap_or_default();
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .force_no_tty()
-        .set_header(["share", "insns", "line", "in"]);
-    for (number, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if number < 2 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = table::new(["share", "insns", "line", "in"], ..2);
     for line in hot.lines.iter().take(SHOWN) {
         table.add_row([
             format!("{:.1} %", line.share * 100.0),
@@ -48,7 +37,7 @@ fn text(program: &str, hot: &Hot, kernel: &str) -> String {
             function(line),
         ]);
     }
-    text += &format!("\n{}", table.trim_fmt());
+    text += &format!("\n{}", table::flush_left(table));
     if let Some(more) = hot.lines.len().checked_sub(SHOWN).filter(|&more| more > 0) {
         text += &format!("\n... and {more} more lines");
     }

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use comfy_table::{Table, presets};
-
 use super::{about, diagnosis, hot, human, reasons};
 use crate::{
     diagnosis::{Diagnosis, Step},
-    report::source::Sources,
+    report::{source::Sources, table},
     verdict::{Object, OnKernel, Program, Verdict},
 };
 
@@ -102,25 +100,17 @@ fn table(on: &[(&OnKernel, &Object)]) -> String {
     if rows.is_empty() {
         return format!("{name}: no program could be tried");
     }
-    let mut table = Table::new();
-    // Never folded to the terminal's width: a row is a line, for grep as for people.
     let header = ["program".to_owned(), "section".to_owned()]
         .into_iter()
         .chain(on.iter().map(|(kernel, _)| kernel.kernel.clone()));
-    table
-        .load_style(presets::NOTHING)
-        .force_no_tty()
-        .set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
+    let mut table = table::new(header, ..0);
     for row in rows {
         let verdicts = on
             .iter()
             .map(|(_, object)| find(object, row).map_or("-", |program| program.label()));
         table.add_row([row.0, row.1].into_iter().chain(verdicts));
     }
-    format!("{name}:\n{}", table.trim_fmt())
+    format!("{name}:\n{}", table::flush_left(table))
 }
 
 /// Name and section of each program, in the order of the kernel that saw most of them.
