@@ -544,7 +544,6 @@ fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked {
         "no rights",
         "this process may not load BPF programs",
         "CAP_BPF",
-        "fix: run the same command as root, such as: sudo \"$(command -v cargo-ebpf)\" verify",
     ] {
         ensure(shown.contains(part), part, &shown)?;
     }
@@ -552,6 +551,29 @@ fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked {
         shown.matches("may not load").count() == 1,
         "said once",
         &shown,
+    )?;
+    let fix = shown
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("fix: "))
+        .ok_or("no fix")?;
+    // A sudo that resets PATH, as `secure_path` does. This process is root already.
+    folder.write(
+        "sudo",
+        b"#!/bin/sh\nshift\nPATH=/usr/bin:/bin exec \"$@\"\n",
+    )?;
+    let sudo = folder.path().join("sudo");
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755))?;
+    let typed = Command::new("sh")
+        .args([
+            "-c",
+            &format!("PATH={}:$PATH; {fix}", folder.path().display()),
+        ])
+        .current_dir("/")
+        .output()?;
+    ensure(
+        typed.status.success(),
+        "the printed command works",
+        &(fix, typed),
     )
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod cargo;
 pub(crate) mod environment;
 pub(crate) mod executable;
 pub(crate) mod exit;
+pub(crate) mod invocation;
 pub(crate) mod kernel;
 pub(crate) mod process;
 pub(crate) mod root;

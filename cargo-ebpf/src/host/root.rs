@@ -9,11 +9,6 @@ use super::process::Spawner;
 
 use crate::code::Code;
 
-/// How to run a command of this program as root. sudo's `secure_path` lacks cargo's
-/// directory, so that the shell has to find the program before sudo does.
-pub(crate) const RERUN_AS_ROOT: &str =
-    "run the same command as root, such as: sudo \"$(command -v cargo-ebpf)\" verify OBJECT";
-
 /// A way to root's rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Root {

@@ -15,7 +15,7 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
-use crate::{code::Code, host::root::RERUN_AS_ROOT};
+use crate::{code::Code, host::invocation::as_root};
 
 /// What libbpf said to an object.
 #[derive(Debug, Clone, Serialize)]
@@ -77,7 +77,7 @@ impl Bpftool {
             )
             .because(cause.to_string());
             if cause.kind() == io::ErrorKind::PermissionDenied {
-                error.fix(RERUN_AS_ROOT)
+                error.fix(as_root())
             } else {
                 error
             }

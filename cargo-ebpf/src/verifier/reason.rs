@@ -11,11 +11,7 @@ use super::{
     observation::{Observed, VerifierLog},
     outcome::Outcome,
 };
-use crate::{
-    code::Code,
-    host::{kernel::Kernel, root::RERUN_AS_ROOT},
-    object::Hook,
-};
+use crate::{code::Code, host::kernel::Kernel, object::Hook};
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
@@ -114,7 +110,8 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
         Code::NoRights,
         "this process may not load BPF programs".to_owned(),
         &format!("it has no {}", names.join(", ")),
-        RERUN_AS_ROOT,
+        // Only the process that the user started knows the command to repeat.
+        "",
     ))
 }
 

@@ -19,6 +19,7 @@ use crate::{
     command::build::{self, NamedObject},
     context::Context,
     diagnosis::Source,
+    host::invocation,
     kernels,
     matrix::{
         Settings,
@@ -27,7 +28,7 @@ use crate::{
     object_file,
     outcome::Outcome,
     report::{Console, verify::Verification},
-    verdict::{OnKernel, Program, Verdict, judge, log_file},
+    verdict::{Object, OnKernel, Program, Verdict, judge, log_file},
     verifier::{bpftool::Bpftool, observation::Event},
 };
 
@@ -183,7 +184,9 @@ fn judged(
             Ok(_) => events.next().unwrap_or_default(),
             Err(error) => vec![Event::Found(error.finding().clone())],
         };
-        judge::object(&name, source, &given.optional, release, events)
+        let mut object = judge::object(&name, source, &given.optional, release, events);
+        offer_root(&mut object);
+        object
     });
     let objects = objects.collect();
     OnKernel {
@@ -197,6 +200,15 @@ fn judged(
         seconds: asked.took.as_secs_f64(),
         objects,
         findings: asked.findings,
+    }
+}
+
+/// Adds to programs that this process may not load how to load them.
+fn offer_root(object: &mut Object) {
+    for program in &mut object.programs {
+        if let Verdict::NoRights(finding) = &mut program.verdict {
+            finding.fix = Some(invocation::as_root());
+        }
     }
 }
 
