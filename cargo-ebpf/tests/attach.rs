@@ -88,7 +88,7 @@ impl Folder {
         arguments: &[&str],
     ) -> Result<(Kernel, Option<i32>), Box<dyn Error>> {
         let output = self.verify(object, arguments)?;
-        let document: Value = serde_json::from_slice(&output.stdout)?;
+        let document = test_support::document(&output.stdout)?;
         Ok((Kernel(document["kernels"][0].clone()), output.status.code()))
     }
 

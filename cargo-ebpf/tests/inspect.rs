@@ -117,14 +117,14 @@ fn disassembly_from_btf_alone() {
 
 #[test]
 fn json_is_one_versioned_document() {
-    let json: serde_json::Value = serde_json::from_str(&text_of(&["--format", "json", C])).unwrap();
+    let json = test_support::document(text_of(&["--format", "json", C]).as_bytes()).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
 }
 
 #[test]
 fn json_has_the_code_when_asked() {
     let text = text_of(&["--format", "json", "--disasm", C]);
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let json = test_support::document(text.as_bytes()).unwrap();
     let leave = &json["code"][1];
     assert_eq!(leave["name"], "leave");
     let call = &leave["code"][8];
@@ -139,7 +139,7 @@ fn json_has_the_code_when_asked() {
 #[test]
 fn a_refusal_is_json_too() {
     let assert = inspect(&["--format", "json", "tests"]).code(1);
-    let json: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let json = test_support::document(&assert.get_output().stdout).unwrap();
     assert_eq!(json["schema"], 1);
     assert_eq!(json["error"]["code"], "object-not-a-file");
     assert_eq!(

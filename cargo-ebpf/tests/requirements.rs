@@ -56,7 +56,7 @@ fn text_of(arguments: &[&str]) -> String {
 
 fn json_of(arguments: &[&str]) -> Result<Value, Failed> {
     let arguments = [arguments, &["--format", "json"]].concat();
-    Ok(serde_json::from_str(&text_of(&arguments))?)
+    Ok(test_support::document(text_of(&arguments).as_bytes())?)
 }
 
 fn json_is_one_versioned_document() -> Outcome {

@@ -162,8 +162,7 @@ fn a_dry_run_changes_nothing(machine: &Machine) -> Outcome {
     equal(&machine.changes(), &[])?;
 
     let output = machine.setup(&[], &["--dry-run", "--format", "json"]);
-    let document: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|_| stderr(&output))?;
+    let document = test_support::document(&output.stdout).map_err(|_| stderr(&output))?;
     let steps: Vec<&str> = document["steps"]
         .as_array()
         .ok_or("no steps")?
@@ -261,8 +260,7 @@ fn sudo_never_waits_for_a_password(machine: &Machine) -> Outcome {
 
 fn a_machine_without_any_manager_is_told_so(machine: &Machine) -> Outcome {
     let output = machine.setup(&[], &["--format", "json"]);
-    let document: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|_| stderr(&output))?;
+    let document = test_support::document(&output.stdout).map_err(|_| stderr(&output))?;
     check(document["error"]["code"] == "setup-failed", &output)?;
     let fix = document["error"]["fix"].as_str().unwrap_or_default();
     check(

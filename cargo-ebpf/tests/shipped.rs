@@ -9,7 +9,6 @@ use std::{
     sync::LazyLock,
 };
 
-use serde_json::Value;
 use test_support::{
     Failed, Outcome, Suite, Test,
     machine::{
@@ -59,7 +58,7 @@ impl Shipped {
     /// Cargo locks the target directory: this and another build take turns.
     fn build() -> Result<Self, Failed> {
         let report = output(&mut pipeline_build())?;
-        let report: Value = serde_json::from_str(&report)?;
+        let report = test_support::document(report.as_bytes())?;
         let objects = report["objects"].as_array().into_iter().flatten();
         let paths: Vec<_> = objects
             .filter_map(|object| object["path"].as_str())

@@ -85,7 +85,7 @@ impl Folder {
             .args(["--format", "json"])
             .arg(object)
             .output()?;
-        let document: Value = serde_json::from_slice(&output.stdout)?;
+        let document = test_support::document(&output.stdout)?;
         ensure(document["schema"] == 1, "schema", &document)?;
         let code = output.status.code().ok_or("ended by a signal")?;
         Ok((document["kernels"][0]["objects"][0].clone(), code))
@@ -443,7 +443,7 @@ fn keeps_the_log_in_the_project(folder: &Folder) -> Checked {
             .args(["--format", "json"])
             .arg(fixture("packet.o"))
             .output()?;
-        let document: Value = serde_json::from_slice(&output.stdout)?;
+        let document = test_support::document(&output.stdout)?;
         (document["kernels"][0]["objects"][0].clone(), ())
     };
     let file = program(&object, "unchecked")?["why"]["log_file"]
@@ -502,7 +502,7 @@ fn survives_every_damaged_object(folder: &Folder) -> Checked {
         "ended well",
         &errors,
     )?;
-    let document: Value = serde_json::from_slice(&output.stdout)?;
+    let document = test_support::document(&output.stdout)?;
     ensure(
         document["kernels"][0]["objects"].as_array().map(Vec::len) == Some(damaged.len()),
         "an answer each",

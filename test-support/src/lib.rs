@@ -1,5 +1,5 @@
 //! What the test programs of this repository share: how a test is registered, how it says that
-//! it cannot run here, and what is asked of the machine for that.
+//! it cannot run here, and what is asked of the machine for that; and the JSON schemas.
 //!
 //! The program under test never decides that a test is skipped: [`machine`] looks at the
 //! kernel, the file system and `PATH` only.
@@ -13,10 +13,12 @@ mod failed;
 pub mod kernel_package;
 pub mod machine;
 mod require;
+mod schema;
 mod skips;
 mod suite;
 
 pub use failed::{Failed, Outcome, skip};
 pub use machine::Need;
+pub use schema::{Schema, document};
 pub use skips::Skips;
 pub use suite::{Suite, Test};

@@ -116,7 +116,7 @@ fn errors_are_json_too() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = test_support::document(&output.stdout).unwrap();
     assert_eq!(document["schema"], 1);
     assert_eq!(document["error"]["code"], "project-missing");
     assert!(!output.stderr.is_empty());

@@ -30,7 +30,7 @@ fn only_its_own_goes() {
         .output()
         .unwrap();
     assert!(output.status.success());
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = test_support::document(&output.stdout).unwrap();
     assert_eq!(
         document["removed"],
         serde_json::json!([

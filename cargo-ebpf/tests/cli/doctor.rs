@@ -12,7 +12,7 @@ fn the_document_has_its_schema() {
         .args(["doctor", "--format", "json"])
         .output()
         .unwrap();
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = test_support::document(&output.stdout).unwrap();
     assert_eq!(document["schema"], 1);
 
     let groups = document["groups"].as_array().unwrap();

@@ -4,6 +4,7 @@
 mod arguments;
 mod clean;
 mod doctor;
+mod documents;
 mod explain;
 mod interrupt;
 mod layout;

@@ -82,7 +82,7 @@ impl Sandbox {
             .args(["doctor", "--format", "json"])
             .output()
             .unwrap();
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let document = test_support::document(&output.stdout).unwrap();
         let groups = document["groups"].as_array().unwrap();
         let group = groups.iter().find(|found| found["group"] == group).unwrap();
         let findings = group["findings"].as_array().unwrap().iter();

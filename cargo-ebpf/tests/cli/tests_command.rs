@@ -74,7 +74,7 @@ fn json_names_what_was_skipped_and_why() {
         .args(["test", "--format", "json"])
         .output()
         .unwrap();
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = test_support::document(&output.stdout).unwrap();
     assert_eq!(
         document,
         serde_json::json!({

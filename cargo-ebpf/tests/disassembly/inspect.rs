@@ -3,7 +3,6 @@
 use std::{fs, path::Path, process::Command};
 
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, write};
-use serde_json::Value;
 
 use crate::{Result, kernel::Slot};
 
@@ -47,7 +46,7 @@ fn field(name: &str, object: &Path) -> Result<Vec<String>> {
         .args(["inspect", "--disasm", "--format", "json"])
         .arg(object)
         .output()?;
-    let document: Value = serde_json::from_slice(&output.stdout)
+    let document = test_support::document(&output.stdout)
         .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
     let functions = document["code"].as_array().ok_or("no code")?;
     let lines = functions

@@ -83,7 +83,7 @@ fn ended_with(code: &str, output: &Output) -> Outcome {
 }
 
 fn document(output: &Output) -> Result<Value, Failed> {
-    serde_json::from_slice(&output.stdout).map_err(|cause| format!("{cause}: {output:?}").into())
+    test_support::document(&output.stdout).map_err(|cause| format!("{cause}: {output:?}").into())
 }
 
 fn labels(document: &Value, with: &str) -> Vec<String> {

@@ -239,7 +239,7 @@ pub(crate) fn check(holds: bool, what: &str, output: &Output) -> Result<(), Fail
 }
 
 pub(crate) fn document(output: &Output) -> Result<Value, Failed> {
-    serde_json::from_slice(&output.stdout).map_err(|cause| {
+    test_support::document(&output.stdout).map_err(|cause| {
         let said = text(&output.stderr);
         format!("{cause}: {} {said}", text(&output.stdout)).into()
     })

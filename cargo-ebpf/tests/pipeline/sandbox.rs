@@ -366,7 +366,7 @@ impl Ran {
     /// The document on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        let document = serde_json::from_str(&self.stdout);
+        let document = test_support::document(self.stdout.as_bytes());
         self.check(document.is_ok(), "one JSON document on stdout");
         document.unwrap()
     }

@@ -340,7 +340,7 @@ impl Ran {
 
     #[track_caller]
     fn json(&self) -> Value {
-        let document = serde_json::from_str(&self.stdout);
+        let document = test_support::document(self.stdout.as_bytes());
         self.check(document.is_ok(), "one JSON document on stdout");
         document.unwrap()
     }

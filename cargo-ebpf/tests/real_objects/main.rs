@@ -70,7 +70,7 @@ static VERIFIED: LazyLock<Given<Value>> = LazyLock::new(|| {
         .args(["verify", "--format", "json", "--kernel", &kernels])
         .args(SOURCES.iter().flatten().flatten())
         .output()?;
-    serde_json::from_slice(&output.stdout).map_err(|error| {
+    test_support::document(&output.stdout).map_err(|error| {
         let said = String::from_utf8_lossy(&output.stderr);
         format!(
             "verify --kernel {kernels}: {}: {error}: {said}",
@@ -177,7 +177,7 @@ fn inspect(object: &Path) -> Result<Value, Failed> {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{}: {said}", object.display()).into());
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    Ok(test_support::document(&output.stdout)?)
 }
 
 /// Every kernel says of every program what is expected.

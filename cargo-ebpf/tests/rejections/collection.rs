@@ -84,7 +84,7 @@ fn verify(
         .current_dir(&folder)
         .env("TMPDIR", folder.path())
         .output()?;
-    let document: Value = serde_json::from_slice(&output.stdout)
+    let document = test_support::document(&output.stdout)
         .map_err(|cause| format!("{cause}: {}", String::from_utf8_lossy(&output.stderr)))?;
     let told = &document["kernels"][0];
     let release = told["release"]

@@ -20,7 +20,7 @@ pub(crate) fn as_verify_does() -> Result<(), Box<dyn Error>> {
             .current_dir(&folder)
             .env("TMPDIR", folder.path())
             .output()?;
-        serde_json::from_slice(&output.stdout)
+        test_support::document(&output.stdout)
             .map_err(|cause| format!("{cause}: {}", String::from_utf8_lossy(&output.stderr)).into())
     };
     let mut compared = 0;
