@@ -20,7 +20,7 @@ use ebpf_build::{KernelVersion, Target, strip_debug};
 use crate::{
     agent::{Answer, Request},
     budget,
-    diagnosis::{Refusal, Source},
+    diagnosis::{Rejection, Source},
     object::{Name, Object, disassembly, elf::Elf},
     report::{
         Report, diagnosis, human,
@@ -184,14 +184,12 @@ pub fn log(data: &[u8]) {
 }
 
 fn diagnose(source: &Source<'_>, program: &str, log: &str) {
-    let diagnosis = source.diagnose(&Refusal {
-        program,
-        section: "raw_tp/sys_enter",
-        kernel: "6.18.44",
-        error: 13,
-        log,
-        truncated: log.len() % 2 == 1,
-    });
+    let rejection = Rejection::of_log(log)
+        .program(program, "raw_tp/sys_enter")
+        .kernel("6.18.44")
+        .error(13)
+        .truncated(log.len() % 2 == 1);
+    let diagnosis = source.diagnose(&rejection);
     assert_fit(&diagnosis::plain(&diagnosis, &Sources::default()));
 }
 

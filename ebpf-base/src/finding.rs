@@ -29,6 +29,7 @@ impl fmt::Display for Severity {
 /// Where in a file something was found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
@@ -40,6 +41,7 @@ pub struct Place {
 /// One thing that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Finding {
     /// Stable, kebab-case name of this kind of finding. Never reused for another.
     /// Owned where the finding was made by another process.
@@ -88,6 +90,13 @@ impl Finding {
     /// A finding that stops the work.
     pub fn error(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, message)
+    }
+
+    /// With another severity.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     /// Adds the cause. An error chain is written out: `outer: inner`.

@@ -57,6 +57,7 @@ impl FromStr for Target {
 
 /// A version of the BPF instruction set, as `-C target-cpu` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Cpu {
     /// The first: every kernel with eBPF.
     V1,

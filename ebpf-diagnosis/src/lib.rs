@@ -10,7 +10,7 @@ use ebpf_object::{self as object, link};
 
 use crate::verifier_log::printed::Printed;
 pub use crate::{
-    diagnosis::{Diagnosis, Refusal, Source},
+    diagnosis::{Diagnosis, Rejection, Source},
     render::source::Sources,
 };
 

@@ -13,6 +13,7 @@ use super::{
 
 /// A line of a source file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Place {
     /// The file, as the compiler saw it.
     pub file: Name,
@@ -21,7 +22,7 @@ pub struct Place {
 }
 
 /// The declarations of `symbols` that DWARF has. Damaged DWARF is as good as none.
-pub fn places(elf: &Elf<'_>, symbols: &HashSet<&str>) -> HashMap<String, Place> {
+pub(crate) fn places(elf: &Elf<'_>, symbols: &HashSet<&str>) -> HashMap<String, Place> {
     let mut found = HashMap::new();
     if symbols.is_empty() {
         return found;

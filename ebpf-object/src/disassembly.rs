@@ -16,6 +16,7 @@ use super::{
 
 /// A function with its instructions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Listing {
     /// The function.
     #[serde(flatten)]
@@ -26,6 +27,7 @@ pub struct Listing {
 
 /// An instruction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Line {
     /// Its number in the function, counted in slots from 0, as the verifier counts.
     pub index: u64,

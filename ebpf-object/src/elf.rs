@@ -21,6 +21,7 @@ pub const IDENT_LEN: usize = 24;
 
 /// The first bytes of the ELF header: what the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ident {
     class: u8,
     data: u8,
@@ -174,7 +175,7 @@ pub(super) fn truncated(cause: impl Into<String>) -> Error {
 }
 
 /// The error for an object that contradicts itself.
-pub fn damaged(cause: impl Into<String>) -> Error {
+pub(crate) fn damaged(cause: impl Into<String>) -> Error {
     Error::new(Code::ObjectDamaged, "the object is damaged")
         .because(cause)
         .fix("build it again: cargo ebpf build")
@@ -240,6 +241,7 @@ impl fmt::Display for Ident {
 
 /// What `file` says of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// What the ELF header says.
     pub ident: Ident,
@@ -273,6 +275,7 @@ impl Serialize for Header {
 
 /// A section of the file.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Section<'a> {
     /// The name; owned where the file's is not UTF-8.
     pub name: Cow<'a, str>,
@@ -290,6 +293,7 @@ pub struct Section<'a> {
 
 /// A symbol.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Symbol<'a> {
     /// The name; owned where the file's is not UTF-8.
     pub name: Cow<'a, str>,
@@ -309,6 +313,7 @@ pub struct Symbol<'a> {
 
 /// One place to mend when addresses are known.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Relocation {
     /// Where in the section.
     pub offset: u64,
@@ -319,6 +324,7 @@ pub struct Relocation {
 }
 
 /// The parts of an ELF file that the model is made from.
+#[non_exhaustive]
 pub struct Elf<'a> {
     /// What kind of file it is.
     pub header: Header,

@@ -20,6 +20,7 @@ pub const SLOT: u64 = 8;
 
 /// An instruction, decoded into its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Instruction {
     /// Operation, with its class in the lowest three bits.
     pub opcode: u8,
@@ -37,6 +38,7 @@ pub struct Instruction {
 
 /// What an instruction refers to beside registers and memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reference {
     /// Calls the kernel's helper with this number.
     Helper(i32),

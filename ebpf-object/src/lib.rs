@@ -12,7 +12,7 @@ pub mod lines;
 pub mod link;
 mod map;
 mod name;
-pub mod program;
+mod program;
 pub mod requirements;
 
 use std::collections::BTreeSet;
@@ -28,11 +28,12 @@ pub use self::{
     hook::{Hook, Target},
     map::{Map, Memory, Style},
     name::Name,
-    program::{Function, Program},
+    program::{Function, Program, References},
 };
 
 /// What is in a BPF object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Object {
     /// What kind of file it is, in the words of `file`.
     pub header: Header,
@@ -58,6 +59,7 @@ pub struct Object {
 
 /// How much type information there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct BtfSummary {
     /// Types in `.BTF`.
     pub types: usize,
@@ -67,6 +69,7 @@ pub struct BtfSummary {
 
 /// How much there is in `.BTF.ext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct BtfExtSummary {
     /// Functions with their types.
     pub func_infos: usize,

@@ -19,6 +19,7 @@ use super::{
 
 /// One function of an inline chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Frame {
     /// The function, as its source calls it.
     pub function: Option<Name>,
@@ -35,6 +36,20 @@ pub struct Frame {
     /// The text of the line, if the object carries it. `.BTF.ext` may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Name>,
+}
+
+impl Frame {
+    /// A frame of a line of which nothing else is known.
+    pub fn of_line(function: Name, file: Name, line: u32) -> Self {
+        Self {
+            function: Some(function),
+            file: Some(file),
+            line: Some(line),
+            column: None,
+            declared: None,
+            text: None,
+        }
+    }
 }
 
 /// Which frame to show the source of: the innermost one in the object's own crate, or the
@@ -293,7 +308,7 @@ pub(super) type Reader<'a> = RelocateReader<EndianSlice<'a, RunTimeEndian>, Fixu
 
 /// Relocations of one section: what to add to, or put at, an offset.
 #[derive(Debug, Clone, Default)]
-pub struct Fixups(Rc<HashMap<usize, Fixup>>);
+pub(crate) struct Fixups(Rc<HashMap<usize, Fixup>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Fixup {

@@ -14,6 +14,7 @@ use super::{Code, Name, elf::Elf};
 /// How a map is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Style {
     /// As BTF types in `.maps`: Aya's `#[btf_map]`, libbpf's `SEC(".maps")`.
     Btf,
@@ -38,6 +39,7 @@ impl fmt::Display for Style {
 
 /// A map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Map {
     /// Its symbol, or the section.
     pub name: Name,
@@ -52,6 +54,7 @@ pub struct Map {
 
 /// The shape of a map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Definition {
     /// The kind of map, as the kernel calls it in lower case, such as `hash`.
     #[serde(rename = "type")]
@@ -78,6 +81,7 @@ pub struct Definition {
 
 /// What the entries of a map take, without the kernel's own bookkeeping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Memory {
     /// Bytes, once or for each possible CPU.
     pub bytes: u64,

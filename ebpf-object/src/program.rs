@@ -19,6 +19,7 @@ const MAX_FUNCTIONS: usize = 10_000;
 
 /// A function of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Function {
     /// Its symbol.
     pub name: Name,
@@ -35,6 +36,7 @@ pub struct Function {
 
 /// What code refers to outside of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct References {
     /// Helpers of the kernel that it calls, by name.
     pub helpers: BTreeSet<Name>,
@@ -48,6 +50,7 @@ pub struct References {
 
 /// A program: what the kernel loads and attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Program {
     /// Its code.
     #[serde(flatten)]
@@ -194,7 +197,7 @@ fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
 }
 
 /// The instructions of a function with their offsets in the section.
-pub fn instructions<'a>(
+pub(crate) fn instructions<'a>(
     elf: &Elf<'a>,
     function: &Function,
 ) -> impl Iterator<Item = (u64, Instruction)> + use<'a> {
@@ -218,7 +221,7 @@ pub fn instructions<'a>(
 
 /// What an instruction refers to, as far as the object tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Referent {
+pub(crate) enum Referent {
     /// Code of this object.
     Code {
         /// The index of its section.
@@ -242,7 +245,7 @@ pub enum Referent {
 }
 
 /// What the instruction at `offset` refers to, if it is a call or a load of an address.
-pub fn referent(
+pub(crate) fn referent(
     elf: &Elf<'_>,
     section: usize,
     offset: u64,
@@ -294,14 +297,14 @@ pub fn referent(
 }
 
 /// The relocations of a section, for looking up by offset.
-pub fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
+pub(crate) fn relocations(elf: &Elf<'_>, section: usize) -> Vec<Relocation> {
     let mut all: Vec<_> = elf.relocations(section).collect();
     all.sort_by_key(|relocation| relocation.offset);
     all
 }
 
 /// The relocation at `offset` among sorted ones.
-pub fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
+pub(crate) fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> {
     let at = sorted
         .binary_search_by_key(&offset, |relocation| relocation.offset)
         .ok()?;
@@ -309,7 +312,7 @@ pub fn relocation_at(sorted: &[Relocation], offset: u64) -> Option<&Relocation> 
 }
 
 /// The function that begins at that place.
-pub fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
+pub(crate) fn function_at(functions: &[Function], section: usize, offset: u64) -> Option<usize> {
     functions
         .binary_search_by_key(&(section, offset), |function| {
             (function.section_index, function.offset)

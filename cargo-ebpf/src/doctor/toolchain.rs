@@ -56,12 +56,10 @@ fn describe(toolchain: &Toolchain) -> String {
 
 /// With another one chosen, it is no fault that this compiler does not fit.
 fn passed_over(unfit: Finding) -> Finding {
-    Finding {
-        severity: Severity::Fine,
-        message: format!("not used: {}", unfit.message),
-        fix: None,
-        ..unfit
-    }
+    let mut finding = unfit.severity(Severity::Fine);
+    finding.message = format!("not used: {}", finding.message);
+    finding.fix = None;
+    finding
 }
 
 fn linkers(toolchain: &Toolchain) -> Vec<Finding> {

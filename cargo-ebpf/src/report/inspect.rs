@@ -159,6 +159,7 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
         hook,
         loaded_instructions,
         references,
+        ..
     } = program;
     let kind = hook.as_ref().map_or_else(
         || "unknown type".to_owned(),

@@ -22,7 +22,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// Writes the code of a function. Paths under `here` are shown relative to it.
 pub(super) fn write(out: &mut String, listing: &Listing, here: &Path) -> std::fmt::Result {
-    let Listing { function, code } = listing;
+    let Listing { function, code, .. } = listing;
     writeln!(
         out,
         "\n{HEADING}{}{HEADING:#} {DIM}in {}, {}{DIM:#}",
@@ -236,13 +236,9 @@ mod tests {
     #[test]
     fn the_middle_of_a_long_chain_is_left_out() {
         let frames: Vec<_> = (0..9)
-            .map(|index| Frame {
-                function: Some(Name::from(format!("f{index}"))),
-                file: Some(Name::from("/x/a.rs")),
-                line: Some(index),
-                column: None,
-                declared: None,
-                text: None,
+            .map(|index| {
+                let function = Name::from(format!("f{index}"));
+                Frame::of_line(function, Name::from("/x/a.rs"), index)
             })
             .collect();
         assert_eq!(

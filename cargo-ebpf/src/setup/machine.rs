@@ -105,11 +105,9 @@ impl Machine for ThisMachine<'_> {
         if search.chosen.is_none() {
             for rejected in search.rejected {
                 // The next step mends it.
-                self.progress.warn(&Finding {
-                    severity: Severity::Warning,
-                    fix: None,
-                    ..rejected
-                });
+                let mut warning = rejected.severity(Severity::Warning);
+                warning.fix = None;
+                self.progress.warn(&warning);
             }
         }
         self.linker = search.chosen;

@@ -71,14 +71,12 @@ fn program(
 }
 
 fn rejection(subject: &Subject, log: VerifierLog, source: &Source<'_>, kernel: &str) -> Rejection {
-    let mut diagnosis = source.diagnose(&diagnosis::Refusal {
-        program: &subject.name,
-        section: &subject.section,
-        kernel,
-        error: log.errno,
-        log: &log.log,
-        truncated: log.truncated,
-    });
+    let rejection = diagnosis::Rejection::of_log(&log.log)
+        .program(&subject.name, &subject.section)
+        .kernel(kernel)
+        .error(log.errno)
+        .truncated(log.truncated);
+    let mut diagnosis = source.diagnose(&rejection);
     if log.log.is_empty() {
         let error = std::io::Error::from_raw_os_error(log.errno);
         diagnosis.message = vec![format!(

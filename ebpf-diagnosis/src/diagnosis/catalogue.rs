@@ -14,6 +14,7 @@ use serde::Serialize;
 
 /// A class of refusals.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Class {
     /// Stable, in kebab-case; never reused for another class.
     pub code: &'static str,
@@ -67,13 +68,13 @@ pub fn class(code: &str) -> Option<&'static Class> {
 /// The class of a refusal: `message` is what the verifier said last, line by line, and
 /// `error` the number of the error that bpf(2) ended with. `None` where the words are not
 /// known, or are not the reason.
-pub fn classify(message: &[&str], error: i32) -> Option<&'static Class> {
+pub(crate) fn classify(message: &[&str], error: i32) -> Option<&'static Class> {
     tell(message, error).map(|(class, _)| class)
 }
 
 /// The instruction that the words themselves name, which need not be the one that the
 /// verifier was at: there may be none before them in the log.
-pub fn instruction(message: &[&str], error: i32) -> Option<u32> {
+pub(crate) fn instruction(message: &[&str], error: i32) -> Option<u32> {
     tell(message, error).and_then(|(_, found)| found.instruction)
 }
 

@@ -12,6 +12,7 @@ use crate::{
 
 /// What the verifier spent its work on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Hot {
     /// The most expensive first.
     pub lines: Vec<LineCost>,
@@ -21,6 +22,7 @@ pub struct Hot {
 
 /// What a source line cost the verifier.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LineCost {
     /// The line, and those that it was inlined into: innermost first, without what
     /// libraries do below it.

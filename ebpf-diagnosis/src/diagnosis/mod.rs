@@ -48,9 +48,10 @@ use crate::{
 /// says less.
 pub struct Source<'data>(Objects<'data>);
 
-/// What a kernel said to a program.
+/// What a kernel returned for a program that it rejected.
 #[derive(Debug, Clone, Copy)]
-pub struct Refusal<'a> {
+#[non_exhaustive]
+pub struct Rejection<'a> {
     /// The program's symbol; empty if it is not known.
     pub program: &'a str,
     /// The section that it stands in; empty if it is not known.
@@ -65,8 +66,51 @@ pub struct Refusal<'a> {
     pub truncated: bool,
 }
 
+impl<'a> Rejection<'a> {
+    /// One of which only the verifier's log is known.
+    pub const fn of_log(log: &'a str) -> Self {
+        Self {
+            program: "",
+            section: "",
+            kernel: "",
+            error: 0,
+            log,
+            truncated: false,
+        }
+    }
+
+    /// Of this program, by its symbol and section.
+    #[must_use]
+    pub const fn program(self, program: &'a str, section: &'a str) -> Self {
+        Self {
+            program,
+            section,
+            ..self
+        }
+    }
+
+    /// By the kernel of this release.
+    #[must_use]
+    pub const fn kernel(self, kernel: &'a str) -> Self {
+        Self { kernel, ..self }
+    }
+
+    /// With this error of the system call, a positive number.
+    #[must_use]
+    pub const fn error(self, error: i32) -> Self {
+        Self { error, ..self }
+    }
+
+    /// With a log of which parts may be missing.
+    #[must_use]
+    pub const fn truncated(self, truncated: bool) -> Self {
+        Self { truncated, ..self }
+    }
+}
+
 /// Why a program was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Diagnosis {
     /// The class of the refusal, or [`UNKNOWN`].
     pub code: &'static str,
@@ -105,6 +149,7 @@ pub struct Diagnosis {
 
 /// An instruction on the verifier's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Step {
     /// Its index in the program with all functions that it calls.
     pub index: u32,
@@ -138,6 +183,7 @@ impl Step {
 
 /// What the verifier knew of a register.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Register {
     /// `r1`.
     pub name: String,
@@ -161,7 +207,7 @@ impl<'data> Source<'data> {
     }
 
     /// Says why a program was refused.
-    pub fn diagnose(&self, refusal: &Refusal<'_>) -> Diagnosis {
+    pub fn diagnose(&self, refusal: &Rejection<'_>) -> Diagnosis {
         let log = Log::parse(refusal.log);
         let code = self.0.program(refusal.program, refusal.section);
         let place = Place::of(&log, &code, refusal);
@@ -233,7 +279,7 @@ impl<'data> Source<'data> {
             Some(name) => (name.as_str(), self.0.section(name).unwrap_or_default()),
             None => self.0.program_of(&log).unwrap_or_default(),
         };
-        self.diagnose(&Refusal {
+        self.diagnose(&Rejection {
             program,
             section,
             kernel: "",
@@ -264,7 +310,7 @@ fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) ->
 }
 
 /// Whether the end of the way is missing.
-fn is_cut_off(log: &Log<'_>, refusal: &Refusal<'_>) -> bool {
+fn is_cut_off(log: &Log<'_>, refusal: &Rejection<'_>) -> bool {
     refusal.truncated && log.has_start()
 }
 
@@ -288,7 +334,7 @@ fn is_of_stack(line: &str) -> bool {
 }
 
 /// The functions that use stack, with how much.
-fn stacks(code: &Code<'_, '_>, refusal: &Refusal<'_>) -> Vec<Step> {
+fn stacks(code: &Code<'_, '_>, refusal: &Rejection<'_>) -> Vec<Step> {
     let depths = Statistics::of(refusal.log).stack_depths.unwrap_or_default();
     let starts: Vec<_> = code.functions().collect();
     if starts.len() != depths.len() {
@@ -366,7 +412,7 @@ const OF_THE_PROGRAM: &[&str] = &[
 ];
 
 impl<'a> Place<'a> {
-    fn of(log: &Log<'a>, code: &Code<'_, '_>, refusal: &Refusal<'a>) -> Self {
+    fn of(log: &Log<'a>, code: &Code<'_, '_>, refusal: &Rejection<'a>) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
         let told = catalogue::instruction(&log.message, refusal.error).or_else(|| {
             let mut lines = log.message.iter();
@@ -423,10 +469,10 @@ fn whole(code: &Code<'_, '_>, start: u32, function: &str) -> Step {
         .map_while(|index| code.instruction(index).map(|_| code.frames(index)))
         .find_map(|frames| frames.into_iter().find(is_inner))
         .or_else(|| code.frames(start).pop().filter(lines::is_own));
-    let frames = frame.map(|frame| Frame {
-        line: frame.declared.or(frame.line),
-        column: None,
-        ..frame
+    let frames = frame.map(|mut frame| {
+        frame.line = frame.declared.or(frame.line);
+        frame.column = None;
+        frame
     });
     Step::new(start, String::new(), frames.into_iter().collect())
 }

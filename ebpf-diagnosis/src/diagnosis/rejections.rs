@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Diagnosis, Refusal, Source, marks::Marks};
+use super::{Diagnosis, Rejection, Source, marks::Marks};
 use crate::{link::origin, object::elf::Elf};
 
 /// The kernels whose logs are kept, oldest first.
@@ -103,7 +103,7 @@ impl Program {
 
     /// The diagnosis of a refusal with a log.
     pub fn diagnosis(&self, kernel: &str, answer: &Answer) -> Diagnosis {
-        Source::of(&self.object).diagnose(&Refusal {
+        Source::of(&self.object).diagnose(&Rejection {
             program: &self.name,
             section: &self.section,
             kernel,

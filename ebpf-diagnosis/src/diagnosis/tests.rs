@@ -10,8 +10,8 @@ const PACKET_LOG: &str = include_str!("../../../cargo-ebpf/tests/verify/logs/6.1
 const LOOP_LOG: &str = include_str!("../../../cargo-ebpf/tests/verify/logs/6.18-loop.log");
 const SHORT_LOG: &str = include_str!("../../../cargo-ebpf/tests/verify/logs/6.18-short.log");
 
-fn refusal<'a>(program: &'a str, log: &'a str) -> Refusal<'a> {
-    Refusal {
+fn refusal<'a>(program: &'a str, log: &'a str) -> Rejection<'a> {
+    Rejection {
         program,
         section: "raw_tp/sys_enter",
         kernel: "6.18.44",
@@ -290,7 +290,7 @@ fn a_story_goes_through_calls() {
 fn a_log_without_its_end_tells_no_instruction() {
     let source = Source::of(INLINED);
     let at = |log: &str| {
-        let refusal = Refusal {
+        let refusal = Rejection {
             truncated: true,
             ..refusal("count", log)
         };

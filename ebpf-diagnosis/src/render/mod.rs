@@ -6,8 +6,8 @@ pub mod source;
 use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Message, Origin, Renderer, Snippet,
 };
+use ebpf_base::Finding;
 use ebpf_base::untrusted;
-use ebpf_base::{Finding, finding::Place};
 
 use self::source::{Sources, Text};
 use crate::{
@@ -50,17 +50,11 @@ pub fn finding(diagnosis: &Diagnosis, sources: &Sources) -> Finding {
     )
     .because(diagnosis.message.join("\n"));
     finding.fix = diagnosis.hint.map(str::to_owned);
-    finding.place = diagnosis
-        .instruction
-        .as_ref()
-        .and_then(Step::place)
-        .and_then(|frame| {
-            Some(Place {
-                file: sources.shown(frame.file.as_ref()?.as_str()).into(),
-                line: frame.line,
-            })
-        });
-    finding
+    let place = diagnosis.instruction.as_ref().and_then(Step::place);
+    match place.and_then(|frame| Some((frame.file.as_ref()?, frame.line))) {
+        Some((file, line)) => finding.at(sources.shown(file.as_str()), line),
+        None => finding,
+    }
 }
 
 /// The same without colour, whatever the terminal is.
@@ -390,7 +384,7 @@ mod tests {
 
     use super::*;
     use crate::diagnosis::{
-        Refusal, Source,
+        Rejection, Source,
         rejections::{self, KERNELS, Program},
     };
 
@@ -404,8 +398,8 @@ mod tests {
         "unchecked-map-value",
     ];
 
-    fn refusal<'a>(program: &'a str, log: &'a str) -> Refusal<'a> {
-        Refusal {
+    fn refusal<'a>(program: &'a str, log: &'a str) -> Rejection<'a> {
+        Rejection {
             program,
             section: "raw_tp/sys_enter",
             kernel: "6.18.44",

@@ -9,16 +9,16 @@ use super::statistics::is_figure;
 
 /// One thing on the verifier's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event<'text> {
+pub(crate) struct Event<'text> {
     /// What happened.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// What stands behind the numbers.
-    pub text: &'text str,
+    pub(crate) text: &'text str,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// `7: (bf) r6 = r1  ; R1=ctx() R6_w=ctx()`: this instruction was processed.
     Instruction(u32),
     /// `7: R1=ctx() R10=fp0`: what is known before this instruction.
@@ -32,7 +32,7 @@ pub enum EventKind {
 
 /// What a line of the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'text> {
+pub(crate) enum Line<'text> {
     /// A step on the way.
     Event(Event<'text>),
     /// `; let x = y; @ main.rs:12`: the source of what follows.
@@ -68,7 +68,7 @@ const REPORT: &str = "\nVerification failed: ";
 
 impl<'text> Line<'text> {
     /// Reads a line.
-    pub fn of(line: &'text str) -> Self {
+    pub(crate) fn of(line: &'text str) -> Self {
         let event = |kind, text| Self::Event(Event { kind, text });
         if let Some((number, rest)) = numbered(line) {
             let kind = if is_opcode(rest) {
@@ -131,7 +131,7 @@ fn is_registers(line: &str) -> bool {
 
 impl<'text> Event<'text> {
     /// The instruction, as the log shows it: `r6 = r1`.
-    pub fn instruction(&self) -> Option<&'text str> {
+    pub(crate) fn instruction(&self) -> Option<&'text str> {
         let EventKind::Instruction(_) = self.kind else {
             return None;
         };
@@ -142,7 +142,7 @@ impl<'text> Event<'text> {
     }
 
     /// The registers that are printed here: after an instruction, before all else.
-    pub fn state(&self) -> &'text str {
+    pub(crate) fn state(&self) -> &'text str {
         let text = self.text;
         match self.kind {
             EventKind::Instruction(_) => state_start(text)
@@ -168,7 +168,7 @@ fn state_start(text: &str) -> Option<usize> {
 }
 
 /// Whether text begins with `R1=`, `R1_w=`, `fp-8=` or `frame1:`.
-pub fn starts_state(text: &str) -> bool {
+pub(crate) fn starts_state(text: &str) -> bool {
     let text = text.trim_start();
     if let Some(rest) = text.strip_prefix("frame") {
         return rest.starts_with(|c: char| c.is_ascii_digit());
@@ -183,17 +183,17 @@ pub fn starts_state(text: &str) -> bool {
 
 /// A verifier log, read.
 #[derive(Debug, Clone)]
-pub struct Log<'text> {
+pub(crate) struct Log<'text> {
     events: Vec<Event<'text>>,
     /// What the verifier said last, without the figures.
-    pub message: Vec<&'text str>,
+    pub(crate) message: Vec<&'text str>,
     /// The instruction that the kernel's own report is about, if there is one.
-    pub reported: Option<u32>,
+    pub(crate) reported: Option<u32>,
 }
 
 impl<'text> Log<'text> {
     /// Reads a log.
-    pub fn parse(text: &'text str) -> Self {
+    pub(crate) fn parse(text: &'text str) -> Self {
         let (text, report) = text
             .rfind(REPORT)
             .and_then(|end| text.split_at_checked(end))
@@ -214,7 +214,7 @@ impl<'text> Log<'text> {
 
     /// The function that the verifier last began to verify by itself:
     /// `Validating first_byte() func#1...`.
-    pub fn function(&self) -> Option<&'text str> {
+    pub(crate) fn function(&self) -> Option<&'text str> {
         let event = self
             .events
             .iter()
@@ -224,7 +224,7 @@ impl<'text> Log<'text> {
     }
 
     /// The instruction that the verifier was at when it stopped.
-    pub fn last_instruction(&self) -> Option<u32> {
+    pub(crate) fn last_instruction(&self) -> Option<u32> {
         self.events.iter().rev().find_map(|event| match event.kind {
             EventKind::Instruction(index) => Some(index),
             _ => None,
@@ -232,7 +232,7 @@ impl<'text> Log<'text> {
     }
 
     /// The instructions that were processed, with their opcodes.
-    pub fn opcodes(&self) -> impl Iterator<Item = (u32, u8)> {
+    pub(crate) fn opcodes(&self) -> impl Iterator<Item = (u32, u8)> {
         self.events.iter().filter_map(|event| match event.kind {
             EventKind::Instruction(index) => {
                 let opcode = u8::from_str_radix(event.text.get(1..3)?, 16).ok()?;
@@ -244,7 +244,7 @@ impl<'text> Log<'text> {
 
     /// Whether the first instruction of the program comes first. Kernels before 6.4 keep
     /// the beginning of a log that is too long, later ones its end.
-    pub fn has_start(&self) -> bool {
+    pub(crate) fn has_start(&self) -> bool {
         self.events.iter().find_map(|event| match event.kind {
             EventKind::Instruction(index) => Some(index == 0),
             EventKind::Jump(..) => Some(false),
@@ -254,7 +254,7 @@ impl<'text> Log<'text> {
 
     /// The way to where the verifier stopped, backwards: the last step first, without
     /// the paths that it tried in between and left.
-    pub fn path(&self) -> Path<'_, 'text> {
+    pub(crate) fn path(&self) -> Path<'_, 'text> {
         Path {
             events: &self.events,
             open: None,
@@ -291,7 +291,7 @@ fn message(text: &str) -> Vec<&str> {
 
 /// See [`Log::path`].
 #[derive(Debug, Clone)]
-pub struct Path<'log, 'text> {
+pub(crate) struct Path<'log, 'text> {
     events: &'log [Event<'text>],
     /// The instruction at which the path that was just left backwards was put off.
     open: Option<u32>,

@@ -8,6 +8,7 @@ use super::{
 
 /// A verifier log that was found in text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Printed {
     /// The program's name, where the loader prints one.
     pub program: Option<String>,

@@ -10,13 +10,13 @@ use super::log::starts_state;
 
 /// The registers that a line prints.
 #[derive(Debug, Clone, Copy)]
-pub struct State<'text> {
+pub(crate) struct State<'text> {
     text: &'text str,
 }
 
 impl<'text> State<'text> {
     /// Reads what a line prints of registers; nothing if it prints none.
-    pub fn of(text: &'text str) -> Option<Self> {
+    pub(crate) fn of(text: &'text str) -> Option<Self> {
         let text = text.trim();
         if !starts_state(text) {
             return None;
@@ -31,7 +31,7 @@ impl<'text> State<'text> {
     }
 
     /// What it says of a register (`R1`) or a slot of the stack (`fp-8`).
-    pub fn get(&self, name: &str) -> Option<&'text str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'text str> {
         let mut rest = self.text;
         loop {
             rest = rest.trim_start();
@@ -66,11 +66,11 @@ fn token(text: &str) -> usize {
 
 /// What is known of a register: its type, and what is printed in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value<'text> {
+pub(crate) struct Value<'text> {
     /// The type without what may be said of every pointer: `map_value`, `scalar`.
-    pub kind: &'text str,
+    pub(crate) kind: &'text str,
     /// Whether it may be null.
-    pub or_null: bool,
+    pub(crate) or_null: bool,
     /// The value, where it is known.
     constant: Option<i64>,
     /// `off=4`, `umax=255`.
@@ -80,7 +80,7 @@ pub struct Value<'text> {
 impl<'text> Value<'text> {
     /// Reads a value: `map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0)`, `scalar(umax=255)`,
     /// `inv4`, `P0`, `-1`, `0x1000`.
-    pub fn of(text: &'text str) -> Self {
+    pub(crate) fn of(text: &'text str) -> Self {
         // Precise: kept exact for comparisons. Says nothing of the value.
         let text = text.strip_prefix('P').unwrap_or(text);
         let (head, inner) = match text.split_once('(') {
@@ -159,7 +159,7 @@ impl<'text> Value<'text> {
 
     /// What a comparison in between may have made of it: how many bytes of a packet are
     /// there is known of every pointer into it, and printed of those that are compared.
-    pub fn before_a_branch(mut self) -> Self {
+    pub(crate) fn before_a_branch(mut self) -> Self {
         if self.kind.starts_with("pkt") {
             self.fields.retain(|(name, _)| *name != "r");
         }
@@ -167,7 +167,7 @@ impl<'text> Value<'text> {
     }
 
     /// In words, where nothing but the type is known.
-    pub fn type_in_words(kind: &'text str) -> String {
+    pub(crate) fn type_in_words(kind: &'text str) -> String {
         let value = Self::of(kind);
         match value.kind {
             "scalar" => "a number".to_owned(),
@@ -177,17 +177,17 @@ impl<'text> Value<'text> {
     }
 
     /// Whether it is a pointer.
-    pub fn is_pointer(&self) -> bool {
+    pub(crate) fn is_pointer(&self) -> bool {
         self.kind != "scalar"
     }
 
     /// Whether it is a number of which something is known.
-    pub fn is_bounded(&self) -> bool {
+    pub(crate) fn is_bounded(&self) -> bool {
         self.kind == "scalar" && (self.constant.is_some() || !self.fields.is_empty())
     }
 
     /// What the verifier knows, for a person: a phrase that follows "is".
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let mut words = self.what();
         if self.or_null {
             words += ", or null";
@@ -267,7 +267,7 @@ impl<'text> Value<'text> {
     }
 
     /// What it points to, in a few words.
-    pub fn memory(&self) -> &'static str {
+    pub(crate) fn memory(&self) -> &'static str {
         match self.kind {
             "ctx" => "the program's context",
             "fp" => "the stack",
@@ -297,7 +297,7 @@ impl<'text> Value<'text> {
     }
 
     /// The number, where it is known exactly.
-    pub fn exact(&self) -> Option<i128> {
+    pub(crate) fn exact(&self) -> Option<i128> {
         self.constant.map(i128::from).or_else(|| {
             self.number(&["imm"])
                 .filter(|_| self.field(&["var_off"]).is_none())

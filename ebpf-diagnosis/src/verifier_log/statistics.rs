@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What verifying a program cost. Every figure is absent where the kernel does not
 /// give it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Instructions that the verifier went through, each as often as it did.
     pub processed_instructions: Option<u64>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counts of steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Visits {
     /// By the instruction's index in the program with all functions that it calls.
     pub counts: Vec<u64>,

@@ -13,6 +13,7 @@ use super::Name;
 
 /// Where a program attaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Hook {
     /// The type that bpf(2) is asked for.
     #[serde(rename = "type")]

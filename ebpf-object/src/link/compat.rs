@@ -25,6 +25,7 @@ const MAX_BSS: u64 = 256 << 20;
 
 /// An object that aya-obj can be given, and the true names of its program sections.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Image<'data> {
     /// The object, with names that aya-obj knows.
     pub bytes: Cow<'data, [u8]>,

@@ -10,6 +10,7 @@ use super::{calls, compat, panic_guard};
 
 /// A program as it is loaded: stretches of code, each from one function of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Linked {
     /// The program's symbol.
     pub name: String,
