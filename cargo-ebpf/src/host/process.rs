@@ -98,7 +98,7 @@ impl Spawn for Spawner {
     }
 
     fn start(&self, command: Command) -> Result<RunningProgram> {
-        self.command(command).converse()
+        self.command(command).start()
     }
 
     fn check_interrupted(&self) -> Result<()> {
@@ -229,26 +229,25 @@ impl Process {
         read.map(|()| status)
     }
 
-    /// Starts it for somebody who reads what it prints while it runs. What it says on
-    /// stderr is kept.
+    /// Starts it, for a caller that reads its output while it runs.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn converse(mut self) -> Result<RunningProgram> {
+    pub(crate) fn start(mut self) -> Result<RunningProgram> {
         self.announce()?;
         RunningProgram::start(&mut self.command).map_err(|cause| self.unspawned(&cause))
     }
 
-    /// As [`Self::converse`], with `input` for its stdin.
+    /// As [`Self::start`], with `input` as its stdin.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn converse_about(mut self, input: Vec<u8>) -> Result<RunningProgram> {
+    pub(crate) fn exchange(mut self, input: Vec<u8>) -> Result<RunningProgram> {
         self.command.stdin(Stdio::piped());
-        let mut program = self.converse()?;
+        let mut program = self.start()?;
         if let Some(mut stdin) = program.input() {
-            // It may want to speak before it has heard all. One that ends early is seen
-            // by its answer.
+            // It may write before it has read everything. One that ends early is recognised by
+            // its output.
             thread::spawn(move || stdin.write_all(&input));
         }
         Ok(program)

@@ -2,7 +2,10 @@
 //! process or a guest of its own, under a deadline, so that one that dies or hangs is a
 //! result like any other.
 
-mod running;
+mod agent_process;
+mod failure;
+mod guests;
+mod kernel_run;
 pub(crate) mod test_runs;
 pub(crate) mod verdicts;
 
@@ -13,11 +16,8 @@ use std::{
     time::Duration,
 };
 
-use ebpf_build::{Finding, Result};
+use ebpf_build::Result;
 use ebpf_kernels::KernelTarget;
-
-use self::running::{Guests, Running, Scene};
-use crate::code::Code;
 
 /// How kernels are asked.
 #[derive(Debug, Clone)]
@@ -42,20 +42,6 @@ impl Default for Settings {
             timeout: Duration::from_secs(TIMEOUT),
         }
     }
-}
-
-/// How many times a kernel may break before it is left alone.
-const BREAKDOWNS: usize = 3;
-
-/// The rest of what the kernel was asked, after `BREAKDOWNS` of these broke it.
-fn given_up(kernel: &KernelTarget, these: &str, rest: &str) -> Finding {
-    Finding::error(
-        Code::KernelGivenUp,
-        format!(
-            "{BREAKDOWNS} {these} broke the kernel {}, so the rest {rest}",
-            kernel.label()
-        ),
-    )
 }
 
 /// Asks as many kernels at a time as there are processors. In the order of `kernels`.

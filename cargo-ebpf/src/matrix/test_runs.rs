@@ -1,26 +1,28 @@
 //! The same test programs on many kernels, side by side. What breaks a kernel is a failed
 //! test; the others then run after another boot.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 use ebpf_kernels::{KernelTarget, guest::Executable};
 
-use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
+use super::{
+    Settings,
+    guests::Guests,
+    kernel_run::{KernelRun, Task},
+    side_by_side,
+};
 use crate::{
-    agent::{Answer, Ended, Request},
+    agent::{Answer, Request},
     code::Code,
     host::process::Spawner,
     testing::program::{TestProgram, TestResult, Tested},
 };
 
-/// What came of all the tests on a kernel.
+/// The results of all tests on a kernel.
 #[derive(Debug, Default)]
-pub(crate) struct Ran {
+pub(crate) struct TestReply {
     /// Its release; none if it did not come up.
     pub release: Option<String>,
     /// For each program, its tests.
@@ -44,26 +46,31 @@ pub(crate) fn run(
     settings: &Settings,
     spawner: &Spawner,
     each: &Each<'_>,
-) -> Result<Vec<Ran>> {
+) -> Result<Vec<TestReply>> {
     let mut guests = Guests::prepare(kernels, settings, spawner)?;
-    let there = match &mut guests {
+    let in_guests = match &mut guests {
         Some(guests) => put_into(guests, programs, spawner)?,
         None => Vec::new(),
     };
     side_by_side(kernels, &|kernel| {
         let programs = match kernel {
             KernelTarget::Host => programs,
-            KernelTarget::Image(_) => &there,
+            KernelTarget::Image(_) => &in_guests,
         };
-        Run {
+        let run = KernelRun {
             kernel,
-            programs,
-            guests: guests.as_ref(),
             settings,
+            guests: guests.as_ref(),
             spawner,
-            each,
-        }
-        .run()
+        };
+        let mut task = TestRun::new(kernel, programs, each);
+        let record = run.run(&mut task)?;
+        Ok(TestReply {
+            release: record.release,
+            programs: task.tested,
+            findings: record.findings,
+            took: record.took,
+        })
     })
 }
 
@@ -88,94 +95,49 @@ fn put_into(
         .collect()
 }
 
-/// One kernel, and what it runs.
-struct Run<'a> {
+/// All tests on one kernel, as far as they have run.
+struct TestRun<'a> {
     kernel: &'a KernelTarget,
     programs: &'a [TestProgram],
-    guests: Option<&'a Guests>,
-    settings: &'a Settings,
-    spawner: &'a Spawner,
     each: &'a Each<'a>,
-}
-
-/// What has been heard so far.
-struct Heard {
-    release: Option<String>,
-    programs: Vec<Vec<Tested>>,
-    /// The program that it is about.
+    /// For each program, its tests that have run.
+    tested: Vec<Vec<Tested>>,
+    /// The program that the reply is about.
     program: usize,
-    /// The test that runs.
+    /// The test that is running.
     testing: Option<String>,
 }
 
-impl Run<'_> {
-    fn run(&self) -> Result<Ran> {
-        let since = Instant::now();
-        let mut heard = Heard {
-            release: None,
-            programs: vec![Vec::new(); self.programs.len()],
+impl<'a> TestRun<'a> {
+    fn new(kernel: &'a KernelTarget, programs: &'a [TestProgram], each: &'a Each<'a>) -> Self {
+        Self {
+            kernel,
+            programs,
+            each,
+            tested: vec![Vec::new(); programs.len()],
             program: 0,
             testing: None,
-        };
-        let mut findings = Vec::new();
-        for attempt in 1..=BREAKDOWNS {
-            let mut running = Running::start(
-                self.kernel,
-                &self.request(&heard),
-                self.guests,
-                self.spawner,
-            )?;
-            let ended = running.follow(self.settings.timeout, |answer| {
-                self.hear(answer, &mut heard)
-            })?;
-            if ended == Ended::Done {
-                break;
-            }
-            let finding = self.breakdown(running, &ended, &heard);
-            let Some(test) = heard.testing.take() else {
-                findings.push(finding);
-                break;
-            };
-            let tested = Tested {
-                name: test,
-                result: TestResult::Failed,
-                output: in_words(finding),
-            };
-            self.hear(Answer::Tested(tested), &mut heard);
-            if attempt == BREAKDOWNS {
-                findings.push(given_up(self.kernel, "tests", "did not run on it"));
-            }
-        }
-        Ok(Ran {
-            release: heard.release,
-            programs: heard.programs,
-            findings,
-            took: since.elapsed(),
-        })
-    }
-
-    fn hear(&self, answer: Answer, heard: &mut Heard) {
-        match answer {
-            Answer::Hello { release } => heard.release = Some(release),
-            Answer::TestProgram(number) => heard.program = number,
-            Answer::Testing(test) => heard.testing = Some(test),
-            Answer::Tested(tested) => {
-                heard.testing = None;
-                let program = self.programs.get(heard.program);
-                if let (Some(program), Some(tests)) =
-                    (program, heard.programs.get_mut(heard.program))
-                {
-                    (self.each)(self.kernel, program, &tested);
-                    tests.push(tested);
-                }
-            }
-            // What no request of ours is answered with.
-            Answer::Object(_) | Answer::Event(_) | Answer::Done => {}
         }
     }
 
-    fn request(&self, heard: &Heard) -> Request {
-        let programs = self.programs.iter().zip(&heard.programs);
+    fn keep(&mut self, tested: Tested) {
+        let program = self.programs.get(self.program);
+        if let (Some(program), Some(tests)) = (program, self.tested.get_mut(self.program)) {
+            (self.each)(self.kernel, program, &tested);
+            tests.push(tested);
+        }
+    }
+}
+
+impl Task for TestRun<'_> {
+    const SLOW: fn(String) -> Finding = |message| {
+        Finding::error(Code::TestSlow, message).fix("allow a test more: --timeout SECONDS")
+    };
+    const NOUN: &'static str = "tests";
+    const REST: &'static str = "did not run";
+
+    fn request(&self) -> Request {
+        let programs = self.programs.iter().zip(&self.tested);
         Request {
             tests: programs
                 .map(|(program, tests)| TestProgram {
@@ -187,19 +149,34 @@ impl Run<'_> {
         }
     }
 
-    fn breakdown(&self, running: Running, ended: &Ended, heard: &Heard) -> Finding {
-        let doing = |test: &String| format!(" while it ran the test `{}`", untrusted::name(test));
-        let scene = Scene {
-            kernel: self.kernel,
-            release: heard.release.as_deref(),
-            doing: heard.testing.as_ref().map(doing),
-            memory: self.settings.memory,
-            slow: |message| {
-                Finding::error(Code::TestSlow, message).fix("allow a test more: --timeout SECONDS")
-            },
+    fn receive(&mut self, answer: Answer) {
+        match answer {
+            Answer::TestProgram(number) => self.program = number,
+            Answer::Testing(test) => self.testing = Some(test),
+            Answer::Tested(tested) => {
+                self.testing = None;
+                self.keep(tested);
+            }
+            // Not in the reply to such a request.
+            Answer::Hello { .. } | Answer::Object(_) | Answer::Event(_) | Answer::Done => {}
+        }
+    }
+
+    fn doing(&self) -> Option<String> {
+        let test = untrusted::name(self.testing.as_ref()?);
+        Some(format!(" while it ran the test `{test}`"))
+    }
+
+    fn fail(&mut self, finding: Finding) -> Option<Finding> {
+        let Some(name) = self.testing.take() else {
+            return Some(finding);
         };
-        let finding = scene.breakdown(running.console.as_ref(), ended);
-        running.explain(finding)
+        self.keep(Tested {
+            name,
+            result: TestResult::Failed,
+            output: in_words(finding),
+        });
+        None
     }
 }
 

@@ -1,14 +1,19 @@
 //! The verdicts of many kernels on the same objects.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 use ebpf_kernels::{KernelTarget, guest::Accelerator};
 
-use super::{BREAKDOWNS, Guests, Running, Scene, Settings, given_up, side_by_side};
+use super::{
+    Settings,
+    guests::Guests,
+    kernel_run::{KernelRun, Task},
+    side_by_side,
+};
 use crate::{
-    agent::{self, Answer, Ended, Request},
+    agent::{Answer, Object, Request},
     host::process::Spawner,
     verdict,
     verifier::{
@@ -17,18 +22,18 @@ use crate::{
     },
 };
 
-/// What is wanted beyond verdicts.
+/// What is done beyond loading.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Depth {
-    /// Programs that were loaded are attached for a moment.
+pub(crate) struct VerifyOptions {
+    /// Programs that were loaded are attached briefly.
     pub attach: bool,
-    /// It is counted what the verifier goes through.
+    /// The verifier's visits of each instruction are counted.
     pub visits: bool,
 }
 
 /// What a kernel did with all the objects.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct KernelReply {
     /// Its release; none if it did not come up.
     pub release: Option<String>,
     /// For each object, step by step.
@@ -49,68 +54,59 @@ pub(crate) fn ask(
     kernels: &[KernelTarget],
     objects: &[Vec<u8>],
     settings: &Settings,
-    depth: Depth,
+    options: VerifyOptions,
     spawner: &Spawner,
-    done: &(dyn Fn(&KernelTarget, &Asked) + Sync),
-) -> Result<Vec<Asked>> {
+    done: &(dyn Fn(&KernelTarget, &KernelReply) + Sync),
+) -> Result<Vec<KernelReply>> {
     let guests = Guests::prepare(kernels, settings, spawner)?;
     side_by_side(kernels, &|kernel| {
-        let question = Question {
+        let run = KernelRun {
             kernel,
-            objects,
             settings,
-            depth,
             guests: guests.as_ref(),
             spawner,
         };
-        let asked = question.ask()?;
-        done(kernel, &asked);
-        Ok(asked)
+        let mut verification = Verification::new(kernel, objects, options);
+        let record = run.run(&mut verification)?;
+        let reply = KernelReply {
+            release: record.release,
+            objects: verification.events,
+            findings: record.findings,
+            guest: Guests::accelerator(guests.as_ref(), kernel),
+            took: record.took,
+        };
+        done(kernel, &reply);
+        Ok(reply)
     })
 }
 
-/// One kernel, and what it is asked.
-struct Question<'a> {
+/// The verification of all objects on one kernel, as far as it has come.
+struct Verification<'a> {
     kernel: &'a KernelTarget,
     objects: &'a [Vec<u8>],
-    settings: &'a Settings,
-    depth: Depth,
-    /// There, where a kernel is to be booted.
-    guests: Option<&'a Guests>,
-    spawner: &'a Spawner,
-}
-
-/// What has been heard so far.
-#[derive(Default)]
-struct Heard {
-    release: Option<String>,
-    objects: Vec<Vec<Event>>,
-    /// The object that it is about.
+    options: VerifyOptions,
+    /// For each object.
+    events: Vec<Vec<Event>>,
+    /// The object that the reply is about.
     object: usize,
-    /// The program that the kernel has in hand.
+    /// The program that the verifier is working on.
     trying: Option<Subject>,
 }
 
-impl Heard {
-    fn hear(&mut self, answer: Answer) {
-        match answer {
-            Answer::Hello { release } => self.release = Some(release),
-            Answer::Object(number) => self.object = number,
-            Answer::Event(event) => {
-                match &event {
-                    Event::Trying(subject) => self.trying = Some(subject.clone()),
-                    Event::Tried(_) => self.trying = None,
-                    Event::Found(_) => {}
-                }
-                self.keep(event);
-            }
-            // What no request of ours is answered with.
-            Answer::TestProgram(_) | Answer::Testing(_) | Answer::Tested(_) | Answer::Done => {}
+impl<'a> Verification<'a> {
+    fn new(kernel: &'a KernelTarget, objects: &'a [Vec<u8>], options: VerifyOptions) -> Self {
+        Self {
+            kernel,
+            objects,
+            options,
+            events: vec![Vec::new(); objects.len()],
+            object: 0,
+            trying: None,
         }
     }
 
     fn keep(&mut self, event: Event) {
-        let Some(events) = self.objects.get_mut(self.object) else {
+        let Some(events) = self.events.get_mut(self.object) else {
             return;
         };
         // A second attempt finds again what the first one found.
@@ -120,107 +116,83 @@ impl Heard {
             events.push(event);
         }
     }
-
-    /// The programs of an object that have been tried.
-    fn tried(&self, object: usize) -> Vec<String> {
-        let events = self.objects.get(object).into_iter().flatten();
-        events
-            .filter_map(|event| match event {
-                Event::Tried(program) => Some(program.subject.name.clone()),
-                _ => None,
-            })
-            .collect()
-    }
 }
 
-impl Question<'_> {
-    fn ask(&self) -> Result<Asked> {
-        let since = Instant::now();
-        let mut heard = Heard {
-            objects: vec![Vec::new(); self.objects.len()],
-            ..Heard::default()
-        };
-        let mut findings = Vec::new();
-        for attempt in 1..=BREAKDOWNS {
-            let mut running = Running::start(
-                self.kernel,
-                &self.request(&heard),
-                self.guests,
-                self.spawner,
-            )?;
-            let ended = running.follow(self.settings.timeout, |answer| heard.hear(answer))?;
-            if ended == Ended::Done {
-                break;
-            }
-            // It died before it was asked anything: on a busy machine that may be bad luck.
-            let early = heard.release.is_none() && ended == Ended::Closed;
-            if early && running.console.is_some() && attempt == 1 {
-                continue;
-            }
-            let finding = self.breakdown(running, &ended, &heard);
-            let Some(subject) = heard.trying.take() else {
-                findings.push(finding);
-                break;
-            };
-            heard.keep(Event::Tried(Program {
-                subject,
-                outcome: Outcome::Broke(finding),
-                attach: None,
-                statistics: Default::default(),
-                visits: None,
-            }));
-            if attempt == BREAKDOWNS {
-                findings.push(given_up(self.kernel, "programs", "was not tried on it"));
-            }
-        }
-        Ok(Asked {
-            release: heard.release,
-            objects: heard.objects,
-            findings,
-            guest: Guests::accelerator(self.guests, self.kernel),
-            took: since.elapsed(),
-        })
-    }
+/// The programs that have a result.
+fn tried(events: &[Event]) -> Vec<String> {
+    let tried = events.iter().filter_map(|event| match event {
+        Event::Tried(program) => Some(program.subject.name.clone()),
+        _ => None,
+    });
+    tried.collect()
+}
 
-    fn request(&self, heard: &Heard) -> Request {
-        let objects = self.objects.iter().enumerate();
+impl Task for Verification<'_> {
+    const SLOW: fn(String) -> Finding = |message| {
+        Finding::error(verdict::SLOW, message)
+            .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
+            .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
+    };
+    const NOUN: &'static str = "programs";
+    const REST: &'static str = "was not tried";
+
+    fn request(&self) -> Request {
+        let objects = self.objects.iter().zip(&self.events);
         Request {
             extras: Extras {
                 attaching: match self.kernel {
-                    _ if !self.depth.attach => Attaching::Nothing,
+                    _ if !self.options.attach => Attaching::Nothing,
                     KernelTarget::Host => Attaching::Watchers,
                     KernelTarget::Image(_) => Attaching::Everything,
                 },
-                visits: self.depth.visits,
+                visits: self.options.visits,
             },
             objects: objects
-                .map(|(number, data)| agent::Object {
+                .map(|(data, events)| Object {
                     data: data.clone(),
-                    skipped: heard.tried(number),
+                    skipped: tried(events),
                 })
                 .collect(),
             ..Request::default()
         }
     }
 
-    /// Why there was no whole answer.
-    fn breakdown(&self, running: Running, ended: &Ended, heard: &Heard) -> Finding {
-        let doing = |subject: &Subject| {
-            let name = untrusted::name(&subject.name);
-            format!(" while it verified `{name}`")
+    fn receive(&mut self, answer: Answer) {
+        match answer {
+            Answer::Object(number) => self.object = number,
+            Answer::Event(event) => {
+                match &event {
+                    Event::Trying(subject) => self.trying = Some(subject.clone()),
+                    Event::Tried(_) => self.trying = None,
+                    Event::Found(_) => {}
+                }
+                self.keep(event);
+            }
+            // Not in the reply to such a request.
+            Answer::Hello { .. }
+            | Answer::TestProgram(_)
+            | Answer::Testing(_)
+            | Answer::Tested(_)
+            | Answer::Done => {}
+        }
+    }
+
+    fn doing(&self) -> Option<String> {
+        let name = untrusted::name(&self.trying.as_ref()?.name);
+        Some(format!(" while it verified `{name}`"))
+    }
+
+    fn fail(&mut self, finding: Finding) -> Option<Finding> {
+        let Some(subject) = self.trying.take() else {
+            return Some(finding);
         };
-        let scene = Scene {
-            kernel: self.kernel,
-            release: heard.release.as_deref(),
-            doing: heard.trying.as_ref().map(doing),
-            memory: self.settings.memory,
-            slow: |message| {
-                Finding::error(verdict::SLOW, message)
-                .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
-                .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
-            },
-        };
-        let finding = scene.breakdown(running.console.as_ref(), ended);
-        running.explain(finding)
+        self.keep(Event::Tried(Program {
+            subject,
+            outcome: Outcome::Broke(finding),
+            attach: None,
+            statistics: Default::default(),
+            visits: None,
+        }));
+        None
     }
 }

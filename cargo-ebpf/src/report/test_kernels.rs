@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Report;
 use crate::{
-    matrix::test_runs::Ran,
+    matrix::test_runs::TestReply,
     testing::program::{TestProgram, TestResult, Tested},
 };
 
@@ -49,19 +49,23 @@ pub(crate) struct Counts {
 }
 
 impl OnKernel {
-    /// What `ran` was for `programs`.
-    pub(crate) fn new(kernel: &KernelTarget, programs: &[TestProgram], ran: Ran) -> Self {
+    /// From the results of `programs` on `kernel`.
+    pub(crate) fn new(kernel: &KernelTarget, programs: &[TestProgram], reply: TestReply) -> Self {
         let of_program = |(program, tests): (&TestProgram, Vec<Tested>)| OfProgram {
             name: program.name.clone(),
             tests,
         };
         Self {
             kernel: untrusted::name(kernel.label()),
-            release: ran.release.as_deref().map(untrusted::name),
-            seconds: ran.took.as_secs_f64(),
-            counts: Counts::of(ran.programs.iter().flatten()),
-            programs: programs.iter().zip(ran.programs).map(of_program).collect(),
-            findings: ran.findings,
+            release: reply.release.as_deref().map(untrusted::name),
+            seconds: reply.took.as_secs_f64(),
+            counts: Counts::of(reply.programs.iter().flatten()),
+            programs: programs
+                .iter()
+                .zip(reply.programs)
+                .map(of_program)
+                .collect(),
+            findings: reply.findings,
         }
     }
 }

@@ -133,7 +133,7 @@ impl TestProgram {
     }
 
     fn finish(&self, process: Process) -> Result<Ended> {
-        let mut program = process.converse()?;
+        let mut program = process.start()?;
         let mut stdout = Vec::new();
         if let Some(mut output) = program.output() {
             output

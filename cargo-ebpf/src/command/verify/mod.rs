@@ -23,7 +23,7 @@ use crate::{
     kernels,
     matrix::{
         Settings,
-        verdicts::{self, Asked, Depth},
+        verdicts::{self, KernelReply, VerifyOptions},
     },
     object_file,
     outcome::Outcome,
@@ -57,11 +57,11 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
         memory: request.guest_memory,
         timeout: Duration::from_secs(request.timeout),
     };
-    let depth = Depth {
+    let options = VerifyOptions {
         attach: request.attach,
         visits: request.hot,
     };
-    let mut verification = verify(&objects, &kernels, &settings, depth, context)?;
+    let mut verification = verify(&objects, &kernels, &settings, options, context)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
     }
@@ -87,7 +87,7 @@ pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Veri
         objects,
         &[KernelTarget::Host],
         &Settings::default(),
-        Depth::default(),
+        VerifyOptions::default(),
         context,
     )
 }
@@ -100,32 +100,32 @@ fn verify(
     objects: &[NamedObject],
     kernels: &[KernelTarget],
     settings: &Settings,
-    depth: Depth,
+    options: VerifyOptions,
     context: &Context,
 ) -> Result<Verification> {
-    let given: Vec<Given> = objects.iter().map(Given::read).collect();
-    let data: Vec<_> = given
+    let inputs: Vec<InputObject> = objects.iter().map(InputObject::read).collect();
+    let data: Vec<_> = inputs
         .iter()
-        .filter_map(|given| given.data.as_ref().ok().cloned())
+        .filter_map(|input| input.data.as_ref().ok().cloned())
         .collect();
-    let asked = if data.is_empty() {
-        kernels.iter().map(|_| Asked::default()).collect()
+    let replies = if data.is_empty() {
+        kernels.iter().map(|_| KernelReply::default()).collect()
     } else {
         verdicts::ask(
             kernels,
             &data,
             settings,
-            depth,
+            options,
             &context.spawner,
             &tell_progress(kernels, context.console),
         )?
     };
     // Read once, for the refusals of all kernels.
-    let sources: Vec<_> = given.iter().map(Given::source).collect();
-    let answered = kernels.iter().zip(asked);
+    let sources: Vec<_> = inputs.iter().map(InputObject::source).collect();
+    let answered = kernels.iter().zip(replies);
     let mut verification = Verification {
         kernels: answered
-            .map(|(kernel, asked)| judged(kernel, asked, &given, &sources))
+            .map(|(kernel, reply)| judged(kernel, reply, &inputs, &sources))
             .collect(),
         budget: None,
     };
@@ -135,14 +135,14 @@ fn verify(
 
 /// An object as it was named. One that cannot be read is a finding about it, the same on
 /// every kernel.
-struct Given {
+struct InputObject {
     path: PathBuf,
     /// Its programs that may be left out.
     optional: Vec<String>,
     data: Result<Vec<u8>>,
 }
 
-impl Given {
+impl InputObject {
     fn read(named: &NamedObject) -> Self {
         Self {
             data: object_file::read(&named.path),
@@ -160,11 +160,11 @@ impl Given {
 fn tell_progress(
     kernels: &[KernelTarget],
     console: Console,
-) -> impl Fn(&KernelTarget, &Asked) + Sync {
+) -> impl Fn(&KernelTarget, &KernelReply) + Sync {
     let many = kernels.len() > 1;
-    move |kernel, asked| {
+    move |kernel, reply| {
         if many {
-            let took = asked.took.as_secs_f64();
+            let took = reply.took.as_secs_f64();
             console.note(&format!("{}: answered after {took:.1} s", kernel.label()));
         }
     }
@@ -172,34 +172,34 @@ fn tell_progress(
 
 fn judged(
     kernel: &KernelTarget,
-    asked: Asked,
-    given: &[Given],
+    reply: KernelReply,
+    inputs: &[InputObject],
     sources: &[Source<'_>],
 ) -> OnKernel {
-    let release = asked.release.as_deref().unwrap_or_default();
-    let mut events = asked.objects.into_iter();
-    let objects = given.iter().zip(sources).map(|(given, source)| {
-        let name = given.path.display().to_string();
-        let events = match &given.data {
+    let release = reply.release.as_deref().unwrap_or_default();
+    let mut events = reply.objects.into_iter();
+    let objects = inputs.iter().zip(sources).map(|(input, source)| {
+        let name = input.path.display().to_string();
+        let events = match &input.data {
             Ok(_) => events.next().unwrap_or_default(),
             Err(error) => vec![Event::Found(error.finding().clone())],
         };
-        let mut object = judge::object(&name, source, &given.optional, release, events);
+        let mut object = judge::object(&name, source, &input.optional, release, events);
         offer_root(&mut object);
         object
     });
     let objects = objects.collect();
     OnKernel {
         kernel: untrusted::name(kernel.label()),
-        release: asked.release.as_deref().map(untrusted::name),
+        release: reply.release.as_deref().map(untrusted::name),
         version: match kernel {
             KernelTarget::Host => None,
             KernelTarget::Image(image) => Some(untrusted::name(&image.version)),
         },
-        guest: asked.guest,
-        seconds: asked.took.as_secs_f64(),
+        guest: reply.guest,
+        seconds: reply.took.as_secs_f64(),
         objects,
-        findings: asked.findings,
+        findings: reply.findings,
     }
 }
 

@@ -1,0 +1,86 @@
+//! Why an agent's reply ended early, as a finding.
+
+use ebpf_base::untrusted;
+use ebpf_build::Finding;
+use ebpf_kernels::{
+    KernelTarget,
+    guest::{Breakdown, Console},
+};
+
+use crate::{
+    agent::{Deadline, Ended},
+    code::Code,
+};
+
+/// What was going on when a reply ended early.
+pub(super) struct FailureContext<'a> {
+    /// Where the agent ran.
+    pub(super) kernel: &'a KernelTarget,
+    /// Its release, if it came up.
+    pub(super) release: Option<&'a str>,
+    /// ` while it ...`, if that is known.
+    pub(super) doing: Option<String>,
+    /// A guest's memory, in MiB.
+    pub(super) memory: u32,
+    /// The finding for a step that took too long, from its message.
+    pub(super) slow: fn(String) -> Finding,
+}
+
+impl FailureContext<'_> {
+    /// Why the reply ended.
+    pub(super) fn finding(&self, console: Option<&Console>, ended: &Ended) -> Finding {
+        let label = match self.release {
+            Some(release) => format!("Linux {}", untrusted::name(release)),
+            None => format!("the kernel {}", self.kernel.label()),
+        };
+        let doing = self.doing.as_deref().unwrap_or_default();
+        match (console.and_then(Console::breakdown), ended) {
+            (Some(Breakdown::OutOfMemory), _) => Finding::error(
+                Code::GuestOutOfMemory,
+                format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
+            )
+            .fix("give it more, such as: --guest-memory 2048"),
+            (Some(Breakdown::Panic(reason)), _) => {
+                Finding::error(Code::KernelPanicked, format!("{label} panicked{doing}: {reason}"))
+            }
+            (None, Ended::TimedOut(Deadline::Step(limit))) => (self.slow)(format!(
+                "{label} was ended after {} s{doing}",
+                limit.as_secs()
+            )),
+            (None, Ended::TimedOut(deadline)) if self.release.is_none() => no_boot(format!(
+                "{label} did not come up: {}",
+                in_words(*deadline)
+            ))
+            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
+            (None, Ended::Damaged(what)) => Finding::error(
+                Code::AnswerDamaged,
+                format!("the answer of {label} arrived damaged{doing}: {what}"),
+            ),
+            (None, _) if self.release.is_none() => {
+                no_boot(format!("{label} did not come up"))
+                    .fix("is it for x86-64, and is its memory enough (--guest-memory MIB)?")
+            }
+            (None, Ended::TimedOut(deadline)) => Finding::error(
+                Code::AnswerTimedOut,
+                format!("{label} sent nothing more: {}", in_words(*deadline)),
+            ),
+            (None, _) => Finding::error(Code::AnswerCutOff, format!("the answer of {label} broke off{doing}")),
+        }
+    }
+}
+
+fn no_boot(message: String) -> Finding {
+    Finding::error(Code::GuestNoBoot, message)
+}
+
+/// Which deadline passed.
+fn in_words(deadline: Deadline) -> String {
+    match deadline {
+        Deadline::Silence(limit) => format!("it printed nothing for {} s", limit.as_secs()),
+        Deadline::Ceiling(limit) => format!(
+            "it was still printing after {} s, the most that it may take",
+            limit.as_secs()
+        ),
+        Deadline::Step(limit) => format!("it worked on one step for {} s", limit.as_secs()),
+    }
+}
