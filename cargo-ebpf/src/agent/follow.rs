@@ -137,7 +137,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::verifier::observation::Subject;
+    use crate::verifier::observation::ProgramInfo;
 
     const QUICK: Limits = Limits {
         silence: Duration::from_millis(300),
@@ -206,7 +206,7 @@ mod tests {
             step: Duration::from_millis(100),
             ..QUICK
         };
-        let trying = Event::Trying(Subject {
+        let trying = Event::Trying(ProgramInfo {
             name: "busy".to_owned(),
             section: "xdp".to_owned(),
             program_type: "xdp".to_owned(),

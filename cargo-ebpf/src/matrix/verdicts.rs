@@ -17,7 +17,7 @@ use crate::{
     host::process::Spawner,
     verdict,
     verifier::{
-        observation::{Attaching, Event, Extras, Program, Subject},
+        observation::{Attaching, Event, Extras, Program, ProgramInfo},
         outcome::Outcome,
     },
 };
@@ -90,7 +90,7 @@ struct Verification<'a> {
     /// The object that the reply is about.
     object: usize,
     /// The program that the verifier is working on.
-    trying: Option<Subject>,
+    trying: Option<ProgramInfo>,
 }
 
 impl<'a> Verification<'a> {
@@ -188,7 +188,11 @@ impl Task for Verification<'_> {
         };
         self.keep(Event::Tried(Program {
             subject,
-            outcome: Outcome::Broke(finding),
+            outcome: if finding.code == verdict::SLOW.as_str() {
+                Outcome::TimedOut(finding)
+            } else {
+                Outcome::Crashed(finding)
+            },
             attach: None,
             statistics: Default::default(),
             visits: None,

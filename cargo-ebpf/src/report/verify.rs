@@ -82,7 +82,7 @@ impl Verification {
 
     /// Whether nothing could be asked of the kernel: this process may not load programs.
     pub(crate) fn lacks_rights(&self) -> bool {
-        let refused = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
+        let refused = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
         // An object without programs is one that could not be read.
         self.objects()
             .all(|object| !object.programs.is_empty() && object.programs.iter().all(refused))
@@ -160,9 +160,10 @@ fn finding(object: &Object, program: &Program) -> Option<Finding> {
         (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
         | (
             Verdict::Unsupported(finding)
-            | Verdict::NotTried(finding)
-            | Verdict::NoRights(finding)
-            | Verdict::Broke(finding),
+            | Verdict::Skipped(finding)
+            | Verdict::PermissionDenied(finding)
+            | Verdict::Crashed(finding)
+            | Verdict::TimedOut(finding),
             _,
         ) => finding,
     };
@@ -255,9 +256,10 @@ fn reasons(programs: &[Program]) -> Vec<String> {
             (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
             | (
                 Verdict::Unsupported(finding)
-                | Verdict::NotTried(finding)
-                | Verdict::NoRights(finding)
-                | Verdict::Broke(finding),
+                | Verdict::Skipped(finding)
+                | Verdict::PermissionDenied(finding)
+                | Verdict::Crashed(finding)
+                | Verdict::TimedOut(finding),
                 _,
             ) => {
                 let name = format!("`{}`", program.name);
@@ -355,9 +357,9 @@ mod tests {
     fn programs_that_share_a_reason_share_its_text() {
         let finding = || Finding::error("no-rights", "this process may not load BPF programs");
         let texts = reasons(&[
-            program("a", Verdict::NoRights(finding())),
+            program("a", Verdict::PermissionDenied(finding())),
             program("b", Verdict::Accepted),
-            program("c", Verdict::NoRights(finding())),
+            program("c", Verdict::PermissionDenied(finding())),
         ]);
         assert_eq!(texts.len(), 1);
         assert!(texts[0].contains("`a`, `c`: this process"), "{texts:?}");
@@ -400,7 +402,7 @@ mod tests {
 
         let refused = Program {
             optional: true,
-            ..program("a", Verdict::NotTried(Finding::error("x", "no")))
+            ..program("a", Verdict::Skipped(Finding::error("x", "no")))
         };
         assert!(!refused.is_left_out(), "for no other reason");
     }

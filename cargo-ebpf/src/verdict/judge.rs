@@ -6,7 +6,7 @@ use ebpf_base::untrusted;
 use super::{Object, Program, Rejection, Verdict};
 use crate::{
     diagnosis::{self, Source},
-    verifier::observation::{self, Event, Subject, VerifierLog},
+    verifier::observation::{self, Event, ProgramInfo, VerifierLog},
 };
 
 /// What all that was observed of the object called `name` amounts to. `source` is the
@@ -38,7 +38,7 @@ pub(crate) fn object(
         }
     }
     // Without rights nothing else is worth saying.
-    let no_rights = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
+    let no_rights = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
     if object.programs.iter().any(no_rights) {
         object.findings.clear();
     }
@@ -70,7 +70,12 @@ fn program(
     }
 }
 
-fn rejection(subject: &Subject, log: VerifierLog, source: &Source<'_>, kernel: &str) -> Rejection {
+fn rejection(
+    subject: &ProgramInfo,
+    log: VerifierLog,
+    source: &Source<'_>,
+    kernel: &str,
+) -> Rejection {
     let rejection = diagnosis::Rejection::of_log(&log.log)
         .program(&subject.name, &subject.section)
         .kernel(kernel)

@@ -71,9 +71,10 @@ fn serialize_verdict<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<
         Outcome::Accepted => {}
         Outcome::Rejected(rejection) => fields.serialize_entry("why", rejection)?,
         Outcome::Unsupported(finding)
-        | Outcome::NotTried(finding)
-        | Outcome::NoRights(finding)
-        | Outcome::Broke(finding) => fields.serialize_entry("why", finding)?,
+        | Outcome::Skipped(finding)
+        | Outcome::PermissionDenied(finding)
+        | Outcome::Crashed(finding)
+        | Outcome::TimedOut(finding) => fields.serialize_entry("why", finding)?,
     }
     fields.end()
 }
@@ -109,10 +110,10 @@ impl Outcome<Box<Rejection>> {
             Self::Accepted => "accepted",
             Self::Rejected(_) => "refused",
             Self::Unsupported(_) => "not supported here",
-            Self::NotTried(_) => "not tried",
-            Self::NoRights(_) => "no rights",
-            Self::Broke(finding) if finding.code == SLOW.as_str() => "took too long",
-            Self::Broke(_) => "broke the kernel",
+            Self::Skipped(_) => "not tried",
+            Self::PermissionDenied(_) => "no rights",
+            Self::TimedOut(_) => "took too long",
+            Self::Crashed(_) => "broke the kernel",
         }
     }
 }

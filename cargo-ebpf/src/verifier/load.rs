@@ -17,7 +17,7 @@ use super::{
     attach_target::AttachTarget,
     features,
     maps::Maps,
-    observation::{self, Attach, Event, Extras, Observed, Subject, VerifierLog},
+    observation::{self, Attach, Event, Extras, Observed, ProgramInfo, VerifierLog},
     outcome::Outcome,
     program::{self, Answer},
     reason,
@@ -252,7 +252,7 @@ impl<'kernel> Session<'kernel> {
             .get(&program.section_index)
             .map_or("", String::as_str);
         let hook = Hook::of(section);
-        let subject = Subject {
+        let subject = ProgramInfo {
             name: program.name.clone(),
             section: section.to_owned(),
             program_type: hook.as_ref().map_or_else(

@@ -13,7 +13,7 @@ use crate::verifier_log::{statistics::Statistics, visits::Visits};
 pub(crate) enum Event {
     /// The kernel is about to be given this program: whatever happens until the next
     /// event is its doing.
-    Trying(Subject),
+    Trying(ProgramInfo),
     /// What became of a program.
     Tried(Program),
     /// What concerns the object as a whole.
@@ -22,7 +22,7 @@ pub(crate) enum Event {
 
 /// Which program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Subject {
+pub(crate) struct ProgramInfo {
     /// Its name, as the object has it.
     pub name: String,
     /// The ELF section that it stands in.
@@ -37,7 +37,7 @@ pub(crate) struct Subject {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Program {
     /// Which one.
-    pub subject: Subject,
+    pub subject: ProgramInfo,
     /// What became of it.
     pub outcome: Observed,
     /// What came of attaching it; none if that was not asked for, or it did not load.

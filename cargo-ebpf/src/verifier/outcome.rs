@@ -14,12 +14,17 @@ pub(crate) enum Outcome<R> {
     Rejected(R),
     /// This kernel does not support the program type, whatever the program contains.
     Unsupported(Finding),
-    /// It did not get as far as the kernel.
-    NotTried(Finding),
+    /// It was not passed to the kernel.
+    #[serde(rename = "NotTried")]
+    Skipped(Finding),
     /// This process may not load programs.
-    NoRights(Finding),
-    /// It crashed the kernel, or kept the verifier busy beyond the deadline.
-    Broke(Finding),
+    #[serde(rename = "NoRights")]
+    PermissionDenied(Finding),
+    /// The kernel crashed while it verified it.
+    #[serde(rename = "Broke")]
+    Crashed(Finding),
+    /// The verifier had not finished at the deadline.
+    TimedOut(Finding),
 }
 
 impl<R> Outcome<R> {
@@ -29,9 +34,9 @@ impl<R> Outcome<R> {
             Self::Accepted => "accepted",
             Self::Rejected(_) => "refused",
             Self::Unsupported(_) => "unsupported",
-            Self::NotTried(_) => "not-tried",
-            Self::NoRights(_) => "no-rights",
-            Self::Broke(_) => "broke",
+            Self::Skipped(_) => "not-tried",
+            Self::PermissionDenied(_) => "no-rights",
+            Self::Crashed(_) | Self::TimedOut(_) => "broke",
         }
     }
 
@@ -41,9 +46,10 @@ impl<R> Outcome<R> {
             Self::Accepted => Outcome::Accepted,
             Self::Rejected(rejection) => Outcome::Rejected(judge(rejection)),
             Self::Unsupported(finding) => Outcome::Unsupported(finding),
-            Self::NotTried(finding) => Outcome::NotTried(finding),
-            Self::NoRights(finding) => Outcome::NoRights(finding),
-            Self::Broke(finding) => Outcome::Broke(finding),
+            Self::Skipped(finding) => Outcome::Skipped(finding),
+            Self::PermissionDenied(finding) => Outcome::PermissionDenied(finding),
+            Self::Crashed(finding) => Outcome::Crashed(finding),
+            Self::TimedOut(finding) => Outcome::TimedOut(finding),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{code::Code, host::kernel::Kernel, object::Hook};
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
-    Outcome::NotTried(finding(Code::ProgramNotTried, message, cause, fix))
+    Outcome::Skipped(finding(Code::ProgramNotTried, message, cause, fix))
 }
 
 /// The kernel has no place for such a program.
@@ -34,7 +34,7 @@ pub(super) fn no_map(map: &Finding) -> Observed {
     let cause = finding.cause.iter().map(|cause| format!(": {cause}"));
     finding.cause = Some(format!("{}{}", finding.message, cause.collect::<String>()));
     finding.message = "it uses a map that could not be made".to_owned();
-    Outcome::NotTried(finding)
+    Outcome::Skipped(finding)
 }
 
 /// An error with what is known of it: empty is unknown.
@@ -60,7 +60,7 @@ pub(super) fn silent(
         return no_rights(kernel);
     }
     if no_permission && memlock.is_err() {
-        return Outcome::NotTried(finding(
+        return Outcome::Skipped(finding(
             Code::MemlockLimit,
             "the limit on locked memory leaves no room for BPF".to_owned(),
             &format!(
@@ -106,7 +106,7 @@ pub(super) fn silent(
 pub(super) fn no_rights(kernel: &Kernel) -> Observed {
     let missing = kernel.capabilities.missing_for_bpf();
     let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
-    Outcome::NoRights(finding(
+    Outcome::PermissionDenied(finding(
         Code::NoRights,
         "this process may not load BPF programs".to_owned(),
         &format!("it has no {}", names.join(", ")),

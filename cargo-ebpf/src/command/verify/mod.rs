@@ -206,7 +206,7 @@ fn judged(
 /// Adds to programs that this process may not load how to load them.
 fn offer_root(object: &mut Object) {
     for program in &mut object.programs {
-        if let Verdict::NoRights(finding) = &mut program.verdict {
+        if let Verdict::PermissionDenied(finding) = &mut program.verdict {
             finding.fix = Some(invocation::as_root());
         }
     }
@@ -220,7 +220,7 @@ fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Ver
         .filter(|kernel| kernel.guest.is_none());
     for (named, object) in host.flat_map(|host| objects.iter().zip(&mut host.objects)) {
         // libbpf would only repeat that this is no object, or that there are no rights.
-        let no_rights = |program: &Program| matches!(program.verdict, Verdict::NoRights(_));
+        let no_rights = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
         if object.programs.is_empty() || object.programs.iter().any(no_rights) {
             continue;
         }
