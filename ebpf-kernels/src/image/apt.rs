@@ -11,9 +11,7 @@ use std::{
     process::{Command, Output},
 };
 
-use ebpf_base::find_program;
-use ebpf_base::untrusted;
-use ebpf_base::{Error, Result, write_atomically};
+use ebpf_base::{Error, Result, find_program, untrusted, write_atomically};
 
 use super::{
     available::{AvailablePackage, Catalogue},
@@ -24,7 +22,7 @@ use crate::{
     process::{Spawn, ending},
 };
 
-/// Read after the machine's own settings.
+/// Read after the system's settings.
 const SETTINGS: &str = "\
 // The machine's hooks are for its own lists, and most need root.
 #clear APT::Update::Pre-Invoke;
@@ -48,19 +46,19 @@ Acquire::http::Timeout \"20\";
 Acquire::https::Timeout \"20\";
 ";
 
-/// apt with a folder of its own.
+/// apt with its own directory.
 #[derive(Debug)]
 pub(super) struct Apt<'a> {
-    folder: PathBuf,
+    directory: PathBuf,
     spawn: &'a dyn Spawn,
 }
 
 impl<'a> Apt<'a> {
-    /// In `folder`, which is there.
+    /// In `directory`, which exists.
     ///
     /// # Errors
-    /// When there is no apt, it knows no Debian mirror, or the folder cannot be written.
-    pub(super) fn new(folder: PathBuf, spawn: &'a dyn Spawn) -> Result<Self> {
+    /// When there is no apt, no Debian mirror is known, or the directory cannot be written.
+    pub(super) fn new(directory: PathBuf, spawn: &'a dyn Spawn) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 Code::AptMissing,
@@ -68,14 +66,14 @@ impl<'a> Apt<'a> {
             )
             .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
         }
-        let apt = Self { folder, spawn };
+        let apt = Self { directory, spawn };
         for part in ["lists/partial", "cache/archives/partial"] {
-            let part = apt.folder.join(part);
+            let part = apt.directory.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
         }
-        write_if_new(&apt.folder.join("status"), "")?;
+        write_if_new(&apt.directory.join("status"), "")?;
         write_if_new(&apt.settings(), SETTINGS)?;
-        let (list, parts) = apt.sources_of_machine()?;
+        let (list, parts) = apt.system_sources()?;
         let sources = sources::ours(&list, &parts)?;
         write_if_new(&apt.sources(), &sources)?;
         Ok(apt)
@@ -123,7 +121,7 @@ impl<'a> Apt<'a> {
     /// Fetches the package of `available` into `to`; apt compares its hash with the lists'.
     ///
     /// # Errors
-    /// When it cannot be fetched, or is not what the lists say.
+    /// When it cannot be fetched, or has another hash.
     pub(super) fn download(&self, available: &AvailablePackage, to: &Path) -> Result<PathBuf> {
         let what = format!("{}={}", available.package, available.version);
         let mut command = self.command("apt-get");
@@ -160,13 +158,13 @@ impl<'a> Apt<'a> {
             .arg(self.settings())
             .args([
                 "-o",
-                &option("Dir::State", &self.folder),
+                &option("Dir::State", &self.directory),
                 "-o",
-                &option("Dir::State::lists", &self.folder.join("lists")),
+                &option("Dir::State::lists", &self.directory.join("lists")),
                 "-o",
-                &option("Dir::State::status", &self.folder.join("status")),
+                &option("Dir::State::status", &self.directory.join("status")),
                 "-o",
-                &option("Dir::Cache", &self.folder.join("cache")),
+                &option("Dir::Cache", &self.directory.join("cache")),
                 "-o",
                 &option("Dir::Etc::sourcelist", &self.sources()),
                 "-o",
@@ -175,8 +173,8 @@ impl<'a> Apt<'a> {
         command
     }
 
-    /// The file and the folder of the machine's sources.
-    fn sources_of_machine(&self) -> Result<(PathBuf, PathBuf)> {
+    /// The file and the directory of the system's sources.
+    fn system_sources(&self) -> Result<(PathBuf, PathBuf)> {
         let mut command = Command::new("apt-config");
         command.args([
             "shell",
@@ -203,16 +201,16 @@ impl<'a> Apt<'a> {
     }
 
     fn settings(&self) -> PathBuf {
-        self.folder.join("apt.conf")
+        self.directory.join("apt.conf")
     }
 
-    /// Its ending tells apt the format.
+    /// apt recognises the format by the extension.
     fn sources(&self) -> PathBuf {
-        self.folder.join("debian.sources")
+        self.directory.join("debian.sources")
     }
 }
 
-/// A file that is newer than apt's cache costs the 3 s of making that anew.
+/// If a file is newer than apt's cache, apt spends 3 s on a new one.
 fn write_if_new(path: &Path, content: &str) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == content.as_bytes()) {
         return Ok(());
@@ -232,7 +230,7 @@ fn reached(said: &str) -> bool {
     !numbers(["Get", "Hit"]).is_subset(&numbers(["Ign", "Err"]))
 }
 
-/// What apt's words mean, the most telling first: words, code, fix.
+/// What apt's messages mean, the most specific first: phrases, code, fix.
 const MEANINGS: [(&[&str], Code, &str); 3] = [
     (
         &[

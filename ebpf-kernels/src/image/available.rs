@@ -1,18 +1,18 @@
 //! The kernels in the archive, read from the output of apt-cache.
 //!
-//! Debian's cloud kernels are taken: they are small, boot in an emulator, and have BTF.
+//! Debian's cloud kernels are used: they are small, boot in an emulator, and have BTF.
 
 use std::{cmp::Reverse, collections::HashMap};
 
 use ebpf_base::KernelVersion;
 use serde::{Deserialize, Serialize};
 
-/// How the names of packages end that hold a cloud kernel. Those with anything after
-/// it are unsigned twins and debug symbols.
+/// The suffix of packages with a cloud kernel. Those with more after it contain unsigned
+/// images or debug symbols.
 const FLAVOUR: &str = "-cloud-amd64";
 
-/// How the names of packages begin that may hold an image, the likelier first. From
-/// Linux 6.19 on, Debian's `linux-image-*` only depends on the `linux-binary-*` that does.
+/// The prefixes of packages that may contain an image, the likelier first. From Linux 6.19
+/// on, Debian's `linux-image-*` only depends on the `linux-binary-*` that does.
 const PREFIXES: [&str; 2] = [BINARY, IMAGE];
 const BINARY: &str = "linux-binary-";
 const IMAGE: &str = "linux-image-";
@@ -39,8 +39,7 @@ impl AvailablePackage {
         of_package(&self.package).unwrap_or(&self.package)
     }
 
-    /// Where the image may be in the package. Up to 7.0 it is in the first, in 7.3 in the
-    /// second place.
+    /// Where the image may be in the package: the first path up to 7.0, the second in 7.3.
     pub(super) fn places(&self) -> [String; 2] {
         let release = self.uname();
         [
@@ -84,7 +83,7 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Of all packages' names, those to ask about.
+    /// Of the names of all packages, those to ask apt about.
     pub(super) fn names(all: &str) -> Vec<&str> {
         let names: Vec<&str> = all
             .lines()
@@ -102,7 +101,7 @@ impl Catalogue {
         names.iter().copied().filter(|name| !empty(name)).collect()
     }
 
-    /// From what `apt-cache show` and `apt-cache madison` say of them.
+    /// Reads the output of `apt-cache show` and `apt-cache madison`.
     pub(super) fn read(show: &str, madison: &str) -> Self {
         let suites = suites(madison);
         let mut packages: Vec<AvailablePackage> = show
@@ -138,8 +137,8 @@ fn is_kernel(name: &str) -> bool {
     })
 }
 
-/// Whether `text` is of the characters that names and versions of packages have
-/// (Debian Policy 5.6.1, 5.6.12), so that it may stand in a file's name.
+/// Whether `text` has only the characters of package names and versions (Debian Policy 5.6.1,
+/// 5.6.12), so that it is valid in a file name.
 fn is_plain(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text

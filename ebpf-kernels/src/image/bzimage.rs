@@ -9,8 +9,7 @@ use std::{
     path::Path,
 };
 
-use ebpf_base::untrusted;
-use ebpf_base::{Error, Result};
+use ebpf_base::{Error, Result, untrusted};
 
 use crate::code::Code;
 
@@ -22,7 +21,7 @@ const CODE_LENGTH: usize = 0x1f4;
 const SIGNATURE: usize = 0x202;
 /// Offset of the boot protocol's version.
 const PROTOCOL: usize = 0x206;
-/// Protocol 2.06, of Linux 2.6.22: since then, all that a loader needs is there.
+/// Protocol 2.06, of Linux 2.6.22: the first with everything that a loader needs.
 const OLDEST_PROTOCOL: u16 = 0x0206;
 /// Offset of the 16-bit pointer to the version string, which counts from 0x200.
 const VERSION_POINTER: usize = 0x20e;
@@ -153,7 +152,7 @@ mod tests {
         image[VERSION_POINTER] = 0;
         image[VERSION_POINTER + 1] = 0;
         assert_eq!(read(&image).unwrap(), "image");
-        // One that points behind the end.
+        // One that points beyond the end.
         image[VERSION_POINTER + 1] = 0xff;
         assert_eq!(read(&image).unwrap(), "image");
     }

@@ -17,8 +17,7 @@ use std::{
     time::Duration,
 };
 
-use ebpf_base::KernelVersion;
-use ebpf_base::{Error, Result, progress::Progress, write_atomically};
+use ebpf_base::{Error, KernelVersion, Result, progress::Progress, write_atomically};
 use tempfile::TempDir;
 
 use super::{
@@ -28,10 +27,10 @@ use super::{
 };
 use crate::code::Code;
 
-/// What a list of kernels is taken for recent for: Debian updates them every few days.
+/// How long a list of kernels counts as recent: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Begins the name of a folder in which a kernel is being fetched.
+/// Begins the name of a directory in which a kernel is being fetched.
 const WORKPLACE: &str = ".fetching-";
 
 /// The cache of kernels.
@@ -46,7 +45,7 @@ impl KernelCache {
         Self { root }
     }
 
-    /// Held until the returned file is dropped, also by the kernel when we are killed.
+    /// Locks the cache until the returned file is dropped, or this process is killed.
     pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File> {
         self.make(&self.root)?;
         let path = self.root.join("lock");
@@ -59,22 +58,22 @@ impl KernelCache {
         Ok(file)
     }
 
-    /// The folder of our apt.
+    /// The directory of the private apt.
     pub(super) fn apt(&self) -> Result<PathBuf> {
         let apt = self.root.join("apt");
         self.make(&apt)?;
         Ok(apt)
     }
 
-    /// What apt keeps to be fast: 110 MB, more than all images. It makes it anew where
-    /// it is not there, also beside another run.
-    pub(super) fn forget_apts_cache(&self) {
+    /// Removes apt's own cache: 110 MB, more than all images. apt creates it again when it is
+    /// missing, also if another run is using it.
+    pub(super) fn remove_apt_cache(&self) {
         let _ = fs::remove_file(self.root.join("apt/cache/pkgcache.bin"));
     }
 
-    fn make(&self, folder: &Path) -> Result<()> {
-        fs::create_dir_all(folder).map_err(|cause| {
-            let error = Error::io("make", folder, &cause);
+    fn make(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory).map_err(|cause| {
+            let error = Error::io("make", directory, &cause);
             match cause.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     error.fix("set XDG_CACHE_HOME to a folder that this user can write")
@@ -84,7 +83,7 @@ impl KernelCache {
         })
     }
 
-    /// What the archive had when it was last asked; none when it never was.
+    /// What the archive had when it was last asked; none if it never was.
     pub(super) fn catalogue(&self) -> Option<Catalogue> {
         serde_json::from_slice(&fs::read(self.available()).ok()?).ok()
     }
@@ -94,7 +93,7 @@ impl KernelCache {
         write_atomically(&path, &json(&path, catalogue)?)
     }
 
-    /// Whether the archive was asked not long ago.
+    /// Whether the archive was asked recently.
     pub(super) fn catalogue_is_recent(&self) -> bool {
         let asked = fs::metadata(self.available()).and_then(|metadata| metadata.modified());
         asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age < RECENT))
@@ -104,7 +103,7 @@ impl KernelCache {
         self.root.join("available.json")
     }
 
-    /// The releases of which there is an image.
+    /// The releases that have an image.
     pub(super) fn releases(&self) -> Result<BTreeSet<KernelVersion>> {
         let releases = self.images()?.into_iter();
         Ok(releases
@@ -112,7 +111,7 @@ impl KernelCache {
             .collect())
     }
 
-    /// The newest image of a release that is as it was when it was put here.
+    /// The newest undamaged image of a release.
     pub(super) fn newest(&self, release: KernelVersion) -> Result<Option<Image>> {
         let mut images = self.images()?;
         images.retain(|image| KernelVersion::of_release(&image.version) == Some(release));
@@ -120,7 +119,7 @@ impl KernelCache {
         Ok(images.into_iter().rev().find(is_whole))
     }
 
-    /// The image of this very package.
+    /// The image of this package.
     pub(super) fn get(&self, available: &AvailablePackage) -> Result<Option<Image>> {
         let image = read_entry(&self.entry(available));
         Ok(image.filter(|image| {
@@ -144,14 +143,14 @@ impl KernelCache {
         }
     }
 
-    /// Names and versions of packages are fit for a file's name.
+    /// Names and versions of packages are valid file names.
     fn entry(&self, available: &AvailablePackage) -> PathBuf {
         let name = format!("{}_{}", available.uname(), available.version);
         self.root.join("images").join(name)
     }
 
-    /// A folder to fetch into, removed when dropped. Only for who holds the lock: it
-    /// clears away what killed runs have left.
+    /// A directory to fetch into, removed when dropped. It requires the lock, as it removes what
+    /// killed runs have left.
     pub(super) fn workplace(&self) -> Result<TempDir> {
         for left in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             if left.file_name().to_string_lossy().starts_with(WORKPLACE) {
@@ -165,10 +164,10 @@ impl KernelCache {
             .map_err(|cause| Error::io("make a folder in", &self.root, &cause))
     }
 
-    /// Takes the image out of `package` and makes it an entry. For who holds the lock.
+    /// Extracts the image of `package` and makes it an entry. It requires the lock.
     ///
     /// # Errors
-    /// When the package is not what apt's lists say, holds no image, or the disk is full.
+    /// When the package has another hash than in apt's lists or no image, or the disk is full.
     pub(super) fn put(
         &self,
         available: &AvailablePackage,
@@ -212,7 +211,7 @@ impl KernelCache {
         };
         let description = made.join("image.json");
         write_atomically(&description, &json(&description, &image)?)?;
-        // What is there was damaged after it was made.
+        // An existing entry is damaged.
         let cleared = match fs::remove_dir_all(&entry) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
             _ => Ok(()),
@@ -228,7 +227,7 @@ impl KernelCache {
 fn read_entry(entry: &Path) -> Option<Image> {
     let text = fs::read(entry.join("image.json")).ok()?;
     let mut image: Image = serde_json::from_slice(&text).ok()?;
-    // The folder may have been moved.
+    // The cache may have been moved.
     image.path = entry.join("vmlinuz");
     Some(image)
 }

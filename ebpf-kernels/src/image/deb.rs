@@ -13,15 +13,15 @@ use object::read::{ReadCache, archive::ArchiveFile};
 
 use crate::code::Code;
 
-/// Begins the name of the member that holds the files.
+/// Begins the name of the member with the files.
 const DATA: &[u8] = b"data.tar";
 /// The only compression that Debian's archive uses.
 const XZ: &[u8] = b"data.tar.xz";
-/// Bytes that are unpacked at most: a cloud kernel with its modules has 150 MB.
+/// The most that is unpacked, in bytes: a cloud kernel with its modules has 150 MB.
 const LARGEST_PACKAGE: u64 = 4 << 30;
-/// Bytes of the file at most: images have 10 MB.
+/// The largest file, in bytes: images have 10 MB.
 const LARGEST_FILE: u64 = 256 << 20;
-/// KiB that unpacking may take: `xz -9`, the most that packages are made with, needs 65 MiB.
+/// The memory for unpacking, in KiB: `xz -9`, the most that packages use, needs 65 MiB.
 const MEMORY: u32 = 128 << 10;
 
 /// Writes the file of `package` that is at one of `places` to `to`.
@@ -32,7 +32,7 @@ const MEMORY: u32 = 128 << 10;
 pub(super) fn extract(package: &Path, places: &[String], to: &Path) -> Result<()> {
     let file = File::open(package).map_err(|cause| Error::io("read", package, &cause))?;
     let content = find(package, file, places)?;
-    // A full disk is no damaged package.
+    // A full disk does not mean a damaged package.
     fs::write(to, content).map_err(|cause| {
         let _ = fs::remove_file(to);
         Error::io("write", to, &cause)
@@ -123,7 +123,7 @@ mod tests {
         let (deb, to) = (folder.path().join("x.deb"), folder.path().join("vmlinuz"));
         fs::write(&deb, bytes).unwrap();
         let result = extract(&deb, &[MEMBER.to_owned()], &to);
-        // Whatever the package says: nothing but the one file is written.
+        // Whatever the package contains: only the one file is written.
         let there = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(there, if result.is_ok() { 2 } else { 1 });
         result.map(|()| fs::read(&to).unwrap())
@@ -201,7 +201,7 @@ mod tests {
             rejected(&ar(&[("data.tar.zst", &data)]))
                 .contains("data.tar.zst is not compressed by xz")
         );
-        // One that only says that it is xz.
+        // One with the name of another format.
         let _ = rejected(&ar(&[("data.tar.xz", &data)]));
         assert!(rejected(&ar(&[("control.tar.xz", &data)])).contains("no data.tar.xz"));
     }

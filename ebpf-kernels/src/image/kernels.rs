@@ -113,7 +113,7 @@ impl<'a> Kernels<'a> {
     pub fn fetch(&mut self, specs: &[KernelSpec]) -> Result<()> {
         for one in specs {
             match one {
-                // There already.
+                // Nothing to fetch.
                 KernelSpec::Host | KernelSpec::Image(_) => {}
                 KernelSpec::Release(release) => {
                     self.newest(*release)?;
@@ -155,7 +155,7 @@ impl<'a> Kernels<'a> {
         self.cache.catalogue().unwrap_or_default()
     }
 
-    /// Cached or, as far as is known, to be had.
+    /// The releases in the cache or, according to its last list, the archive.
     fn labels(&self) -> Result<BTreeSet<KernelVersion>> {
         let mut labels: BTreeSet<KernelVersion> = self.catalogue().releases().collect();
         labels.extend(self.cache.releases()?);
@@ -199,8 +199,8 @@ impl<'a> Kernels<'a> {
         Ok(())
     }
 
-    /// As [`Self::refresh`]; where something is cached, a failure is a warning, said once.
-    /// Whether the archive could be asked.
+    /// As [`Self::refresh`], but if the cache is not empty, a failure is a warning, once.
+    /// Returns whether the archive could be asked.
     fn refresh_or_warn(&mut self) -> Result<bool> {
         let first = self.refreshed.is_none();
         let Err(error) = self.refresh() else {
@@ -218,11 +218,11 @@ impl<'a> Kernels<'a> {
         Ok(false)
     }
 
-    /// What `all` means: each that can be had or is cached.
+    /// What `all` means: each release in the cache or the archive.
     fn all(&mut self) -> Result<BTreeSet<KernelVersion>> {
         let cached = self.cache.releases()?;
         let labels = self.labels()?;
-        // What is missing will have to be fetched, with lists of today.
+        // What is missing has to be fetched, with recent lists.
         let complete = !self.catalogue().is_empty() && labels == cached;
         if complete || self.refresh_or_warn()? {
             self.labels()
@@ -239,7 +239,7 @@ impl<'a> Kernels<'a> {
         }
     }
 
-    /// The archive's newest; the cached one, with a warning, where that cannot be had.
+    /// The newest of the archive; if that is unavailable, of the cache, with a warning.
     fn newest(&mut self, release: KernelVersion) -> Result<Image> {
         let Some(cached) = self.cache.newest(release)? else {
             let fetched = self.refresh().and_then(|()| self.get(release));
@@ -314,12 +314,12 @@ impl<'a> Kernels<'a> {
 impl Drop for Kernels<'_> {
     fn drop(&mut self) {
         if self.refreshed.is_some() {
-            self.cache.forget_apts_cache();
+            self.cache.remove_apt_cache();
         }
     }
 }
 
-/// Code of the error for a version that nobody has.
+/// The code of the error for a release that is neither in the archive nor in the cache.
 const UNKNOWN: Code = Code::KernelUnknown;
 
 /// A size for people: `20.5 MiB`.

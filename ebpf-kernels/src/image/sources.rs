@@ -1,5 +1,5 @@
-//! Which mirror of the Debian archive this machine uses, read from apt's own sources
-//! (see sources.list(5)), and the sources of our apt, which are made from it.
+//! The mirror of the Debian archive in the system's apt sources (see sources.list(5)), and the
+//! sources of the private apt, which are made from it.
 
 use std::{env, fs, path::Path};
 
@@ -7,11 +7,11 @@ use ebpf_base::{Error, Result};
 
 use crate::code::Code;
 
-/// Names the mirror where the machine's own sources name none.
+/// The variable that names a mirror, and takes precedence over the system's sources.
 pub(super) const MIRROR: &str = "CARGO_EBPF_DEBIAN_MIRROR";
 
-/// The suites that kernels are taken from. Each release of Debian stays with one kernel
-/// (11: 5.10, 12: 6.1, 13: 6.12); newer ones are in backports and in sid.
+/// The suites with kernels. Each Debian release keeps one kernel release (11: 5.10, 12: 6.1,
+/// 13: 6.12); newer ones are in backports and in sid.
 const SUITES: [(Archive, &str); 8] = [
     (Archive::Main, "bullseye"),
     (Archive::Security, "bullseye-security"),
@@ -23,7 +23,7 @@ const SUITES: [(Archive, &str); 8] = [
     (Archive::Main, "sid"),
 ];
 
-/// The names that Debian's releases go by. Security updates have them with an ending.
+/// The names of Debian's releases. Those of security updates have a suffix.
 const RELEASES: [&str; 13] = [
     "stable",
     "oldstable",
@@ -40,13 +40,13 @@ const RELEASES: [&str; 13] = [
     "rc-buggy",
 ];
 
-/// Where Debian's keys are: whatever the machine's own release, those of all others.
+/// Debian's keys, for all of its releases.
 const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-/// Mirrors keep security updates apart.
+/// Mirrors have security updates in a separate archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Archive {
     Main,
@@ -61,13 +61,13 @@ struct Source {
     components: Vec<String>,
     /// Keyrings, fingerprints, or a whole key.
     signed_by: Option<String>,
-    /// That the user has switched the check of signatures off for it.
+    /// Whether the user has disabled the check of its signature.
     trusted: bool,
 }
 
 impl Source {
-    /// Which archive of Debian's this may be. Others' archives have suites of the same
-    /// names: their rank is lower.
+    /// Which Debian archive this may be. Archives of vendors have suites with the same names:
+    /// their rank is lower.
     fn archive(&self) -> Option<(Archive, Rank)> {
         let main = self.components.iter().any(|component| component == "main");
         let of_debian = |suite: &str| RELEASES.contains(&suite);
@@ -100,15 +100,15 @@ impl Source {
     }
 }
 
-/// How much speaks for a source being Debian's own.
+/// What indicates that a source is Debian's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     keys: bool,
     path: bool,
 }
 
-/// The sources for our apt, in the deb822 format: the suites that kernels are taken
-/// from, on the mirror that this machine's sources (their main file and folder) name.
+/// The sources for the private apt, in the deb822 format: the suites with kernels, on the
+/// mirror in the system's sources (`list` is their file, `parts` their directory).
 ///
 /// # Errors
 /// When they name none.
@@ -134,7 +134,7 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
     })
 }
 
-/// Mirrors keep security updates beside the archive, in `debian-security`.
+/// Mirrors have security updates next to the archive, in `debian-security`.
 fn named(mirror: &str) -> Result<Vec<Source>> {
     let mirror = mirror.trim().trim_end_matches('/');
     if !mirror.contains(":/") || mirror.contains(char::is_whitespace) {
@@ -158,7 +158,7 @@ fn named(mirror: &str) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Files that this user may not read (they may hold passwords) are none of hers.
+/// Files that this user may not read, as they may contain passwords, are left out.
 fn of_machine(list: &Path, parts: &Path) -> Vec<Source> {
     let mut files: Vec<_> = fs::read_dir(parts)
         .into_iter()
@@ -218,7 +218,7 @@ fn read_line(line: &str) -> Option<Source> {
     Some(source)
 }
 
-/// The deb822 format: stanzas of fields, apart by empty lines.
+/// The deb822 format: stanzas of fields, separated by empty lines.
 fn read_deb822(text: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut stanza: Vec<(String, String)> = Vec::new();
@@ -263,7 +263,7 @@ fn of_stanza(stanza: &[(String, String)]) -> Option<Source> {
     })
 }
 
-/// As apt reads it.
+/// As apt interprets it.
 fn yes(value: &str) -> bool {
     matches!(
         value.to_ascii_lowercase().as_str(),
@@ -271,14 +271,14 @@ fn yes(value: &str) -> bool {
     )
 }
 
-/// The suites on the best of `sources`; none where there is no mirror of Debian.
+/// The suites on the best of `sources`; none if there is no Debian mirror.
 fn write(sources: &[Source], keyrings: &[&str]) -> Option<String> {
     let best = |wanted: Archive| {
         let fitting = sources.iter().filter_map(|source| {
             let (archive, rank) = source.archive()?;
             (archive == wanted && !source.uris.is_empty()).then_some((source, rank))
         });
-        // The first of several that are as good; max_by_key would give the last.
+        // The first of those with the same rank; max_by_key would return the last.
         fitting.reduce(|best, other| if other.1 > best.1 { other } else { best })
     };
     let stanza = |archive: Archive| {
@@ -309,9 +309,9 @@ fn write(sources: &[Source], keyrings: &[&str]) -> Option<String> {
     })
 }
 
-/// The keys that the machine trusts for this mirror, which may sign by itself, and
-/// Debian's, for the suites of other releases. A key that is written out in the source
-/// stands alone; without either, apt takes those that it trusts for everything.
+/// The keys that the system trusts for this mirror, which may have its own signature, and
+/// Debian's, for the suites of other releases. An inline key is used alone; without any, apt
+/// uses those that it trusts for everything.
 fn signed_by(source: &Source, keyrings: &[&str]) -> Option<String> {
     match &source.signed_by {
         Some(key) if key.contains("BEGIN PGP") => Some(key.clone()),

@@ -1,4 +1,4 @@
-//! What is chosen from a cache alone: none of it may ask apt.
+//! What is chosen from the cache: none of this may start apt.
 
 use std::{fs, path::Path};
 
