@@ -16,9 +16,11 @@ mod require;
 mod schema;
 mod skips;
 mod suite;
+mod waiting_program;
 
 pub use failed::{Failed, Outcome, skip};
 pub use machine::Need;
 pub use schema::{Schema, document};
 pub use skips::Skips;
 pub use suite::{Suite, Test};
+pub use waiting_program::waiting_program;

@@ -33,12 +33,6 @@ impl Need {
     pub fn met(&self) -> Outcome {
         (self.check)().map_err(|reason| skip(self.name, reason))
     }
-
-    /// Whether `EBPF_TEST_REQUIRE` asks for it: for tests that are registered with libtest,
-    /// which cannot be skipped when they run.
-    pub fn is_required(&self) -> bool {
-        is_required(self.name)
-    }
 }
 
 /// The capabilities to load and attach BPF programs.

@@ -15,6 +15,7 @@ mod expect;
 mod filters;
 mod followed;
 mod machine;
+mod names;
 mod output;
 mod perf;
 mod process;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         machine::TESTS,
         capabilities::TESTS,
         programs::TESTS,
+        names::TESTS,
     ] {
         suite = suite.tests(tests);
     }

@@ -1,30 +1,12 @@
-//! Programs in C and Python.
+//! Programs in C.
 
 use std::{fs, io::Write as _, path::Path, process::Command, time::Instant};
 
-use test_support::machine::{PYTHON, USER_NAMESPACE};
-
-use super::waiting_process::{WaitingProcess, caller, compile, functions, waiter};
+use super::waiting_process::{WaitingProcess, caller, compile, functions};
 use crate::{
-    profile::{futex_role::FutexRole, lock_type::Class},
+    profile::lock_type::Class,
     symbol::{MOST_PROCESSES, Symbols, UserStack},
 };
-
-/// Tests are ignored where the build script misses what they need, but not where that is
-/// required.
-#[test]
-fn what_is_required_is_not_ignored() {
-    for (need, is_here) in [
-        (PYTHON, cfg!(has_python3)),
-        (USER_NAMESPACE, cfg!(has_user_namespaces)),
-    ] {
-        assert!(
-            is_here || !need.is_required(),
-            "EBPF_TEST_REQUIRE requires {}, and lock/build.rs did not find it",
-            need.name
-        );
-    }
-}
 
 fn assert_whole(stack: &UserStack) {
     let functions = functions(stack);
@@ -163,27 +145,6 @@ fn names_come_right_after_the_process_ended() {
 }
 
 #[test]
-#[cfg_attr(not(has_user_namespaces), ignore = "no user namespaces here")]
-fn a_program_in_a_mount_namespace() {
-    let folder = tempfile::tempdir().unwrap();
-    compile(folder.path(), "waiting", &["-g"]);
-    let inner = folder.path().join("inner");
-    fs::create_dir(&inner).unwrap();
-    let script = "mount -t tmpfs none inner && cp waiting inner/ && exec inner/waiting mutex";
-    let process = WaitingProcess::start(
-        Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
-            .current_dir(folder.path()),
-    );
-    let waiter = process.waiter();
-    assert!(
-        !inner.join("waiting").exists(),
-        "it is there for the process alone"
-    );
-    assert_whole(&waiter.named_by(&mut Symbols::new()));
-}
-
-#[test]
 fn code_that_was_compiled_at_run_time() {
     let folder = tempfile::tempdir().unwrap();
     let program = compile(folder.path(), "waiting", &["-g"]);
@@ -206,41 +167,6 @@ fn assert_compiled(stack: &UserStack) {
     );
     assert_eq!(stack.frames[from + 1].module, "[jit]");
     assert!(!stack.cut);
-}
-
-#[test]
-#[cfg_attr(not(has_user_namespaces), ignore = "no user namespaces here")]
-fn code_that_was_compiled_in_a_container() {
-    // Not in /tmp, which the container has one of its own of, and where this test itself may be.
-    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    let program = compile(folder.path(), "waiting", &["-g"]);
-    let script = "mount -t tmpfs none /tmp && exec \"$0\" jit";
-    let outer = WaitingProcess::start(
-        Command::new("unshare")
-            .args([
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-            ])
-            .args(["sh", "-c", script])
-            .arg(&program),
-    );
-    let children = format!("/proc/{0}/task/{0}/children", outer.0.id());
-    let inner = loop {
-        let children = fs::read_to_string(&children).unwrap();
-        if let Some(pid) = children.split_whitespace().next() {
-            break pid.parse().unwrap();
-        }
-    };
-    let stack = waiter(inner, false).named_by(&mut Symbols::new());
-    assert!(
-        !Path::new("/tmp/perf-1.map").exists(),
-        "it is there for the process alone"
-    );
-    assert_compiled(&stack);
 }
 
 #[test]
@@ -301,57 +227,6 @@ fn a_fork_bomb_is_forgotten() {
     }
     assert_eq!(symbols.processes.len(), MOST_PROCESSES);
     assert!(symbols.notes().is_empty(), "{:?}", symbols.notes());
-}
-
-#[test]
-#[cfg_attr(not(has_python3), ignore = "no python3 here")]
-fn the_gil_and_the_locks_of_python() {
-    let gil = "import threading, ctypes\n\
-               def hold():\n    ctypes.PyDLL(None).pause()\n\
-               threading.Thread(target=hold).start()\n\
-               import time\ntime.sleep(0.2)\n";
-    // The distribution's own is stripped, others are not.
-    let distribution = "/usr/bin/python3";
-    let pythons = [
-        Some("python3"),
-        Path::new(distribution).exists().then_some(distribution),
-    ];
-    for python in pythons.into_iter().flatten() {
-        let process = WaitingProcess::start(Command::new(python).args(["-c", gil]));
-        let mut symbols = Symbols::new();
-        let begun = Instant::now();
-        // At first it waits for the thread to start, which is a lock of Python.
-        let stack = loop {
-            let stack = waiter(process.0.id(), true).named_by(&mut symbols);
-            if stack.name == Some("GIL") || begun.elapsed().as_secs() >= 10 {
-                break stack;
-            }
-        };
-        assert_eq!(
-            (stack.class, stack.name, stack.role),
-            (Class::Mutex, Some("GIL"), FutexRole::Polled),
-            "{python} {stack:#?}"
-        );
-        assert!(!stack.cut, "{stack:#?}");
-        assert!(functions(&stack).contains(&"main") || functions(&stack).contains(&"_start"));
-    }
-
-    let lock = "import threading, time\n\
-                lock = threading.Lock()\nlock.acquire()\n\
-                def want():\n    lock.acquire()\n\
-                threading.Thread(target=want, daemon=True).start()\n\
-                time.sleep(100)\n";
-    let process = WaitingProcess::start(Command::new("python3").args(["-c", lock]));
-    let stack = process.waiter().named_by(&mut Symbols::new());
-    assert_eq!(
-        (stack.class, stack.name),
-        (
-            Class::Mutex,
-            Some("Python lock (threading.Lock, join, Event)")
-        ),
-        "{stack:#?}"
-    );
-    assert!(!stack.cut, "{stack:#?}");
 }
 
 /// `cargo test -p lockprof --release --lib a_stack_is_quick -- --ignored --nocapture`

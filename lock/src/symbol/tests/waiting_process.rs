@@ -139,21 +139,9 @@ pub(super) fn look(pid: u32, tid: u32) -> Waiter {
     }
 }
 
-/// Compiles the program in C with Debian's defaults: optimised, without frame pointers.
-pub(super) fn compile(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let program = folder.join(name);
-    let source = folder.join("waiting.c");
-    fs::write(&source, include_str!("waiting.c")).unwrap();
-    let output = Command::new("cc")
-        .args(["-O2", "-fomit-frame-pointer", "-pthread", "-Wl,--build-id"])
-        .args(options)
-        .arg("-o")
-        .arg(&program)
-        .arg(&source)
-        .output()
-        .expect("cc is there: rustc links with it");
-    assert!(output.status.success(), "{output:?}");
-    program
+/// See [`test_support::waiting_program`].
+pub(super) fn compile(directory: &Path, name: &str, options: &[&str]) -> PathBuf {
+    test_support::waiting_program(directory, name, options).expect("cc works: rustc links with it")
 }
 
 /// The functions of a stack; `-` for one without a name.

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "needs the command go: cargo test -p lock --lib -- --ignored go_tool"]
+    #[ignore = "needs the command go: cargo test -p lockprof --lib -- --ignored go_tool"]
     fn go_tool_pprof_ranks_by_delay() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("waiters.pb.gz");

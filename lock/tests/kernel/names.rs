@@ -1,0 +1,155 @@
+//! Names of functions and locks in programs that `lock` sees from outside: in containers, and
+//! in Python.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use test_support::{
+    Failed, Outcome, Test,
+    machine::{PYTHON, USER_NAMESPACE},
+    tests, waiting_program,
+};
+
+use crate::{
+    expect::{expect, expect_code},
+    process::{Process, lock, report, system_wide},
+};
+
+/// On a kernel that can be recorded.
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    a_program_in_a_mount_namespace: [USER_NAMESPACE],
+    code_compiled_at_run_time_in_a_container: [USER_NAMESPACE],
+    a_lock_of_python: [PYTHON],
+    the_gil_of_each_python: [PYTHON],
+];
+
+fn a_program_in_a_mount_namespace() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let program = waiting_program(directory.path(), "waiting", &["-g"])?;
+    let inner = directory.path().join("inner");
+    fs::create_dir(&inner)?;
+    let script = "mount -t tmpfs none \"$1\" && cp \"$0\" \"$1\" && exec \"$1/waiting\" mutex";
+    let unshare = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+    ];
+    let command = unshare.map(OsStr::new);
+    let arguments = [script.as_ref(), program.as_os_str(), inner.as_os_str()];
+    let report = record(&[&command[..], &arguments].concat())?;
+    expect(!inner.join("waiting").exists(), || {
+        "the mount is visible outside of its namespace".to_owned()
+    })?;
+    expect_open_wait(&report, &["wants_lock", "inlined", "middle"])
+}
+
+fn code_compiled_at_run_time_in_a_container() -> Outcome {
+    // Not in /tmp, over which the container mounts its own.
+    let directory = tempfile::tempdir_in("/var/tmp")?;
+    let program = waiting_program(directory.path(), "waiting", &["-g"])?;
+    let mut container = Command::new("unshare");
+    container
+        .args(["--user", "--map-root-user", "--mount", "--pid", "--fork"])
+        .args(["--kill-child", "sh", "-c"])
+        .arg("mount -t tmpfs none /tmp && exec \"$0\" jit")
+        .arg(&program);
+    let report = record_beside(&mut container)?;
+    expect(!Path::new("/tmp/perf-1.map").exists(), || {
+        "the map is visible outside of its namespace".to_owned()
+    })?;
+    expect_open_wait(&report, &["wants_lock", "LazyCompile:*hot app.js:7", "jit"])
+}
+
+fn a_lock_of_python() -> Outcome {
+    let script = "import threading, time\n\
+                  lock = threading.Lock()\nlock.acquire()\n\
+                  threading.Thread(target=lock.acquire, daemon=True).start()\n\
+                  time.sleep(100)\n";
+    let report = record(&["python3", "-c", script].map(OsStr::new))?;
+    expect_lock(&report, "Python lock (threading.Lock, join, Event)")
+}
+
+/// The distribution's own is stripped, others are not.
+fn the_gil_of_each_python() -> Outcome {
+    let script = "import threading, ctypes\n\
+                  threading.Thread(target=ctypes.PyDLL(None).pause).start()\n\
+                  import time\ntime.sleep(100)\n";
+    let distribution = "/usr/bin/python3";
+    let pythons = [
+        Some("python3"),
+        Path::new(distribution).exists().then_some(distribution),
+    ];
+    for python in pythons.into_iter().flatten() {
+        let report = record(&[python, "-c", script].map(OsStr::new))?;
+        expect_lock(&report, "GIL")?;
+    }
+    Ok(())
+}
+
+/// The report of a command that waits for a lock until its recording ends.
+fn record(command: &[&OsStr]) -> Result<Value, Failed> {
+    let directory = tempfile::tempdir()?;
+    let recording = directory.path().join("waiting.lockrec");
+    let output = lock(&["record", "--exact", "--duration", "2", "--output"])
+        .arg(&recording)
+        .arg("--")
+        .args(command)
+        .output()?;
+    expect_code(&output, 0)?;
+    report(&recording)
+}
+
+/// The report of the whole system while a command waits: one that ignores SIGTERM, as the first
+/// process of a container does.
+fn record_beside(command: &mut Command) -> Result<Value, Failed> {
+    let directory = tempfile::tempdir()?;
+    let recording = directory.path().join("waiting.lockrec");
+    let mut record = lock(&["record", "--exact", "--duration", "3", "--output"]);
+    let record = Process::start(record.arg(&recording).stderr(Stdio::piped()))?;
+    record.until_attached(system_wide())?;
+    let _waiting = Process::start(command)?;
+    expect_code(&record.output()?, 0)?;
+    report(&recording)
+}
+
+fn expect_lock(report: &Value, name: &str) -> Outcome {
+    let locks = report["locks"].as_array().ok_or("no locks")?;
+    let found = locks
+        .iter()
+        .any(|lock| lock["name"] == name && lock["type"] == "user mutex");
+    expect(found, || format!("no {name}: {locks:#?}"))
+}
+
+/// A wait that had not ended has these functions, from the first outside of the locking code.
+fn expect_open_wait(report: &Value, functions: &[&str]) -> Outcome {
+    let open = report["open"].as_array().ok_or("no open waits")?;
+    let stacks = open.iter().map(|wait| callers(report, wait));
+    let stacks = stacks.collect::<Result<Vec<_>, Failed>>()?;
+    expect(
+        stacks.iter().any(|stack| stack.starts_with(functions)),
+        || format!("{functions:?} is not in {stacks:?}"),
+    )
+}
+
+/// The functions of the stack of a wait, without the locking code.
+fn callers<'a>(report: &'a Value, wait: &Value) -> Result<Vec<&'a str>, Failed> {
+    let Some(stack) = wait["stack"].as_u64() else {
+        return Ok(Vec::new());
+    };
+    let stack = &report["stacks"][usize::try_from(stack)?];
+    let locking = usize::try_from(stack["user_locking"].as_u64().ok_or("no user_locking")?)?;
+    let frames = stack["user"].as_array().ok_or("no user stack")?;
+    let names = frames.iter().skip(locking).map(|frame| {
+        let frame = usize::try_from(frame.as_u64().ok_or("no frame")?)?;
+        Ok(report["frames"][frame]["function"].as_str().unwrap_or("-"))
+    });
+    names.collect()
+}
