@@ -95,12 +95,10 @@ impl Error {
         self.exit_code.into()
     }
 
-    /// The cause.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// The fix.
     pub(crate) fn fix_text(&self) -> Option<&str> {
         self.fix.as_deref()
     }

@@ -33,7 +33,6 @@ pub(crate) enum Kind {
 /// A map as `lock-ebpf` has it, with the size that a recording gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// Its name.
     pub(crate) name: &'static str,
     /// What it is kept as.
     pub(crate) kind: Kind,

@@ -45,7 +45,6 @@ pub(crate) struct Filters {
     pub(crate) comms: Vec<String>,
     /// Cgroups: a path, and the number of its folder, which is what the kernel knows it by.
     pub(crate) cgroups: Vec<(String, u64)>,
-    /// CPUs.
     pub(crate) cpus: Vec<u32>,
     /// Types of locks; the class of a user lock cannot be told in the kernel, so that any
     /// stands for all user locks.

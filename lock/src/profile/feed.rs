@@ -6,7 +6,6 @@ use crate::{error::Error, profile::snapshot::Snapshot};
 /// The next thing from a source.
 #[derive(Debug)]
 pub(crate) enum Feed {
-    /// An interval.
     Interval(Box<Snapshot>),
     /// There will be no more, for this reason in words: `the command ended`.
     Ended(String),

@@ -17,7 +17,6 @@ impl Histogram {
         self.add_to(lock_common::bucket(ns) as u8, count);
     }
 
-    /// Adds to a bucket.
     pub(crate) fn add_to(&mut self, bucket: u8, count: u64) {
         if count > 0 {
             let place = self.0.entry(bucket).or_default();

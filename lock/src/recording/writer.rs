@@ -60,7 +60,6 @@ impl Destination {
         Ok(Self { path, special })
     }
 
-    /// The path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -156,7 +156,6 @@ impl Series {
 pub(crate) struct Side {
     /// How long it is, in seconds.
     pub(crate) seconds: f64,
-    /// Its intervals.
     pub(crate) intervals: usize,
     /// Whether these are enough to tell noise from change.
     pub(crate) is_enough: bool,

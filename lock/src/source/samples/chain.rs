@@ -76,7 +76,6 @@ impl RecentWaits {
         })
     }
 
-    /// Remembers a wait.
     pub(super) fn remember(&mut self, wait: Ended) {
         if self.0.len() >= RECENT_THREADS {
             self.0.clear();

@@ -8,7 +8,6 @@ use crate::{
     symbol::class::{self, Call, Operation},
 };
 
-/// The lock of an event.
 pub(super) fn lock_key(event: &Event) -> LockKey {
     LockKey {
         address: event.lock,

@@ -7,7 +7,6 @@ pub(crate) struct Profile {
     /// What the values of a sample are.
     #[prost(message, repeated, tag = "1")]
     pub(crate) sample_type: Vec<ValueType>,
-    /// The samples.
     #[prost(message, repeated, tag = "2")]
     pub(crate) sample: Vec<Sample>,
     /// The files that code is in, the program itself first.
@@ -16,7 +15,6 @@ pub(crate) struct Profile {
     /// The places in code.
     #[prost(message, repeated, tag = "4")]
     pub(crate) location: Vec<Location>,
-    /// The functions.
     #[prost(message, repeated, tag = "5")]
     pub(crate) function: Vec<Function>,
     /// All texts; the first one is empty. Others refer to them by index.
@@ -48,7 +46,6 @@ pub(crate) struct ValueType {
     /// Its name.
     #[prost(int64, tag = "1")]
     pub(crate) r#type: i64,
-    /// Its unit.
     #[prost(int64, tag = "2")]
     pub(crate) unit: i64,
 }
@@ -120,7 +117,6 @@ pub(crate) struct Location {
     /// Its mapping, zero if that is not known.
     #[prost(uint64, tag = "2")]
     pub(crate) mapping_id: u64,
-    /// Its address.
     #[prost(uint64, tag = "3")]
     pub(crate) address: u64,
     /// Its functions: each is inlined into the next.
@@ -131,7 +127,6 @@ pub(crate) struct Location {
 /// `perftools.profiles.Line`.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(crate) struct Line {
-    /// The function.
     #[prost(uint64, tag = "1")]
     pub(crate) function_id: u64,
     /// The source line.

@@ -23,7 +23,6 @@ use crate::{
 /// Something that happened.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// A key.
     Key(KeyEvent),
     /// From the source.
     Feed(Feed),

@@ -35,7 +35,6 @@ pub(crate) enum Action {
     Pause,
     /// Begin to type a filter.
     Filter,
-    /// The notes.
     Notes,
     /// What the keys do.
     Help,
