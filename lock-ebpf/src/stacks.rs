@@ -100,7 +100,7 @@ fn memory(ctx: &RawTracePointContext, source: StackSource) -> Option<(*mut RawSt
     let begin = ctx.as_ptr();
     let end = Registers::current()?.address();
     // SAFETY: a live value of this CPU, which this program has to itself. The addresses go
-    // through memory, as the verifier refuses to subtract one pointer from a number: "R1
+    // through memory, as the verifier rejects subtracting a pointer from a number: "R1
     // tried to subtract pointer from scalar".
     let length = unsafe {
         write_volatile(&raw mut (*raw).begin, begin.addr() as u64);

@@ -162,7 +162,7 @@ pub fn current() -> Task {
 #[inline(always)]
 pub fn interruptible(ctx: &BtfTracePointContext, prev: Task) -> bool {
     let state: u32 = if HAS_PREV_STATE.load() != 0 {
-        // Linux 5.10 and 5.15 refuse this load: "func 'sched_switch' doesn't have 4-th
+        // Linux 5.10 and 5.15 reject this load: "func 'sched_switch' doesn't have 4-th
         // argument". There the branch is dead.
         ctx.arg(3)
     } else {

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_and_a_directory_are_refused_at_once() {
+    fn a_missing_directory_and_a_directory_are_rejected_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("no").join("report");
         assert_eq!(

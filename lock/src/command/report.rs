@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_recording_is_refused() {
+    fn a_file_that_is_no_recording_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "no recording").unwrap();

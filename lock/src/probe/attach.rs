@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     probe::{
         clock::monotonic_ns,
-        load::{Loaded, denied, refused, tracepoint},
+        load::{Loaded, denied, rejected, tracepoint},
         syscall,
     },
 };
@@ -28,7 +28,6 @@ pub(crate) struct Attached {
     pub(crate) since_ns: u64,
 }
 
-/// A program.
 #[derive(Debug)]
 struct Program {
     /// Its name, which is that of its tracepoint.
@@ -57,13 +56,13 @@ impl Loaded {
         let mut programs = Vec::with_capacity(names.len());
         for &name in &names {
             let mut program = tracepoint(&mut ebpf, name)?;
-            let link = program
-                .attach(name)
-                .map_err(|error| refused(&format!("to attach {name}"), &error, denied(&error)))?;
+            let link = program.attach(name).map_err(|error| {
+                rejected(&format!("the attachment of {name}"), &error, denied(&error))
+            })?;
             links.push(link);
             let fd = program
                 .fd()
-                .map_err(|error| refused(&format!("to tell about {name}"), &error, false))?;
+                .map_err(|error| rejected(&format!("a query about {name}"), &error, false))?;
             programs.push(Program {
                 name,
                 kind: program.kind(),
@@ -124,7 +123,7 @@ fn wait_for_running_programs() {
     // period of RCU.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
     if result != 0 {
-        // Refused with nohz_full or by a container: programs run for microseconds.
+        // Fails with nohz_full or in a container: programs run for microseconds.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }

@@ -216,7 +216,7 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
     }
     let mut ebpf = loader
         .load(object)
-        .map_err(|error| refused("its maps", &error, maps_denied(&error)))?;
+        .map_err(|error| rejected("the maps", &error, maps_denied(&error)))?;
 
     match plan.scope {
         Scope::System => {}
@@ -228,7 +228,7 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
     for &name in &programs {
         tracepoint(&mut ebpf, name)?
             .load(name, &btf)
-            .map_err(|error| refused(&format!("the program {name}"), &error, denied(&error)))?;
+            .map_err(|error| rejected(&format!("the program {name}"), &error, denied(&error)))?;
     }
     Ok(Loaded { ebpf, programs })
 }
@@ -293,10 +293,10 @@ pub(super) fn tracepoint<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<Tracepoin
 pub(crate) fn strange_object(cause: &str) -> Error {
     Error::new(
         "strange-object",
-        "the eBPF object in this lock is not the one that it was written for",
+        "the embedded eBPF object does not match this version of lock",
     )
     .because(cause)
-    .fix("build lock again with `cargo xtask build`")
+    .fix("rebuild lock with `cargo xtask build`, or reinstall it")
 }
 
 fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u8) -> Result<()> {
@@ -311,7 +311,7 @@ fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u8) -> Result<()> {
     }
     Array::<_, Shared<Modes>>::try_from(map)
         .and_then(|mut processes| processes.set(tgid / PROCESSES as u32, Shared(modes), 0))
-        .map_err(|error| refused("the filter", &error, false))
+        .map_err(|error| rejected("the filter", &error, false))
 }
 
 /// What is let through, as the programs look it up.
@@ -372,7 +372,7 @@ fn set_filters(ebpf: &mut Ebpf, filters: &Filters) -> Result<()> {
     for key in filter_keys(filters) {
         values
             .insert(Shared(key), 1, 0)
-            .map_err(|error| refused("the filter", &error, false))?;
+            .map_err(|error| rejected("the filter", &error, false))?;
     }
     Ok(())
 }
@@ -388,22 +388,22 @@ fn raise_memory_limit() {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
 }
 
-/// The kernel refused something: for want of rights, or for a reason of its own.
-pub(super) fn refused(what: &str, error: &dyn std::error::Error, denied: bool) -> Error {
+/// The kernel rejected something: for lack of capabilities, or for another reason.
+pub(super) fn rejected(what: &str, error: &dyn std::error::Error, denied: bool) -> Error {
     if denied {
         return requirements::no_rights(&format!(
-            "the kernel refused {what}: operation not permitted (in a container, its settings \
-             may forbid it even to root)"
+            "the kernel rejected {what}: operation not permitted (a container's settings may \
+             forbid it even for root)"
         ));
     }
-    Error::new("refused-by-kernel", format!("the kernel refused {what}"))
+    Error::new("refused-by-kernel", format!("the kernel rejected {what}"))
         .because_of(error)
-        .fix("`cargo xtask verify` shows why; report it with the output of `uname -a`")
+        .fix("report it with the cause above and the output of `uname -a`")
 }
 
 pub(super) fn denied(error: &ProgramError) -> bool {
     match error {
-        // The verifier's own refusals come with a log.
+        // The verifier's rejections come with a log.
         ProgramError::LoadError {
             io_error,
             verifier_log,

@@ -23,7 +23,6 @@ const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 /// says less, as distributions bring new things to old kernels.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    /// Its types.
     types: KernelTypes,
     /// Its release, as `uname -r` says it.
     pub(crate) release: String,
@@ -85,8 +84,8 @@ impl Kernel {
             return Vec::new();
         }
         vec![format!(
-            "Only user locks are recorded: this kernel ({}) does not tell of waits for its own \
-             (tracepoint lock:contention_begin, from Linux 5.19 on)",
+            "Only user locks are recorded: this kernel ({}) does not report waits for its \
+             own locks (tracepoint lock:contention_begin, Linux 5.19 or later)",
             self.release
         )]
     }
@@ -102,10 +101,12 @@ pub(crate) fn check() -> Result<Kernel> {
 pub(crate) fn kernel() -> Result<Kernel> {
     let release = kernel_release();
     let types = KernelTypes::of_running_kernel().map_err(|error| {
-        let what = format!("this kernel ({release}) shows no BTF");
+        let what = format!("this kernel ({release}) has no BTF");
         Error::new("no-kernel-btf", what)
             .because(format!("{}: {error}", btf::VMLINUX))
-            .fix("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' kernels are")
+            .fix(
+                "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, such as a distribution's kernel",
+            )
     })?;
     let has = |name: &str| types.has_typedef(&format!("btf_trace_{name}"));
     let has_lock_tracepoints = has("contention_begin") && has("contention_end");
@@ -138,11 +139,12 @@ pub(crate) fn check_pid_namespace() -> Result<()> {
     }
     Err(Error::new(
         "pid-namespace",
-        "lock cannot tell processes apart from within a pid namespace",
+        "lock cannot identify processes from within a PID namespace",
     )
-    .because("a container has process numbers of its own, and the kernel's programs see the host's")
+    .because("process IDs here are those of a container, and BPF programs see the host's")
     .fix(
-        "run lock on the host, or the container with the host's processes (docker run --pid=host)",
+        "run lock on the host, or in a container that shares its PID namespace: \
+         docker run --pid=host",
     ))
 }
 
@@ -176,7 +178,7 @@ fn check_capabilities(held: Option<Capabilities>) -> Result<()> {
     Err(no_rights(&format!("missing: {}", missing.join(" and "))))
 }
 
-/// The error for a refusal by the kernel.
+/// The error of a process without the capabilities.
 pub(crate) fn no_rights(cause: &str) -> Error {
     Error::new(
         "no-rights",

@@ -32,7 +32,7 @@ pub(crate) struct Timer {
     timed: Vec<Run>,
     timed_for: Duration,
     /// Why the kernel times no programs.
-    refusal: Option<io::Error>,
+    error: Option<io::Error>,
 }
 
 impl Timer {
@@ -49,7 +49,7 @@ impl Timer {
             timed: vec![Run::default(); programs.len()],
             before: programs,
             timed_for: Duration::ZERO,
-            refusal: None,
+            error: None,
         };
         this.tick(attached);
         this
@@ -66,7 +66,7 @@ impl Timer {
             None if now >= self.next => {
                 match syscall::enable_run_time_statistics() {
                     Ok(fd) => self.window = Some((fd, Instant::now())),
-                    Err(error) => self.refusal = Some(error),
+                    Err(error) => self.error = Some(error),
                 }
                 self.before = attached.runs();
                 self.next = now + EVERY;
@@ -75,11 +75,11 @@ impl Timer {
         }
     }
 
-    /// Why it is not told what the programs cost, and what mends it.
+    /// Why the overhead of the programs is unknown, and how to fix that.
     pub(crate) fn note(&self) -> Option<String> {
-        let refusal = self.refusal.as_ref()?;
+        let error = self.error.as_ref()?;
         Some(format!(
-            "what the hooks cost is not told ({refusal}): run lock as root, or after \
+            "the overhead of the hooks is unknown ({error}): run lock as root, or after \
              `sysctl kernel.bpf_stats_enabled=1`, which times all BPF programs all the time"
         ))
     }

@@ -115,7 +115,7 @@ fn read(content: &[u8]) -> Result<(Vec<Snapshot>, Vec<String>)> {
     Ok((intervals, recording.notes().collect()))
 }
 
-fn refused(content: &[u8]) -> Error {
+fn rejection(content: &[u8]) -> Error {
     open(content).map(|_| ()).unwrap_err()
 }
 
@@ -175,7 +175,7 @@ fn cut_off_anywhere_all_before_is_read_and_it_is_said() {
     for length in 0..content.len() {
         let Ok((intervals, notes)) = read(&content[..length]) else {
             counts[0] += 1;
-            assert_eq!(refused(&content[..length]).code(), "not-a-recording");
+            assert_eq!(rejection(&content[..length]).code(), "not-a-recording");
             continue;
         };
         counts[intervals.len()] += 1;
@@ -198,7 +198,7 @@ fn a_flipped_bit_is_found() {
         let mut damaged = content.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         let Ok((intervals, notes)) = read(&damaged) else {
-            assert_eq!(refused(&damaged).code(), "not-a-recording");
+            assert_eq!(rejection(&damaged).code(), "not-a-recording");
             continue;
         };
         assert_eq!(intervals, whole[..intervals.len()], "bit {bit}");
@@ -208,7 +208,7 @@ fn a_flipped_bit_is_found() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn what_is_no_recording_is_rejected() {
     for (content, cause) in [
         (&b""[..], "it is empty"),
         (b"hello", "it is not gzip: "),
@@ -220,15 +220,15 @@ fn what_is_no_recording_is_refused() {
         ),
         (&line(""), "its first line is not "),
     ] {
-        let error = refused(content);
+        let error = rejection(content);
         assert_eq!(error.code(), "not-a-recording");
         assert!(format!("{error:?}").contains(cause), "{error:?}");
     }
 }
 
 #[test]
-fn a_newer_version_is_refused_and_newer_lines_are_passed_over() {
-    let error = refused(&line("{\"lock-recording\": 2, \"lock\": \"9.0\\u001b\"}\n"));
+fn a_newer_version_is_rejected_and_newer_lines_are_passed_over() {
+    let error = rejection(&line("{\"lock-recording\": 2, \"lock\": \"9.0\\u001b\"}\n"));
     assert_eq!(error.code(), "recording-newer");
     assert_eq!(
         error.to_string(),

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Opens a file for reading under a process's root. Neither absolute links nor `..` lead out
-/// of it, and neither a pipe nor a device makes it wait: what is no regular file is refused.
+/// of it, and neither a pipe nor a device makes it wait: anything but a regular file is rejected.
 pub(crate) fn open(pid: u32, path: &Path) -> io::Result<File> {
     let root = File::options()
         .read(true)

@@ -26,7 +26,7 @@ pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     what_is_no_recording_is_said,
     a_truncated_or_forged_recording_is_read_as_far_as_it_goes:
         [CAPABILITIES, KERNEL_BTF, TOOLCHAIN],
-    a_bomb_is_refused
+    a_bomb_is_rejected
 ];
 
 /// Reports a file, in bounded time.
@@ -154,7 +154,7 @@ fn expect_said(output: &Output) -> Result<(), Failed> {
     expect_stderr(output, "error[")
 }
 
-fn a_bomb_is_refused() -> Outcome {
+fn a_bomb_is_rejected() -> Outcome {
     // 200 MiB in 200 KiB: one line that does not end.
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("run.lock");

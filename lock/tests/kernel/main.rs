@@ -21,9 +21,9 @@ mod perf;
 mod process;
 mod programs;
 mod recording;
-mod refusal;
 mod rows;
 mod truth;
+mod usage_errors;
 
 use std::process::ExitCode;
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
     truth::add_scenarios(suite)
         .needing(&[])
-        .tests(refusal::TESTS)
+        .tests(usage_errors::TESTS)
         .tests(damage::TESTS)
         .run()
 }

@@ -1,4 +1,4 @@
-//! What `lock` does not do, and says so.
+//! Requests that `lock` rejects, and the errors that it prints.
 
 use std::{
     fs,
@@ -12,17 +12,17 @@ use crate::{
     process::{LOCK, lock},
 };
 
-/// The uid and gid of nobody, who has no rights at all.
+/// The uid and gid of nobody, who has no capabilities.
 pub(crate) const NOBODY: u32 = 65534;
 
 /// On any machine for which `lock` was built whole.
 pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
-    a_process_that_is_not_there_is_said: [TOOLCHAIN],
+    a_missing_process_is_an_error: [TOOLCHAIN],
     a_pid_and_a_command_are_wrong_usage,
-    without_rights_it_says_so: [TOOLCHAIN],
+    missing_capabilities_are_an_error: [TOOLCHAIN],
 ];
 
-fn a_process_that_is_not_there_is_said() -> Outcome {
+fn a_missing_process_is_an_error() -> Outcome {
     // Above the largest number that a kernel can be set to (PID_MAX_LIMIT, 2^22).
     let output = lock(&["record", "--pid", "5000000"]).output()?;
     expect_code(&output, 1)?;
@@ -39,7 +39,7 @@ fn a_pid_and_a_command_are_wrong_usage() -> Outcome {
     Ok(())
 }
 
-fn without_rights_it_says_so() -> Outcome {
+fn missing_capabilities_are_an_error() -> Outcome {
     // Nobody may not be allowed into the folder of the build.
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;

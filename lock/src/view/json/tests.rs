@@ -46,7 +46,7 @@ fn every_document_is_as_the_schema_says() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_wrong() {
+fn the_schema_rejects_what_is_wrong() {
     let good = parsed(&fixtures::snapshot(), &Options::default());
     for (pointer, bad) in [
         ("/schema", Value::from(1)),

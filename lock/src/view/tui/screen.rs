@@ -126,7 +126,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn what_cannot_show_it_is_refused() {
+    fn what_cannot_show_it_is_rejected() {
         let xterm = || Some("xterm".to_owned());
         check(true, xterm()).expect("fine");
         for (is_terminal, term) in [
@@ -134,7 +134,7 @@ mod tests {
             (true, None),
             (true, Some("dumb".to_owned())),
         ] {
-            let error = check(is_terminal, term).expect_err("refused");
+            let error = check(is_terminal, term).expect_err("rejected");
             assert_eq!(error.code(), "no-terminal");
         }
     }
