@@ -83,6 +83,9 @@ shared! {
         pub wait_square: u64,
         /// That of their parts as waits for a CPU, after having been woken.
         pub cpu_square: u64,
+        /// By how much taking its sample has made the wait longer, in nanoseconds: the waker
+        /// takes the stacks before the thread can run.
+        pub sampling_ns: u64,
         /// The kind of the wait.
         pub kind: WaitKind,
         /// How it ended.

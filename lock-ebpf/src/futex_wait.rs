@@ -16,7 +16,7 @@ use lock_common::{
 };
 
 use crate::{
-    clock::now_ns,
+    clock::{self, now_ns},
     events::{self, Sender},
     filter,
     futex::{self, Futex},
@@ -94,6 +94,7 @@ pub fn block(task: Task) {
     block.has_timeout = futex.has_timeout.into();
     block.outcome = Outcome::ACQUIRED;
     block.sample = 0;
+    block.sampling_ns = 0;
     // The last store: from here on a wake-up on another CPU finds the wait.
     // SAFETY: as above.
     let woken_early = unsafe {
@@ -209,10 +210,13 @@ pub fn resume(task: Task) {
     }
     let now_ns = now_ns();
     let mut ended = *block;
-    let wait_ns = now_ns.saturating_sub(ended.start_ns);
+    // A sample must not make what it measures longer: where many waits are short, and a sample
+    // stands for many of them, their total would be estimated at several times what it is.
+    let end_ns = now_ns.saturating_sub(ended.sampling_ns);
+    let wait_ns = end_ns.saturating_sub(ended.start_ns);
     let part_ns = match ended.wake_ns {
         0 => 0,
-        wake_ns => now_ns.saturating_sub(wake_ns.max(ended.start_ns)),
+        wake_ns => end_ns.saturating_sub(wake_ns.max(ended.start_ns)),
     };
     ended.infer_outcome();
     block.learn(wait_ns, part_ns);
@@ -299,6 +303,10 @@ pub fn wake(task: Task) {
                 && let Some(registers) = registers
             {
                 send_wake(registers, thread, block, now_ns);
+            }
+            // With `--exact` every wait is sampled, and lasts as long as it does with that.
+            if block.sample != 0 && !sampler::exact() {
+                block.sampling_ns = clock::now_ns().saturating_sub(now_ns);
             }
         }
     }
