@@ -76,9 +76,13 @@ mod tests {
         let mut writer = Destination::prepare(path).unwrap().create().unwrap();
         for interval in 0..10 {
             let mut snapshot = fixtures::exact();
+            // Seconds differ by a few percent.
+            let longer = |ns: &mut u64| *ns = *ns / 100 * (percent + interval % 3);
             for site in &mut snapshot.sites {
-                // Seconds differ by a few percent.
-                site.waits.wait_ns = site.waits.wait_ns / 100 * (percent + interval % 3);
+                longer(&mut site.waits.wait_ns);
+            }
+            for lock in &mut snapshot.locks {
+                longer(&mut lock.waits.total_ns);
             }
             writer.interval(&snapshot).unwrap();
         }

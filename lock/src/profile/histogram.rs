@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lock_common::bucket_floor;
+use lock_common::{ROW_BUCKETS, bucket, bucket_floor};
 
 /// How many durations there were in each bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ impl Histogram {
     /// Adds one duration `count` times.
     #[cfg(test)]
     pub(crate) fn record(&mut self, ns: u64, count: u64) {
-        self.add_to(lock_common::bucket(ns) as u8, count);
+        self.add_to(bucket(ns) as u8, count);
     }
 
     pub(crate) fn add_to(&mut self, bucket: u8, count: u64) {
@@ -29,6 +29,16 @@ impl Histogram {
         for (&bucket, &count) in &other.0 {
             self.add_to(bucket, count);
         }
+    }
+
+    /// How many durations there are in each range of [`ROW_BUCKETS`] buckets, a factor of four.
+    pub(crate) fn ranges(&self) -> BTreeMap<u8, u64> {
+        let mut ranges = BTreeMap::new();
+        for (&bucket, &count) in &self.0 {
+            let sum: &mut u64 = ranges.entry(bucket / ROW_BUCKETS as u8).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        ranges
     }
 
     /// How many durations there are.
@@ -49,6 +59,11 @@ impl Histogram {
             (seen >= rank).then(|| middle(bucket))
         })
     }
+}
+
+/// The range of a duration, as in [`Histogram::ranges`].
+pub(crate) fn range_of(ns: u64) -> u8 {
+    (bucket(ns) / ROW_BUCKETS as u32) as u8
 }
 
 /// The middle of a bucket, in nanoseconds.

@@ -1,5 +1,6 @@
 //! What was recorded, added up and put in order. Plain data: nothing here asks a kernel.
 
+pub(crate) mod calibration;
 pub(crate) mod diff;
 pub(crate) mod feed;
 #[cfg(test)]

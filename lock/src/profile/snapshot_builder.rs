@@ -30,7 +30,7 @@ pub(crate) struct SnapshotBuilder {
     processes: HashMap<u32, u32>,
     threads: HashMap<(u32, u32), u32>,
     locks: HashMap<LockIdentity, u32>,
-    sites: HashMap<(LockId, StackId, ThreadId, Option<Holder>), usize>,
+    sites: HashMap<(LockId, StackId, ThreadId, Option<Holder>, u8), usize>,
     chains: HashMap<(Vec<ChainLink>, Option<ThreadId>), usize>,
 }
 
@@ -153,7 +153,7 @@ impl SnapshotBuilder {
         }
     }
 
-    /// Adds sampled waits.
+    /// Adds sampled waits of one range of lengths.
     pub(crate) fn add_site(
         &mut self,
         lock: LockId,
@@ -165,7 +165,7 @@ impl SnapshotBuilder {
         let table = &mut self.snapshot.sites;
         let at = *self
             .sites
-            .entry((lock, stack, thread, holder))
+            .entry((lock, stack, thread, holder, waits.range()))
             .or_insert_with(|| {
                 table.push(Site {
                     lock,

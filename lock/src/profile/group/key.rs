@@ -18,8 +18,9 @@ pub(super) enum Key {
     Named(LockType, String),
     /// Nameless kernel locks that one function mostly waits for.
     In(LockType, String),
-    /// Nameless kernel locks with no wait sampled.
-    NotSampled(LockType),
+    /// Nameless kernel locks with no wait sampled, or, where only samples tell the row, all
+    /// locks of a type without a sample.
+    NotSampled(Option<LockType>),
     /// A process's only lock of this name, whatever words it has.
     OfProcess(LockType, String, ProcessId),
     /// Locks of which only the waiters' own words are known, by the process's name, the
@@ -54,13 +55,13 @@ impl Key {
             Self::Type(lock_type)
             | Self::Named(lock_type, _)
             | Self::In(lock_type, _)
-            | Self::NotSampled(lock_type)
             | Self::OfProcess(lock_type, ..)
             | Self::Waiters(lock_type, ..)
             | Self::Lock(lock_type, _)
             | Self::Caller(lock_type, _)
             | Self::Stack(lock_type, _)
             | Self::Pair(lock_type, ..) => Some(*lock_type),
+            Self::NotSampled(lock_type) => *lock_type,
             Self::Thread(_) | Self::Process(_) | Self::Cgroup(_) => None,
         }
     }
@@ -136,8 +137,16 @@ impl<'a> Keys<'a> {
         match (&lock.identity, &lock.name, caller) {
             (Identity::Kernel { .. }, Some(name), _) => Key::Named(lock_type, name.clone()),
             (Identity::Kernel { .. }, None, Some(caller)) => Key::In(lock_type, caller.clone()),
-            (Identity::Kernel { .. }, None, None) => Key::NotSampled(lock_type),
+            (Identity::Kernel { .. }, None, None) => Key::NotSampled(Some(lock_type)),
             (identity, ..) => Key::Lock(lock_type, identity.clone()),
+        }
+    }
+
+    /// The row of waits for a lock of a type without a sample, where only samples tell the row.
+    pub(super) fn not_sampled(&self, lock_type: LockType) -> Key {
+        match self.by {
+            By::Thread | By::Process | By::Cgroup => Key::NotSampled(None),
+            _ => Key::NotSampled(Some(lock_type)),
         }
     }
 
@@ -181,7 +190,8 @@ impl<'a> Keys<'a> {
             Key::Type(lock_type) => lock_type.to_string(),
             Key::Named(_, name) => name.clone(),
             Key::In(_, caller) => format!("in {caller}"),
-            Key::NotSampled(_) => "(no stack sampled)".to_owned(),
+            Key::NotSampled(_) if self.by.is_exact() => "(no stack sampled)".to_owned(),
+            Key::NotSampled(_) => "(not sampled)".to_owned(),
             Key::OfProcess(_, name, process) => {
                 format!("{name} ({})", snapshot.process_name(*process))
             }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::profile::{
+    calibration::Calibration,
     group::key::{Key, Keys},
     lock_type::LockType,
     metrics::{Metrics, Sort},
@@ -104,10 +105,15 @@ impl Filter {
         self.has_type(lock_type) && !self.hides(lock_type)
     }
 
+    /// Whether it lets waits for a lock through, as far as its type decides.
+    pub(crate) fn matches_lock(&self, snapshot: &Snapshot, lock: LockId) -> bool {
+        let lock = snapshot.locks.get(lock.index());
+        lock.is_some_and(|lock| self.matches_type(lock.lock_type))
+    }
+
     /// Whether it lets sampled waits through.
     pub(crate) fn matches(&self, snapshot: &Snapshot, site: &Site) -> bool {
-        let lock = snapshot.locks.get(site.lock.index());
-        lock.is_some_and(|lock| self.matches_type(lock.lock_type))
+        self.matches_lock(snapshot, site.lock)
             && self
                 .stack
                 .as_ref()
@@ -191,11 +197,10 @@ pub(crate) fn group(snapshot: &Snapshot, by: By, filter: &Filter) -> Grouped {
         rows.add_locks(filter);
     }
     rows.add_sites(&sites, filter);
-    let mut total = nothing(exact);
-    let mut rows = rows.finish();
-    for row in &rows {
-        total.add(&row.metrics);
+    if !exact && filter.stack.is_none() {
+        rows.add_not_sampled(filter);
     }
+    let (mut rows, total) = rows.finish(filter);
     rows.retain(|row| row.metrics.total_ns() >= filter.min_total_ns);
     Grouped {
         by,
@@ -216,7 +221,7 @@ pub(crate) fn group_sites(
 ) -> Vec<Row> {
     let mut rows = RowBuilder::new(snapshot, by, false);
     rows.add_sites(sites, filter);
-    rows.finish()
+    rows.finish(filter).0
 }
 
 /// What each lock is called in rows by lock.
@@ -228,7 +233,7 @@ pub(crate) fn lock_labels(snapshot: &Snapshot) -> HashMap<LockId, String> {
             rows.row(key).locks.push(id);
         }
     }
-    let rows = rows.finish();
+    let (rows, _) = rows.finish(&Filter::default());
     let labels = rows
         .iter()
         .flat_map(|row| row.locks.iter().map(|&lock| (lock, row.label.clone())));
@@ -256,8 +261,11 @@ fn nothing(exact: bool) -> Metrics {
 struct RowBuilder<'a> {
     snapshot: &'a Snapshot,
     keys: Keys<'a>,
-    exact: bool,
+    /// None where every wait tells its row.
+    calibration: Option<Calibration>,
     rows: BTreeMap<Key, Row>,
+    /// The waits in rows that no sample stands for.
+    not_sampled: Estimate,
 }
 
 impl<'a> RowBuilder<'a> {
@@ -265,13 +273,18 @@ impl<'a> RowBuilder<'a> {
         Self {
             snapshot,
             keys: Keys::new(snapshot, by),
-            exact,
+            calibration: (!exact).then(|| Calibration::of(snapshot)),
             rows: BTreeMap::new(),
+            not_sampled: Estimate::default(),
         }
     }
 
+    const fn is_exact(&self) -> bool {
+        self.calibration.is_none()
+    }
+
     fn row(&mut self, key: Key) -> &mut Row {
-        let exact = self.exact;
+        let exact = self.is_exact();
         self.rows.entry(key).or_insert_with_key(|key| Row {
             label: String::new(),
             lock_type: key.lock_type(),
@@ -311,34 +324,61 @@ impl<'a> RowBuilder<'a> {
                 continue;
             };
             // A lock whose waits are all in the snapshot's next interval has no row here.
-            if self.exact && !self.rows.contains_key(&key) {
+            if self.is_exact() && !self.rows.contains_key(&key) {
                 continue;
             }
-            let exact = self.exact;
+            let exact = self.is_exact();
             let row = self.row(key);
             row.sites.push(index);
             if !exact {
                 row.locks.push(site.lock);
-                row.metrics.add(&Metrics::Estimated(site.waits));
             }
         }
     }
 
-    fn finish(self) -> Vec<Row> {
-        let Self {
-            snapshot,
-            keys,
-            rows,
-            ..
-        } = self;
-        rows.into_iter()
-            .map(|(key, mut row)| {
-                row.locks.sort_unstable();
-                row.locks.dedup();
-                row.label = keys.label(&key, snapshot, &row);
-                row
-            })
-            .collect()
+    /// Adds the waits for locks of types that no sample tells anything of: nobody knows who
+    /// waited, but they are not forgotten.
+    fn add_not_sampled(&mut self, filter: &Filter) {
+        let Some(calibration) = &self.calibration else {
+            return;
+        };
+        for (id, waits) in calibration.not_sampled().to_vec() {
+            let lock = self.snapshot.locks.get(id.index());
+            let Some(lock) = lock.filter(|lock| filter.matches_type(lock.lock_type)) else {
+                continue;
+            };
+            self.not_sampled.add(&waits);
+            let key = self.keys.not_sampled(lock.lock_type);
+            let row = self.row(key);
+            row.locks.push(id);
+            row.metrics.add(&Metrics::Estimated(waits));
+        }
+    }
+
+    /// The rows, and all of them together.
+    fn finish(self, filter: &Filter) -> (Vec<Row>, Metrics) {
+        let mut total = nothing(self.is_exact());
+        let mut sites = Vec::new();
+        let mut rows = Vec::new();
+        for (key, mut row) in self.rows {
+            row.locks.sort_unstable();
+            row.locks.dedup();
+            if let Some(calibration) = &self.calibration {
+                let estimate = calibration.estimate(row.sites.iter().copied());
+                row.metrics.add(&Metrics::Estimated(estimate));
+                sites.extend(row.sites.iter().copied());
+            } else {
+                total.add(&row.metrics);
+            }
+            row.label = self.keys.label(&key, self.snapshot, &row);
+            rows.push(row);
+        }
+        if let Some(calibration) = &self.calibration {
+            let sum = calibration.total_of(sites, filter.stack.is_none());
+            total.add(&Metrics::Estimated(sum));
+            total.add(&Metrics::Estimated(self.not_sampled));
+        }
+        (rows, total)
     }
 }
 

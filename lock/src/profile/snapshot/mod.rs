@@ -21,7 +21,7 @@ pub(crate) use metadata::{Hook, Metadata, Scope};
 pub(crate) use sampled::{Chain, ChainLink, Holder, OpenWait, SampledWait, Site};
 pub(crate) use stack::{Frame, Stack};
 pub(crate) use task::{Process, Thread};
-pub(crate) use waits::{Estimate, Waits};
+pub(crate) use waits::{Estimate, PIECES, Waits};
 
 /// An index into a table of the snapshot that it stands in.
 macro_rules! ids {
@@ -82,7 +82,8 @@ pub(crate) struct Snapshot {
     pub(crate) threads: Vec<Thread>,
     /// Locks, with exact values of their waits.
     pub(crate) locks: Vec<Lock>,
-    /// Sampled waits that ended with the lock, by lock, stack, thread and holder.
+    /// Sampled waits that ended with the lock, by lock, stack, thread, holder and range of
+    /// lengths.
     pub(crate) sites: Vec<Site>,
     /// Sampled waits for a thread that waited itself, by the whole chain.
     pub(crate) chains: Vec<Chain>,

@@ -2,7 +2,7 @@
 
 use crate::profile::snapshot::{Estimate, LockId, StackId, ThreadId};
 
-/// Sampled waits with everything in common.
+/// Sampled waits with everything in common, their range of lengths as well.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Site {
     /// What was waited for.

@@ -1,6 +1,6 @@
 //! What waits come to: counted one by one, or estimated from those that were sampled.
 
-use crate::profile::histogram::Histogram;
+use crate::profile::histogram::{Histogram, range_of};
 
 /// Waits of which every one was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +84,9 @@ impl Waits {
     }
 }
 
+/// The range of lengths of pieces of waits, whatever their length.
+pub(crate) const PIECES: u8 = u8::MAX;
+
 /// What waits come to, estimated from those that were sampled: each counts for as many as
 /// its chance was small (Horvitz and Thompson), so that sums are unbiased.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -125,6 +128,15 @@ impl Estimate {
             count: 0,
             count_variance: 0.0,
             ..Self::of(wait_ns, shift)
+        }
+    }
+
+    /// The range of lengths of these waits, of which all are in one: [`Histogram::ranges`], or
+    /// [`PIECES`].
+    pub(crate) fn range(&self) -> u8 {
+        match self.wait_ns.checked_div(self.count) {
+            Some(mean_ns) => range_of(mean_ns),
+            None => PIECES,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     error::Result,
     profile::{
+        calibration::Calibration,
         group::{Grouped, group, lock_labels, rank},
         snapshot::{EventAccounting, Events, Hook, Metadata, Process, Scope, Snapshot},
     },
@@ -26,6 +27,7 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<String> {
     let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let labels = lock_labels(snapshot);
+    let calibration = Calibration::of(snapshot);
     let each_lock = (0_u32..).zip(&snapshot.locks);
     document(&Document {
         schema: SCHEMA,
@@ -38,7 +40,10 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<String> {
         locks: each_lock
             .map(|(id, lock)| Lock::new(id, lock, &labels))
             .collect(),
-        sites: snapshot.sites.iter().map(Site::from).collect(),
+        sites: (0_usize..)
+            .zip(&snapshot.sites)
+            .map(|(index, site)| Site::new(site, &calibration.site(index)))
+            .collect(),
         chains: snapshot.chains.iter().map(Chain::from).collect(),
         longest: snapshot.longest.iter().map(SampledWait::from).collect(),
         open: snapshot.open.iter().map(OpenWait::from).collect(),

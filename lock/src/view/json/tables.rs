@@ -78,14 +78,14 @@ impl From<snapshot::Holder> for Holder {
     }
 }
 
-impl From<&snapshot::Site> for Site {
-    fn from(site: &snapshot::Site) -> Self {
+impl Site {
+    pub(super) fn new(site: &snapshot::Site, waits: &snapshot::Estimate) -> Self {
         Self {
             lock: site.lock.0,
             stack: site.stack.0,
             thread: site.thread.0,
             holder: site.holder.map(Holder::from),
-            waits: Sampled::from(&site.waits),
+            waits: Sampled::from(waits),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     profile::{
         group::{Failed, Grouped, lock_labels},
         metrics::Metrics,
-        snapshot::{Estimate, Events, Hook, Snapshot},
+        snapshot::{Events, Hook, Snapshot},
     },
     view::{Options, paint::Paint, table::facts::lines, untrusted},
 };
@@ -46,7 +46,7 @@ pub(super) fn section(
         .map(|(whose, events)| ("accounting", broken(whose, events))),
     );
     if snapshot.accounting.samples.taken > 0 {
-        facts.push(("sampling", sampling(snapshot, options, &grouped.total)));
+        facts.push(("sampling", sampling(snapshot)));
     }
     if let Some(cut) = cut_stacks(snapshot) {
         facts.push(("stacks", cut));
@@ -245,46 +245,23 @@ fn broken(whose: &str, events: &Events) -> String {
     )
 }
 
-fn sampling(snapshot: &Snapshot, options: &Options, total: &Metrics) -> String {
+fn sampling(snapshot: &Snapshot) -> String {
     let samples = &snapshot.accounting.samples;
-    let filter = &options.filter;
-    let mut sum = Estimate::default();
-    for site in &snapshot.sites {
-        if filter.matches(snapshot, site) {
-            sum.add(&site.waits);
-        }
-    }
-    let sum = Metrics::Estimated(sum);
     let ended = snapshot
         .accounting
         .kernel
         .ended
         .saturating_add(snapshot.accounting.user.ended);
-    let mut text = if snapshot.metadata.exact {
+    let mut text = if snapshot.metadata.exact && samples.buffer_full == 0 {
         format!("every wait was sampled (--exact): {}", samples.used)
     } else {
-        let error = match sum.total_ns() {
-            0 => 0.0,
-            total => 100.0 * sum.error_ns() as f64 / total as f64,
-        };
         format!(
-            "{} of {} sampled; estimated total {} ±{error:.1} % (95 % confidence). Rows by lock, \
-             address and type count every wait",
+            "{} of {} sampled. Rows by lock, address and type count every wait. Other rows are \
+             estimates with 95 % confidence intervals (±), and add up to the counted totals",
             samples.used,
             plural(ended, "wait"),
-            time(sum.total_ns())
         )
     };
-    // Where the ranking counted every wait, it tells how good the estimate is.
-    let counted = total.waits().map_or(sum.total_ns(), |_| total.total_ns());
-    let missing = counted.saturating_sub(sum.total_ns());
-    if missing > sum.error_ns().max(counted / 20) {
-        text += &format!(
-            ". The counted total is {}: some long waits were not sampled, and rows by caller, stack, \
-             thread or holder lack them (--exact samples every wait)",
-            time(counted)
-        );
-    }
     let lost = counts([
         (
             samples.buffer_full,

@@ -112,10 +112,10 @@ fn columns(state: &State, width: usize) -> Vec<Column> {
     if width < WIDE {
         columns.retain(|&column| column != Column::Bar);
     }
-    if state.total().is_exact() {
+    if state.grouped.rows.iter().all(|row| row.metrics.is_exact()) {
         columns.retain(|&column| column != Column::Error);
     }
-    if !state.total().is_exact() {
+    if state.total().waits().is_none() {
         columns.retain(|&column| column != Column::P99);
     }
     if state.by == By::Type || state.grouped.rows.iter().all(|row| row.lock_type.is_none()) {
