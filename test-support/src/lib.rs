@@ -12,6 +12,7 @@
 mod failed;
 pub mod kernel_package;
 pub mod machine;
+mod marks;
 mod require;
 mod schema;
 mod skips;
@@ -20,6 +21,7 @@ mod waiting_program;
 
 pub use failed::{Failed, Outcome, skip};
 pub use machine::Need;
+pub use marks::Marks;
 pub use schema::{Schema, document};
 pub use skips::Skips;
 pub use suite::{Suite, Test};

@@ -6,7 +6,6 @@
 
 mod collection;
 mod explained;
-mod marks;
 mod provocation;
 
 use std::{error::Error, process::ExitCode};

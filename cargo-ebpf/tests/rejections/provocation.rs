@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::marks::Marks;
+use test_support::Marks;
 
 /// A program that is to be refused.
 #[derive(Debug)]

@@ -7,9 +7,6 @@ mod cost;
 mod effect;
 #[cfg(test)]
 mod kept_logs;
-#[cfg(test)]
-#[path = "../../../cargo-ebpf/tests/rejections/marks.rs"]
-mod marks;
 mod meaning;
 mod note;
 #[cfg(test)]

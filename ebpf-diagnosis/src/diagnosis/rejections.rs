@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Diagnosis, Rejection, Source, marks::Marks};
+use test_support::Marks;
+
+use super::{Diagnosis, Rejection, Source};
 use crate::{link::origin, object::elf::Elf};
 
 /// The kernels whose logs are kept, oldest first.

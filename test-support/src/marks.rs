@@ -1,8 +1,9 @@
-//! What a program's source says of itself: see README.md here.
+//! What the source of a rejected program contains for its test: see
+//! `cargo-ebpf/tests/rejections/README.md`.
 
 /// The directives and marks of a source.
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub struct Marks {
     /// Behind `//~ ERROR`, with the line that it is for.
     errors: Vec<(String, u32)>,
     /// Behind `//@ elsewhere:`: a class and the kernels that tell it.
@@ -10,12 +11,12 @@ pub(crate) struct Marks {
     /// Behind `//@ kernels:`; none: all.
     kernels: Option<Vec<String>>,
     /// Behind `//@ without:`: the capability that the loader must not have.
-    pub(crate) without: Option<String>,
+    pub without: Option<String>,
 }
 
 impl Marks {
     /// Reads a source.
-    pub(crate) fn of(source: &str) -> Self {
+    pub fn of(source: &str) -> Self {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let directives = |name: &'static str| {
             source.lines().filter_map(move |line| {
@@ -42,14 +43,14 @@ impl Marks {
     }
 
     /// The lines that a diagnosis of this class may point at, in order.
-    pub(crate) fn lines(&self, code: &str) -> Vec<u32> {
+    pub fn lines(&self, code: &str) -> Vec<u32> {
         let of_class = self.errors.iter().filter(|(of, _)| of == code);
         of_class.map(|(_, line)| *line).collect()
     }
 
     /// The class that this kernel tells of the program for `code`, loaded with all rights
     /// or without those that it names; nothing where it accepts it.
-    pub(crate) fn expected<'a>(
+    pub fn expected<'a>(
         &'a self,
         code: &'a str,
         kernel: &str,
