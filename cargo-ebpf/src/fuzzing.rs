@@ -16,23 +16,24 @@ use std::{
 use ebpf_base::btf::{self, Kind};
 use ebpf_base::untrusted;
 use ebpf_build::{KernelVersion, Target, strip_debug};
+use ebpf_diagnosis::{
+    diagnosis::{Rejection, Source},
+    render::{self, source::Sources},
+    verifier_log::{statistics::Statistics, visits::Visits},
+};
+use ebpf_object::{Name, Object, disassembly, elf::Elf, requirements};
 
 use crate::{
     agent::{Answer, Request},
     budget,
-    diagnosis::{Rejection, Source},
-    object::{Name, Object, disassembly, elf::Elf},
     report::{
-        Report, diagnosis, human,
+        Report, human,
         inspect::Inspection,
         requirements::{ObjectNeeds, Requirements},
-        source::Sources,
         verify::Verification,
     },
-    requirements,
     testing::log::TestLog,
     verdict::{self, OnKernel, log_file},
-    verifier_log::{statistics::Statistics, visits::Visits},
 };
 
 /// With DWARF of a chain of inlined functions.
@@ -190,13 +191,13 @@ fn diagnose(source: &Source<'_>, program: &str, log: &str) {
         .error(13)
         .truncated(log.len() % 2 == 1);
     let diagnosis = source.diagnose(&rejection);
-    assert_fit(&diagnosis::plain(&diagnosis, &Sources::default()));
+    assert_fit(&render::plain(&diagnosis, &Sources::default()));
 }
 
 /// An object as it is loaded: linked by aya-obj, and a log held against it.
 pub fn link(data: &[u8]) {
     let source = Source::of(data);
-    for linked in crate::link::origin::link(data).iter().take(PROGRAMS) {
+    for linked in ebpf_object::link::origin::link(data).iter().take(PROGRAMS) {
         assert!(linked.origin(u64::MAX).is_none());
         diagnose(&source, &linked.name, &String::from_utf8_lossy(&LOG));
     }

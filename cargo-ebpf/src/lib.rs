@@ -31,8 +31,6 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 use ebpf_build::Result;
-use ebpf_diagnosis::{diagnosis, verifier_log};
-use ebpf_object::{self as object, link, requirements};
 
 use crate::{
     cli::{Cli, Command},

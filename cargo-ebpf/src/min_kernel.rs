@@ -5,8 +5,9 @@ use std::path::Path;
 
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding, KernelVersion, Result, Severity, settings};
+use ebpf_object::requirements::Requirements;
 
-use crate::{code::Code, object_file, project::EbpfCrate, requirements::Requirements};
+use crate::{code::Code, object_file, project::EbpfCrate};
 
 /// The code of what is wrong with an object that needs a newer kernel than it promises.
 const ABOVE: Code = Code::AboveMinKernel;

@@ -9,11 +9,9 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
+use ebpf_object::{IDENT_LEN, Ident};
 
-use crate::{
-    code::Code,
-    object::{IDENT_LEN, Ident},
-};
+use crate::code::Code;
 
 /// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
 const MAX_LEN: u64 = 64 << 20;

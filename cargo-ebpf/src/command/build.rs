@@ -6,13 +6,13 @@ use ebpf_build::{
     Artifact, Build, BuildTools, Error, Result, Target, file::write_atomically, settings,
     strip_debug,
 };
+use ebpf_object::Object;
 
 use crate::{
     cli::{self, DebugInfo},
     code::Code,
     context::Context,
     interrupt, min_kernel,
-    object::Object,
     outcome::Outcome,
     project::{EbpfCrate, Project},
     report::{

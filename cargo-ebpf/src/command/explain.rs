@@ -5,14 +5,13 @@ use std::path::Path;
 
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
+use ebpf_diagnosis::diagnosis::catalogue::{self, Class};
 
 use super::explain_log;
 use crate::{
     cli::Explain,
     code::Code,
     context::Context,
-    diagnosis::catalogue::{self, Class},
-    object,
     outcome::Outcome,
     report::explain::{Explained, Line, Meaning},
 };
@@ -44,7 +43,7 @@ fn meaning(text: &str) -> Option<Meaning> {
     let own = Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let build = || ebpf_build::Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let kernels = || ebpf_kernels::Code::named(text).map(|code| (code.as_str(), code.meaning()));
-    let object = || object::Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let object = || ebpf_object::Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let (code, meaning) = own.or_else(build).or_else(kernels).or_else(object)?;
     Some(Meaning { code, meaning })
 }

@@ -7,14 +7,9 @@ use std::{
 };
 
 use ebpf_build::{Error, Result};
+use ebpf_diagnosis::{diagnosis::Source, render::source::Sources, verifier_log::printed};
 
-use crate::{
-    code::Code,
-    diagnosis::Source,
-    object_file,
-    report::{explain_log::ExplainedLog, source::Sources},
-    verifier_log::printed,
-};
+use crate::{code::Code, object_file, report::explain_log::ExplainedLog};
 
 /// The most that is read of a log: as much as the largest log of a kernel.
 const MAX_LEN: u64 = 64 << 20;

@@ -3,15 +3,10 @@
 use std::{collections::HashMap, fs, io::Read as _, path::Path};
 
 use ebpf_build::Result;
+use ebpf_diagnosis::render::source::has_the_look_of_source;
+use ebpf_object::{Object, disassembly};
 
-use crate::{
-    cli,
-    context::Context,
-    object::{Object, disassembly},
-    object_file,
-    outcome::Outcome,
-    report::{inspect::Inspection, source::has_the_look_of_source},
-};
+use crate::{cli, context::Context, object_file, outcome::Outcome, report::inspect::Inspection};
 
 /// Runs the command.
 ///

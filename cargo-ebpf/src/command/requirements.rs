@@ -3,16 +3,15 @@
 use std::{fs, path::Path};
 
 use ebpf_build::{Error, Result};
+use ebpf_object::{Name, requirements};
 
 use crate::{
     cli,
     command::build::{self, NamedObject},
     context::Context,
-    object::Name,
     object_file,
     outcome::Outcome,
     report::requirements::{ObjectNeeds, Requirements},
-    requirements,
 };
 
 /// Larger than the BTF of any kernel, in bytes.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use ebpf_build::Finding;
+use ebpf_object::Summary;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::{Report, human};
-use crate::object::Summary;
 
 /// The objects of a project.
 #[derive(Debug, Serialize)]

@@ -1,9 +1,9 @@
 //! The page of a rejection class, the meaning of a code, or the list of classes.
 
+use ebpf_diagnosis::diagnosis::catalogue::Class;
 use serde::Serialize;
 
 use super::Report;
-use crate::diagnosis::catalogue::Class;
 
 #[derive(Serialize)]
 #[serde(untagged)]

@@ -1,10 +1,13 @@
 //! The diagnoses of a file with verifier logs.
 
 use ebpf_build::Finding;
+use ebpf_diagnosis::{
+    diagnosis::Diagnosis,
+    render::{self, source::Sources},
+};
 use serde::Serialize;
 
-use super::{Report, diagnosis, source::Sources};
-use crate::diagnosis::Diagnosis;
+use super::Report;
 
 /// What the logs in a file mean.
 #[derive(Serialize)]
@@ -20,7 +23,7 @@ impl Report for ExplainedLog {
         let shown: Vec<_> = self
             .rejections
             .iter()
-            .map(|rejection| diagnosis::human(rejection, &self.sources))
+            .map(|rejection| render::human(rejection, &self.sources))
             .collect();
         shown.join("\n\n")
     }
@@ -28,7 +31,7 @@ impl Report for ExplainedLog {
     fn findings(&self) -> Vec<Finding> {
         let rejections = self.rejections.iter();
         rejections
-            .map(|rejection| diagnosis::finding(rejection, &self.sources))
+            .map(|rejection| render::finding(rejection, &self.sources))
             .collect()
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style as Ansi};
+use ebpf_object::{Map, Memory, Name, Object, Program, disassembly::Listing, lines::Frame};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     human::{self, counted},
     listing, table,
 };
-use crate::object::{Map, Memory, Name, Object, Program, disassembly::Listing, lines::Frame};
 
 /// The result of `inspect`.
 #[derive(Debug, Serialize)]

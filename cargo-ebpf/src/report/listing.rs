@@ -4,15 +4,13 @@ use std::{fmt::Write as _, path::Path};
 
 use anstyle::{AnsiColor, Style};
 use ebpf_base::untrusted;
-
-use crate::{
-    object::{
-        Name,
-        disassembly::{Line, Listing},
-        lines::{Frame, own, short_path},
-    },
-    report::human::counted,
+use ebpf_object::{
+    Name,
+    disassembly::{Line, Listing},
+    lines::{Frame, own, short_path},
 };
+
+use crate::report::human::counted;
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const FILE: Style = AnsiColor::Magenta.on_default();

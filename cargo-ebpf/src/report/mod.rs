@@ -25,7 +25,6 @@ pub(crate) mod test_log;
 pub(crate) mod verify;
 
 use ebpf_build::Finding;
-pub(crate) use ebpf_diagnosis::render::{self as diagnosis, source};
 use serde::Serialize;
 
 pub(crate) use self::{

@@ -7,13 +7,13 @@ use std::{
 
 use anstyle::{AnsiColor, Style as Ansi};
 use ebpf_build::KernelVersion;
+use ebpf_object::{
+    Name,
+    requirements::{self, Kind, Prediction, Requirement, Stage, source_line},
+};
 use serde::Serialize;
 
 use super::{Report, human::counted, table};
-use crate::{
-    object::Name,
-    requirements::{self, Kind, Prediction, Requirement, Stage, source_line},
-};
 
 /// The result of `requirements`.
 #[derive(Debug, Serialize)]

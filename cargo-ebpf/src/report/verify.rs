@@ -9,9 +9,10 @@ pub(crate) use budget::Held;
 use std::path::Path;
 
 use ebpf_build::Finding;
+use ebpf_diagnosis::render::{self, source::Sources};
 use serde::Serialize;
 
-use super::{Report, diagnosis, human, source::Sources, table};
+use super::{Report, human, table};
 use crate::{
     code::Code,
     outcome::Outcome,
@@ -155,7 +156,7 @@ fn finding(object: &Object, program: &Program) -> Option<Finding> {
         (Verdict::Accepted, None | Some(Attach::Attached)) => return None,
         (Verdict::Rejected(rejection), _) => {
             let sources = Sources::around(Path::new(&object.object));
-            return Some(diagnosis::finding(&rejection.diagnosis, &sources));
+            return Some(render::finding(&rejection.diagnosis, &sources));
         }
         (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
         | (
@@ -240,7 +241,7 @@ fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
     programs
         .iter()
         .filter_map(|program| match &program.verdict {
-            Verdict::Rejected(rejection) => Some(diagnosis::human(&rejection.diagnosis, sources)),
+            Verdict::Rejected(rejection) => Some(render::human(&rejection.diagnosis, sources)),
             _ => None,
         })
         .collect()

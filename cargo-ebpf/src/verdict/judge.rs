@@ -2,12 +2,10 @@
 //! the fix. The kernel need not be this machine's, and is not asked.
 
 use ebpf_base::untrusted;
+use ebpf_diagnosis::diagnosis::{self, Source};
 
 use super::{Object, Program, Rejection, Verdict};
-use crate::{
-    diagnosis::{self, Source},
-    verifier::observation::{self, Event, ProgramInfo, VerifierLog},
-};
+use crate::verifier::observation::{self, Event, ProgramInfo, VerifierLog};
 
 /// What all that was observed of the object called `name` amounts to. `source` is the
 /// object, `optional` names its programs that may be left out, `kernel` is the release of the

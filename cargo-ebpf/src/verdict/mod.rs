@@ -4,14 +4,16 @@ pub(crate) mod judge;
 pub(crate) mod log_file;
 
 use ebpf_build::Finding;
+use ebpf_diagnosis::{
+    diagnosis::{Diagnosis, Hot},
+    verifier_log::statistics::Statistics,
+};
 use ebpf_kernels::guest::Accelerator;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     code::Code,
-    diagnosis::{Diagnosis, Hot},
     verifier::{bpftool, observation::Attach, outcome::Outcome},
-    verifier_log::statistics::Statistics,
 };
 
 /// An object's way through the verifier.

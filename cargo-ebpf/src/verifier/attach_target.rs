@@ -1,8 +1,7 @@
 //! What bpf(2) wants to know, when a program is loaded, of the place it is for.
 
 use ebpf_base::btf::Kind;
-
-use crate::object::Target;
+use ebpf_object::Target;
 
 /// What stands for a program's target when it is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,15 @@ use aya_obj::{Function, Object, btf::Btf};
 use ebpf_base::btf::{self, find_id};
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
+use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
+use ebpf_object::{
+    Hook, Name,
+    link::{
+        calls::{self, Linked},
+        compat::{self, Image},
+        panic_guard,
+    },
+};
 
 use super::{
     attach,
@@ -27,13 +36,6 @@ use super::{
 use crate::{
     code::Code,
     host::kernel::{self, Kernel},
-    link::{
-        calls::{self, Linked},
-        compat::{self, Image},
-        panic_guard,
-    },
-    object::{Hook, Name},
-    verifier_log::{statistics::Statistics, visits::Visits},
 };
 
 /// Has the running kernel verify every program of the object in `data`, but those that

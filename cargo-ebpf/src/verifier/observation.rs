@@ -2,10 +2,10 @@
 //! machine or in a guest, and judged where the user is (see [`crate::verdict::judge`]).
 
 use ebpf_build::Finding;
+use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
-use crate::verifier_log::{statistics::Statistics, visits::Visits};
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]

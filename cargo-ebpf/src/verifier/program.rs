@@ -6,13 +6,14 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
+use ebpf_diagnosis::verifier_log::{
+    statistics::{Statistics, is_silent},
+    visits::Visits,
+};
+
 use super::{
     features,
     syscall::{self, LogBuffer, ProgramLoad},
-};
-use crate::verifier_log::{
-    statistics::{Statistics, is_silent},
-    visits::Visits,
 };
 
 /// Log levels of BPF_PROG_LOAD (include/linux/bpf_verifier.h): each instruction with

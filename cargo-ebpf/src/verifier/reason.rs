@@ -5,13 +5,14 @@ use std::io;
 
 use ebpf_base::untrusted;
 use ebpf_build::Finding;
+use ebpf_object::Hook;
 
 use super::{
     attach_target::needs_trampoline,
     observation::{Observed, VerifierLog},
     outcome::Outcome,
 };
-use crate::{code::Code, host::kernel::Kernel, object::Hook};
+use crate::{code::Code, host::kernel::Kernel};
 
 /// The program did not get as far as the kernel.
 pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {

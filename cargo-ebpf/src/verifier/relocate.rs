@@ -9,12 +9,12 @@ use std::{
 };
 
 use aya_obj::{Features, Function, Object};
-
-use super::maps::Maps;
-use crate::link::{
+use ebpf_object::link::{
     calls::{Failures, Linked, calls_of_program, chain},
     panic_guard,
 };
+
+use super::maps::Maps;
 
 /// Resolves everything, and takes the programs out of `object`. In the order in
 /// which they stand in the object.

@@ -11,6 +11,7 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Result};
+use ebpf_diagnosis::diagnosis::Source;
 use ebpf_kernels::{KernelSpec, KernelTarget};
 
 use self::locked::Lock;
@@ -18,7 +19,6 @@ use crate::{
     cli,
     command::build::{self, NamedObject},
     context::Context,
-    diagnosis::Source,
     host::invocation,
     kernels,
     matrix::{

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use crate::{
-    diagnosis::{Hot, LineCost},
-    object::lines::short_path,
-    report::table,
-    verdict::Program,
-};
+use ebpf_diagnosis::diagnosis::{Hot, LineCost};
+use ebpf_object::lines::short_path;
+
+use crate::{report::table, verdict::Program};
 
 /// How many lines are shown of a program. JSON has all.
 const SHOWN: usize = 10;

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
-use super::{about, diagnosis, hot, human, reasons};
-use crate::{
+use ebpf_diagnosis::{
     diagnosis::{Diagnosis, Step},
-    report::{source::Sources, table},
+    render::{self, source::Sources},
+};
+
+use super::{about, hot, human, reasons};
+use crate::{
+    report::table,
     verdict::{Object, OnKernel, Program, Verdict},
 };
 
@@ -74,7 +78,7 @@ fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
         .map(|(diagnosis, kernels)| {
             format!(
                 "{}\n   = refused so on: {}",
-                diagnosis::human(diagnosis, &sources),
+                render::human(diagnosis, &sources),
                 kernels.join(", ")
             )
         })

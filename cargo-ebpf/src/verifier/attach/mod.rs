@@ -19,13 +19,10 @@ use aya_obj::generated::{BPF_CALL, BPF_JMP, bpf_func_id, bpf_insn};
 use ebpf_base::KernelVersion;
 use ebpf_base::untrusted;
 use ebpf_build::Finding;
+use ebpf_object::{Hook, Name};
 
 use super::observation::{Attach, Attaching};
-use crate::{
-    code::Code,
-    host::kernel::Kernel,
-    object::{Hook, Name},
-};
+use crate::{code::Code, host::kernel::Kernel};
 
 /// A program that the kernel has loaded.
 #[derive(Debug, Clone, Copy)]
