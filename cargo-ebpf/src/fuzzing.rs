@@ -44,7 +44,7 @@ static TRACING: Fixture = fixture(|| read("verify/objects/tracing.o"));
 static TRAMPOLINE: Fixture = fixture(|| read("verify/objects/trampoline.o"));
 /// With maps, kernel functions and lines in its BTF.
 static LIBBPF: Fixture = fixture(|| read("objects/libbpf-el.o"));
-/// A refusal of `count` in [`INLINED`].
+/// A rejection of `count` in [`INLINED`].
 static LOG: Fixture = fixture(|| read("verify/logs/6.18-inlined.log"));
 
 /// A file of the tests, read when it is first needed: it is there wherever these functions

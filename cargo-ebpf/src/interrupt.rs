@@ -40,12 +40,12 @@ static RECEIVED: AtomicI32 = AtomicI32::new(0);
 /// Watches for signals from now on.
 ///
 /// # Errors
-/// When the system refuses the handlers.
+/// When the handlers cannot be installed.
 pub(crate) fn watch() -> Result<()> {
     let mut signals = SignalsInfo::<signal_hook::iterator::exfiltrator::WithOrigin>::new([
         SIGINT, SIGTERM, SIGHUP,
     ])
-    .map_err(|cause| refused(&cause))?;
+    .map_err(|cause| not_installed(&cause))?;
     adopt_orphans();
     thread::spawn(move || signals.forever().for_each(|origin| received(&origin)));
     Ok(())
@@ -55,11 +55,12 @@ pub(crate) fn watch() -> Result<()> {
 /// we wait for as well, and that one's end is ours.
 ///
 /// # Errors
-/// When the system refuses the handlers.
+/// When the handlers cannot be installed.
 pub(crate) fn outlive() -> Result<()> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // A handler, where it would do to ignore them: programs would inherit that.
-        signal_hook::flag::register(signal, Arc::default()).map_err(|cause| refused(&cause))?;
+        signal_hook::flag::register(signal, Arc::default())
+            .map_err(|cause| not_installed(&cause))?;
     }
     Ok(())
 }
@@ -77,7 +78,7 @@ pub(crate) fn cleared() -> Result<()> {
     outcome
 }
 
-fn refused(cause: &io::Error) -> Error {
+fn not_installed(cause: &io::Error) -> Error {
     Error::new(Code::Signals, "could not watch for Ctrl-C").because(cause.to_string())
 }
 
@@ -85,7 +86,7 @@ fn refused(cause: &io::Error) -> Error {
 /// compiler whose cargo has gone would run on unseen.
 fn adopt_orphans() {
     // SAFETY: with this option prctl takes one number and touches no memory. Kernels
-    // before 3.4 refuse it; then orphans stay init's.
+    // before 3.4 reject it; then orphans stay init's.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
 }
 

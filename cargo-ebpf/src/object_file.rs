@@ -16,7 +16,7 @@ use crate::code::Code;
 /// Larger than any real object, in bytes: with all its DWARF one has a few hundred KiB.
 const MAX_LEN: u64 = 64 << 20;
 
-/// Reads the object at `path`. What is not a BPF object is refused after its first bytes.
+/// Reads the object at `path`. What is not a BPF object is rejected after its first bytes.
 ///
 /// # Errors
 /// When there is no regular file, or it cannot be read, or its ELF header is not that of

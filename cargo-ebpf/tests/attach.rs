@@ -221,7 +221,7 @@ fn what_is_not_there_is_named(folder: &Folder) -> Checked {
     let shown = String::from_utf8(output.stdout)?;
     for part in [
         "attached ",
-        "loads, attach refused",
+        "loads, attach rejected",
         "loads, attach not tried",
         "error[attach-refused]: `no_raw_tracepoint`: it loads, but does not attach",
         "warning[attach-not-tried]: `unnamed_tracepoint`",

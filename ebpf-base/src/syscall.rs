@@ -65,7 +65,7 @@ pub enum Availability {
     /// The system call exists and answers this process.
     Answers,
     /// It exists; this process may not use it.
-    Refused,
+    Denied,
     /// The kernel was built without it (`CONFIG_BPF_SYSCALL`).
     Missing,
 }
@@ -76,7 +76,7 @@ pub fn availability() -> Availability {
     unsafe { libc::syscall(libc::SYS_bpf, libc::c_int::MAX, std::ptr::null::<u8>(), 0) };
     match io::Error::last_os_error().raw_os_error() {
         Some(libc::ENOSYS) => Availability::Missing,
-        Some(libc::EPERM) => Availability::Refused,
+        Some(libc::EPERM) => Availability::Denied,
         _ => Availability::Answers,
     }
 }

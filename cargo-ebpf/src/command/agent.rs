@@ -7,8 +7,6 @@ use ebpf_kernels::guest;
 
 use crate::{agent, cli, code::Code, context::Context, host::process::Spawner, outcome::Outcome};
 
-/// Runs the command.
-///
 /// # Errors
 /// When the request cannot be read, or the answer cannot be written.
 pub(crate) fn run(request: &cli::Agent, context: &Context) -> Result<Outcome> {

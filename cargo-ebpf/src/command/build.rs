@@ -41,7 +41,6 @@ impl From<&PathBuf> for NamedObject {
     }
 }
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;

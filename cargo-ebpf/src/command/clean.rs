@@ -12,7 +12,6 @@ use crate::{
     report::clean::{Cleaned, Removed},
 };
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Clean, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     let mut folders = vec![project.objects_dir()];

@@ -13,8 +13,6 @@ use crate::{
 /// The program that shells know: they complete `cargo ebpf` through cargo's own script.
 const PROGRAM: &str = "cargo-ebpf";
 
-/// Runs the command.
-///
 /// # Errors
 /// When stdout cannot be written to.
 pub(crate) fn run(request: &cli::Completions) -> Result<Outcome> {

@@ -4,7 +4,6 @@ use ebpf_build::Result;
 
 use crate::{context::Context, doctor, outcome::Outcome, report::doctor::Examined};
 
-/// Runs the command.
 pub(crate) fn run(context: &Context) -> Result<Outcome> {
     let examined = Examined::new(doctor::examine(context.project(), &context.spawner));
     context.console.write(&examined)?;

@@ -21,7 +21,6 @@ use crate::{
     report::env::{Export, Exports},
 };
 
-/// Runs the command.
 pub(crate) fn run(context: &Context) -> Result<Outcome> {
     let tools = BuildTools::find()?;
     let mut exports = tools.exports()?;
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_unicode_is_refused() {
+    fn a_value_that_is_not_unicode_is_rejected() {
         let value = OsString::from_vec(vec![b'/', 0xff]);
         assert_eq!(
             export(("PATH", value)).unwrap_err().code(),

@@ -16,7 +16,6 @@ use crate::{
     report::explain::{Explained, Line, Meaning},
 };
 
-/// Runs the command.
 pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
     if let Some(log) = &request.log {
         let object = request.subject.as_deref().map(Path::new);

@@ -8,8 +8,6 @@ use ebpf_object::{Object, disassembly};
 
 use crate::{cli, context::Context, object_file, outcome::Outcome, report::inspect::Inspection};
 
-/// Runs the command.
-///
 /// # Errors
 /// When the file is not a BPF object or cannot be read.
 pub(crate) fn run(request: &cli::Inspect, context: &Context) -> Result<Outcome> {

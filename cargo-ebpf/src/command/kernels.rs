@@ -4,7 +4,6 @@ use ebpf_build::Result;
 
 use crate::{cli, context::Context, kernels, outcome::Outcome, report::kernels::Kernels};
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Kernels, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
     let mut kernels = kernels::open(&context.spawner, &progress)?;

@@ -8,8 +8,6 @@ use ebpf_build::{Error, Result};
 
 use crate::{cli::Cli, outcome::Outcome};
 
-/// Runs the command.
-///
 /// # Errors
 /// When stdout cannot be written to.
 pub(crate) fn run() -> Result<Outcome> {

@@ -17,8 +17,6 @@ use crate::{
 /// Larger than the BTF of any kernel, in bytes.
 const MAX_BTF_LEN: u64 = 64 << 20;
 
-/// Runs the command.
-///
 /// # Errors
 /// When an object or the BTF file cannot be read, or the project's own objects cannot be
 /// built.

@@ -24,7 +24,6 @@ use crate::{
     setup,
 };
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;

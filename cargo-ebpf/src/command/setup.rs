@@ -10,7 +10,6 @@ use crate::{
     setup,
 };
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
     let done = if request.dry_run {

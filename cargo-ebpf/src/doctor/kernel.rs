@@ -110,13 +110,13 @@ fn syscall(facts: &Facts) -> Finding {
     match facts.syscall {
         Availability::Missing => Finding::warning(code, "the kernel has no bpf syscall")
             .fix("boot a kernel with CONFIG_BPF_SYSCALL=y"),
-        Availability::Refused if has_rights => {
-            Finding::warning(code, "the bpf syscall is refused to this process")
+        Availability::Denied if has_rights => {
+            Finding::warning(code, "the bpf syscall is denied to this process")
                 .because("it has all capabilities: a container's seccomp filter does that")
                 .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
         }
         // Without the rights, it is the capabilities that are missing.
-        Availability::Refused | Availability::Answers => {
+        Availability::Denied | Availability::Answers => {
             Finding::fine(code, "the kernel has the bpf syscall")
         }
     }
@@ -343,11 +343,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_syscall_is_a_container_only_where_the_rights_are_there() {
+    fn a_denied_syscall_is_a_container_only_with_all_capabilities() {
         let with = |capabilities| {
             failing(&Facts {
                 kernel: kernel("6.18.5", capabilities),
-                syscall: Availability::Refused,
+                syscall: Availability::Denied,
                 ..well()
             })
         };

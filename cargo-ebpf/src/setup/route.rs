@@ -14,7 +14,7 @@ use crate::{
 /// Long for 3 MB of sources, and an end where a firewall swallows every packet.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
 
-/// apt refuses at once while another apt runs; it waits so many seconds instead.
+/// apt fails at once while another apt runs; it waits so many seconds instead.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=60";
 
 /// One way, followed until it works or fails.

@@ -24,7 +24,7 @@ pub(crate) struct Object {
     /// Its programs, in the order in which they stand in the object.
     pub programs: Vec<Program>,
     /// What concerns the object as a whole: why it could not be read, a map that
-    /// could not be made, BTF that the kernel refused.
+    /// could not be made, BTF that the kernel rejected.
     pub findings: Vec<Finding>,
     /// What libbpf said to it, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ impl Program {
         match &self.attach {
             None => self.verdict.label(),
             Some(Attach::Attached) => "attached",
-            Some(Attach::Refused(_)) => "loads, attach refused",
+            Some(Attach::Refused(_)) => "loads, attach rejected",
             Some(Attach::NotTried(_)) => "loads, attach not tried",
         }
     }
@@ -110,7 +110,7 @@ impl Outcome<Box<Rejection>> {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
-            Self::Rejected(_) => "refused",
+            Self::Rejected(_) => "rejected",
             Self::Unsupported(_) => "not supported here",
             Self::Skipped(_) => "not tried",
             Self::PermissionDenied(_) => "no rights",
@@ -120,7 +120,7 @@ impl Outcome<Box<Rejection>> {
     }
 }
 
-/// Why the verifier refused a program.
+/// Why the verifier rejected a program.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Rejection {
     /// What it means.
@@ -132,7 +132,7 @@ pub(crate) struct Rejection {
 }
 
 impl Object {
-    /// Whether every program was accepted or left out, none refused to attach, and nothing else was wrong.
+    /// Whether every program was accepted or left out, none failed to attach, and nothing else was wrong.
     pub(crate) fn is_fine(&self) -> bool {
         self.programs.iter().all(Program::is_fine)
             && self

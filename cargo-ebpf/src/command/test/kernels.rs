@@ -21,8 +21,6 @@ use crate::{
     testing::program::{self, TestProgram, TestResult, Tested},
 };
 
-/// Runs the command.
-///
 /// # Errors
 /// When the tests cannot be built, none of them is about eBPF programs, or a kernel is
 /// not to be had.

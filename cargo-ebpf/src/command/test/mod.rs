@@ -19,7 +19,6 @@ use crate::{
     testing::{log::TestLog, runner},
 };
 
-/// Runs the command.
 pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     if !request.kernel.is_empty() {
         return kernels::run(request, context);
@@ -73,7 +72,7 @@ fn prepare(project: &Project, context: &Context) -> Result<()> {
 }
 
 /// cargo's arguments that make this program the runner. None where the user has one of her
-/// own, which cargo would refuse beside it: skipped tests then stay failed ones.
+/// own, which cargo would reject beside it: skipped tests then stay failed ones.
 fn runner_arguments(project: &Project) -> Result<Vec<OsString>> {
     let configs = configs_of(&project.root)?;
     let setting = runner::setting(&this_program()?)

@@ -32,8 +32,6 @@ use crate::{
     verifier::{bpftool::Bpftool, observation::Event},
 };
 
-/// Runs the command.
-///
 /// # Errors
 /// When no object was named and the project's own cannot be built, a kernel is not to be
 /// had, or a program is missing that was asked for. What is wrong with an object is part
@@ -92,7 +90,7 @@ pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Veri
     )
 }
 
-/// Has each kernel verify `objects`, and keeps the logs of its refusals.
+/// Has each kernel verify `objects`, and keeps the logs of its rejections.
 ///
 /// # Errors
 /// When the asking itself fails, or Ctrl-C.
@@ -120,7 +118,7 @@ fn verify(
             &tell_progress(kernels, context.console),
         )?
     };
-    // Read once, for the refusals of all kernels.
+    // Read once, for the rejections of all kernels.
     let sources: Vec<_> = inputs.iter().map(InputObject::source).collect();
     let answered = kernels.iter().zip(replies);
     let mut verification = Verification {
@@ -231,7 +229,7 @@ fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Ver
     }
 }
 
-/// Writes the log of each refusal into a file, and notes where. A log that cannot be
+/// Writes the log of each rejection into a file, and notes where. A log that cannot be
 /// written does not change a verdict.
 fn keep_logs(verification: &mut Verification, context: &Context) {
     let mut folder = None;

@@ -42,7 +42,7 @@ fn object(on: &[(&OnKernel, &Object)], why: bool) -> String {
         }
     }
     if why {
-        parts.extend(refusals(on));
+        parts.extend(rejections(on));
     }
     for (kernel, object) in on {
         parts.extend(hot::of(&object.programs, &kernel.name()));
@@ -50,16 +50,16 @@ fn object(on: &[(&OnKernel, &Object)], why: bool) -> String {
     parts.join("\n\n")
 }
 
-/// Each refusal once, as the last of the kernels that refuse for it tells it.
-fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
-    let mut refusals: Vec<(&Diagnosis, Vec<&str>)> = Vec::new();
+/// Each rejection once, as the last of the kernels with it reports it.
+fn rejections(on: &[(&OnKernel, &Object)]) -> Vec<String> {
+    let mut rejections: Vec<(&Diagnosis, Vec<&str>)> = Vec::new();
     for (kernel, object) in on {
         for program in &object.programs {
             let Verdict::Rejected(rejection) = &program.verdict else {
                 continue;
             };
             let diagnosis = &rejection.diagnosis;
-            match refusals
+            match rejections
                 .iter_mut()
                 .find(|(known, _)| is_same(known, diagnosis))
             {
@@ -67,17 +67,17 @@ fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
                     *known = diagnosis;
                     kernels.push(&kernel.kernel);
                 }
-                None => refusals.push((diagnosis, vec![&kernel.kernel])),
+                None => rejections.push((diagnosis, vec![&kernel.kernel])),
             }
         }
     }
     let name = on.first().map_or("", |(_, object)| &object.object);
     let sources = Sources::around(Path::new(name));
-    refusals
+    rejections
         .into_iter()
         .map(|(diagnosis, kernels)| {
             format!(
-                "{}\n   = refused so on: {}",
+                "{}\n   = rejected so on: {}",
                 render::human(diagnosis, &sources),
                 kernels.join(", ")
             )
@@ -85,7 +85,7 @@ fn refusals(on: &[(&OnKernel, &Object)]) -> Vec<String> {
         .collect()
 }
 
-/// Whether two kernels refuse the same program for the same thing at the same place.
+/// Whether two kernels reject the same program for the same thing at the same place.
 fn is_same(one: &Diagnosis, other: &Diagnosis) -> bool {
     let key = |diagnosis: &'_ Diagnosis| {
         let place = diagnosis.instruction.as_ref().and_then(Step::place);

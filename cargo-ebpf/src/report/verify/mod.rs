@@ -1,4 +1,4 @@
-//! What `verify` found, as a table, and each refusal in the look of rustc's errors.
+//! What `verify` found, as a table, and each rejection in the look of rustc's errors.
 
 mod budget;
 mod hot;
@@ -83,10 +83,10 @@ impl Verification {
 
     /// Whether nothing could be asked of the kernel: this process may not load programs.
     pub(crate) fn lacks_rights(&self) -> bool {
-        let refused = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
+        let denied = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
         // An object without programs is one that could not be read.
         self.objects()
-            .all(|object| !object.programs.is_empty() && object.programs.iter().all(refused))
+            .all(|object| !object.programs.is_empty() && object.programs.iter().all(denied))
     }
 
     fn objects(&self) -> impl Iterator<Item = &Object> {
@@ -133,7 +133,7 @@ impl OnKernel {
             ));
         }
         parts.extend(object.findings.iter().map(|finding| about(object, finding)));
-        parts.extend(refusals(
+        parts.extend(rejections(
             &object.programs,
             &Sources::around(Path::new(&object.object)),
         ));
@@ -236,8 +236,8 @@ fn stack(depths: &[u32]) -> String {
         .join("+")
 }
 
-/// A text for each program that was refused.
-fn refusals(programs: &[Program], sources: &Sources) -> Vec<String> {
+/// A text for each program that was rejected.
+fn rejections(programs: &[Program], sources: &Sources) -> Vec<String> {
     programs
         .iter()
         .filter_map(|program| match &program.verdict {
@@ -301,7 +301,7 @@ fn libbpf(object: &str, answer: &bpftool::Answer) -> String {
     human::finding(
         &Finding::error(
             Code::LibbpfRefused,
-            format!("libbpf (bpftool prog loadall) refuses {object}"),
+            format!("libbpf (bpftool prog loadall) rejects {object}"),
         )
         .because(shown),
     )
@@ -401,11 +401,11 @@ mod tests {
         assert_eq!((missing, findings), (Outcome::Found, 1));
         assert!(text.contains("error[attach-target]"), "{text}");
 
-        let refused = Program {
+        let other = Program {
             optional: true,
             ..program("a", Verdict::Skipped(Finding::error("x", "no")))
         };
-        assert!(!refused.is_left_out(), "for no other reason");
+        assert!(!other.is_left_out(), "for no other reason");
     }
 
     #[test]
