@@ -108,6 +108,7 @@ impl Figures {
             }
             (Counting::EachCall, 0) => {
                 self.unsure += 1;
+                self.unsure_max_ns = self.unsure_max_ns.max(took_ns);
                 return;
             }
             (_, _) => {}

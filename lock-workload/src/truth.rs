@@ -48,6 +48,8 @@ pub struct Figures {
     pub min_ns: u64,
     /// The longest such call.
     pub max_ns: u64,
+    /// The longest call of which it is not known whether it waited, of those that were measured.
+    pub unsure_max_ns: u64,
     /// Calls that waited until they timed out.
     pub timed_out: u64,
     /// Calls that waited until a signal came.
@@ -70,6 +72,7 @@ impl Figures {
             loose_ns,
             min_ns,
             max_ns,
+            unsure_max_ns,
             timed_out,
             interrupted,
             not_acquired_ns,
@@ -82,6 +85,7 @@ impl Figures {
             };
         }
         self.max_ns = self.max_ns.max(max_ns);
+        self.unsure_max_ns = self.unsure_max_ns.max(unsure_max_ns);
         for (sum, term) in [
             (&mut self.calls, calls),
             (&mut self.waits, waits),

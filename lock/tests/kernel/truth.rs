@@ -134,10 +134,23 @@ fn expect_system_call(scenario: &str) -> Outcome {
     Ok(())
 }
 
+/// The workload knows its waits by its threads' voluntary context switches: one for something
+/// else, such as a page that has to be read, makes its truth wrong. That is rare, so a scenario
+/// that fails is recorded once more.
+#[expect(
+    clippy::print_stdout,
+    reason = "what was seen stands in the log of the test"
+)]
 fn hold(scenario: &str, mode: Mode) -> Outcome {
     expect_system_call(scenario)?;
-    let (report, truth) = record(scenario, mode)?;
-    expect_truth(&report, &truth)
+    let attempt = || {
+        let (report, truth) = record(scenario, mode)?;
+        expect_truth(&report, &truth)
+    };
+    attempt().or_else(|failed| {
+        println!("once more, after: {}", failed.message());
+        attempt()
+    })
 }
 
 /// Holds a report against what the workload says of itself.
@@ -269,9 +282,11 @@ fn expect_figures(row: &Row, lock: &Value, unseen: u64) -> Result<(), String> {
             && row.total_ns <= total + within + doubtful * row.max_ns,
         "another total",
     )?;
+    // A call that may have waited or not can be the longest.
+    let longest = field(lock, "max_ns")?.max(field(lock, "unsure_max_ns")?);
     that(
         // A clock that is being adjusted is not quite the same in the kernel and outside.
-        unsure > 0 || row.max_ns - row.max_ns / WITHIN <= field(lock, "max_ns")?,
+        row.max_ns - row.max_ns / WITHIN <= longest,
         "a wait that is longer than the longest call",
     )
 }
