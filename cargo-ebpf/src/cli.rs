@@ -201,7 +201,7 @@ pub(crate) struct Verify {
     /// (default: host; with --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
-    /// Fail if a verdict or number differs from ebpf.lock
+    /// Fail if a verdict differs from ebpf.lock, or a number exceeds its tolerance
     #[arg(long)]
     pub(crate) locked: bool,
     /// Write the current verdicts and numbers to ebpf.lock

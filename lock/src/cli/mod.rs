@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Traces the whole system, one process, or a command; children of the process or command
     /// are included. Recording stops when the duration is over, when the process or command
     /// exits, or on Ctrl-C, SIGTERM or SIGHUP. In each case the report is printed, or the
-    /// recording completed.
+    /// recording is completed.
     #[command(after_help = "\
 The command shares the terminal with lock and receives Ctrl-C too. If lock stops first (at \
 --duration, SIGTERM or SIGHUP), it sends SIGTERM to the command and waits up to 5 seconds.\n\
