@@ -292,6 +292,6 @@ pub(crate) fn the_files_kernels_are_asked() -> Result<(), Failed> {
     // An image has a path, which is no name for others.
     let image = crate::sandbox::image("6.1");
     let output = project.verify(&["--update", "--kernel", &image.to_string_lossy()]);
-    ended_with("budget-kernel", &output)?;
+    ended_with("budget-kernel-unnamed", &output)?;
     check(project.lock() == whole, "it is left as it is", &output)
 }

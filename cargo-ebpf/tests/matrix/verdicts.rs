@@ -224,6 +224,7 @@ fn label(verdict: &Value) -> &str {
     match verdict.as_str().unwrap_or_default() {
         "unsupported" => "not supported here",
         "not-tried" => "not tried",
+        "refused" => "rejected",
         other => other,
     }
 }
