@@ -10,7 +10,7 @@ use object::{
 use crate::{Code, Finding, Result, Severity, target::Target};
 
 /// Every warning code that can be denied.
-pub const WARNING_CODES: [&str; 1] = [Code::LegacyMaps.as_str()];
+pub const WARNING_CODES: [&str; 2] = [Code::LegacyMaps.as_str(), Code::LicenseMissing.as_str()];
 
 /// Checks the object that a build for `target` made. Errors come first.
 pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
@@ -105,8 +105,10 @@ fn license(file: &File<'_>) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::error(Code::LicenseMissing, "the object names no license")
-            .because("the kernel lends most helpers only to programs with a GPL-compatible one")
+        Finding::warning(Code::LicenseMissing, "the object names no license")
+            .because(
+                "aya loads it as GPL; libbpf loads it without a license, and many helpers need one",
+            )
             .fix(
                 "add to the eBPF crate:\n\
                  #[unsafe(link_section = \"license\")]\n\

@@ -77,6 +77,8 @@ pub struct Settings {
     pub linker: Option<String>,
     /// Whether the manifest has `[package.metadata.ebpf]`.
     pub declared: bool,
+    /// Whether it has programs that depend on aya-ebpf: they compile for BPF only.
+    pub has_aya_programs: bool,
     /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
     pub deny: Vec<String>,
     /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
@@ -97,7 +99,7 @@ pub struct Settings {
 impl Settings {
     /// Whether the crate is one for BPF, by its config or its manifest.
     pub fn is_ebpf(&self) -> bool {
-        self.target.is_some() || self.declared
+        self.target.is_some() || self.declared || self.has_aya_programs
     }
 
     /// The flags that cargo takes from the crate's config for `target`: the target's own,
@@ -170,6 +172,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
             .fix(format!("deny one of: {}", WARNING_CODES.join(", "))));
         }
     }
+    settings.has_aya_programs = depends_on_aya(&manifest) && has_programs(&manifest, folder);
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
         .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
 
@@ -180,9 +183,16 @@ pub fn read(folder: &Path) -> Result<Settings> {
         .find(|file| file.is_file());
     if let Some(file) = file {
         let config = parse(&file)?;
-        settings.target = strings(at(&config, &["build", "target"]))
+        let targets: Vec<Target> = strings(at(&config, &["build", "target"]))
             .iter()
-            .find_map(|target| target.parse().ok());
+            .filter_map(|target| target.parse().ok())
+            .collect();
+        // A project that lists both can be built for either; its loader runs here.
+        settings.target = if targets.contains(&Target::default()) {
+            Some(Target::default())
+        } else {
+            targets.first().copied()
+        };
         for target in Target::ALL {
             let Some(section) = at(&config, &["target", target.triple()]) else {
                 continue;
@@ -198,6 +208,31 @@ pub fn read(folder: &Path) -> Result<Settings> {
         settings.file = Some(file);
     }
     Ok(settings)
+}
+
+/// The crates that programs for BPF are written with.
+const AYA_CRATES: [&str; 2] = ["aya-ebpf", "aya-bpf"];
+
+/// Whether a crate depends on aya-ebpf, under whatever name and for whatever target.
+fn depends_on_aya(manifest: &Value) -> bool {
+    let of_targets = manifest.get("target").and_then(Value::as_table);
+    let of_targets = of_targets.into_iter().flat_map(|targets| targets.values());
+    of_targets
+        .chain([manifest])
+        .filter_map(|table| table.get("dependencies")?.as_table())
+        .flatten()
+        .any(|(name, needed)| {
+            let package = needed.get("package").and_then(Value::as_str);
+            AYA_CRATES.contains(&package.unwrap_or(name))
+        })
+}
+
+/// Whether a package has a program, as cargo finds them.
+fn has_programs(manifest: &Value, folder: &Path) -> bool {
+    let listed = manifest.get("bin").and_then(Value::as_array);
+    listed.is_some_and(|programs| !programs.is_empty())
+        || folder.join("src/main.rs").is_file()
+        || folder.join("src/bin").is_dir()
 }
 
 fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
@@ -278,6 +313,38 @@ mod tests {
             fs::write(folder.path().join(".cargo/config.toml"), config).unwrap();
         }
         folder
+    }
+
+    #[test]
+    fn programs_that_depend_on_aya_ebpf_are_for_bpf() {
+        let is_ebpf = |dependencies: &str| {
+            let folder = crate_with(&format!("[package]\n{dependencies}"), None);
+            fs::create_dir(folder.path().join("src")).unwrap();
+            let library = read(folder.path()).unwrap().is_ebpf();
+            fs::write(folder.path().join("src/main.rs"), "").unwrap();
+            assert!(!library, "a library is built into programs of either side");
+            read(folder.path()).unwrap().is_ebpf()
+        };
+        assert!(is_ebpf("[dependencies]\naya-ebpf = \"0.2\"\n"));
+        assert!(is_ebpf("[dependencies]\naya-ebpf.workspace = true\n"));
+        assert!(is_ebpf(
+            "[dependencies]\nb = { git = \"x\", package = \"aya-bpf\" }\n"
+        ));
+        assert!(is_ebpf(
+            "[target.'cfg(target_arch = \"bpf\")'.dependencies]\naya-ebpf = \"0.2\"\n"
+        ));
+        assert!(!is_ebpf("[dependencies]\naya = \"0.14\"\n"));
+        assert!(!is_ebpf("[dev-dependencies]\naya-ebpf = \"0.2\"\n"));
+    }
+
+    #[test]
+    fn of_two_targets_the_hosts_byte_order_counts() {
+        let config = "[build]\ntarget = [\"bpfeb-unknown-none\", \"bpfel-unknown-none\"]\n";
+        let folder = crate_with("[package]\n", Some(config));
+        assert_eq!(read(folder.path()).unwrap().target, Some(Target::Little));
+        let config = "[build]\ntarget = [\"bpfeb-unknown-none\"]\n";
+        let folder = crate_with("[package]\n", Some(config));
+        assert_eq!(read(folder.path()).unwrap().target, Some(Target::Big));
     }
 
     fn missing(rustflags: &str) -> Vec<&'static str> {

@@ -1,5 +1,5 @@
-//! The project that the user stands in: its eBPF crates, known by their own cargo
-//! settings and never by name, and the native program that loads them.
+//! The project that the user stands in: its eBPF crates, known by their dependencies and their
+//! own cargo settings and never by name, and the native program that loads them.
 
 mod config;
 mod crates;
@@ -67,20 +67,20 @@ impl Project {
             Code::EbpfCrateMissing,
             format!("the project in {} has no eBPF crate", self.root.display()),
         );
-        Err(match self.unmarked() {
+        Err(match self.without_programs() {
             Some(package) => error
                 .because(format!(
-                    "{} depends on aya-ebpf, but nothing marks it as one",
+                    "{} depends on aya-ebpf, but has no program",
                     package.name
                 ))
                 .fix(format!(
-                    "add `[package.metadata.ebpf]` to {}",
-                    package.manifest_path
+                    "add one, such as {}",
+                    package.manifest_path.with_file_name("src/main.rs")
                 )),
             None => error
                 .because(
-                    "no folder in or beside the workspace has a .cargo/config.toml with a bpf* \
-                     build target, or a Cargo.toml with [package.metadata.ebpf]",
+                    "no crate in or beside the workspace has programs that depend on aya-ebpf, a \
+                     .cargo/config.toml with a bpf* build target, or [package.metadata.ebpf]",
                 )
                 .fix("cd into the project that has one, or give its --manifest-path"),
         })
@@ -194,7 +194,8 @@ impl Project {
         Ok(None)
     }
 
-    fn unmarked(&self) -> Option<&Package> {
+    /// A package that would be an eBPF crate if it had a program.
+    fn without_programs(&self) -> Option<&Package> {
         self.metadata.packages.iter().find(|package| {
             package
                 .dependencies

@@ -164,17 +164,23 @@ fn a_project_without_an_ebpf_crate_gets_one_clear_sentence() {
         .assert()
         .code(1)
         .stderr(predicate::str::contains("has no eBPF crate"));
-    sandbox.write(
-        "Cargo.toml",
-        &(package("plain") + "[dependencies]\naya-ebpf = \"=0.2.1\"\n"),
-    );
+    // Programs that depend on it would make it one.
+    let sandbox = Sandbox::new(&[
+        (
+            "Cargo.toml",
+            &(package("plain") + "[dependencies]\naya-ebpf = \"=0.2.1\"\n"),
+        ),
+        ("src/lib.rs", ""),
+    ]);
     sandbox
         .command("")
         .arg("build")
         .assert()
         .code(1)
-        .stderr(predicate::str::contains("plain depends on aya-ebpf"))
-        .stderr(predicate::str::contains("[package.metadata.ebpf]"));
+        .stderr(predicate::str::contains(
+            "plain depends on aya-ebpf, but has no program",
+        ))
+        .stderr(predicate::str::contains("src/main.rs"));
 }
 
 #[test]

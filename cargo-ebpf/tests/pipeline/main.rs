@@ -35,7 +35,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         builds::panic_code_is_named,
         builds::legacy_maps_are_a_warning_until_denied,
         builds::a_crate_without_cargo_config_gets_every_flag,
-        builds::a_missing_license_is_named,
+        builds::a_missing_license_is_a_warning_until_denied,
         builds::builds_big_endian_for_an_old_instruction_set,
         linkers::a_linker_that_does_not_fit_is_passed_over,
         linkers::a_half_written_linker_is_not_used,
