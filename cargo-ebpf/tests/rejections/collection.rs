@@ -79,6 +79,9 @@ fn verify(
     };
     let output = command
         .args(["verify", "--format", "json", "--kernel", kernel])
+        // The verifier looks at a million instructions of one of them, which takes an emulated
+        // guest minutes beside a busy neighbour.
+        .args(["--timeout", "600"])
         .args(provocations.iter().map(|provocation| provocation.object()))
         // No project around: logs go to the folder for temporary files.
         .current_dir(&folder)

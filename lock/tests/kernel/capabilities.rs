@@ -142,7 +142,7 @@ fn two_rights_are_enough() -> Outcome {
     expect(waits > 20, || format!("{waits} waits: {report:#}"))?;
     // Names of one's own programs need no right.
     let text = report.to_string();
-    expect(text.contains("lock::workload"), || {
+    expect(text.contains("lock_workload::"), || {
         format!("no names: {report:#}")
     })?;
     let notes = notes(&report);
