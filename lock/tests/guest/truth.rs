@@ -26,7 +26,13 @@ const SCENARIOS: &[(&str, Version)] = &[
     ("futex2-wait", Version(6, 7)),
 ];
 
+/// In an emulated guest beside a busy neighbour a workload can be over before its functions are
+/// named; its locks are then of type `futex`. So a recording that fails is made once more.
 fn every_kind_of_wait_is_reported_as_it_was() -> Outcome {
+    record_and_compare().or_else(|_| record_and_compare())
+}
+
+fn record_and_compare() -> Outcome {
     let running = Version::running()?;
     let scenarios: Vec<&str> = SCENARIOS
         .iter()
