@@ -8,7 +8,10 @@ use inferno::flamegraph::{
 
 use crate::{
     error::{Error, Result},
-    profile::{group::Filter, snapshot::Snapshot},
+    profile::{
+        group::{Estimates, Filter},
+        snapshot::Snapshot,
+    },
     view::folded::{self, Side},
 };
 
@@ -18,7 +21,8 @@ const MAX_TOTAL: u128 = 1 << 53;
 
 /// The flamegraph of one side, the same for the same snapshot.
 pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Vec<u8>> {
-    let stacks = folded::stacks(snapshot, side, filter);
+    let estimates = Estimates::of(snapshot, filter);
+    let stacks = folded::stacks(snapshot, side, &estimates);
     let total: u128 = stacks.values().map(|&weight| u128::from(weight)).sum();
     if total == 0 {
         return Ok(EMPTY.as_bytes().to_vec());
@@ -46,7 +50,7 @@ pub(crate) fn svg(snapshot: &Snapshot, side: Side, filter: &Filter) -> Result<Ve
         ),
     };
     title.clone_into(&mut options.title);
-    let waits = folded::total(snapshot, filter);
+    let waits = estimates.total();
     let error = match waits.wait_error_ns() {
         0 => String::new(),
         error => format!(" ± {}", units::time(error)),
@@ -130,7 +134,11 @@ fn shade(name: &str) -> f32 {
 mod tests {
     use super::svg;
     use crate::{
-        profile::{fixtures, group::Filter, snapshot::Snapshot},
+        profile::{
+            fixtures,
+            group::{Estimates, Filter},
+            snapshot::Snapshot,
+        },
         view::{
             folded::{Side, stacks},
             hostile_fixtures,
@@ -143,9 +151,10 @@ mod tests {
 
     #[test]
     fn it_is_as_wide_as_all_that_was_waited() {
-        let snapshot = fixtures::snapshot();
+        let (snapshot, filter) = (fixtures::snapshot(), Filter::default());
+        let estimates = Estimates::of(&snapshot, &filter);
         for side in [Side::Waiters, Side::Holders] {
-            let total: u64 = stacks(&snapshot, side, &Filter::default()).values().sum();
+            let total: u64 = stacks(&snapshot, side, &estimates).values().sum();
             let svg = text(&snapshot, side);
             assert!(
                 svg.contains(&format!("total_samples=\"{total}\"")),

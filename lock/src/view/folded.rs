@@ -13,9 +13,8 @@ use std::{
 
 use crate::{
     profile::{
-        calibration::Calibration,
-        group::Filter,
-        snapshot::{Estimate, LockId, ProcessId, Snapshot, StackId, ThreadId},
+        group::{Estimates, Filter},
+        snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
     },
     view::stack_text::{LineKind, lock_line, outermost_first},
 };
@@ -48,7 +47,7 @@ struct Weighted {
 /// The folded stacks of one side, sorted, a line each.
 pub(crate) fn folded(snapshot: &Snapshot, side: Side, filter: &Filter) -> String {
     let mut text = String::new();
-    for (stack, weight) in stacks(snapshot, side, filter) {
+    for (stack, weight) in stacks(snapshot, side, &Estimates::of(snapshot, filter)) {
         // A String takes everything.
         let _ = writeln!(text, "{stack} {weight}");
     }
@@ -56,14 +55,14 @@ pub(crate) fn folded(snapshot: &Snapshot, side: Side, filter: &Filter) -> String
 }
 
 /// The folded stacks of one side with their weights, in nanoseconds.
-pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeMap<String, u64> {
+pub(crate) fn stacks(
+    snapshot: &Snapshot,
+    side: Side,
+    estimates: &Estimates<'_>,
+) -> BTreeMap<String, u64> {
     // First by id, so that each stack is put into words once.
     let mut weights: HashMap<Option<Weighted>, u64> = HashMap::new();
-    let calibration = Calibration::of(snapshot);
-    for (index, site) in snapshot.sites.iter().enumerate() {
-        if !filter.matches(snapshot, site) {
-            continue;
-        }
+    for (site, waits) in estimates.sites() {
         let key = match (side, site.holder) {
             (Side::Waiters, _) => Some((site.thread, Some(site.stack))),
             (Side::Holders, Some(holder)) => Some((holder.thread, holder.stack)),
@@ -75,7 +74,7 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
             lock: site.lock,
         });
         let weight = weights.entry(key).or_default();
-        *weight = weight.saturating_add(calibration.site(index).wait_ns);
+        *weight = weight.saturating_add(waits.wait_ns);
     }
     let mut stacks = BTreeMap::new();
     for (key, weight) in weights {
@@ -84,23 +83,14 @@ pub(crate) fn stacks(snapshot: &Snapshot, side: Side, filter: &Filter) -> BTreeM
             *total = total.saturating_add(weight);
         }
     }
-    if filter.stack.is_none() {
-        for (lock, waits) in calibration.not_sampled() {
-            if filter.matches_lock(snapshot, *lock) && waits.wait_ns > 0 {
-                let text = format!("(not sampled);{}", last_frame(snapshot, *lock));
-                let total: &mut u64 = stacks.entry(text).or_default();
-                *total = total.saturating_add(waits.wait_ns);
-            }
+    for (lock, waits) in estimates.not_sampled() {
+        if waits.wait_ns > 0 {
+            let text = format!("(not sampled);{}", last_frame(snapshot, lock));
+            let total: &mut u64 = stacks.entry(text).or_default();
+            *total = total.saturating_add(waits.wait_ns);
         }
     }
     stacks
-}
-
-/// All that a filter lets through, with the error of the estimate.
-pub(crate) fn total(snapshot: &Snapshot, filter: &Filter) -> Estimate {
-    let sites = (0_usize..).zip(&snapshot.sites);
-    let sites = sites.filter(|(_, site)| filter.matches(snapshot, site));
-    Calibration::of(snapshot).total_of(sites.map(|(index, _)| index), filter.stack.is_none())
 }
 
 fn process_of(snapshot: &Snapshot, thread: ThreadId) -> Option<ProcessId> {
@@ -185,7 +175,7 @@ mod tests {
     use crate::{
         profile::{
             fixtures,
-            group::Filter,
+            group::{Estimates, Filter},
             lock_type::{Class, LockType},
         },
         view::hostile_fixtures,
@@ -223,7 +213,8 @@ mod tests {
                     include_idle,
                     ..Filter::default()
                 };
-                stacks(&snapshot, side, &filter).values().sum()
+                let estimates = Estimates::of(&snapshot, &filter);
+                stacks(&snapshot, side, &estimates).values().sum()
             };
             // Each site is rounded.
             let rounded = snapshot.sites.len() as u64;

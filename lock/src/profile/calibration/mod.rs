@@ -12,7 +12,7 @@
 //! without any sample are in no cell: [`Calibration::not_sampled`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     ops::Range,
 };
 
@@ -246,8 +246,8 @@ impl Content {
 /// What is known of a cell.
 #[derive(Debug, Default)]
 struct ScaledCell {
-    /// The number of its pool.
-    pool: usize,
+    /// The cells of its pool.
+    pool: Range<usize>,
     counted: u64,
     /// What its samples come to, scaled.
     sums: Sums,
@@ -267,8 +267,6 @@ impl ScaledCell {
 #[derive(Debug)]
 pub(crate) struct Calibration {
     cells: Vec<ScaledCell>,
-    /// Pool -> its cells.
-    cells_of: Vec<Range<usize>>,
     /// Site -> its cell, and what its samples come to, scaled.
     sites: Vec<Option<(usize, Sums)>>,
     not_sampled: Vec<(LockId, Estimate)>,
@@ -281,12 +279,11 @@ impl Calibration {
         let contents = contents(snapshot, &pools);
         let mut scales: HashMap<(Pool, u8), (usize, Scale)> = HashMap::new();
         let mut cells = Vec::new();
-        let mut cells_of = Vec::with_capacity(contents.len());
-        for (number, (pool, content)) in contents.iter().enumerate() {
-            let first = cells.len();
-            let ranges = content.cells();
-            let (complete, others) = content.time_scales(&ranges);
-            for cell in ranges {
+        for (pool, content) in &contents {
+            let of_pool = content.cells();
+            let numbers = cells.len()..cells.len() + of_pool.len();
+            let (complete, others) = content.time_scales(&of_pool);
+            for cell in of_pool {
                 let count = cell.count_scale();
                 let scale = Scale {
                     count,
@@ -298,12 +295,11 @@ impl Calibration {
                         .map(|range| ((*pool, *range), (cells.len(), scale))),
                 );
                 cells.push(ScaledCell {
-                    pool: number,
+                    pool: numbers.clone(),
                     counted: cell.counted,
                     sums: Sums::default(),
                 });
             }
-            cells_of.push(first..cells.len());
         }
         let sites = snapshot.sites.iter().map(|site| {
             // A damaged recording has samples of locks that are not in it.
@@ -320,7 +316,7 @@ impl Calibration {
             .filter(|(_, pool)| {
                 contents
                     .get(pool)
-                    .is_none_or(|content| content.samples == 0)
+                    .is_some_and(|content| content.samples == 0)
             })
             .filter_map(|(index, _)| {
                 let waits = snapshot.locks.get(index)?.ranked();
@@ -336,7 +332,6 @@ impl Calibration {
             .collect();
         Self {
             cells,
-            cells_of,
             sites,
             not_sampled,
         }
@@ -370,22 +365,25 @@ impl Calibration {
         is_known: impl Fn(&ScaledCell, &Sums) -> bool,
     ) -> Estimate {
         let mut parts: BTreeMap<usize, Sums> = BTreeMap::new();
-        let mut pools = BTreeSet::new();
         for site in sites {
-            if let Some(Some((cell, sums))) = self.sites.get(site) {
-                parts.entry(*cell).or_default().add(sums);
-                pools.extend(self.cells.get(*cell).map(|cell| cell.pool));
+            if let Some(Some((number, sums))) = self.sites.get(site) {
+                if let Some(cell) = self.cells.get(*number)
+                    && !parts.contains_key(number)
+                {
+                    // In the other cells of the pool there may be waits of which none was sampled.
+                    for number in cell.pool.clone() {
+                        parts.entry(number).or_default();
+                    }
+                }
+                parts.entry(*number).or_default().add(sums);
             }
         }
         let mut estimate = Estimate::default();
         let (mut count, mut time) = (0.0, 0.0);
-        // In the other cells of its locks it may have waits of which none was sampled.
-        let numbers = pools.iter().filter_map(|pool| self.cells_of.get(*pool));
-        for number in numbers.cloned().flatten() {
+        for (number, part) in parts {
             let Some(cell) = self.cells.get(number) else {
                 continue;
             };
-            let part = parts.get(&number).copied().unwrap_or_default();
             estimate.samples = estimate.samples.saturating_add(part.samples);
             estimate.max_ns = estimate.max_ns.max(part.max_ns);
             count += part.count.value;

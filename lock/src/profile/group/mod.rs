@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::profile::{
-    calibration::Calibration,
     group::key::{Key, Keys},
     lock_type::LockType,
     metrics::{Metrics, Sort},
     snapshot::{Estimate, LockId, Site, Snapshot, StackId, Waits},
 };
 
+mod estimates;
 mod key;
+
+pub(crate) use estimates::Estimates;
 
 /// What a row is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -192,15 +194,21 @@ impl Grouped {
 pub(crate) fn group(snapshot: &Snapshot, by: By, filter: &Filter) -> Grouped {
     let sites = (0..snapshot.sites.len()).collect::<Vec<_>>();
     let exact = by.is_exact() && filter.stack.is_none();
-    let mut rows = RowBuilder::new(snapshot, by, exact);
+    let estimates = (!exact).then(|| Estimates::of(snapshot, filter));
+    let mut rows = RowBuilder::new(snapshot, by, estimates.as_ref());
     if exact {
         rows.add_locks(filter);
     }
     rows.add_sites(&sites, filter);
-    if !exact && filter.stack.is_none() {
-        rows.add_not_sampled(filter);
-    }
-    let (mut rows, total) = rows.finish(filter);
+    rows.add_not_sampled();
+    let mut rows = rows.finish();
+    let total = match &estimates {
+        Some(estimates) => Metrics::Estimated(estimates.total()),
+        None => rows.iter().fold(nothing(true), |mut total, row| {
+            total.add(&row.metrics);
+            total
+        }),
+    };
     rows.retain(|row| row.metrics.total_ns() >= filter.min_total_ns);
     Grouped {
         by,
@@ -219,21 +227,22 @@ pub(crate) fn group_sites(
     filter: &Filter,
     sites: &[usize],
 ) -> Vec<Row> {
-    let mut rows = RowBuilder::new(snapshot, by, false);
+    let estimates = Estimates::of(snapshot, filter);
+    let mut rows = RowBuilder::new(snapshot, by, Some(&estimates));
     rows.add_sites(sites, filter);
-    rows.finish(filter).0
+    rows.finish()
 }
 
 /// What each lock is called in rows by lock.
 pub(crate) fn lock_labels(snapshot: &Snapshot) -> HashMap<LockId, String> {
-    let mut rows = RowBuilder::new(snapshot, By::Lock, true);
+    let mut rows = RowBuilder::new(snapshot, By::Lock, None);
     for index in 0..snapshot.locks.len() {
         let id = LockId(index as u32);
         if let Some(key) = rows.keys.of_lock(id) {
             rows.row(key).locks.push(id);
         }
     }
-    let (rows, _) = rows.finish(&Filter::default());
+    let rows = rows.finish();
     let labels = rows
         .iter()
         .flat_map(|row| row.locks.iter().map(|&lock| (lock, row.label.clone())));
@@ -262,25 +271,22 @@ struct RowBuilder<'a> {
     snapshot: &'a Snapshot,
     keys: Keys<'a>,
     /// None where every wait tells its row.
-    calibration: Option<Calibration>,
+    estimates: Option<&'a Estimates<'a>>,
     rows: BTreeMap<Key, Row>,
-    /// The waits in rows that no sample stands for.
-    not_sampled: Estimate,
 }
 
 impl<'a> RowBuilder<'a> {
-    fn new(snapshot: &'a Snapshot, by: By, exact: bool) -> Self {
+    fn new(snapshot: &'a Snapshot, by: By, estimates: Option<&'a Estimates<'a>>) -> Self {
         Self {
             snapshot,
             keys: Keys::new(snapshot, by),
-            calibration: (!exact).then(|| Calibration::of(snapshot)),
+            estimates,
             rows: BTreeMap::new(),
-            not_sampled: Estimate::default(),
         }
     }
 
     const fn is_exact(&self) -> bool {
-        self.calibration.is_none()
+        self.estimates.is_none()
     }
 
     fn row(&mut self, key: Key) -> &mut Row {
@@ -336,18 +342,13 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// Adds the waits for locks of types that no sample tells anything of: nobody knows who
-    /// waited, but they are not forgotten.
-    fn add_not_sampled(&mut self, filter: &Filter) {
-        let Some(calibration) = &self.calibration else {
-            return;
-        };
-        for (id, waits) in calibration.not_sampled().to_vec() {
-            let lock = self.snapshot.locks.get(id.index());
-            let Some(lock) = lock.filter(|lock| filter.matches_type(lock.lock_type)) else {
+    /// Adds the waits that no sample stands for: nobody knows who waited, but they are not
+    /// forgotten.
+    fn add_not_sampled(&mut self) {
+        for (id, waits) in self.estimates.into_iter().flat_map(Estimates::not_sampled) {
+            let Some(lock) = self.snapshot.locks.get(id.index()) else {
                 continue;
             };
-            self.not_sampled.add(&waits);
             let key = self.keys.not_sampled(lock.lock_type);
             let row = self.row(key);
             row.locks.push(id);
@@ -355,30 +356,25 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// The rows, and all of them together.
-    fn finish(self, filter: &Filter) -> (Vec<Row>, Metrics) {
-        let mut total = nothing(self.is_exact());
-        let mut sites = Vec::new();
-        let mut rows = Vec::new();
-        for (key, mut row) in self.rows {
-            row.locks.sort_unstable();
-            row.locks.dedup();
-            if let Some(calibration) = &self.calibration {
-                let estimate = calibration.estimate(row.sites.iter().copied());
-                row.metrics.add(&Metrics::Estimated(estimate));
-                sites.extend(row.sites.iter().copied());
-            } else {
-                total.add(&row.metrics);
-            }
-            row.label = self.keys.label(&key, self.snapshot, &row);
-            rows.push(row);
-        }
-        if let Some(calibration) = &self.calibration {
-            let sum = calibration.total_of(sites, filter.stack.is_none());
-            total.add(&Metrics::Estimated(sum));
-            total.add(&Metrics::Estimated(self.not_sampled));
-        }
-        (rows, total)
+    fn finish(self) -> Vec<Row> {
+        let Self {
+            snapshot,
+            keys,
+            estimates,
+            rows,
+        } = self;
+        rows.into_iter()
+            .map(|(key, mut row)| {
+                row.locks.sort_unstable();
+                row.locks.dedup();
+                if let Some(estimates) = estimates {
+                    let estimate = estimates.of_sites(&row.sites);
+                    row.metrics.add(&Metrics::Estimated(estimate));
+                }
+                row.label = keys.label(&key, snapshot, &row);
+                row
+            })
+            .collect()
     }
 }
 

@@ -19,14 +19,10 @@ use self::{
 use crate::{
     error::{Error, Result},
     profile::{
-        calibration::Calibration,
-        group::Filter,
+        group::{Estimates, Filter},
         snapshot::{LockId, Snapshot, StackId, ThreadId},
     },
-    view::{
-        folded::{Side, total},
-        stack_text::lock_name,
-    },
+    view::{folded::Side, stack_text::lock_name},
 };
 
 /// The profile of one side, the same for the same snapshot.
@@ -58,12 +54,8 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
 
     let mut places: HashMap<Key, usize> = HashMap::new();
     let mut samples: Vec<(Key, u64, u64)> = Vec::new();
-    let calibration = Calibration::of(snapshot);
-    for (index, site) in snapshot.sites.iter().enumerate() {
-        if !filter.matches(snapshot, site) {
-            continue;
-        }
-        let waits = calibration.site(index);
+    let estimates = Estimates::of(snapshot, filter);
+    for (site, waits) in estimates.sites() {
         let (thread, stack) = match (side, site.holder) {
             (Side::Waiters, _) => (Some(site.thread), Some(site.stack)),
             (Side::Holders, Some(holder)) => (Some(holder.thread), holder.stack),
@@ -91,18 +83,12 @@ fn message(snapshot: &Snapshot, side: Side, filter: &Filter) -> Profile {
             label: labels(snapshot, &mut tables, thread, lock),
         })
         .collect();
-    if filter.stack.is_none() {
-        for (lock, waits) in calibration.not_sampled() {
-            if filter.matches_lock(snapshot, *lock) {
-                sample.push(Sample {
-                    location_id: vec![tables.stand_in("(not sampled)")],
-                    value: vec![signed(waits.count), signed(waits.wait_ns)],
-                    label: labels(snapshot, &mut tables, None, *lock),
-                });
-            }
-        }
-    }
-    let comment = comments(snapshot, side, filter)
+    sample.extend(estimates.not_sampled().map(|(lock, waits)| Sample {
+        location_id: vec![tables.stand_in("(not sampled)")],
+        value: vec![signed(waits.count), signed(waits.wait_ns)],
+        label: labels(snapshot, &mut tables, None, lock),
+    }));
+    let comment = comments(snapshot, side, &estimates)
         .iter()
         .map(|comment| tables.text(comment))
         .collect();
@@ -147,7 +133,7 @@ fn labels(
 }
 
 /// What a reader must know about the values.
-fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
+fn comments(snapshot: &Snapshot, side: Side, estimates: &Estimates<'_>) -> Vec<String> {
     let metadata = &snapshot.metadata;
     let mut comments = vec![format!(
         "recorded by lock {} on kernel {}",
@@ -161,7 +147,7 @@ fn comments(snapshot: &Snapshot, side: Side, filter: &Filter) -> Vec<String> {
         .to_owned(),
     );
     if !metadata.exact {
-        let waits = total(snapshot, filter);
+        let waits = estimates.total();
         comments.push(format!(
             "estimated from {}: {} ± {} of wait time (95 % confidence)",
             plural(waits.samples, "sampled wait"),
