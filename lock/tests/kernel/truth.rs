@@ -1,7 +1,7 @@
 //! Every scenario of `lock workload`, recorded: what is reported against its truth.
 
 use serde_json::Value;
-use test_support::{Failed, Outcome, Suite, Test, skip, tests};
+use test_support::{Failed, Outcome, Suite, Test, repeat, skip, tests};
 
 use crate::{
     expect::{expect, expect_code, number},
@@ -137,19 +137,11 @@ fn expect_system_call(scenario: &str) -> Outcome {
 /// The workload knows its waits by its threads' voluntary context switches: one for something
 /// else, such as a page that has to be read, makes its truth wrong. That is rare, so a scenario
 /// that fails is recorded once more.
-#[expect(
-    clippy::print_stdout,
-    reason = "what was seen stands in the log of the test"
-)]
 fn hold(scenario: &str, mode: Mode) -> Outcome {
     expect_system_call(scenario)?;
-    let attempt = || {
+    repeat(2, || {
         let (report, truth) = record(scenario, mode)?;
         expect_truth(&report, &truth)
-    };
-    attempt().or_else(|failed| {
-        println!("once more, after: {}", failed.message());
-        attempt()
     })
 }
 
@@ -337,15 +329,7 @@ fn the_holder_is_named() -> Outcome {
 /// On a busy machine another thread may be kept from running while it has the lock, and is then
 /// rightly reported as the holder: of some attempts one has to be without.
 fn expect_pairs(scenario: &str) -> Outcome {
-    const ATTEMPTS: usize = 5;
-    let mut outcome = Ok(());
-    for _ in 0..ATTEMPTS {
-        outcome = expect_pairs_once(scenario);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
+    repeat(5, || expect_pairs_once(scenario))
 }
 
 fn expect_pairs_once(scenario: &str) -> Outcome {
