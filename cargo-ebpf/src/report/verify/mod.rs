@@ -151,13 +151,22 @@ impl OnKernel {
 
 /// Why a program was not accepted, or not attached, at the place to mend.
 fn finding(object: &Object, program: &Program) -> Option<Finding> {
-    let found = match (&program.verdict, &program.attach) {
-        _ if program.is_left_out() => return None,
-        (Verdict::Accepted, None | Some(Attach::Attached)) => return None,
-        (Verdict::Rejected(rejection), _) => {
-            let sources = Sources::around(Path::new(&object.object));
-            return Some(render::finding(&rejection.diagnosis, &sources));
-        }
+    if let Verdict::Rejected(rejection) = &program.verdict
+        && !program.is_left_out()
+    {
+        let sources = Sources::around(Path::new(&object.object));
+        return Some(render::finding(&rejection.diagnosis, &sources));
+    }
+    let mut finding = reason(program)?.clone();
+    finding.message = format!("`{}`: {}", program.name, finding.message);
+    Some(finding)
+}
+
+/// Why a program was not accepted, or not attached. A rejection has a diagnosis instead.
+fn reason(program: &Program) -> Option<&Finding> {
+    match (&program.verdict, &program.attach) {
+        _ if program.is_left_out() => None,
+        (Verdict::Rejected(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => None,
         (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
         | (
             Verdict::Unsupported(finding)
@@ -166,11 +175,8 @@ fn finding(object: &Object, program: &Program) -> Option<Finding> {
             | Verdict::Crashed(finding)
             | Verdict::TimedOut(finding),
             _,
-        ) => finding,
-    };
-    let mut finding = found.clone();
-    finding.message = format!("`{}`: {}", program.name, finding.message);
-    Some(finding)
+        ) => Some(finding),
+    }
 }
 
 /// A finding about a whole object, which it names.
@@ -251,24 +257,13 @@ fn rejections(programs: &[Program], sources: &Sources) -> Vec<String> {
 fn reasons(programs: &[Program]) -> Vec<String> {
     let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
     for program in programs {
-        match (&program.verdict, &program.attach) {
-            _ if program.is_left_out() => {}
-            (Verdict::Rejected(_), _) | (Verdict::Accepted, None | Some(Attach::Attached)) => {}
-            (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
-            | (
-                Verdict::Unsupported(finding)
-                | Verdict::Skipped(finding)
-                | Verdict::PermissionDenied(finding)
-                | Verdict::Crashed(finding)
-                | Verdict::TimedOut(finding),
-                _,
-            ) => {
-                let name = format!("`{}`", program.name);
-                match shared.iter_mut().find(|(other, _)| *other == finding) {
-                    Some((_, names)) => names.push(name),
-                    None => shared.push((finding, vec![name])),
-                }
-            }
+        let Some(finding) = reason(program) else {
+            continue;
+        };
+        let name = format!("`{}`", program.name);
+        match shared.iter_mut().find(|(other, _)| *other == finding) {
+            Some((_, names)) => names.push(name),
+            None => shared.push((finding, vec![name])),
         }
     }
     let texts = shared.into_iter().map(|(finding, names)| {
