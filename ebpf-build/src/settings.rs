@@ -2,6 +2,7 @@
 //! `[package.metadata.ebpf]` in its manifest.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -77,8 +78,10 @@ pub struct Settings {
     pub linker: Option<String>,
     /// Whether the manifest has `[package.metadata.ebpf]`.
     pub declared: bool,
-    /// Whether it has programs that depend on aya-ebpf: they compile for BPF only.
-    pub has_aya_programs: bool,
+    /// The names of its programs, as cargo finds them.
+    pub programs: BTreeSet<String>,
+    /// Whether it depends on aya-ebpf: its programs compile for BPF only.
+    pub depends_on_aya: bool,
     /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
     pub deny: Vec<String>,
     /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
@@ -99,7 +102,7 @@ pub struct Settings {
 impl Settings {
     /// Whether the crate is one for BPF, by its config or its manifest.
     pub fn is_ebpf(&self) -> bool {
-        self.target.is_some() || self.declared || self.has_aya_programs
+        self.target.is_some() || self.declared || self.depends_on_aya && !self.programs.is_empty()
     }
 
     /// The flags that cargo takes from the crate's config for `target`: the target's own,
@@ -172,7 +175,8 @@ pub fn read(folder: &Path) -> Result<Settings> {
             .fix(format!("deny one of: {}", WARNING_CODES.join(", "))));
         }
     }
-    settings.has_aya_programs = depends_on_aya(&manifest) && has_programs(&manifest, folder);
+    settings.programs = programs(&manifest, folder);
+    settings.depends_on_aya = depends_on_aya(&manifest);
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
         .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
 
@@ -227,12 +231,22 @@ fn depends_on_aya(manifest: &Value) -> bool {
         })
 }
 
-/// Whether a package has a program, as cargo finds them.
-fn has_programs(manifest: &Value, folder: &Path) -> bool {
+/// The names of a package's programs, as cargo finds them.
+fn programs(manifest: &Value, folder: &Path) -> BTreeSet<String> {
+    let name = |table: &Value| Some(table.get("name")?.as_str()?.to_owned());
     let listed = manifest.get("bin").and_then(Value::as_array);
-    listed.is_some_and(|programs| !programs.is_empty())
-        || folder.join("src/main.rs").is_file()
-        || folder.join("src/bin").is_dir()
+    let mut names: BTreeSet<_> = listed.into_iter().flatten().filter_map(name).collect();
+    if names.is_empty() && folder.join("src/main.rs").is_file() {
+        names.extend(manifest.get("package").and_then(name));
+    }
+    let more = fs::read_dir(folder.join("src/bin")).into_iter().flatten();
+    names.extend(more.flatten().filter_map(|entry| {
+        let path = entry.path();
+        let source =
+            path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").is_file();
+        source.then(|| Some(path.file_stem()?.to_str()?.to_owned()))?
+    }));
+    names
 }
 
 fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
@@ -318,7 +332,10 @@ mod tests {
     #[test]
     fn programs_that_depend_on_aya_ebpf_are_for_bpf() {
         let is_ebpf = |dependencies: &str| {
-            let folder = crate_with(&format!("[package]\n{dependencies}"), None);
+            let folder = crate_with(
+                &format!("[package]\nname = \"probe\"\n{dependencies}"),
+                None,
+            );
             fs::create_dir(folder.path().join("src")).unwrap();
             let library = read(folder.path()).unwrap().is_ebpf();
             fs::write(folder.path().join("src/main.rs"), "").unwrap();

@@ -30,19 +30,7 @@ impl EbpfCrate {
     /// # Errors
     /// When its manifest cannot be read.
     pub(crate) fn objects(&self) -> Result<BTreeSet<String>> {
-        let listed = manifest(&self.dir)?.unwrap_or_default().bin;
-        let mut names: BTreeSet<_> = listed.into_iter().map(|bin| bin.name).collect();
-        if names.is_empty() && self.dir.join("src/main.rs").is_file() {
-            names.insert(self.name.clone());
-        }
-        let more = fs::read_dir(self.dir.join("src/bin")).into_iter().flatten();
-        names.extend(more.flatten().filter_map(|entry| {
-            let path = entry.path();
-            let source = path.extension().is_some_and(|ending| ending == "rs")
-                || path.join("main.rs").is_file();
-            source.then(|| Some(path.file_stem()?.to_str()?.to_owned()))?
-        }));
-        Ok(names)
+        Ok(settings::read(&self.dir)?.programs)
     }
 }
 
@@ -50,8 +38,6 @@ impl EbpfCrate {
 #[derive(Debug, Default, Deserialize)]
 struct Manifest {
     package: Option<PackageTable>,
-    #[serde(default)]
-    bin: Vec<PackageTable>,
     workspace: Option<WorkspaceTable>,
 }
 
