@@ -174,7 +174,7 @@ ebpf_base::codes! {
         ProgramSlow = "program-slow",
         /// The project and its eBPF crates.
         Project = "project",
-        /// There is no manifest in this directory or above.
+        /// Neither the current directory nor its parents contain a manifest.
         ProjectMissing = "project-missing",
         /// qemu is installed.
         Qemu = "qemu",
@@ -202,7 +202,7 @@ ebpf_base::codes! {
         Toolchain = "toolchain",
         /// Whether tracefs is mounted.
         Tracefs = "tracefs",
-        /// There is no such rejection class or code.
+        /// The rejection class or code does not exist.
         UnknownClass = "unknown-class",
         /// The verifier exceeded the time limit.
         VerifierSlow = "verifier-slow",

@@ -44,7 +44,7 @@ pub(crate) fn at<T>(path: &Path, result: Result<T>) -> Result<T> {
 
 fn open(path: &Path) -> Result<Vec<u8>> {
     let cannot = |cause: &io::Error| match cause.kind() {
-        io::ErrorKind::NotFound => Error::new(Code::ObjectNotFound, "there is no such object")
+        io::ErrorKind::NotFound => Error::new(Code::ObjectNotFound, "the object does not exist")
             .because(cause.to_string())
             .fix("build it first: cargo ebpf build"),
         _ => Error::io("read", path, cause),

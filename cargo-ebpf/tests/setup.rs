@@ -220,7 +220,7 @@ fn without_rights_nothing_is_run(machine: &Machine) -> Outcome {
     let output = machine.setup(&NOBODY, &[]);
     check(output.status.code() == Some(1), &output)?;
     check(
-        stderr(&output).contains("this user is not root, and there is no sudo on PATH"),
+        stderr(&output).contains("this user is not root, and sudo is not on PATH"),
         &output,
     )?;
     check(
@@ -240,7 +240,7 @@ fn sudo_never_waits_for_a_password(machine: &Machine) -> Outcome {
     );
     let output = machine.setup(&NOBODY, &[]);
     check(
-        stderr(&output).contains("there is no terminal to ask for it"),
+        stderr(&output).contains("no terminal is available to enter it"),
         &output,
     )?;
     equal(&machine.changes(), &[])?;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 /// What a stub begins with. The rest is its reason.
 const MARK: &str = "ebpf-build stub: ";
 
-/// The content of a stub. `reason` is one sentence: why there is no object, and how to get
-/// one.
+/// The content of a stub. `reason` is one sentence: why the object is missing, and how to build
+/// it.
 pub fn of(reason: &str) -> String {
     format!("{MARK}{reason}")
 }

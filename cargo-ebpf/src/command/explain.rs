@@ -51,7 +51,7 @@ fn unknown(code: &str) -> Error {
     let error = Error::new(
         Code::UnknownClass,
         format!(
-            "there is no rejection class or code `{}`",
+            "unknown rejection class or code `{}`",
             untrusted::name(code)
         ),
     );

@@ -31,9 +31,7 @@ impl Root {
             return Ok(Self::Here);
         }
         if find_program("sudo").is_none() {
-            return Err(missing(
-                "this user is not root, and there is no sudo on PATH",
-            ));
+            return Err(missing("this user is not root, and sudo is not on PATH"));
         }
         // sudo asks on the terminal itself, wherever stdin comes from.
         if io::stderr().is_terminal() {
@@ -44,7 +42,7 @@ impl Root {
             Ok(Self::SudoSilent)
         } else {
             Err(missing(
-                "sudo wants a password, and there is no terminal to ask for it",
+                "sudo requires a password, and no terminal is available to enter it",
             ))
         }
     }

@@ -86,7 +86,7 @@ impl AgentProcess {
         cause.extend(self.console.iter().flat_map(Console::tail));
         if cause.is_empty() {
             cause.push(match status {
-                // qemu is told to end then.
+                // With -no-reboot, qemu exits when the guest resets.
                 Some(status) if status.success() && self.console.is_some() => {
                     "it reset itself before it printed anything".to_owned()
                 }

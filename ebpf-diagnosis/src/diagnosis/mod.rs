@@ -64,7 +64,7 @@ pub struct Rejection<'a> {
 }
 
 impl<'a> Rejection<'a> {
-    /// One of which only the verifier's log is known.
+    /// A rejection that is known from its verifier log only.
     pub const fn of_log(log: &'a str) -> Self {
         Self {
             program: "",
