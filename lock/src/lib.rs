@@ -6,6 +6,7 @@
 //! benches can reach its parsers.
 
 mod cli;
+mod clock;
 mod command;
 mod doctor;
 mod error;

@@ -8,9 +8,9 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use aya::{Ebpf, programs::links::FdLink};
 
 use crate::{
+    clock::monotonic_ns,
     error::Result,
     probe::{
-        clock::monotonic_ns,
         load::{Loaded, denied, rejected, tracepoint},
         syscall,
     },

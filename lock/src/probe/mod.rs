@@ -2,7 +2,6 @@
 
 pub(crate) mod attach;
 pub(crate) mod batch;
-pub(crate) mod clock;
 pub(crate) mod kernel_types;
 pub(crate) mod load;
 pub(crate) mod memory;

@@ -10,11 +10,11 @@ use aya::maps::{Map, MapError};
 use lock_common::{Counter, Spins, ThreadIds, ThreadSet, WaitKind};
 
 use crate::{
+    clock::{monotonic_ns, unix_ms},
     error::{Error, Result},
     probe::{
         attach::{Attached, Run},
         batch::{self, unreadable},
-        clock::{monotonic_ns, unix_ms},
         load::{self, map, strange_object},
         object,
         plan::Plan,
@@ -92,6 +92,16 @@ impl Live {
             exact: plan.exact,
             blind_spots: kernel.blind_spots(),
         };
+        let online = aya::util::online_cpus().map_err(|(path, error)| {
+            Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
+        })?;
+        let mut notes = kernel.notes();
+        if let Err(error) = samples.symbols.follow_mappings(&online) {
+            notes.push(format!(
+                "functions of programs that end soon may have no names: mappings are not reported \
+                 (perf_event_open: {error})"
+            ));
+        }
         if let Scope::Process { pid } = plan.scope {
             samples.symbols.prepare(pid);
         }
@@ -101,7 +111,7 @@ impl Live {
             missed: vec![0; attached.hooks().count()],
             cpus,
             metadata,
-            notes: kernel.notes(),
+            notes,
             reader,
             samples,
             totals: TotalsReader::default(),
@@ -118,6 +128,7 @@ impl Live {
     /// To be called each [`TICK`]: takes the samples that have come.
     pub(crate) fn tick(&mut self) {
         self.timer.tick(&self.attached);
+        self.samples.symbols.update_mappings();
         // Whoever calls has other things to look at, too.
         let until = Instant::now() + TICK;
         while Instant::now() < until

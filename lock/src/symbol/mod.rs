@@ -9,6 +9,7 @@ mod kernel;
 mod kernel_data;
 mod kernel_names;
 mod locking;
+mod mapped;
 mod mapping;
 mod module;
 mod modules;
@@ -21,13 +22,13 @@ mod stripped;
 mod tail_call;
 mod unwind;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io};
 
 use crate::{
     profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
     symbol::{
-        class::Operation, kernel::KernelNames, kernel_data::KernelData, modules::Modules,
-        process::Process,
+        class::Operation, kernel::KernelNames, kernel_data::KernelData, mapped::MappedCode,
+        modules::Modules, process::Process,
     },
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct Symbols {
     kernel: KernelNames,
     kernel_data: KernelData,
     modules: Modules,
+    mapped: MappedCode,
     unwinding: unwind::Cache,
     /// Process -> when it was last used, and what is known of it.
     processes: HashMap<u32, (u64, Process)>,
@@ -75,10 +77,24 @@ impl Symbols {
             kernel: KernelNames::new(),
             kernel_data: KernelData::default(),
             modules: Modules::default(),
+            mapped: MappedCode::default(),
             unwinding: unwind::Cache::default(),
             processes: HashMap::new(),
             clock: 0,
         }
+    }
+
+    /// Has processes named that end before their samples are read: those that start on these
+    /// CPUs from now on.
+    pub(crate) fn follow_mappings(&mut self, cpus: &[u32]) -> io::Result<()> {
+        self.mapped = MappedCode::follow(cpus)?;
+        Ok(())
+    }
+
+    /// Takes in what processes mapped until now. To be called often: the kernel's buffers are
+    /// small.
+    pub(crate) fn update_mappings(&mut self) {
+        self.mapped.update();
     }
 
     /// The frames of a kernel stack, from the caller on: tracing and locking code is left
@@ -111,7 +127,7 @@ impl Symbols {
     pub(crate) fn prepare(&mut self, pid: u32) {
         if !self.processes.contains_key(&pid) {
             let mut process = Process::default();
-            process.learn(pid, &mut self.modules);
+            process.learn(pid, &mut self.modules, &mut self.mapped);
             self.keep(pid, process);
         }
     }
@@ -136,6 +152,7 @@ impl Symbols {
             registers,
             stack,
             &mut self.modules,
+            &mut self.mapped,
             &mut self.unwinding,
         );
         let frames = process.frames(pid, &unwound.addresses);
@@ -161,6 +178,13 @@ impl Symbols {
                  lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
                     .to_owned(),
             );
+        }
+        let lost = self.mapped.lost();
+        if lost > 0 {
+            notes.push(format!(
+                "functions of programs that ended soon may have no names: {lost} of their mappings \
+                 were not reported, as more processes started at once than the kernel's buffer holds"
+            ));
         }
         notes
     }

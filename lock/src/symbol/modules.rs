@@ -75,9 +75,15 @@ fn open(pid: u32, mapping: &Mapping) -> io::Result<File> {
             Err(io::Error::from(io::ErrorKind::NotFound))
         }
     };
+    let own = std::process::id();
     let path = mapping.path.strip_suffix(DELETED).unwrap_or(&mapping.path);
     // The kernel's own link, for those with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
     root::open_link(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
         .or_else(|_| root::open(pid, Path::new(path)).and_then(same))
         .or_else(|_| root::open_link(&format!("/proc/{pid}/exe")).and_then(same))
+        // Where the process is gone, its root is, too. Most had the same as this process.
+        .or_else(|error| match root::is_gone(pid) {
+            true => root::open(own, Path::new(path)).and_then(same),
+            false => Err(error),
+        })
 }

@@ -13,6 +13,7 @@ use framehop::Module as Unwindable;
 use crate::{
     profile::snapshot::Frame,
     symbol::{
+        mapped::MappedCode,
         mapping::{self, Mapping},
         module::Module,
         modules::Modules,
@@ -56,23 +57,24 @@ enum Code {
 }
 
 impl Process {
-    /// Reads what is mapped, unless that was just done or the process is gone.
-    pub(crate) fn learn(&mut self, pid: u32, modules: &mut Modules) {
+    /// Reads what is mapped, unless that was just done. Of a process that is gone, what it had
+    /// mapped.
+    pub(crate) fn learn(&mut self, pid: u32, modules: &mut Modules, mapped: &mut MappedCode) {
         let program = program(pid);
         let other = program.is_some() && program != self.program;
         if !other && self.read.is_some_and(|read| read.elapsed() < SOONEST) {
             return;
         }
         self.read = Some(Instant::now());
-        let mut mappings = match mapping::of_process(pid) {
-            Ok(mappings) => mappings,
-            Err(error) => {
-                modules.count(&error);
-                return;
-            }
-        };
+        let mut mappings = mapping::of_process(pid).unwrap_or_else(|error| {
+            modules.count(&error);
+            Vec::new()
+        });
         mappings.retain(|mapping| mapping.executable);
         // A process that ended is still there for its parent, without memory.
+        if mappings.is_empty() {
+            mappings = mapped.of_process(pid);
+        }
         if mappings.is_empty() {
             return;
         }
@@ -107,17 +109,18 @@ impl Process {
         registers: Registers,
         stack: &[u8],
         modules: &mut Modules,
+        mapped: &mut MappedCode,
         cache: &mut unwind::Cache,
     ) -> Unwound {
         let old = self.read.is_none_or(|read| read.elapsed() > LATEST);
         if old || !self.is_code(registers.ip) || changed(self.program, program(pid)) {
-            self.learn(pid, modules);
+            self.learn(pid, modules, mapped);
         }
         let unwound = self.unwind_known(registers, stack, cache);
         match unwound.unknown {
             // A library that was loaded since?
             Some(address) => {
-                self.learn(pid, modules);
+                self.learn(pid, modules, mapped);
                 if self.is_code(address) {
                     self.unwind_known(registers, stack, cache)
                 } else {

@@ -43,6 +43,12 @@ pub(crate) fn open(pid: u32, path: &Path) -> io::Result<File> {
     regular(file)
 }
 
+/// Whether a process has no root any more, as it ended.
+pub(crate) fn is_gone(pid: u32) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/root"))
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// Opens the file behind a link in `/proc` that the kernel itself resolves, whatever became
 /// of the file's path since.
 pub(crate) fn open_link(path: &str) -> io::Result<File> {

@@ -131,11 +131,38 @@ impl Recorded {
                 && address.is_some_and(is_it)
                 && self.pid_of(&lock["process"])? == process
             {
-                expect_type(lock, subject)?;
+                if lock["type"] != subject["type"] {
+                    let stacks = self.stacks_of(lock)?;
+                    let kind = &lock["type"];
+                    return Err(format!("{subject:#} is reported as {kind} at {stacks}").into());
+                }
                 sum.add(&lock["waits"])?;
             }
         }
         Ok(sum)
+    }
+
+    /// Where a lock was waited for, a line per stack.
+    fn stacks_of(&self, lock: &Value) -> Result<String, Failed> {
+        let mut lines = String::new();
+        for site in array(&self.report, "/sites")? {
+            if self.entry("/locks", &site["lock"])? != lock {
+                continue;
+            }
+            let count = number(site, "/waits/count")?;
+            lines.push_str(&format!("\n{count}:"));
+            if let Some(index) = site["stack"].as_u64() {
+                let stack = self.entry("/stacks", &index.into())?;
+                if stack["cut"] == true {
+                    lines.push_str(" (cut)");
+                }
+                for frame in array(stack, "/user")? {
+                    let frame = self.entry("/frames", frame)?;
+                    lines.push_str(&format!(" {}@{}", frame["function"], frame["module"]));
+                }
+            }
+        }
+        Ok(lines)
     }
 
     /// Of a kernel lock, by the function that waits for it.
@@ -193,13 +220,6 @@ impl Sum {
         self.total_ns += number(waits, "/total_ns")?;
         Ok(())
     }
-}
-
-fn expect_type(lock: &Value, subject: &Value) -> Result<(), Failed> {
-    if lock["type"] == subject["type"] {
-        return Ok(());
-    }
-    Err(format!("{subject:#} is reported as {}", lock["type"]).into())
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {

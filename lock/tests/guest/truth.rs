@@ -26,8 +26,8 @@ const SCENARIOS: &[(&str, Version)] = &[
     ("futex2-wait", Version(6, 7)),
 ];
 
-/// In an emulated guest beside a busy neighbour a workload can be over before its functions are
-/// named; its locks are then of type `futex`. So a recording that fails is made once more.
+/// A busy neighbour stops an emulated CPU for longer than a wait lasts, so a recording that fails
+/// is made once more.
 fn every_kind_of_wait_is_reported_as_it_was() -> Outcome {
     repeat(2, record_and_compare)
 }

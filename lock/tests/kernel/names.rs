@@ -26,6 +26,7 @@ pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     code_compiled_at_run_time_in_a_container: [USER_NAMESPACE],
     a_lock_of_python: [PYTHON],
     the_gil_of_each_python: [PYTHON],
+    programs_that_end_at_once,
 ];
 
 fn a_program_in_a_mount_namespace() -> Outcome {
@@ -92,6 +93,34 @@ fn the_gil_of_each_python() -> Outcome {
         expect_lock(&report, "GIL")?;
     }
     Ok(())
+}
+
+/// They are over before `lock` reads the first of their samples, and so are their mappings in
+/// `/proc`.
+fn programs_that_end_at_once() -> Outcome {
+    let script = "for _ in 1 2 3 4 5 6 7 8; do
+             \"$0\" workload pthread-mutex --duration 0.001 >/dev/null || exit
+         done";
+    let program = lock(&[]).get_program().to_owned();
+    let command = [
+        "sh".as_ref(),
+        "-c".as_ref(),
+        script.as_ref(),
+        program.as_os_str(),
+    ];
+    let report = record(&command)?;
+    let (mut named, mut nameless) = (0, 0);
+    for lock in report["locks"].as_array().ok_or("no locks")? {
+        let waits = lock["waits"]["count"].as_u64().ok_or("no count")?;
+        match lock["type"].as_str() {
+            Some("user mutex") => named += waits,
+            Some("futex") => nameless += waits,
+            _ => {}
+        }
+    }
+    expect(named >= 8 && nameless == 0, || {
+        format!("{named} waits for a mutex, and {nameless} for a futex: {report:#}")
+    })
 }
 
 /// The report of a command that waits for a lock until its recording ends.
