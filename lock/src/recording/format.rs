@@ -13,9 +13,14 @@ use crate::recording::v1::Interval;
 pub(super) const VERSION: u64 = 1;
 
 /// How many bytes a line may have. An interval has some hundred KiB, but a gzip member of a
-/// MiB can hold a GiB, and a forged line of rows that say nothing takes thirty times its
-/// length in memory.
-pub(super) const MAX_LINE: u64 = 64 << 20;
+/// MiB can hold a GiB.
+pub(super) const MAX_LINE: u64 = 32 << 20;
+
+/// How many objects a line may have. Each takes up to 250 bytes in memory, also an empty one.
+const MAX_OBJECTS: usize = 512 << 10;
+
+/// How many commas a line may have: values in all, of which each takes up to 24 bytes.
+const MAX_VALUES: usize = 4 << 20;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,14 +73,24 @@ pub(super) struct AnyLine {
 ///
 /// # Errors
 ///
-/// `InvalidInput` if the line is longer than readers accept.
+/// `InvalidInput` if the line is larger than readers accept.
 pub(super) fn member(line: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
-    if line.len() as u64 > MAX_LINE {
-        return Err(too_long(io::ErrorKind::InvalidInput));
+    if line.len() as u64 > MAX_LINE || is_too_dense(&line) {
+        return Err(too_large(io::ErrorKind::InvalidInput));
     }
     compressed(&line)
+}
+
+/// Whether a line would take many times its length in memory.
+fn is_too_dense(line: &[u8]) -> bool {
+    let (mut objects, mut values) = (0, 0);
+    for byte in line {
+        objects += usize::from(*byte == b'{');
+        values += usize::from(*byte == b',');
+    }
+    objects > MAX_OBJECTS || values > MAX_VALUES
 }
 
 /// Bytes as a gzip member.
@@ -86,10 +101,13 @@ pub(super) fn compressed(content: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn too_long(kind: io::ErrorKind) -> io::Error {
+fn too_large(kind: io::ErrorKind) -> io::Error {
     io::Error::new(
         kind,
-        format!("a line is longer than {} MiB", MAX_LINE >> 20),
+        format!(
+            "a line has more than {} MiB, {MAX_OBJECTS} objects or {MAX_VALUES} values",
+            MAX_LINE >> 20
+        ),
     )
 }
 
@@ -97,8 +115,8 @@ fn too_long(kind: io::ErrorKind) -> io::Error {
 ///
 /// # Errors
 ///
-/// `InvalidData` or `UnexpectedEof` if there is no whole member of at most [`MAX_LINE`]
-/// bytes; others if reading fails.
+/// `InvalidData` or `UnexpectedEof` if the next member is damaged or larger than the limits
+/// above; others if reading fails.
 pub(super) fn next(file: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     if file.fill_buf()?.is_empty() {
         return Ok(None);
@@ -108,7 +126,7 @@ pub(super) fn next(file: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     (&mut decoder).take(MAX_LINE).read_to_end(&mut content)?;
     // Only at its end is the member's checksum compared.
     match decoder.read(&mut [0])? {
-        0 => Ok(Some(content)),
-        _ => Err(too_long(io::ErrorKind::InvalidData)),
+        0 if !is_too_dense(&content) => Ok(Some(content)),
+        _ => Err(too_large(io::ErrorKind::InvalidData)),
     }
 }

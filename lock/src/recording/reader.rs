@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader},
+    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
@@ -15,6 +16,10 @@ use crate::{
 
 /// How large a file may be: a year of an idle machine, or a day of a very busy one.
 const MAX_FILE: u64 = 16 << 30;
+
+/// How many rows the tables of all intervals together may have. A row takes some hundred bytes
+/// in memory, and a forged file of some hundred KiB has millions.
+const MAX_ROWS: usize = 2 << 20;
 
 /// A recording that is being read: the iterator gives its intervals.
 ///
@@ -48,6 +53,10 @@ impl Recording<BufReader<File>> {
                 format!("could not read {name}: it is a directory"),
             )
             .fix("name a recording in it"));
+        }
+        // Opening a FIFO would wait for its writer, and a device has no end.
+        if !metadata.is_file() {
+            return Err(not_a_recording(path, "it is not a regular file"));
         }
         if metadata.len() > MAX_FILE {
             return Err(Error::new(
@@ -101,11 +110,28 @@ impl<R: BufRead> Recording<R> {
         self.break_off.iter().cloned()
     }
 
+    /// Ends it here.
+    fn break_off(&mut self, why: &str) {
+        let seconds = self.duration_ns as f64 / 1e9;
+        self.break_off = Some(format!(
+            "the recording breaks off after {seconds:.1} s: {why}"
+        ));
+        self.over = true;
+    }
+
     /// All intervals that can be read, put together, with the notes.
-    pub(crate) fn merge(mut self) -> Snapshot {
+    pub(crate) fn merge(self) -> Snapshot {
+        self.merge_rows(MAX_ROWS)
+    }
+
+    /// As [`Self::merge`], until there are more than so many rows.
+    pub(super) fn merge_rows(mut self, most: usize) -> Snapshot {
         let mut merger = Merger::default();
-        for interval in &mut self {
+        while let Some(interval) = self.next() {
             merger.add(&interval);
+            if merger.rows() > most {
+                self.break_off(&format!("it has more than {most} rows"));
+            }
         }
         let mut whole = merger.finish();
         whole.notes.extend(self.notes());
@@ -149,12 +175,7 @@ impl<R: BufRead> Iterator for Recording<R> {
                 return Some(interval);
             }
             Ok(None) => {}
-            Err(why) => {
-                let seconds = self.duration_ns as f64 / 1e9;
-                self.break_off = Some(format!(
-                    "the recording breaks off after {seconds:.1} s: {why}"
-                ));
-            }
+            Err(why) => self.break_off(&why),
         }
         self.over = true;
         None
@@ -170,6 +191,16 @@ fn is_damage(cause: &io::Error) -> bool {
 }
 
 fn read_error(path: &Path, cause: &io::Error) -> Error {
+    let mut text = cause.to_string();
+    if cause.kind() == io::ErrorKind::PermissionDenied
+        && let Ok(metadata) = fs::metadata(path)
+    {
+        let owner = match metadata.uid() {
+            0 => "root".to_owned(),
+            uid => format!("the user with the id {uid}"),
+        };
+        text.push_str(&format!("; the file belongs to {owner}"));
+    }
     let (code, fix) = match cause.kind() {
         io::ErrorKind::NotFound => ("not-found", "write it with lock record -o FILE"),
         io::ErrorKind::PermissionDenied => (
@@ -179,7 +210,7 @@ fn read_error(path: &Path, cause: &io::Error) -> Error {
         _ => ("io", "copy it elsewhere and retry"),
     };
     Error::new(code, format!("could not read {}", path.display()))
-        .because(cause.to_string())
+        .because(text)
         .fix(fix)
 }
 

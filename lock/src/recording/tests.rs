@@ -252,9 +252,50 @@ fn a_bomb_is_not_unpacked() {
     assert!(bomb.len() < 1 << 20);
     let content = [line("{\"lock-recording\": 1}\n"), bomb].concat();
     let (_, notes) = read(&content).unwrap();
-    let said = "the recording breaks off after 0.0 s: the rest is damaged: a line is \
-                longer than 64 MiB";
+    let said = "the recording breaks off after 0.0 s: the rest is damaged: a line has more than \
+                32 MiB, 524288 objects or 4194304 values";
     assert_eq!(notes, [said]);
+}
+
+#[test]
+fn rows_without_content_do_not_fill_memory() {
+    // In one line, and in many.
+    let frames = |count: usize| {
+        format!(
+            "{{\"interval\":{{\"frames\":[{{}}{}]}}}}\n",
+            ",{}".repeat(count)
+        )
+    };
+    let locks = |first: usize| {
+        let locks: Vec<_> = (first..first + 100)
+            .map(|address| {
+                format!(
+                    "{{\"identity\":{{\"kind\":\"kernel\",\"address\":{address}}},\
+                     \"lock_type\":{{\"kernel\":0}},\"operation\":\"\",\"waits\":{{}}}}"
+                )
+            })
+            .collect();
+        format!(
+            "{{\"interval\":{{\"duration_ns\":1,\"locks\":[{}]}}}}\n",
+            locks.join(",")
+        )
+    };
+    let header = line("{\"lock-recording\": 1}\n");
+    let (_, notes) = read(&[header.clone(), line(&frames(600_000))].concat()).unwrap();
+    assert!(notes[0].contains("524288 objects"), "{notes:?}");
+
+    let mut content = header;
+    for index in 0..15 {
+        content.extend(line(&locks(index * 100)));
+    }
+    let whole = open(&content).unwrap().merge_rows(1000);
+    assert_eq!(whole.locks.len(), 1100);
+    let said = "the recording breaks off after 0.0 s: it has more than 1000 rows";
+    assert!(
+        whole.notes.iter().any(|note| note == said),
+        "{:?}",
+        whole.notes
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Seek as _, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -89,6 +90,8 @@ impl Destination {
             .write(true)
             .create(true)
             .truncate(true)
+            // As perf.data: what other users' programs do is in it.
+            .mode(0o600)
             .open(&self.path)
     }
 }

@@ -184,6 +184,33 @@ impl Merger {
         }
     }
 
+    /// How many rows the tables so far have.
+    pub(crate) fn rows(&self) -> usize {
+        let Snapshot {
+            frames,
+            stacks,
+            processes,
+            threads,
+            locks,
+            sites,
+            chains,
+            open,
+            ..
+        } = self.snapshot();
+        [
+            frames.len(),
+            stacks.len(),
+            processes.len(),
+            threads.len(),
+            locks.len(),
+            sites.len(),
+            chains.len(),
+            open.len(),
+        ]
+        .iter()
+        .sum()
+    }
+
     /// What the intervals so far come to.
     pub(crate) fn snapshot(&self) -> &Snapshot {
         self.builder.snapshot()
