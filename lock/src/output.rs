@@ -125,8 +125,8 @@ pub(crate) fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     };
     tempfile::Builder::new()
         .prefix(".lock-")
-        // What the umask leaves of it, as for any new file.
-        .permissions(Permissions::from_mode(0o666))
+        // As perf.data: what other users' programs do is in it.
+        .permissions(Permissions::from_mode(0o600))
         .tempfile_in(directory)
 }
 
@@ -140,7 +140,10 @@ mod tests {
     use std::{
         fs::{self, File},
         io::{self, Read as _},
-        os::{fd::AsRawFd as _, unix::fs::symlink},
+        os::{
+            fd::AsRawFd as _,
+            unix::fs::{PermissionsExt as _, symlink},
+        },
     };
 
     use super::Output;
@@ -155,6 +158,8 @@ mod tests {
             .write("new")
             .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 

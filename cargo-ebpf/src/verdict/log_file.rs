@@ -3,14 +3,15 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
 };
 
 use ebpf_build::{Error, Result};
 
-/// Writes a log into `folder`, all of it or nothing, and says where. The name is made
-/// of the object's and the program's, and replaces the log of an earlier run.
+/// Writes a log into `folder`, all of it or nothing, and returns its path. The name is made
+/// of the object's and the program's, and replaces the log of an earlier run. Only the owner
+/// of the folder can read it.
 ///
 /// # Errors
 /// When the folder cannot be made or written to.
@@ -20,12 +21,15 @@ pub(crate) fn write(folder: &Path, object: &str, program: &str, log: &str) -> Re
     fs::create_dir_all(folder).map_err(|cause| failed(&cause))?;
     let mut file = tempfile::Builder::new()
         .prefix(".verifier-log.")
-        // Written with sudo, read without.
-        .permissions(fs::Permissions::from_mode(0o644))
+        // Kernel addresses may be in it.
+        .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(|cause| failed(&cause))?;
     file.write_all(log.as_bytes())
         .map_err(|cause| failed(&cause))?;
+    // Under sudo, the log is for the user whose project this is.
+    let owner = fs::metadata(folder).map_err(|cause| failed(&cause))?;
+    let _ = fchown(file.as_file(), Some(owner.uid()), Some(owner.gid()));
     file.persist(&path).map_err(|error| failed(&error.error))?;
     Ok(path)
 }
@@ -82,6 +86,8 @@ mod tests {
         assert_eq!(write(folder.path(), "lock", "p", "second")?, path);
         assert_eq!(fs::read_to_string(&path).ok().as_deref(), Some("second"));
         assert_eq!(fs::read_dir(folder.path()).map_or(0, Iterator::count), 1);
+        let mode = fs::metadata(&path).map_or(0, |metadata| metadata.mode());
+        assert_eq!(mode & 0o777, 0o600);
         Ok(())
     }
 }

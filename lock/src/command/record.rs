@@ -1,6 +1,7 @@
 //! `lock record`: the pipeline from programs to a report, or to a recording.
 
 use std::{
+    env,
     ffi::OsString,
     fs::File,
     io::{self, IsTerminal as _},
@@ -186,9 +187,14 @@ fn tell(destination: &Destination, length: u64, whole: &Snapshot) {
         idle => format!(" and {}", plural(idle, "idle wait")),
     };
     let path = destination.path().display();
+    // Only its owner can read the recording, who is root then.
+    let sudo = match env::var_os("SUDO_UID") {
+        Some(_) => "sudo ",
+        None => "",
+    };
     let quoted = invocation::quoted(&path.to_string());
     eprintln!(
-        "{}{idle} in {}: {path} ({} KiB); show them with: lock report {quoted}",
+        "{}{idle} in {}: {path} ({} KiB); show them with: {sudo}lock report {quoted}",
         plural(grouped.total.count(), "wait"),
         time(whole.duration_ns),
         length.div_ceil(1024),
