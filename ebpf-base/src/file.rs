@@ -1,8 +1,8 @@
-//! Files that are written atomically.
+//! Files that are written atomically, and read within bounds.
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process,
@@ -10,6 +10,45 @@ use std::{
 };
 
 use crate::{Error, Result};
+
+/// The most that a text of a project or of this program has: manifests, settings, `ebpf.lock`;
+/// in bytes.
+pub const MAX_TEXT: u64 = 16 << 20;
+
+/// Reads a text of at most [`MAX_TEXT`] bytes. What stands in its place must not make the reader
+/// wait or fill memory: a FIFO, a device.
+///
+/// # Errors
+/// When it cannot be read, is not a regular file, is larger, or is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = read_file(path, MAX_TEXT)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+}
+
+/// Reads a regular file of at most `most` bytes.
+///
+/// # Errors
+/// When it cannot be read, is not a regular file, or is larger.
+pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let unfit = |text: String| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return unfit("not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return unfit(format!("larger than {most} bytes"));
+    }
+    Ok(bytes)
+}
 
 /// Writes `content` to `path` so that no reader sees a part of it: to a temporary file in the
 /// same directory, which then replaces it. Creates the directory.
@@ -104,5 +143,24 @@ mod tests {
         let path = directory.0.join("file");
         write_atomically(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn only_regular_files_of_a_sane_size_are_read() {
+        let directory = Directory::new("read");
+        let path = directory.0.join("file");
+        fs::write(&path, "text").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "text");
+        assert_eq!(read_file(&path, 4).unwrap(), b"text");
+        assert!(read_file(&path, 3).is_err());
+        assert!(read_text(Path::new("/dev/zero")).is_err());
+        let error = read_text(&directory.0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+        // Nobody writes to it.
+        let fifo = directory.0.join("fifo");
+        let name = std::ffi::CString::new(fifo.as_os_str().as_encoded_bytes()).unwrap();
+        // SAFETY: the path is a string that ends in zero.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        assert!(read_text(&fifo).is_err());
     }
 }

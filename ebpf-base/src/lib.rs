@@ -16,7 +16,7 @@ pub mod untrusted;
 
 pub use crate::{
     error::{Error, Result},
-    file::write_atomically,
+    file::{MAX_TEXT, read_file, read_text, write_atomically},
     finding::{Finding, Severity},
     kernel_version::{KernelVersion, ParseKernelVersionError, kernel_release},
     program::{find_program, find_program_in},

@@ -277,7 +277,7 @@ fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> 
 
 /// The first line of a file that begins with `key`, counted from 1.
 fn line_of(file: &Path, key: &str) -> Option<u32> {
-    let text = fs::read_to_string(file).ok()?;
+    let text = ebpf_base::read_text(file).ok()?;
     let index = text
         .lines()
         .position(|line| line.trim_start().starts_with(key))?;
@@ -285,7 +285,7 @@ fn line_of(file: &Path, key: &str) -> Option<u32> {
 }
 
 fn parse(file: &Path) -> Result<Value> {
-    let text = fs::read_to_string(file).map_err(|cause| Error::io("read", file, &cause))?;
+    let text = ebpf_base::read_text(file).map_err(|cause| Error::io("read", file, &cause))?;
     text.parse::<toml::Table>()
         .map(Value::Table)
         .map_err(|cause| {

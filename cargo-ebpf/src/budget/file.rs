@@ -1,7 +1,7 @@
 //! Reading and writing `ebpf.lock`: TOML with a line for each program and kernel, sorted,
 //! so that a change of one figure is a change of one line.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use ebpf_build::{Error, Result, file::write_atomically};
 use toml_edit::{DocumentMut, Item, ser};
@@ -26,7 +26,7 @@ const FIX: &str = "cargo ebpf verify --update";
 /// # Errors
 /// When there is none, or it is no such file.
 pub(crate) fn read(path: &Path) -> Result<Budget> {
-    let text = fs::read_to_string(path).map_err(|cause| match cause.kind() {
+    let text = ebpf_base::read_text(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => {
             Error::new(MISSING, format!("there is no {}", path.display())).fix(FIX)
         }
@@ -115,6 +115,8 @@ fn expand(item: Option<&mut Item>) -> Option<&mut toml_edit::Table> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use std::fs;
 
     use super::*;
     use crate::budget::{Measured, Object};

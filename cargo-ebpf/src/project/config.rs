@@ -1,7 +1,7 @@
 //! The few settings of cargo's `config.toml` that decide what is built for BPF.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -34,7 +34,7 @@ impl CargoConfig {
         // Cargo prefers the name without extension where both are there.
         for name in ["config", "config.toml"] {
             let path = folder.join(name);
-            match fs::read_to_string(&path) {
+            match ebpf_base::read_text(&path) {
                 Ok(text) => return Self::parse(path, &text).map(Some),
                 Err(cause) if is_absent(&cause) => {}
                 Err(cause) => return Err(Error::io("read", &path, &cause)),

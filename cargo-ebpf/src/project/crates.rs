@@ -110,7 +110,7 @@ fn excluded(root: &Path) -> Result<Vec<PathBuf>> {
 
 fn manifest(dir: &Path) -> Result<Option<Manifest>> {
     let path = dir.join("Cargo.toml");
-    let text = match fs::read_to_string(&path) {
+    let text = match ebpf_base::read_text(&path) {
         Ok(text) => text,
         Err(cause) if is_elsewhere(&cause) => return Ok(None),
         Err(cause) => return Err(Error::io("read", &path, &cause)),

@@ -73,6 +73,9 @@ pub fn release_of(head: &[u8], length: u64, file_name: &OsStr) -> Result<String,
     Ok(untrusted::name(&release))
 }
 
+/// Distributions' images have some 10 MiB, those with everything built in 100, in bytes.
+const MAX_LENGTH: u64 = 512 << 20;
+
 /// What is wrong with an image of `length` bytes that begins with `head`.
 fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
     if head.starts_with(b"\x7fELF") {
@@ -83,6 +86,9 @@ fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
     }
     if word(head, PROTOCOL).is_none_or(|version| version < OLDEST_PROTOCOL) {
         return Some("its boot protocol is older than 2.06 (Linux 2.6.22)");
+    }
+    if length > MAX_LENGTH {
+        return Some("it is larger than any kernel image");
     }
     if whole_length(head).is_some_and(|whole| length < whole) {
         return Some("it is shorter than its header says: a part is missing");
