@@ -58,6 +58,18 @@ impl Kind {
         self as u32 + 1
     }
 
+    /// The kind with that number.
+    pub fn of_number(number: u32) -> Option<Self> {
+        let index = (number as usize).checked_sub(1)?;
+        Self::ALL.get(index).map(|(kind, ..)| *kind)
+    }
+
+    /// How many bytes follow a type of this kind with that many members.
+    pub fn following(self, vlen: u16) -> usize {
+        let (_, fixed, each) = Self::ALL[self as usize];
+        fixed + usize::from(vlen) * each
+    }
+
     /// By number, from 1, with the bytes that follow the type: how many always, and
     /// how many for each of its `vlen` members.
     const ALL: [(Self, usize, usize); 19] = [
@@ -111,6 +123,62 @@ pub struct Member {
     pub type_id: u32,
     /// Where it begins in the structure, in bits.
     pub bit_offset: u32,
+    /// The size of a bit field in bits; 0 for other members.
+    pub bits: u32,
+}
+
+/// An array type.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Array {
+    /// The id of the type of its elements.
+    pub element: u32,
+    /// How many there are; 0 for a flexible array.
+    pub len: u32,
+}
+
+/// An integer type.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Int {
+    /// Whether it has a sign.
+    pub signed: bool,
+    /// Whether it is a boolean.
+    pub boolean: bool,
+    /// Where its bits begin: only old bit fields begin elsewhere than at 0.
+    pub bit_offset: u32,
+}
+
+/// A parameter of a function type.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Parameter {
+    /// The name, as a string of the BTF; 0 if it has none.
+    pub name: u32,
+    /// The id of its type; 0 for variable arguments.
+    pub type_id: u32,
+}
+
+/// A member of an enumeration.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Enumerator {
+    /// The name, as a string of the BTF.
+    pub name: u32,
+    /// The value, with its sign extended to 64 bits where the enumeration has one.
+    pub value: u64,
+}
+
+/// What a data section lists.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct SectionEntry {
+    /// The id of a variable or, for kernel functions, of a function.
+    pub type_id: u32,
+    /// Where it begins in the section, in bytes.
+    pub offset: u32,
+    /// Its size in bytes.
+    pub size: u32,
 }
 
 /// The types of an object or of a kernel.
@@ -176,6 +244,11 @@ impl<'data> Btf<'data> {
         String::from_utf8_lossy(text)
     }
 
+    /// The bytes of the string at `offset`, as [`Btf::string`].
+    pub fn name(&self, offset: u32) -> &[u8] {
+        string_at(self.strings(), offset).unwrap_or_default()
+    }
+
     /// The type with that id.
     pub fn get(&self, id: u32) -> Option<Type> {
         self.types.get((id as usize).checked_sub(1)?).copied()
@@ -185,11 +258,21 @@ impl<'data> Btf<'data> {
     pub fn resolve(&self, mut id: u32) -> Option<Type> {
         for _ in 0..MAX_DEPTH {
             let found = self.get(id)?;
-            match found.kind {
-                Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::TypeTag => {
-                    id = found.size_or_type;
-                }
-                _ => return Some(found),
+            if !is_qualifier(found.kind) {
+                return Some(found);
+            }
+            id = found.size_or_type;
+        }
+        None
+    }
+
+    /// The id of the type behind typedefs and qualifiers; 0 for `void`.
+    pub fn resolve_id(&self, mut id: u32) -> Option<u32> {
+        for _ in 0..MAX_DEPTH {
+            match self.get(id) {
+                None => return (id == 0).then_some(0),
+                Some(found) if is_qualifier(found.kind) => id = found.size_or_type,
+                Some(_) => return Some(id),
             }
         }
         None
@@ -216,9 +299,32 @@ impl<'data> Btf<'data> {
 
     /// The number of elements of an array type.
     pub fn array_len(&self, array: Type) -> Option<u32> {
-        (array.kind == Kind::Array)
-            .then(|| self.words().u32(array.members + 8))
-            .flatten()
+        Some(self.array(array)?.len)
+    }
+
+    /// What an array type is an array of.
+    pub fn array(&self, array: Type) -> Option<Array> {
+        if array.kind != Kind::Array {
+            return None;
+        }
+        Some(Array {
+            element: self.words().u32(array.members)?,
+            len: self.words().u32(array.members + 8)?,
+        })
+    }
+
+    /// The properties of an integer type.
+    pub fn int(&self, int: Type) -> Option<Int> {
+        if int.kind != Kind::Int {
+            return None;
+        }
+        // BTF_INT_ENCODING and BTF_INT_OFFSET of the kernel's btf.h.
+        let data = self.words().u32(int.members)?;
+        Some(Int {
+            signed: data >> 24 & 1 != 0,
+            boolean: data >> 24 & 4 != 0,
+            bit_offset: data >> 16 & 0xff,
+        })
     }
 
     /// The members of a structure or union.
@@ -240,6 +346,7 @@ impl<'data> Btf<'data> {
                 } else {
                     offset
                 },
+                bits: if structure.flag { offset >> 24 } else { 0 },
             })
         })
     }
@@ -298,19 +405,68 @@ impl<'data> Btf<'data> {
         (0..count).filter_map(move |index| words.u32(found.members + index * each))
     }
 
+    /// The members of an enumeration.
+    pub fn enumerator_values(&self, found: Type) -> impl Iterator<Item = Enumerator> {
+        let words = self.words();
+        let (count, each) = match found.kind {
+            Kind::Enum => (usize::from(found.vlen), 8),
+            Kind::Enum64 => (usize::from(found.vlen), 12),
+            _ => (0, 0),
+        };
+        (0..count).filter_map(move |index| {
+            let at = found.members + index * each;
+            let low = words.u32(at + 4)?;
+            let value = match found.kind {
+                Kind::Enum64 => u64::from(words.u32(at + 8)?) << 32 | u64::from(low),
+                _ if found.flag => i64::from(low.cast_signed()).cast_unsigned(),
+                _ => u64::from(low),
+            };
+            Some(Enumerator {
+                name: words.u32(at)?,
+                value,
+            })
+        })
+    }
+
+    /// The parameters of a function prototype.
+    pub fn prototype(&self, found: Type) -> impl Iterator<Item = Parameter> {
+        let words = self.words();
+        let count = match found.kind {
+            Kind::FuncProto => usize::from(found.vlen),
+            _ => 0,
+        };
+        (0..count).filter_map(move |index| {
+            let at = found.members + index * 8;
+            Some(Parameter {
+                name: words.u32(at)?,
+                type_id: words.u32(at + 4)?,
+            })
+        })
+    }
+
     /// The variables and functions that BTF lists for a section, by their own types.
     pub fn section<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Type> + 'a {
+        self.section_entries(name)
+            .filter_map(|entry| self.get(entry.type_id))
+    }
+
+    /// What BTF lists for a section.
+    pub fn section_entries<'a>(&'a self, name: &str) -> impl Iterator<Item = SectionEntry> + 'a {
         let words = self.words();
-        self.types
-            .iter()
-            .filter(move |section| {
-                section.kind == Kind::DataSec && self.string(section.name) == name
-            })
-            .flat_map(move |section| {
-                (0..usize::from(section.vlen)).filter_map(move |index| {
-                    self.get(words.u32(section.members + index * MEMBER_LEN)?)
+        let sections = self.types.iter().filter(|section| {
+            section.kind == Kind::DataSec && is_string(self.strings(), section.name, name)
+        });
+        let sections: Vec<_> = sections.copied().collect();
+        sections.into_iter().flat_map(move |section| {
+            (0..usize::from(section.vlen)).filter_map(move |index| {
+                let at = section.members + index * MEMBER_LEN;
+                Some(SectionEntry {
+                    type_id: words.u32(at)?,
+                    offset: words.u32(at + 4)?,
+                    size: words.u32(at + 8)?,
                 })
             })
+        })
     }
 
     fn strings(&self) -> &[u8] {
@@ -325,6 +481,14 @@ impl<'data> Btf<'data> {
             order: self.layout.order,
         }
     }
+}
+
+/// Whether a type only gives another one a name or a property.
+fn is_qualifier(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::TypeTag
+    )
 }
 
 /// The id of the first type of this kind and name. One pass that builds nothing: a
