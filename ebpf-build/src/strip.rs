@@ -1,5 +1,7 @@
 //! Removing DWARF, for embedding: 55 KB become 5 KB, and BTF stays.
 
+use std::ops::RangeInclusive;
+
 use object::{
     build::elf::{Builder, SectionData},
     elf,
@@ -9,6 +11,9 @@ use crate::{Code, Error, Result};
 
 /// The largest alignment of a section, in bytes: a page, of maps that are mapped.
 const MAX_ALIGNMENT: u64 = 4096;
+
+/// The section types of LLVM (`SHT_LLVM_*`): for linkers, not for loaders.
+const LLVM_SECTIONS: RangeInclusive<u32> = 0x6fff_4c00..=0x6fff_4cff;
 
 /// The object without its `.debug_*` sections and what only they need.
 ///
@@ -35,7 +40,9 @@ pub fn strip_debug(content: &[u8]) -> Result<Vec<u8>> {
         }
         let name = section.name.as_slice();
         let name = name.strip_prefix(b".rel").unwrap_or(name);
-        if name.starts_with(b".debug_") {
+        // LLVM's notes for linkers (`.llvm_addrsig`) refer to symbols by number, and would be
+        // wrong in the rewritten object.
+        if name.starts_with(b".debug_") || LLVM_SECTIONS.contains(&section.sh_type.0) {
             section.delete = true;
         }
     }
