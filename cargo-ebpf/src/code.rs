@@ -156,10 +156,6 @@ ebpf_base::codes! {
         ObjectNotFound = "object-not-found",
         /// The object exceeds the size limit.
         ObjectTooLarge = "object-too-large",
-        /// aya-obj cannot parse the object.
-        ObjectUnreadable = "object-unreadable",
-        /// There is not enough memory to parse the object.
-        OutOfMemory = "out-of-memory",
         /// apt offers no compiler that can build for BPF.
         PackagesMissing = "packages-missing",
         /// The release profile of an eBPF crate does not enable LTO.
@@ -168,6 +164,8 @@ ebpf_base::codes! {
         ProgramFailed = "program-failed",
         /// The output or the end of another program could not be read.
         ProgramLost = "program-lost",
+        /// An eBPF program refers to something that its loader would not find.
+        ProgramNotLinked = "program-not-linked",
         /// An eBPF program could not be passed to the kernel.
         ProgramNotTried = "program-not-tried",
         /// Another program exceeded its time limit.

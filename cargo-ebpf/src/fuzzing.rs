@@ -13,7 +13,7 @@ use std::{
     sync::LazyLock,
 };
 
-use ebpf_base::btf::{self, Kind};
+use ebpf_base::btf::{self, Btf, Kind};
 use ebpf_base::untrusted;
 use ebpf_build::{KernelVersion, Target, strip_debug};
 use ebpf_diagnosis::{
@@ -21,7 +21,12 @@ use ebpf_diagnosis::{
     render::{self, source::Sources},
     verifier_log::{statistics::Statistics, visits::Visits},
 };
-use ebpf_object::{Name, Object, disassembly, elf::Elf, requirements};
+use ebpf_object::{
+    Name, Object, disassembly,
+    elf::Elf,
+    link::{Unit, core::KernelTypes, types::Features},
+    requirements,
+};
 
 use crate::{
     agent::{Answer, Request},
@@ -194,12 +199,34 @@ fn diagnose(source: &Source<'_>, program: &str, log: &str) {
     assert_fit(&render::plain(&diagnosis, &Sources::default()));
 }
 
-/// An object as it is loaded: linked by aya-obj, and a log held against it.
+/// An object as it is loaded: linked, with its types for a kernel, and a log held against it.
 pub fn link(data: &[u8]) {
+    fit(data);
     let source = Source::of(data);
     for linked in ebpf_object::link::origin::link(data).iter().take(PROGRAMS) {
         assert!(linked.origin(u64::MAX).is_none());
         diagnose(&source, &linked.name, &String::from_utf8_lossy(&LOG));
+    }
+}
+
+/// The object's types and accesses for two kernels: one that knows nothing of BTF, and one
+/// whose types are the object's own.
+fn fit(data: &[u8]) {
+    let Ok(mut unit) = Unit::parse(data) else {
+        return;
+    };
+    if let Some(types) = &unit.types {
+        let mut oldest = types.clone();
+        oldest.fit(Features::default());
+        for types in [types, &oldest] {
+            // 4 GiB and more are not numbers in it any more.
+            assert!(Btf::parse(types.to_bytes()).is_ok());
+        }
+    }
+    let own = unit.btf.clone();
+    unit.fit(own.as_ref().map(KernelTypes::of).as_ref());
+    for program in unit.programs.iter().take(PROGRAMS) {
+        let _ = unit.assemble(program);
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_support::{
     Failed, Suite, Test,
-    machine::{BPFTOOL, CAPABILITIES, MOUNT_NAMESPACE, ROOT},
+    machine::{BPFTOOL, CAPABILITIES, KERNEL_BTF, MOUNT_NAMESPACE, ROOT},
     tests,
 };
 
@@ -37,6 +37,8 @@ const TESTS: &[Test<InFolder>] = tests![
     survives_every_damaged_object: [CAPABILITIES],
     is_quick: [CAPABILITIES],
     as_nobody_says_that_rights_are_missing: [CAPABILITIES, ROOT],
+    links_what_libbpf_links: [CAPABILITIES, KERNEL_BTF],
+    linked_objects_agree_with_bpftool: [CAPABILITIES, BPFTOOL, KERNEL_BTF],
     bpftool_agrees: [CAPABILITIES, BPFTOOL],
     bpftool_missing_is_one_sentence: [MOUNT_NAMESPACE],
     what_is_no_object_is_said,
@@ -388,12 +390,11 @@ fn loads_sections_that_aya_does_not_know(folder: &Folder) -> Checked {
             program,
         )?;
     }
-    // The section was renamed for aya-obj, in .BTF.ext too: lines are still found.
     let outside = program(&object, "outside")?;
     let file = place(outside)["file"].as_str().unwrap_or_default();
     ensure(
         outside["verdict"] == "refused" && file.ends_with(".rs"),
-        "source of a renamed section",
+        "source in a section of another name",
         outside,
     )
 }
@@ -427,6 +428,77 @@ fn says_what_this_kernel_has_no_place_for(folder: &Folder) -> Checked {
         "no target named",
         &object,
     )
+}
+
+/// Objects in `tests/linking/objects`, with the verdict of each program on every kernel, and
+/// a part of the cause.
+#[rustfmt::skip]
+const LINKED: &[(&str, &str, &str)] = &[
+    ("core", "accepted", ""),
+    ("core_absent", "refused", "(CO-RE)"),
+    ("elsewhere", "not-linked", "the section `elsewhere`, which loaders make no map of"),
+    ("maps", "accepted", ""),
+    ("missing_function", "not-linked", "has no function `no_such_function`"),
+    ("ring", "accepted", ""),
+    ("setting_and_lock", "refused", "bpf_spin_lock cannot be accessed"),
+    ("settings", "accepted", ""),
+    ("strong_setting", "not-linked", "`CONFIG_NO_SUCH_SETTING`"),
+    ("symbols", "accepted", ""),
+    ("variable_lock", "refused", "bpf_spin_lock cannot be accessed"),
+    ("variables", "accepted", ""),
+];
+
+fn linked(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/linking/objects/{name}.o"))
+}
+
+fn links_what_libbpf_links(folder: &Folder) -> Checked {
+    let mut command = folder.command();
+    command.args(["--format", "json"]);
+    command.args(LINKED.iter().map(|(name, ..)| linked(name)));
+    let document = test_support::document(&command.output()?.stdout)?;
+    let objects = &document["kernels"][0]["objects"];
+    for (number, (name, verdict, cause)) in LINKED.iter().enumerate() {
+        let programs = objects[number]["programs"].as_array();
+        let programs = programs
+            .filter(|programs| !programs.is_empty())
+            .ok_or(*name)?;
+        for program in programs {
+            let fits = program["verdict"] == *verdict && program["why"].to_string().contains(cause);
+            ensure(fits, name, program)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each object is accepted as a whole by libbpf just if every program of it is here.
+fn linked_objects_agree_with_bpftool(folder: &Folder) -> Checked {
+    let sources = fs::read_dir(linked("core").parent().ok_or("no parent")?)?;
+    let mut paths: Vec<_> = sources
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.sort();
+    let mut command = folder.command();
+    command.args(["--bpftool", "--format", "json"]).args(&paths);
+    let document = test_support::document(&command.output()?.stdout)?;
+    let objects = document["kernels"][0]["objects"]
+        .as_array()
+        .ok_or("no objects")?;
+    ensure(objects.len() >= LINKED.len(), "objects", &paths)?;
+    for object in objects {
+        let programs = object["programs"].as_array().ok_or("no programs")?;
+        let accepted = programs
+            .iter()
+            .all(|program| program["verdict"] == "accepted");
+        let libbpf = &object["bpftool"];
+        let said = libbpf["said"].as_str().unwrap_or_default();
+        // What this command does and libbpf alone does not: it sizes maps. Releases of libbpf
+        // before 1.4 do not know arenas.
+        let ours =
+            object["findings"][0]["code"] == "map-size-assumed" || said.contains(".addr_space.1");
+        ensure(libbpf["accepted"] == accepted || ours, "libbpf", object)?;
+    }
+    Ok(())
 }
 
 fn keeps_the_log_in_the_project(folder: &Folder) -> Checked {

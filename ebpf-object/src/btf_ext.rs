@@ -29,10 +29,18 @@ pub(super) struct CoreRelocation {
     pub kind: u32,
 }
 
+/// The type of a function.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FunctionInfo {
+    /// Offset of its first instruction in its section, in bytes.
+    pub offset: u64,
+    pub type_id: u32,
+}
+
 /// Per section name, in order of instructions.
 #[derive(Debug, Default)]
 pub(super) struct BtfExt {
-    pub func_infos: usize,
+    pub functions: HashMap<String, Vec<FunctionInfo>>,
     pub lines: HashMap<String, Vec<LineInfo>>,
     pub core_relocations: HashMap<String, Vec<CoreRelocation>>,
 }
@@ -45,6 +53,7 @@ impl BtfExt {
         let header = Words { data, order };
         let header_len = header.u32(4).ok_or("its BTF.ext header is cut short")? as usize;
         let mut ext = Self::default();
+        let mut functions: HashMap<u32, Vec<FunctionInfo>> = HashMap::new();
         let mut lines: HashMap<u32, Vec<LineInfo>> = HashMap::new();
         let mut core_relocations: HashMap<u32, Vec<CoreRelocation>> = HashMap::new();
         // The offset and length of each part follow one another; old headers end early.
@@ -63,7 +72,10 @@ impl BtfExt {
             for_each_record(info, order, |section, record| {
                 let word = |index: usize| record.u32(index * 4);
                 match part {
-                    0 => ext.func_infos += 1,
+                    0 => functions.entry(section).or_default().push(FunctionInfo {
+                        offset: u64::from(word(0)?),
+                        type_id: word(1)?,
+                    }),
                     1 => lines.entry(section).or_default().push(LineInfo {
                         offset: u64::from(word(0)?),
                         file: word(1)?,
@@ -86,6 +98,7 @@ impl BtfExt {
             })
             .ok_or("a part of its BTF.ext is cut short")?;
         }
+        ext.functions = by_name(functions, btf);
         ext.lines = by_name(lines, btf);
         ext.core_relocations = by_name(core_relocations, btf);
         for lines in ext.lines.values_mut() {

@@ -309,6 +309,8 @@ pub struct Symbol<'a> {
     pub section: Option<usize>,
     /// Whether another object would have to define it.
     pub undefined: bool,
+    /// Whether other objects cannot see it (`STV_HIDDEN`, `STV_INTERNAL`).
+    pub hidden: bool,
 }
 
 /// One place to mend when addresses are known.
@@ -416,6 +418,7 @@ impl<'a> Elf<'a> {
                 bind: symbol.st_bind(),
                 section: section.map(|SectionIndex(index)| index),
                 undefined: symbol.is_undefined(endian) && !name.is_empty(),
+                hidden: [elf::STV_HIDDEN, elf::STV_INTERNAL].contains(&symbol.st_visibility()),
             });
         }
 

@@ -122,7 +122,7 @@ impl Object {
             btf: btf.as_ref().map(|btf| BtfSummary {
                 types: btf.len(),
                 ext: ext.as_ref().map(|ext| BtfExtSummary {
-                    func_infos: ext.func_infos,
+                    func_infos: ext.functions.values().map(Vec::len).sum(),
                     line_infos: ext.lines.values().map(Vec::len).sum(),
                     core_relocations: ext.core_relocations.values().map(Vec::len).sum(),
                 }),

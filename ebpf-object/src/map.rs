@@ -93,25 +93,40 @@ pub struct Memory {
 const MAX_MAPS: usize = 10_000;
 
 /// `BPF_F_RDONLY_PROG` of the kernel's bpf.h: what loaders set for `.rodata`.
-const READ_ONLY: u32 = 128;
+pub(crate) const READ_ONLY: u32 = 128;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Raw {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    flags: u32,
-    pinning: u32,
-    extra: u32,
+/// What bpf(2) is asked for to create a map, as the object declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Shape {
+    /// `enum bpf_map_type` of the kernel's bpf.h.
+    pub map_type: u32,
+    /// The size of a key in bytes.
+    pub key_size: u32,
+    /// The size of a value in bytes.
+    pub value_size: u32,
+    /// How many entries fit.
+    pub max_entries: u32,
+    /// `BPF_F_*` of the kernel's bpf.h.
+    pub flags: u32,
+    /// How it is pinned; 0 for not at all.
+    pub pinning: u32,
+    /// What more some map types take (`map_extra`).
+    pub extra: u64,
+    /// The type of a key, as an id of the object's BTF; 0 for none.
+    pub key_type: u32,
+    /// The type of a value, as an id of the object's BTF; 0 for none.
+    pub value_type: u32,
+    /// The shape of the maps in a map of maps.
+    pub inner: Option<Box<Self>>,
 }
 
-impl From<Raw> for Definition {
-    fn from(raw: Raw) -> Self {
+impl From<Shape> for Definition {
+    fn from(raw: Shape) -> Self {
         Self {
             map_type: type_name(raw.map_type),
             type_number: raw.map_type,
-            extra: u64::from(raw.extra),
+            extra: raw.extra,
             key_size: raw.key_size,
             value_size: raw.value_size,
             max_entries: raw.max_entries,
@@ -133,7 +148,7 @@ fn type_name(number: u32) -> String {
     }
 }
 
-fn memory(raw: &Raw) -> Memory {
+fn memory(raw: &Shape) -> Memory {
     use bpf_map_type as T;
     let (key, entries) = (u64::from(raw.key_size), u64::from(raw.max_entries));
     // The kernel rounds values up to eight bytes.
@@ -219,33 +234,60 @@ fn declared(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
 }
 
 /// Reads a map's structure. libbpf's conventions: numbers are the lengths of arrays
-/// that are pointed to (`__uint`), types are pointers to them (`__type`).
-fn btf_definition(btf: &Btf<'_>, structure: Type) -> Raw {
-    let mut raw = Raw::default();
+/// that are pointed to (`__uint`) or the members of enumerations (`__ulong`), types are
+/// pointers to them (`__type`).
+pub(crate) fn btf_definition(btf: &Btf<'_>, structure: Type) -> Shape {
+    let (mut shape, values) = without_values(btf, structure);
+    let inner = values
+        .and_then(|array| btf.array(btf.resolve(array)?))
+        .and_then(|array| btf.resolve(array.element))
+        .and_then(|pointer| btf.resolve(pointer.size_or_type))
+        .filter(|pointee| pointee.kind == Kind::Struct);
+    // The kernel knows two levels.
+    shape.inner = inner.map(|structure| Box::new(without_values(btf, structure).0));
+    shape
+}
+
+/// The shape of a map, and the type of its `values`: an array of pointers to maps or
+/// programs.
+fn without_values(btf: &Btf<'_>, structure: Type) -> (Shape, Option<u32>) {
+    let mut values = None;
+    let mut raw = Shape::default();
     // No map has more members than this: a hostile structure may have 65535.
     for Member { name, type_id, .. } in btf.members(structure).take(64) {
         let pointee = || {
             let pointer = btf.resolve(type_id)?;
             (pointer.kind == Kind::Ptr).then_some(pointer.size_or_type)
         };
-        let number = || btf.array_len(btf.resolve(pointee()?)?);
-        let size = || btf.size(pointee()?);
+        let long = || match pointee() {
+            Some(id) => Some(u64::from(btf.array_len(btf.resolve(id)?)?)),
+            None => btf
+                .enumerator_values(btf.resolve(type_id)?)
+                .next()
+                .map(|only| only.value),
+        };
+        let number = || {
+            long()
+                .and_then(|number| u32::try_from(number).ok())
+                .unwrap_or_default()
+        };
+        let size = || pointee().and_then(|id| btf.size(id)).unwrap_or_default();
         match &*btf.string(name) {
-            "type" => raw.map_type = number().unwrap_or_default(),
-            "key" => raw.key_size = size().unwrap_or_default(),
-            "value" => raw.value_size = size().unwrap_or_default(),
-            "key_size" => raw.key_size = number().unwrap_or_default(),
-            "value_size" => raw.value_size = number().unwrap_or_default(),
-            "max_entries" => raw.max_entries = number().unwrap_or_default(),
-            "map_flags" => raw.flags = number().unwrap_or_default(),
-            "map_extra" => raw.extra = number().unwrap_or_default(),
-            "pinning" => raw.pinning = number().unwrap_or_default(),
+            "type" => raw.map_type = number(),
+            "key" => (raw.key_size, raw.key_type) = (size(), pointee().unwrap_or_default()),
+            "value" => (raw.value_size, raw.value_type) = (size(), pointee().unwrap_or_default()),
+            "key_size" => raw.key_size = number(),
+            "value_size" => raw.value_size = number(),
+            "max_entries" => raw.max_entries = number(),
+            "map_flags" => raw.flags = number(),
+            "map_extra" => raw.extra = long().unwrap_or_default(),
+            "pinning" => raw.pinning = number(),
             // The maps or programs in a map of maps: what it holds are 4-byte ids.
-            "values" => raw.value_size = 4,
+            "values" => (raw.value_size, values) = (4, Some(type_id)),
             _ => {}
         }
     }
-    raw
+    (raw, values)
 }
 
 /// Maps in `maps`: `bpf_map_def` of libbpf before 1.0, as aya-ebpf still writes it.
@@ -267,9 +309,9 @@ fn legacy(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
     })
 }
 
-fn legacy_definition(data: &[u8], order: ByteOrder) -> Option<Raw> {
+pub(crate) fn legacy_definition(data: &[u8], order: ByteOrder) -> Option<Shape> {
     let words = Words { data, order };
-    Some(Raw {
+    Some(Shape {
         map_type: words.u32(0)?,
         key_size: words.u32(4)?,
         value_size: words.u32(8)?,
@@ -277,7 +319,7 @@ fn legacy_definition(data: &[u8], order: ByteOrder) -> Option<Raw> {
         flags: words.u32(16)?,
         // Behind `id`; C's definition ends before both.
         pinning: words.u32(24).unwrap_or_default(),
-        extra: 0,
+        ..Shape::default()
     })
 }
 
@@ -295,31 +337,41 @@ fn symbols_of(elf: &Elf<'_>, section: &str) -> impl Iterator<Item = (Name, u64)>
     symbols.into_iter()
 }
 
+/// The flags of the map for a section of global variables; none if it is another section.
+pub(crate) fn data_flags(section: &str) -> Option<u32> {
+    let family = |base: &str| {
+        let rest = section.strip_prefix(base);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    [(".rodata", READ_ONLY), (".data", 0), (".bss", 0)]
+        .into_iter()
+        .find_map(|(base, flags)| family(base).then_some(flags))
+}
+
+/// The shape of the map for a section of so many bytes of global variables: an array with
+/// one value.
+pub(crate) fn data_shape(size: u64) -> Shape {
+    Shape {
+        map_type: bpf_map_type::BPF_MAP_TYPE_ARRAY as u32,
+        key_size: 4,
+        value_size: u32::try_from(size).unwrap_or(u32::MAX),
+        max_entries: 1,
+        ..Shape::default()
+    }
+}
+
 /// Sections of global variables: one array entry that holds them all.
 fn data(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
     elf.sections.iter().filter_map(|section| {
-        let family = |base: &str| {
-            let rest = section.name.strip_prefix(base)?;
-            (rest.is_empty() || rest.starts_with('.')).then_some(())
-        };
-        let flags = match (family(".rodata"), family(".data"), family(".bss")) {
-            (Some(()), ..) => READ_ONLY,
-            (_, Some(()), _) | (.., Some(())) => 0,
-            _ => return None,
-        };
+        let flags = data_flags(&section.name)?;
         (section.size > 0).then(|| Map {
             name: Name::from(section.name.as_ref()),
             style: Style::Data,
             operations: None,
             definition: Some(
-                Raw {
-                    map_type: bpf_map_type::BPF_MAP_TYPE_ARRAY as u32,
-                    key_size: 4,
-                    value_size: u32::try_from(section.size).unwrap_or(u32::MAX),
-                    max_entries: 1,
+                Shape {
                     flags,
-                    pinning: 0,
-                    extra: 0,
+                    ..data_shape(section.size)
                 }
                 .into(),
             ),
@@ -339,12 +391,12 @@ fn struct_ops(btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
                     .resolve(variable.size_or_type)
                     .map(|structure| Name::from(btf.string(structure.name))),
                 definition: Some(
-                    Raw {
+                    Shape {
                         map_type: bpf_map_type::BPF_MAP_TYPE_STRUCT_OPS as u32,
                         key_size: 4,
                         value_size: btf.size(variable.size_or_type).unwrap_or_default(),
                         max_entries: 1,
-                        ..Raw::default()
+                        ..Shape::default()
                     }
                     .into(),
                 ),

@@ -136,7 +136,7 @@ pub(super) fn code(elf: &Elf<'_>, externs: &BTreeSet<Name>) -> Result<Code> {
 }
 
 /// Every function with code, in the order of the file.
-fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
+pub(crate) fn functions(elf: &Elf<'_>) -> Result<Vec<Function>> {
     let mut by_section: Vec<Vec<&Symbol<'_>>> = elf.sections.iter().map(|_| Vec::new()).collect();
     for symbol in &elf.symbols {
         let code = match symbol.kind {

@@ -73,7 +73,7 @@ pub(crate) struct Object {
 /// What a kernel made of a program. A figure that it does not give is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// `accepted`, `refused`, `unsupported`, `not-tried`.
+    /// `accepted`, `refused`, `unsupported`, `not-linked`, `not-tried`.
     pub verdict: String,
     /// Instructions that the verifier went through.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,12 @@
 //! Everything is read from `/proc`, `/sys` and two system calls, so that it works
 //! in a guest that has nothing else.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use ebpf_base::{
     KernelVersion,
@@ -43,6 +48,21 @@ impl Kernel {
         major << 16 | minor.min(255) << 8 | patch.unwrap_or(0).min(255)
     }
 
+    /// The settings that the kernel was configured with, by name, as `y`, `m`, `"text"` or a
+    /// number.
+    ///
+    /// # Errors
+    /// When neither `/boot` nor `/proc` has them.
+    pub(crate) fn settings(&self) -> io::Result<HashMap<String, String>> {
+        let text = fs::read_to_string(format!("/boot/config-{}", self.release)).or_else(|_| {
+            let compressed = fs::File::open("/proc/config.gz")?;
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(compressed).read_to_string(&mut text)?;
+            io::Result::Ok(text)
+        })?;
+        Ok(settings(&text))
+    }
+
     /// Whether the kernel shows its BTF.
     pub(crate) fn has_btf(&self) -> bool {
         Path::new(VMLINUX).exists()
@@ -60,6 +80,35 @@ impl Kernel {
     pub(crate) fn bpf_syscall(&self) -> Availability {
         syscall::availability()
     }
+}
+
+/// The lines `CONFIG_NAME=value`; others are comments.
+fn settings(text: &str) -> HashMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| name.starts_with("CONFIG_"))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+/// The addresses of functions and variables of the kernel, by name: all that have it.
+///
+/// # Errors
+/// When the kernel does not list them.
+pub(crate) fn symbols(names: &[&str]) -> io::Result<HashMap<String, Vec<u64>>> {
+    let mut found: HashMap<String, Vec<u64>> = HashMap::new();
+    for line in fs::read_to_string("/proc/kallsyms")?.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(address), Some(name)) = (words.next(), words.nth(1)) else {
+            continue;
+        };
+        if names.contains(&name)
+            && let Ok(address) = u64::from_str_radix(address, 16)
+        {
+            found.entry(name.to_owned()).or_default().push(address);
+        }
+    }
+    Ok(found)
 }
 
 /// How many CPUs this machine may ever have: what per-CPU things are sized by.
@@ -120,6 +169,14 @@ mod tests {
         assert_eq!(code("4.19.325-generic"), 4 << 16 | 19 << 8 | 255);
         assert_eq!(code("4.19.12"), 4 << 16 | 19 << 8 | 12);
         assert_eq!(code("7.3-rc1"), 7 << 16 | 3 << 8);
+    }
+
+    #[test]
+    fn settings_are_the_lines_with_a_value() {
+        let text = "#\n# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"a=b\"\nOTHER=1\n";
+        let expected = [("CONFIG_B", "y"), ("CONFIG_C", "\"a=b\"")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(settings(text), expected.into());
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn serialize_verdict<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<
         Outcome::Accepted => {}
         Outcome::Rejected(rejection) => fields.serialize_entry("why", rejection)?,
         Outcome::Unsupported(finding)
+        | Outcome::NotLinked(finding)
         | Outcome::Skipped(finding)
         | Outcome::PermissionDenied(finding)
         | Outcome::Crashed(finding)
@@ -112,6 +113,7 @@ impl Outcome<Box<Rejection>> {
             Self::Accepted => "accepted",
             Self::Rejected(_) => "rejected",
             Self::Unsupported(_) => "not supported here",
+            Self::NotLinked(_) => "not linked",
             Self::Skipped(_) => "not tried",
             Self::PermissionDenied(_) => "no rights",
             Self::TimedOut(_) => "took too long",

@@ -7,30 +7,25 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use aya_obj::{Function, Object, btf::Btf};
-use ebpf_base::btf::{self, find_id};
+use ebpf_base::btf::{self, Btf, find_id};
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
 use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
 use ebpf_object::{
-    Hook, Name,
-    link::{
-        calls::{self, Linked},
-        compat::{self, Image},
-        panic_guard,
-    },
+    Hook, Name, Target,
+    link::{self, Assembled, Failure, Program, Unit, core::KernelTypes, operations},
 };
 
 use super::{
     attach,
     attach_target::AttachTarget,
-    features,
+    externs, features,
     maps::Maps,
     observation::{self, Attach, Event, Extras, Observed, ProgramInfo, VerifierLog},
     outcome::Outcome,
     program::{self, Answer},
     reason,
-    relocate::{self, Program},
+    references::{self, Lacking, MISSING_FUNCTION},
     syscall::{self, ProgramLoad, ProgramTypes},
 };
 use crate::{
@@ -48,35 +43,10 @@ pub(crate) fn observe(
     extras: Extras,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
-    let observed = panic_guard::run(|| {
-        Session::new(kernel, skipped, extras)
-            .observe(data, tell)
-            .err()
-            .map(|error| error.finding().clone())
-    });
-    let failed = match observed {
-        Ok(finding) => finding,
-        Err(panic_guard::Failure::Panic(cause)) => Some(unreadable(&cause).finding().clone()),
-        Err(panic_guard::Failure::NoThread(cause)) => Some(no_memory(&cause)),
-    };
-    if let Some(finding) = failed {
-        tell(Event::Found(finding));
+    let session = Session::new(kernel, skipped, extras);
+    if let Err(error) = session.observe(data, tell) {
+        tell(Event::Found(error.finding().clone()));
     }
-}
-
-fn unreadable(cause: &str) -> Error {
-    Error::new(Code::ObjectUnreadable, "aya-obj could not read the object")
-        .because(untrusted::lines(cause))
-        .fix("build it again; `cargo ebpf inspect` shows what is in it")
-}
-
-fn no_memory(cause: &io::Error) -> Finding {
-    Finding::error(
-        Code::OutOfMemory,
-        "there is not enough memory to take the object apart",
-    )
-    .because(format!("could not start a thread: {cause}"))
-    .fix("free some; give guests more, such as: --guest-memory 2048")
 }
 
 /// One object and the kernel it is given to.
@@ -89,14 +59,25 @@ struct Session<'kernel> {
     kernel_btf: OnceCell<Option<Vec<u8>>>,
 }
 
+/// What the programs of an object share.
+struct Given {
+    maps: Maps,
+    /// The number of the map of settings.
+    settings: usize,
+    externs: Vec<externs::Found>,
+    /// The object's BTF, if it has some and the kernel took it.
+    types: Option<OwnedFd>,
+}
+
 /// What is asked of the kernel for one program.
 struct Request<'hook> {
     hook: &'hook Hook,
-    function: Function,
+    code: Assembled,
+    expected_attach_type: u32,
     /// A type of the kernel's BTF; 0 for none.
     attach_btf_id: u32,
     /// Kept open until the program is loaded.
-    _program_arrays: Vec<OwnedFd>,
+    _own_maps: Vec<OwnedFd>,
 }
 
 /// What came of a program.
@@ -137,60 +118,55 @@ impl<'kernel> Session<'kernel> {
     }
 
     fn observe(&self, data: &[u8], tell: &mut dyn FnMut(Event)) -> ebpf_build::Result<()> {
-        let image = compat::image(data)?;
-        let mut object = panic_guard::step(|| Object::parse(&image.bytes))
-            .and_then(|parsed| parsed.map_err(|error| calls::chain(&error)))
-            .map_err(|cause| unreadable(&cause))?;
-        if object.programs.is_empty() {
+        let mut unit = Unit::parse(data)?;
+        if unit.programs.is_empty() {
             return Err(Error::new(Code::NoPrograms, "the object has no programs")
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
-
-        // First, as it needs the object's BTF whole.
-        self.relocate_types(&mut object)?;
-        let types = self.load_types(&mut object).unwrap_or_else(|warning| {
+        let wants_types = unit.depends_on_kernel_types() || !unit.externs.is_empty();
+        let kernel_btf = wants_types
+            .then(|| self.kernel_btf().and_then(|data| Btf::parse(data).ok()))
+            .flatten();
+        if unit.depends_on_kernel_types() {
+            let types = kernel_btf.as_ref().map(KernelTypes::of);
+            unit.fit(types.as_ref());
+        }
+        let types = self.load_types(&unit).unwrap_or_else(|warning| {
             tell(Event::Found(warning.finding().clone()));
             None
         });
-        let maps = Maps::create(
-            std::mem::take(&mut object.maps),
-            types.as_ref().map(|types| types.as_fd()),
+        let externs = externs::find(
+            &unit.externs,
+            &mut unit.maps,
+            unit.btf.as_ref(),
+            self.kernel,
+            kernel_btf.as_ref(),
         );
-        let code = features::code(self.kernel);
-        for (program, linked) in relocate::programs(&mut object, &maps, &code, &image.undefined) {
+        let given = Given {
+            maps: Maps::create(&unit.maps, types.as_ref().map(|types| types.as_fd())),
+            settings: unit.maps.len().saturating_sub(1),
+            externs,
+            types,
+        };
+        for program in &unit.programs {
             if !self.skipped.contains(&program.name) {
-                self.program(&image, &maps, types.as_ref(), &program, linked, tell);
+                self.program(&unit, &given, program, tell);
             }
         }
-        for finding in maps.findings() {
+        for finding in given.maps.findings() {
             tell(Event::Found(finding.clone()));
         }
         Ok(())
     }
 
     /// Hands the object's BTF to the kernel, without what this kernel does not know.
-    /// What it refuses is a warning: most programs load without.
-    fn load_types(&self, object: &mut Object) -> ebpf_build::Result<Option<OwnedFd>> {
-        let refused = |cause: &str| -> Error {
-            Finding::warning(
-                Code::BtfRefused,
-                "the kernel did not take the object's BTF, so types and source lines are missing",
-            )
-            .because(untrusted::lines(cause))
-            .into()
-        };
-        let features = features::btf();
-        let bytes = panic_guard::step(|| {
-            object
-                .fixup_and_sanitize_btf(&features)
-                .map(|btf| btf.map(Btf::to_bytes))
-                .map_err(|error| calls::chain(&error))
-        })
-        .and_then(|sanitized| sanitized)
-        .map_err(|cause| refused(&cause))?;
-        let Some(bytes) = bytes else {
+    /// What it refuses is a warning: libbpf and Aya continue without it, too.
+    fn load_types(&self, unit: &Unit<'_>) -> ebpf_build::Result<Option<OwnedFd>> {
+        let Some(mut types) = unit.types.clone() else {
             return Ok(None);
         };
+        types.fit(features::btf());
+        let bytes = types.to_bytes();
         let error = match syscall::btf_load(&bytes, None) {
             Ok(descriptor) => return Ok(Some(descriptor)),
             Err(error) => error,
@@ -203,71 +179,36 @@ impl<'kernel> Session<'kernel> {
             .trim_end_matches('\0')
             .lines()
             .rfind(|line| !line.trim().is_empty());
-        Err(refused(&last.map_or_else(
-            || error.to_string(),
-            |last| format!("{error}: {last}"),
-        )))
-    }
-
-    /// CO-RE: fits accesses to kernel structures to the running kernel.
-    fn relocate_types(&self, object: &mut Object) -> ebpf_build::Result<()> {
-        if !object.has_btf_relocations() {
-            return Ok(());
-        }
-        let missing = |cause: String| {
-            Error::new(
-                Code::CoreRelocation,
-                "the object's accesses to kernel structures could not be fitted to this kernel",
-            )
-            .because(untrusted::lines(&cause))
-        };
-        let btf = self.kernel_btf().ok_or_else(|| {
-            missing(format!(
-                "this kernel has no BTF ({} is missing)",
-                btf::VMLINUX
-            ))
-            .fix("verify on a kernel that was built with CONFIG_DEBUG_INFO_BTF=y")
-        })?;
-        // The object's order is the machine's, or it would not have got here.
-        let order = object.endianness;
-        panic_guard::step(|| {
-            let btf = Btf::parse(btf, order).map_err(|error| calls::chain(&error))?;
-            object
-                .relocate_btf(&btf)
-                .map_err(|error| calls::chain(&error))
-        })
-        .and_then(|result| result)
-        .map_err(missing)
+        let cause = last.map_or_else(|| error.to_string(), |last| format!("{error}: {last}"));
+        Err(Finding::warning(
+            Code::BtfRefused,
+            "the kernel did not take the object's BTF, so types and source lines are missing",
+        )
+        .because(untrusted::lines(&cause))
+        .into())
     }
 
     fn program(
         &self,
-        image: &Image<'_>,
-        maps: &Maps,
-        types: Option<&OwnedFd>,
+        unit: &Unit<'_>,
+        given: &Given,
         program: &Program,
-        linked: Linked,
         tell: &mut dyn FnMut(Event),
     ) {
-        let section = image
-            .sections
-            .get(&program.section_index)
-            .map_or("", String::as_str);
-        let hook = Hook::of(section);
+        let hook = Hook::of(&program.section);
+        let assembled = unit.assemble(program);
         let subject = ProgramInfo {
             name: program.name.clone(),
-            section: section.to_owned(),
+            section: program.section.clone(),
             program_type: hook.as_ref().map_or_else(
                 || "unknown".to_owned(),
                 |hook| hook.program_type.to_string(),
             ),
-            instructions: linked
-                .as_ref()
-                .map_or(0, |function| function.instructions.len()),
+            instructions: assembled.as_ref().map_or(0, |code| code.instructions.len()),
         };
         tell(Event::Trying(subject.clone()));
-        let tried = match self.request(section, hook.as_ref(), maps, linked) {
-            Ok(request) => self.load(program, &request, types),
+        let tried = match self.request(unit, program, hook.as_ref(), given, assembled) {
+            Ok(request) => self.load(unit, given, program, &request),
             Err(outcome) => Loaded::not(*outcome),
         };
         tell(Event::Tried(observation::Program {
@@ -282,12 +223,13 @@ impl<'kernel> Session<'kernel> {
     /// What there is to load, or why nothing can be tried.
     fn request<'hook>(
         &self,
-        section: &str,
+        unit: &Unit<'_>,
+        program: &Program,
         hook: Option<&'hook Hook>,
-        maps: &Maps,
-        linked: Linked,
+        given: &Given,
+        assembled: Result<Assembled, Failure>,
     ) -> Result<Request<'hook>, Box<Observed>> {
-        let shown = untrusted::name(section);
+        let shown = untrusted::name(&program.section);
         let hook = hook.ok_or_else(|| {
             reason::not_tried(
                 format!("the section name `{shown}` names no kind of program"),
@@ -295,32 +237,68 @@ impl<'kernel> Session<'kernel> {
                 "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
             )
         })?;
-        let mut function = linked.map_err(|cause| {
-            reason::not_tried(
-                "its calls or map references could not be resolved".to_owned(),
-                &untrusted::lines(&cause),
-                "",
-            )
+        let mut code = assembled.map_err(|failure| match failure {
+            Failure::Types(_) if self.kernel_btf().is_none() => reason::not_fitted(
+                &format!("this kernel has no BTF ({} is missing)", btf::VMLINUX),
+                "verify on a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
+            ),
+            Failure::Types(cause) => reason::not_fitted(&untrusted::lines(&cause), ""),
+            Failure::Code(cause) => reason::not_linked(&untrusted::lines(&cause)),
+            _ => reason::not_linked(""),
         })?;
-        if let Some(missing) = maps.missing_in(&function.instructions) {
-            return Err(Box::new(if reason::lacks_rights(self.kernel) {
-                reason::no_rights(self.kernel)
-            } else {
-                reason::no_map(missing)
-            }));
+        if let Some(cause) = &unit.unreadable_types {
+            return Err(Box::new(reason::not_linked(&format!(
+                "the types of the object cannot be read: {}",
+                untrusted::lines(cause)
+            ))));
         }
-        let attach_btf_id = self.attach_target(hook, section)?;
-        let program_arrays = maps
-            .own_program_arrays(&mut function.instructions)
-            .map_err(|error| {
-                let message = "an array of programs could not be made for it".to_owned();
-                reason::not_tried(message, &error.to_string(), "")
+        let own_maps = references::connect(&mut code, &given.maps, given.settings, &given.externs)
+            .map_err(|lacking| match lacking {
+                Lacking::Map(_) if reason::lacks_rights(self.kernel) => {
+                    reason::no_rights(self.kernel)
+                }
+                Lacking::Map(finding) => reason::no_map(&finding),
+                Lacking::Other(cause) => reason::not_linked(&untrusted::lines(&cause)),
             })?;
+        features::fit_helpers(self.kernel, &mut code.instructions);
+        let (attach_btf_id, expected_attach_type) = match hook.target {
+            Target::StructOps => self.operation(program)?,
+            _ => (
+                self.attach_target(hook, &program.section)?,
+                hook.expected_attach_type,
+            ),
+        };
         Ok(Request {
             hook,
-            function,
+            code,
+            expected_attach_type,
             attach_btf_id,
-            _program_arrays: program_arrays,
+            _own_maps: own_maps,
+        })
+    }
+
+    /// The kernel's numbers for the operation that the program is.
+    fn operation(&self, program: &Program) -> Result<(u32, u32), Box<Observed>> {
+        let Some((structure, member)) = &program.operation else {
+            return Err(Box::new(reason::not_tried(
+                "no struct_ops map of the object contains it".to_owned(),
+                "",
+                "",
+            )));
+        };
+        let kernel = self.kernel_btf().and_then(|data| Btf::parse(data).ok());
+        let found = kernel.and_then(|btf| operations::in_kernel(&btf, structure, member));
+        found.ok_or_else(|| {
+            Box::new(reason::no_target(
+                format!(
+                    "Linux {} has no operation `{}` in `{}`",
+                    reason::release(self.kernel),
+                    untrusted::name(member),
+                    untrusted::name(structure),
+                ),
+                &format!("its BTF ({}) does not name it", btf::VMLINUX),
+                "use another hook on this kernel, or a kernel that has it",
+            ))
         })
     }
 
@@ -361,29 +339,29 @@ impl<'kernel> Session<'kernel> {
         })
     }
 
-    fn load(&self, program: &Program, request: &Request<'_>, types: Option<&OwnedFd>) -> Loaded {
-        let Request {
-            hook,
-            function,
-            attach_btf_id,
-            ..
-        } = request;
+    fn load(
+        &self,
+        unit: &Unit<'_>,
+        given: &Given,
+        program: &Program,
+        request: &Request<'_>,
+    ) -> Loaded {
+        let Request { hook, code, .. } = request;
         let load = ProgramLoad {
             name: &program.name,
             program_type: hook.program_type.number(),
-            expected_attach_type: hook.expected_attach_type,
+            expected_attach_type: request.expected_attach_type,
             flags: hook.flags,
-            instructions: &function.instructions,
-            license: &program.program.license,
-            kernel_version: program
-                .program
+            instructions: &code.instructions,
+            license: &unit.license,
+            kernel_version: unit
                 .kernel_version
                 .unwrap_or_else(|| self.kernel.version_code()),
-            attach_btf_id: *attach_btf_id,
-            types: types.map(|types| ProgramTypes {
+            attach_btf_id: request.attach_btf_id,
+            types: given.types.as_ref().map(|types| ProgramTypes {
                 btf: types.as_fd(),
-                functions: &function.func_info.func_info,
-                lines: &function.line_info.line_info,
+                functions: &code.functions,
+                lines: &code.lines,
             }),
         };
         let answer = program::load(&load);
@@ -399,7 +377,7 @@ impl<'kernel> Session<'kernel> {
                     &attach::Program {
                         kernel: self.kernel,
                         hook,
-                        instructions: &function.instructions,
+                        instructions: &code.instructions,
                         descriptor: program.as_fd(),
                     },
                     self.extras.attaching,
@@ -415,7 +393,7 @@ impl<'kernel> Session<'kernel> {
             } => {
                 let refusal = VerifierLog {
                     errno: error.raw_os_error().unwrap_or_default(),
-                    log: log.replace(UNFITTED, UNFITTED_IN_WORDS),
+                    log: in_words(&log, &unit.externs),
                     truncated,
                 };
                 Loaded {
@@ -435,11 +413,40 @@ impl<'kernel> Session<'kernel> {
     }
 }
 
-/// What verifiers say to an instruction that aya-obj, like libbpf, puts where an access
-/// could not be fitted to this kernel: a call of the helper 0xbad2310, which is none.
-const UNFITTED: &str = "invalid func unknown#195896080\n";
-const UNFITTED_IN_WORDS: &str = "invalid func unknown#195896080: \
-    it accesses a field or a type that this kernel does not have (CO-RE)\n";
+/// What verifiers say to a call of a helper that there is not.
+const UNKNOWN_HELPER: &str = "invalid func unknown#";
+/// The helper that is called, as by libbpf, where an access could not be fitted to this
+/// kernel.
+const UNFITTED: i32 = 0x0bad_2310;
+
+/// Adds what a helper that there is not stands for.
+fn in_words(log: &str, externs: &[link::Extern]) -> String {
+    let mut text = String::with_capacity(log.len());
+    for line in log.split_inclusive('\n') {
+        text.push_str(line.trim_end_matches('\n'));
+        let helper = line.trim_end().strip_prefix(UNKNOWN_HELPER);
+        let missing = |helper: i32| {
+            let number = usize::try_from(helper.checked_sub(MISSING_FUNCTION)?).ok()?;
+            externs.get(number)
+        };
+        match helper.and_then(|number| number.parse().ok()) {
+            Some(UNFITTED) => text
+                .push_str(": it accesses a field or a type that this kernel does not have (CO-RE)"),
+            Some(helper) => {
+                if let Some(missing) = missing(helper) {
+                    text.push_str(": the weak function `");
+                    text.push_str(&untrusted::name(&missing.name));
+                    text.push_str("`, which this kernel does not have");
+                }
+            }
+            None => {}
+        }
+        if line.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    text
+}
 
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.

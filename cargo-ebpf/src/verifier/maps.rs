@@ -2,165 +2,120 @@
 //! never pinned. A map that cannot be made only matters to the programs that use it.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     io,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
 };
 
-use aya_obj::{
-    EbpfSectionKind, Map,
-    generated::{
-        BPF_LD, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, bpf_insn,
-        bpf_map_type::{self, *},
-    },
-};
+use aya_obj::generated::bpf_map_type::{self, *};
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
+use ebpf_object::link::{Map, Shape};
 
 use super::syscall::{self, MapTypes};
 use crate::{code::Code, host::kernel};
 
-/// The maps of one object.
+/// The maps of one object, by their numbers.
 #[derive(Debug, Default)]
-pub(super) struct Maps(BTreeMap<String, Slot>);
+pub(super) struct Maps(Vec<Slot>);
 
 #[derive(Debug)]
 struct Slot {
-    map: Map,
+    name: String,
+    shape: Shape,
     /// The descriptor, or why there is none.
     state: Result<OwnedFd, Finding>,
     /// What was made up of its size, because the object leaves that to its loader.
     assumed: Option<Finding>,
-    /// What stands in instructions for a map that could not be made: no descriptor
-    /// is negative, so the instruction tells which map is meant.
-    stand_in: RawFd,
 }
 
 impl Maps {
     /// Makes `maps`. `btf` is the object's BTF if the kernel took it.
-    pub(super) fn create(
-        maps: impl IntoIterator<Item = (String, Map)>,
-        btf: Option<BorrowedFd<'_>>,
-    ) -> Self {
-        let sorted: BTreeMap<_, _> = maps.into_iter().collect();
-        let slots = sorted
-            .into_iter()
-            .zip(2..)
-            .map(|((name, mut map), number): (_, RawFd)| {
-                let assumed = assume_size(&name, &mut map);
-                let state =
-                    create(&name, &mut map, btf).map_err(|error| refusal(&name, &map, &error));
-                (
-                    name,
-                    Slot {
-                        map,
-                        state,
-                        assumed,
-                        stand_in: -number,
-                    },
-                )
-            });
+    pub(super) fn create(maps: &[Map], btf: Option<BorrowedFd<'_>>) -> Self {
+        let slots = maps.iter().map(|map| {
+            let mut shape = map.shape.clone();
+            let assumed = assume_size(&map.name, &mut shape);
+            let created = create(&map.name, &mut shape, btf)
+                .and_then(|descriptor| fill(map, &shape, descriptor));
+            Slot {
+                state: created.map_err(|error| refusal(&map.name, &shape, &error)),
+                name: map.name.clone(),
+                shape,
+                assumed,
+            }
+        });
         Self(slots.collect())
-    }
-
-    /// Name, descriptor and definition of each, as aya-obj wants them.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = (&str, RawFd, &Map)> {
-        self.0.iter().map(|(name, slot)| {
-            let descriptor = slot
-                .state
-                .as_ref()
-                .map_or(slot.stand_in, |map| map.as_raw_fd());
-            (name.as_str(), descriptor, &slot.map)
-        })
     }
 
     /// Why the maps that could not be made could not be made, and what was assumed of
     /// others.
     pub(super) fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.0.values().filter_map(|slot| match &slot.state {
+        self.0.iter().filter_map(|slot| match &slot.state {
             Err(refusal) => Some(refusal),
             Ok(_) => slot.assumed.as_ref(),
         })
     }
 
-    /// Gives `code` arrays of programs of its own, which live as long as what is
-    /// returned: the kernel ties one to the type of the first program that it loads
-    /// with it, so that other types would be refused for what stood before them.
-    pub(super) fn own_program_arrays(&self, code: &mut [bpf_insn]) -> io::Result<Vec<OwnedFd>> {
-        let mut own: BTreeMap<RawFd, OwnedFd> = BTreeMap::new();
-        for instruction in code {
-            let Some(shared) = map_of(instruction) else {
-                continue;
-            };
-            let array = self.0.iter().find(|(_, slot)| {
-                slot.map.map_type() == BPF_MAP_TYPE_PROG_ARRAY as u32
-                    && slot
-                        .state
-                        .as_ref()
-                        .is_ok_and(|map| map.as_raw_fd() == shared)
-            });
-            let Some((name, slot)) = array else {
-                continue;
-            };
-            let map = match own.entry(shared) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => {
-                    entry.insert(syscall::map_create(name, &slot.map, None, None)?)
-                }
-            };
-            instruction.imm = map.as_raw_fd();
+    /// The descriptor of the map with that number, for a program that keeps what it needs
+    /// in `own`. Arrays of programs are each program's own: the kernel ties one to the type
+    /// of the first program that it loads with it, so that other types would be refused for
+    /// what stood before them.
+    pub(super) fn descriptor(
+        &self,
+        number: usize,
+        own: &mut BTreeMap<usize, OwnedFd>,
+    ) -> Option<Result<RawFd, Box<Finding>>> {
+        self.0.get(number).map(|slot| slot.descriptor(number, own))
+    }
+}
+
+impl Slot {
+    fn descriptor(
+        &self,
+        number: usize,
+        own: &mut BTreeMap<usize, OwnedFd>,
+    ) -> Result<RawFd, Box<Finding>> {
+        let shared = self
+            .state
+            .as_ref()
+            .map_err(|refusal| Box::new(refusal.clone()))?;
+        if self.shape.map_type != BPF_MAP_TYPE_PROG_ARRAY as u32 {
+            return Ok(shared.as_raw_fd());
         }
-        Ok(own.into_values().collect())
-    }
-
-    /// Why a map that this code uses could not be made.
-    pub(super) fn missing_in(&self, code: &[bpf_insn]) -> Option<&Finding> {
-        code.iter().filter_map(map_of).find_map(|descriptor| {
-            self.0
-                .values()
-                .find(|slot| slot.stand_in == descriptor)
-                .and_then(|slot| slot.state.as_ref().err())
-        })
+        if let Some(map) = own.get(&number) {
+            return Ok(map.as_raw_fd());
+        }
+        let map = syscall::map_create(&self.name, &self.shape, None, None)
+            .map_err(|error| Box::new(refusal(&self.name, &self.shape, &error)))?;
+        let descriptor = map.as_raw_fd();
+        own.insert(number, map);
+        Ok(descriptor)
     }
 }
 
-/// The descriptor in an instruction that loads a map's address.
-fn map_of(instruction: &bpf_insn) -> Option<RawFd> {
-    /// BPF_DW | BPF_IMM: a load of 64 bits that stand in the instruction.
-    const LOAD_64_IMMEDIATE: u8 = BPF_LD as u8 | 0x18;
-    let source = u32::from(instruction.src_reg());
-    (instruction.code == LOAD_64_IMMEDIATE
-        && (source == BPF_PSEUDO_MAP_FD || source == BPF_PSEUDO_MAP_VALUE))
-        .then_some(instruction.imm)
-}
-
-fn create(name: &str, map: &mut Map, btf: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
-    let kind = bpf_map_type::try_from(map.map_type()).ok();
-    fit(map, kind);
-    let inner = match map.inner() {
-        Some(mut inner) => Some(create(name, &mut inner, btf)?),
+fn create(name: &str, shape: &mut Shape, btf: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+    let kind = bpf_map_type::try_from(shape.map_type).ok();
+    fit(shape, kind);
+    let inner = match shape.inner.as_deref_mut() {
+        Some(inner) => Some(create(name, inner, btf)?),
         None => None,
     };
     let inner = inner.as_ref().map(|inner| inner.as_fd());
-    let types = btf.and_then(|btf| types(map, kind, btf));
-    let created = match syscall::map_create(name, map, inner, types) {
+    let types = btf.and_then(|btf| types(shape, kind, btf));
+    match syscall::map_create(name, shape, inner, types) {
         // As libbpf does: the types only serve to print what is in the map.
-        Err(_) if types.is_some() => syscall::map_create(name, map, inner, None),
+        Err(_) if types.is_some() => syscall::map_create(name, shape, inner, None),
         created => created,
-    }?;
-    fill(map, created.as_fd())?;
-    Ok(created)
+    }
 }
 
 /// A map without a size is one that the object's own loader sizes. To try its programs
 /// the smallest will do, as in veristat; it is said, as the kernel would refuse it.
-fn assume_size(name: &str, map: &mut Map) -> Option<Finding> {
+fn assume_size(name: &str, map: &mut Shape) -> Option<Finding> {
     let sized_by_the_kernel = matches!(
-        bpf_map_type::try_from(map.map_type()).ok(),
+        bpf_map_type::try_from(map.map_type).ok(),
         None | Some(
             BPF_MAP_TYPE_PERF_EVENT_ARRAY
-                | BPF_MAP_TYPE_RINGBUF
-                | BPF_MAP_TYPE_USER_RINGBUF
                 | BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED
                 | BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED
                 | BPF_MAP_TYPE_SK_STORAGE
@@ -170,10 +125,10 @@ fn assume_size(name: &str, map: &mut Map) -> Option<Finding> {
                 | BPF_MAP_TYPE_STRUCT_OPS
         )
     );
-    if map.max_entries() != 0 || sized_by_the_kernel {
+    if map.max_entries != 0 || sized_by_the_kernel {
         return None;
     }
-    map.set_max_entries(1);
+    map.max_entries = 1;
     Some(
         Finding::warning(
             Code::MapSizeAssumed,
@@ -190,23 +145,23 @@ fn assume_size(name: &str, map: &mut Map) -> Option<Finding> {
 }
 
 /// Sets sizes that depend on the machine, or that can only be one.
-fn fit(map: &mut Map, kind: Option<bpf_map_type>) {
+fn fit(map: &mut Shape, kind: Option<bpf_map_type>) {
     match kind {
-        Some(BPF_MAP_TYPE_PERF_EVENT_ARRAY) if map.max_entries() == 0 => {
-            map.set_max_entries(kernel::possible_cpus());
+        Some(BPF_MAP_TYPE_PERF_EVENT_ARRAY) if map.max_entries == 0 => {
+            map.max_entries = kernel::possible_cpus();
         }
         Some(BPF_MAP_TYPE_RINGBUF | BPF_MAP_TYPE_USER_RINGBUF) => {
-            map.set_max_entries(ring_size(map.max_entries(), kernel::page_size()));
-            map.set_value_size(0);
+            map.max_entries = ring_size(map.max_entries, kernel::page_size());
+            map.value_size = 0;
         }
-        Some(BPF_MAP_TYPE_STACK_TRACE) if map.value_size() == 0 => {
-            map.set_value_size(LONGEST_STACK * 8);
+        Some(BPF_MAP_TYPE_STACK_TRACE) if map.value_size == 0 => {
+            map.value_size = LONGEST_STACK * 8;
         }
         _ => {}
     }
     // libbpf lets objects leave it out of maps of maps.
-    if map.value_size() == 0 && kind.is_some_and(holds_descriptors) {
-        map.set_value_size(DESCRIPTOR);
+    if map.value_size == 0 && kind.is_some_and(holds_descriptors) {
+        map.value_size = DESCRIPTOR;
     }
 }
 
@@ -242,17 +197,14 @@ fn ring_size(bytes: u32, page: u32) -> u32 {
 /// The BTF types of a map's key and value, for the maps that may have them
 /// (map_check_btf in kernel/bpf: those without `map_check_btf` refuse).
 fn types<'fd>(
-    map: &Map,
+    shape: &Shape,
     kind: Option<bpf_map_type>,
     btf: BorrowedFd<'fd>,
 ) -> Option<MapTypes<'fd>> {
-    let Map::Btf(definition) = map else {
+    let (key, value) = (shape.key_type, shape.value_type);
+    if (key, value) == (0, 0) {
         return None;
-    };
-    let (key, value) = (
-        definition.def.btf_key_type_id,
-        definition.def.btf_value_type_id,
-    );
+    }
     match kind? {
         BPF_MAP_TYPE_PERF_EVENT_ARRAY
         | BPF_MAP_TYPE_CGROUP_ARRAY
@@ -273,24 +225,32 @@ fn types<'fd>(
     }
 }
 
-/// Writes the contents of `.rodata` and `.data`, and makes `.rodata` constant.
-fn fill(map: &Map, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let kind = map.section_kind();
-    if matches!(kind, EbpfSectionKind::Rodata | EbpfSectionKind::Data) {
-        let mut contents = map.data().to_vec();
-        // The kernel reads as much as the map's definition says.
-        contents.resize(map.value_size() as usize, 0);
-        syscall::map_write_first(descriptor, &contents)?;
+/// Writes the values of global variables.
+fn fill(map: &Map, shape: &Shape, descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    let contents = map.contents.as_ref();
+    if shape.map_type == BPF_MAP_TYPE_ARENA as u32 {
+        // The verifier wants to know where user space sees the arena.
+        let bytes = contents.map_or(&[][..], |contents| &contents.bytes);
+        let pages = u64::from(shape.max_entries) * u64::from(kernel::page_size());
+        syscall::arena_map(descriptor.as_fd(), shape.extra, pages, bytes)?;
+    } else if let Some(contents) = contents {
+        // A new map is zero; `.bss` is nothing else.
+        if contents.bytes.iter().any(|&byte| byte != 0) {
+            let mut bytes = contents.bytes.clone();
+            // The kernel reads as much as the map's definition says.
+            bytes.resize(shape.value_size as usize, 0);
+            syscall::map_write_first(descriptor.as_fd(), &bytes)?;
+        }
+        if contents.constant {
+            syscall::map_freeze(descriptor.as_fd())?;
+        }
     }
-    if kind == EbpfSectionKind::Rodata {
-        syscall::map_freeze(descriptor)?;
-    }
-    Ok(())
+    Ok(descriptor)
 }
 
-fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
-    let kind = bpf_map_type::try_from(map.map_type()).map_or_else(
-        |_| format!("type {}", map.map_type()),
+fn refusal(name: &str, shape: &Shape, error: &io::Error) -> Finding {
+    let kind = bpf_map_type::try_from(shape.map_type).map_or_else(
+        |_| format!("type {}", shape.map_type),
         |kind| {
             format!("{kind:?}")
                 .trim_start_matches("BPF_MAP_TYPE_")
@@ -306,10 +266,7 @@ fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
     )
     .because(format!(
         "{error} (key {} bytes, value {} bytes, {} entries, flags {:#x})",
-        map.key_size(),
-        map.value_size(),
-        map.max_entries(),
-        map.map_flags(),
+        shape.key_size, shape.value_size, shape.max_entries, shape.flags,
     ))
     .finding()
     .clone()
@@ -319,24 +276,29 @@ fn refusal(name: &str, map: &Map, error: &io::Error) -> Finding {
 mod tests {
     use super::*;
 
+    fn shape(kind: bpf_map_type, value: u32, entries: u32) -> Shape {
+        let mut shape = Shape::default();
+        shape.map_type = kind as u32;
+        (shape.key_size, shape.value_size, shape.max_entries) = (4, value, entries);
+        shape
+    }
+
     #[test]
     fn sizes_left_to_the_loader_are_assumed_and_said() {
-        let map = |kind: bpf_map_type, value, entries| {
-            Map::new_from_params(kind as u32, 4, value, entries, 0)
-        };
-        let mut without = map(BPF_MAP_TYPE_HASH, 8, 0);
-        let said = assume_size("start", &mut without).map(|finding| finding.message);
-        assert_eq!(without.max_entries(), 1);
-        assert!(said.is_some_and(|said| said.contains("`start`")));
-
+        for kind in [BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_RINGBUF] {
+            let mut without = shape(kind, 8, 0);
+            let said = assume_size("start", &mut without).map(|finding| finding.message);
+            assert_eq!(without.max_entries, 1);
+            assert!(said.is_some_and(|said| said.contains("`start`")));
+        }
         for mut sized in [
-            map(BPF_MAP_TYPE_HASH, 8, 7),
-            map(BPF_MAP_TYPE_RINGBUF, 0, 0),
-            map(BPF_MAP_TYPE_TASK_STORAGE, 8, 0),
+            shape(BPF_MAP_TYPE_HASH, 8, 7),
+            shape(BPF_MAP_TYPE_RINGBUF, 0, 8192),
+            shape(BPF_MAP_TYPE_TASK_STORAGE, 8, 0),
         ] {
-            let entries = sized.max_entries();
+            let entries = sized.max_entries;
             assert_eq!(assume_size("map", &mut sized), None);
-            assert_eq!(sized.max_entries(), entries);
+            assert_eq!(sized.max_entries, entries);
         }
     }
 
@@ -347,9 +309,9 @@ mod tests {
             (BPF_MAP_TYPE_STACK_TRACE, 127 * 8),
             (BPF_MAP_TYPE_HASH, 0),
         ] {
-            let mut map = Map::new_from_params(kind as u32, 4, 0, 1, 0);
+            let mut map = shape(kind, 0, 1);
             fit(&mut map, Some(kind));
-            assert_eq!(map.value_size(), size, "{kind:?}");
+            assert_eq!(map.value_size, size, "{kind:?}");
         }
     }
 

@@ -8,6 +8,7 @@
 mod attach;
 mod attach_target;
 pub(crate) mod bpftool;
+mod externs;
 mod features;
 pub(crate) mod load;
 mod maps;
@@ -15,5 +16,5 @@ pub(crate) mod observation;
 pub(crate) mod outcome;
 mod program;
 mod reason;
-mod relocate;
+mod references;
 mod syscall;

@@ -14,6 +14,9 @@ pub(crate) enum Outcome<R> {
     Rejected(R),
     /// This kernel does not support the program type, whatever the program contains.
     Unsupported(Finding),
+    /// It could not be made what its loader would make of it, so it was not passed to the
+    /// kernel.
+    NotLinked(Finding),
     /// It was not passed to the kernel.
     #[serde(rename = "NotTried")]
     Skipped(Finding),
@@ -34,6 +37,7 @@ impl<R> Outcome<R> {
             Self::Accepted => "accepted",
             Self::Rejected(_) => "refused",
             Self::Unsupported(_) => "unsupported",
+            Self::NotLinked(_) => "not-linked",
             Self::Skipped(_) => "not-tried",
             Self::PermissionDenied(_) => "no-rights",
             Self::Crashed(_) | Self::TimedOut(_) => "broke",
@@ -46,6 +50,7 @@ impl<R> Outcome<R> {
             Self::Accepted => Outcome::Accepted,
             Self::Rejected(rejection) => Outcome::Rejected(judge(rejection)),
             Self::Unsupported(finding) => Outcome::Unsupported(finding),
+            Self::NotLinked(finding) => Outcome::NotLinked(finding),
             Self::Skipped(finding) => Outcome::Skipped(finding),
             Self::PermissionDenied(finding) => Outcome::PermissionDenied(finding),
             Self::Crashed(finding) => Outcome::Crashed(finding),

@@ -19,6 +19,26 @@ pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
     Outcome::Skipped(finding(Code::ProgramNotTried, message, cause, fix))
 }
 
+/// It could not be made what its loader would make of it.
+pub(super) fn not_linked(cause: &str) -> Observed {
+    Outcome::NotLinked(finding(
+        Code::ProgramNotLinked,
+        "it refers to something that its loader would not find".to_owned(),
+        cause,
+        "",
+    ))
+}
+
+/// Its accesses to kernel structures could not be fitted to the kernel.
+pub(super) fn not_fitted(cause: &str, fix: &str) -> Observed {
+    Outcome::NotLinked(finding(
+        Code::CoreRelocation,
+        "its accesses to kernel structures could not be fitted to this kernel".to_owned(),
+        cause,
+        fix,
+    ))
+}
+
 /// The kernel has no place for such a program.
 pub(super) fn unsupported(message: String, cause: &str, fix: &str) -> Observed {
     Outcome::Unsupported(finding(Code::KernelUnsupported, message, cause, fix))

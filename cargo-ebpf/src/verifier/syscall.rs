@@ -10,6 +10,7 @@ use aya_obj::generated::{
     bpf_attr, bpf_cmd, bpf_func_info, bpf_insn, bpf_line_info, bpf_map_type, bpf_prog_info,
 };
 use ebpf_base::syscall::{bpf, bpf_descriptor};
+use ebpf_object::link::Shape;
 
 /// An attribute with every byte zero, which is how the kernel wants unused fields.
 fn zeroed() -> bpf_attr {
@@ -37,19 +38,19 @@ pub(super) struct MapTypes<'fd> {
 /// Creates a map.
 pub(super) fn map_create(
     name: &str,
-    map: &aya_obj::Map,
+    shape: &Shape,
     inner: Option<BorrowedFd<'_>>,
     types: Option<MapTypes<'_>>,
 ) -> io::Result<OwnedFd> {
     let mut attribute = zeroed();
     // SAFETY: every byte pattern is a valid value of this all-integer variant.
     let request = unsafe { &mut attribute.__bindgen_anon_1 };
-    request.map_type = map.map_type();
-    request.key_size = map.key_size();
-    request.value_size = map.value_size();
-    request.max_entries = map.max_entries();
-    request.map_flags = map.map_flags();
-    request.map_extra = map.map_extra();
+    request.map_type = shape.map_type;
+    request.key_size = shape.key_size;
+    request.value_size = shape.value_size;
+    request.max_entries = shape.max_entries;
+    request.map_flags = shape.flags;
+    request.map_extra = shape.extra;
     set_name(&mut request.map_name, name);
     if let Some(inner) = inner {
         request.inner_map_fd = inner.as_raw_fd() as u32;
@@ -84,6 +85,47 @@ pub(super) fn map_freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     attribute.__bindgen_anon_2.map_fd = map.as_raw_fd() as u32;
     // SAFETY: the attribute holds no address.
     unsafe { bpf(bpf_cmd::BPF_MAP_FREEZE as u32, &mut attribute) }.map(drop)
+}
+
+/// Maps an arena of so many bytes into this process, at `address` unless it is 0, and writes
+/// `contents` to its beginning. It stays mapped: programs may only be loaded while it is.
+pub(super) fn arena_map(
+    map: BorrowedFd<'_>,
+    address: u64,
+    bytes: u64,
+    contents: &[u8],
+) -> io::Result<()> {
+    let length = usize::try_from(bytes).map_err(io::Error::other)?;
+    if contents.len() > length {
+        return Err(io::Error::other("its variables do not fit into it"));
+    }
+    let fixed = if address == 0 {
+        0
+    } else {
+        // Never over what is there already.
+        libc::MAP_FIXED_NOREPLACE
+    };
+    // SAFETY: the kernel chooses an unused address, or takes the wished one only if unused.
+    let start = unsafe {
+        libc::mmap(
+            address as *mut libc::c_void,
+            length,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | fixed,
+            map.as_raw_fd(),
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is new, writable and at least as long, as checked above.
+    unsafe {
+        start
+            .cast::<u8>()
+            .copy_from_nonoverlapping(contents.as_ptr(), contents.len());
+    }
+    Ok(())
 }
 
 /// Hands BTF to the kernel. On refusal the kernel's reason is in `log`.

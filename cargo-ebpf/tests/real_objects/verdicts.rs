@@ -4,11 +4,12 @@
 
 use serde_json::Value;
 
-use Verdict::{NotTried, Refused, Unsupported};
+use Verdict::{NotLinked, NotTried, Refused, Unsupported};
 
 /// Anything but "accepted", as `verify` calls it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Verdict {
+    NotLinked,
     NotTried,
     Refused,
     Unsupported,
@@ -17,6 +18,7 @@ pub(crate) enum Verdict {
 impl Verdict {
     fn name(self) -> &'static str {
         match self {
+            NotLinked => "not-linked",
             NotTried => "not-tried",
             Refused => "refused",
             Unsupported => "unsupported",
@@ -62,7 +64,7 @@ const NO_TRAMPOLINES: &str = "refuses programs that need a BPF trampoline";
 const NO_SUCH_FIELD: &str = "a field or a type that this kernel does not have (CO-RE)";
 /// The target that xdpdump puts in place of `func` before it loads.
 const MADE_UP: &str = "has no function `func`";
-const UNRESOLVED: &str = "which is not in the object";
+const UNRESOLVED: &str = "is not in the object";
 const OLD_SLEEPABLE: &str = "Only fentry/fexit/fmod_ret and lsm programs can be sleepable";
 
 #[rustfmt::skip]
@@ -71,19 +73,18 @@ const EXCEPTIONS: &[Exception] = &[
 
     // inet_sock lost `freebind` as a bit field of its own in Linux 6.6.
     exception("libbpf-tools-bindsnoop", &["ipv4_bind_exit", "ipv6_bind_exit"], &["6.12", "7.3", HOST], Refused, NO_SUCH_FIELD),
-    exception("libbpf-tools-biolatency", &["block_rq_insert", "block_rq_insert_btf", "block_rq_issue", "block_rq_issue_btf"], &[], NotTried, "refers to `LINUX_KERNEL_VERSION`"),
     exception("libbpf-tools-vfsstat", &["fentry_vfs_create", "fentry_vfs_fsync", "fentry_vfs_open", "fentry_vfs_read", "fentry_vfs_write"], &[HOST], Unsupported, NO_TRAMPOLINES),
 
     // None of the kernels has CONFIG_BPF_LIRC_MODE2.
     exception("ir-keytable-grundig", &[], &[], Unsupported, "does not take lirc_mode2 programs"),
     exception("ir-keytable-manchester", &[], &[], Unsupported, "does not take lirc_mode2 programs"),
 
-    exception("golang-github-cilium-ebpf-dev-fwd_decl-el", &[], &[], NotTried, UNRESOLVED),
+    exception("golang-github-cilium-ebpf-dev-fwd_decl-el", &[], &[], NotLinked, UNRESOLVED),
     // Functions in sections of their own, which other programs call.
     exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
-    exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
-    exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["asm_relocation"], &[], NotTried, UNRESOLVED),
+    exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["asm_relocation"], &[], NotLinked, UNRESOLVED),
+    exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["asm_relocation"], &[], NotLinked, UNRESOLVED),
     exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &[], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
 
     // Its author loads it where V8 is profiled only: an index read anew is not checked.
@@ -115,7 +116,6 @@ const FINDINGS: &[(&str, &str, &str)] = &[
     ("libbpf-tools-cpudist", "map-size-assumed", "`start`"),
     ("libbpf-tools-cpudist", "map-size-assumed", "`hists`"),
     ("libbpf-tools-offcputime", "map-size-assumed", "`stackmap`"),
-    ("libbpf-tools-biolatency", "btf-refused", "BTF"),
     // Nothing but cilium's loader takes these.
     ("golang-github-cilium-ebpf-dev-loader-clang-9-el", "map-refused", "`perf_event_array`"),
     ("golang-github-cilium-ebpf-dev-loader-clang-14-el", "map-refused", "`perf_event_array`"),

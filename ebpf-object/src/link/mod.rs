@@ -1,8 +1,21 @@
-//! Programs as they are loaded: aya-obj links an object, here with names that it knows
-//! and guarded against its panics, and each instruction keeps its place in the object.
-//! No kernel is asked.
+//! Programs as they are loaded: what libbpf and Aya make of an object before they give it
+//! to a kernel. What depends on a kernel comes in as data, and no kernel is asked.
 
-pub mod calls;
-pub mod compat;
+mod assemble;
+mod code;
+pub mod core;
+mod externs;
+mod map;
+pub mod operations;
 pub mod origin;
-pub mod panic_guard;
+pub mod types;
+mod unit;
+
+pub use self::{
+    assemble::Assembled,
+    code::{Function, LOAD_WIDE, Target},
+    externs::{Extern, ExternKind, Setting},
+    map::{Contents, Map},
+    unit::{Failure, Program, Unit},
+};
+pub use crate::map::Shape;

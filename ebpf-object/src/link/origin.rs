@@ -1,12 +1,6 @@
-//! Where each instruction that the kernel is given stands in the object. aya-obj appends
-//! the functions that a program calls behind it; this has it do so on the host, with no
-//! kernel asked, and with line records that lead back instead of the object's own.
+//! Where each instruction that the kernel is given is in the object.
 
-use std::collections::{HashMap, HashSet};
-
-use aya_obj::{Object, generated::bpf_line_info};
-
-use super::{calls, compat, panic_guard};
+use super::unit::Unit;
 
 /// A program as it is loaded: stretches of code, each from one function of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,66 +56,28 @@ impl Linked {
 /// Links every program of the object in `data`. Those that cannot be linked are left
 /// out: they never reach a kernel.
 pub fn link(data: &[u8]) -> Vec<Linked> {
-    panic_guard::run(|| {
-        let image = compat::image(data).ok()?;
-        let object = panic_guard::step(|| Object::parse(&image.bytes))
-            .ok()?
-            .ok()?;
-        Some(link_programs(object))
-    })
-    .ok()
-    .flatten()
-    .unwrap_or_default()
-}
-
-fn link_programs(mut object: Object) -> Vec<Linked> {
-    let sections: HashSet<usize> = object
-        .functions
-        .keys()
-        .map(|(section, _)| *section)
-        .collect();
-    let mut origins = HashMap::new();
-    // None: what cannot be loaded was never refused either.
-    let taken_out = HashMap::new();
-    for (tag, function) in (0..).zip(object.functions.values_mut()) {
-        origins.insert(
-            tag,
-            Origin {
-                section: function.section_index.0,
-                offset: function.section_offset as u64,
-            },
-        );
-        function.line_info.line_info = vec![bpf_line_info {
-            insn_off: 0,
-            file_name_off: tag,
-            line_off: 0,
-            line_col: 0,
-        }];
-    }
-    let programs: Vec<_> = std::mem::take(&mut object.programs).into_iter().collect();
+    let Ok(unit) = Unit::parse(data) else {
+        return Vec::new();
+    };
+    let programs = unit.programs.iter();
     programs
-        .into_iter()
-        .filter_map(|(name, program)| {
-            let function =
-                calls::calls_of_program(&mut object, &name, &program, &sections, &taken_out)
-                    .ok()?;
-            let mut stretches: Vec<_> = function
-                .line_info
-                .line_info
-                .iter()
-                .filter_map(|record| {
-                    Some(Stretch {
-                        start: u64::from(record.insn_off),
-                        origin: *origins.get(&record.file_name_off)?,
-                    })
+        .filter_map(|program| {
+            let assembled = unit.assemble(program).ok()?;
+            let stretches = assembled.parts.iter().filter_map(|(start, number)| {
+                let function = unit.functions.get(*number)?;
+                Some(Stretch {
+                    start: *start as u64,
+                    origin: Origin {
+                        section: function.section,
+                        offset: function.offset,
+                    },
                 })
-                .collect();
-            stretches.sort_by_key(|stretch| stretch.start);
+            });
             Some(Linked {
-                name,
-                section: program.section_index,
-                stretches,
-                slots: function.instructions.len() as u64,
+                name: program.name.clone(),
+                section: unit.functions.get(program.function)?.section,
+                stretches: stretches.collect(),
+                slots: assembled.instructions.len() as u64,
             })
         })
         .collect()

@@ -170,6 +170,7 @@ fn reason(program: &Program) -> Option<&Finding> {
         (Verdict::Accepted, Some(Attach::Refused(finding) | Attach::NotTried(finding)))
         | (
             Verdict::Unsupported(finding)
+            | Verdict::NotLinked(finding)
             | Verdict::Skipped(finding)
             | Verdict::PermissionDenied(finding)
             | Verdict::Crashed(finding)
