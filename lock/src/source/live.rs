@@ -205,11 +205,13 @@ impl Live {
         snapshot.duration_ns = until_ns.saturating_sub(self.since_ns);
         snapshot.metadata = self.metadata.clone();
         snapshot.hooks = hooks;
-        let own = own_cpu_ns();
+        let readers = self.samples.symbols.readers_cpu();
+        let own =
+            own_cpu_ns().saturating_add(u64::try_from(readers.as_nanos()).unwrap_or(u64::MAX));
         snapshot.own_cpu_ns = own.saturating_sub(self.own_cpu_ns);
         snapshot.accounting = accounting;
         snapshot.notes.clone_from(&self.notes);
-        snapshot.notes.extend(self.samples.symbols.notes());
+        snapshot.notes.extend(self.samples.symbols.notes(last));
         snapshot.notes.extend(self.timer.note());
         self.own_cpu_ns = own;
         self.since_ns = until_ns;

@@ -22,9 +22,14 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
+    /// The file's path without the mark of a deleted file.
+    pub(crate) fn file_path(&self) -> &str {
+        self.path.strip_suffix(DELETED).unwrap_or(&self.path)
+    }
+
     /// The file's name without its folder, and without the mark of a deleted file.
     pub(crate) fn name(&self) -> &str {
-        let path = self.path.strip_suffix(DELETED).unwrap_or(&self.path);
+        let path = self.file_path();
         match path.rsplit_once('/') {
             Some((_, name)) => name,
             None => path,

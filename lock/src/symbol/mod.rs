@@ -1,9 +1,12 @@
 //! Addresses to names: of the kernel's functions, of those of programs while they run, and
 //! what kind of lock these are about.
 
+mod call_frames;
 pub(crate) mod class;
 mod class_names;
 mod class_table;
+mod code_file;
+mod confined;
 mod debug_files;
 mod kernel;
 mod kernel_data;
@@ -13,6 +16,7 @@ mod mapped;
 mod mapping;
 mod module;
 mod modules;
+mod ownership;
 mod perf_map;
 mod process;
 pub(crate) mod process_info;
@@ -20,9 +24,10 @@ mod root;
 mod rust_path;
 mod stripped;
 mod tail_call;
+mod unread;
 mod unwind;
 
-use std::{collections::HashMap, io};
+use std::{collections::HashMap, io, time::Duration};
 
 use crate::{
     profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
@@ -168,8 +173,9 @@ impl Symbols {
         }
     }
 
-    /// What could not be named, and what mends it: one sentence each.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    /// What could not be named, and what mends it: one sentence each. Counts are of the whole
+    /// recording, and part of its last interval.
+    pub(crate) fn notes(&self, last: bool) -> Vec<String> {
         let mut notes = Vec::new();
         notes.extend(self.kernel.nameless().map(str::to_owned));
         if self.modules.denied > 0 {
@@ -186,7 +192,15 @@ impl Symbols {
                  were not reported, as more processes started at once than the kernel's buffer holds"
             ));
         }
+        if last {
+            notes.extend(self.modules.unread());
+        }
         notes
+    }
+
+    /// The CPU time that processes of ours took that read files of others.
+    pub(crate) fn readers_cpu(&self) -> Duration {
+        self.modules.readers_cpu()
     }
 
     fn keep(&mut self, pid: u32, process: Process) {

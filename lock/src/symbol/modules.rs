@@ -1,12 +1,24 @@
 //! The files with code that processes run, each opened once.
 
-use std::{collections::HashMap, fs::File, io, os::unix::fs::MetadataExt as _, path::Path, rc::Rc};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
 
 use crate::symbol::{
-    debug_files::debug_directories,
-    mapping::{DELETED, Mapping},
-    module::Module,
-    root,
+    code_file::{CodeFile, Outline},
+    confined::Readers,
+    debug_files::{self, DebugFiles},
+    mapping::Mapping,
+    module::{Module, Reading},
+    ownership::{self, Owner},
+    perf_map::Budgets,
+    root::{self, Links},
 };
 
 /// How many files are kept open: a process may have 1024 by default.
@@ -22,6 +34,9 @@ pub(crate) struct Modules {
     files: HashMap<Key, Option<Rc<Module>>>,
     /// How many files and processes this user may not read.
     pub(crate) denied: u64,
+    /// What the perf maps of each user take.
+    pub(crate) perf_maps: Budgets,
+    readers: Readers,
 }
 
 impl Modules {
@@ -38,10 +53,43 @@ impl Modules {
                 return None;
             }
         };
-        let name = mapping.name().to_owned();
-        let module = Module::new(name, file, debug_directories(pid)).map(Rc::new);
+        let module = self
+            .read(pid, mapping, file)
+            .map(|(file, outline)| Rc::new(Module::new(mapping.name().to_owned(), file, outline)));
         self.files.insert(key, module.clone());
         module
+    }
+
+    /// Takes an open file in. None if it is no ELF file.
+    fn read(&mut self, pid: u32, mapping: &Mapping, file: File) -> Option<(Reading, Outline)> {
+        let path = Path::new(mapping.file_path());
+        if ownership::is_roots_own(&file, path) {
+            let number = file.as_raw_fd();
+            let link = format!("/proc/self/fd/{number}");
+            let code = CodeFile::new(file, link.into(), debug_files::DIRECTORIES);
+            let outline = code.outline()?;
+            return Some((Reading::Here(Box::new(code)), outline));
+        }
+        let owner = Owner::of(&file, pid).ok()?;
+        let debug_files = DebugFiles {
+            pid,
+            uid: owner.uid,
+            path: path.to_owned(),
+        };
+        let (file, outline) = self.readers.open(owner, file, debug_files)?;
+        Some((Reading::Confined(file), outline))
+    }
+
+    /// The CPU time of reading elsewhere.
+    pub(crate) fn readers_cpu(&self) -> Duration {
+        self.readers.cpu()
+    }
+
+    /// What of files of others was not read, one sentence each.
+    pub(crate) fn unread(&self) -> Vec<String> {
+        let mut notes = self.readers.notes();
+        notes.extend(self.perf_maps.note());
+        notes
     }
 
     /// Counts what may not be read. That a process ended is nobody's fault.
@@ -76,14 +124,15 @@ fn open(pid: u32, mapping: &Mapping) -> io::Result<File> {
         }
     };
     let own = std::process::id();
-    let path = mapping.path.strip_suffix(DELETED).unwrap_or(&mapping.path);
+    let path = Path::new(mapping.file_path());
     // The kernel's own link, for those with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
     root::open_link(&format!("/proc/{pid}/map_files/{start:x}-{end:x}"))
-        .or_else(|_| root::open(pid, Path::new(path)).and_then(same))
+        // It is this very file that is mapped: whoever may read it, its process has it.
+        .or_else(|_| root::open(pid, 0, path, Links::Followed).and_then(same))
         .or_else(|_| root::open_link(&format!("/proc/{pid}/exe")).and_then(same))
         // Where the process is gone, its root is, too. Most had the same as this process.
         .or_else(|error| match root::is_gone(pid) {
-            true => root::open(own, Path::new(path)).and_then(same),
+            true => root::open(own, 0, path, Links::Followed).and_then(same),
             false => Err(error),
         })
 }

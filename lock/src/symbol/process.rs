@@ -79,7 +79,7 @@ impl Process {
             return;
         }
         if other {
-            self.perf_map = PerfMap::default();
+            self.perf_map = PerfMap::within(modules.perf_maps.of(pid));
         }
         self.program = program;
         if mappings == self.mappings {
@@ -171,7 +171,7 @@ impl Process {
                         && caller.is_some_and(|&caller| !self.is_of(module, caller))
                     {
                         let name = module.tail_caller(call.wrapping_sub(*bias));
-                        frame.function = name.map(str::to_owned);
+                        frame.function = name;
                     }
                 }
                 Some(Code::Named(name)) => frames.push(Frame {

@@ -1,4 +1,5 @@
-//! Opens files as another process sees them: in its root and its mount namespace.
+//! Opens files as another process sees them, with the rights of a user: in the process's root
+//! and mount namespace, regular files only.
 
 use std::{
     ffi::CString,
@@ -10,11 +11,38 @@ use std::{
         unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
     },
     path::Path,
+    ptr,
 };
 
-/// Opens a file for reading under a process's root. Neither absolute links nor `..` lead out
-/// of it, and neither a pipe nor a device makes it wait: anything but a regular file is rejected.
-pub(crate) fn open(pid: u32, path: &Path) -> io::Result<File> {
+/// File systems whose files are views of the kernel: reading one can wait, take events away or
+/// never end. From `linux/magic.h`.
+const OF_THE_KERNEL: &[i64] = &[
+    libc::PROC_SUPER_MAGIC,
+    libc::SYSFS_MAGIC,
+    libc::DEBUGFS_MAGIC,
+    libc::TRACEFS_MAGIC,
+    libc::CGROUP_SUPER_MAGIC,
+    libc::CGROUP2_SUPER_MAGIC,
+    libc::SECURITYFS_MAGIC,
+    libc::BPF_FS_MAGIC,
+    libc::SELINUX_MAGIC,
+];
+
+/// The group without rights: a file's own group is not one that its owner is in.
+const NO_GROUP: libc::gid_t = 65534;
+
+/// Whether the last part of a path may be a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// It may.
+    Followed,
+    /// It may not: everybody can write into the directory.
+    Rejected,
+}
+
+/// Opens a file for reading under a process's root, with the rights of the user `uid`. Neither
+/// absolute links nor `..` lead out of it.
+pub(crate) fn open(pid: u32, uid: u32, path: &Path, links: Links) -> io::Result<File> {
     let root = File::options()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC)
@@ -22,8 +50,13 @@ pub(crate) fn open(pid: u32, path: &Path) -> io::Result<File> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: open_how is plain numbers, for which zero is a value.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
+    // Opening a device can do something: it is looked at before.
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC) as u64;
+    if links == Links::Rejected {
+        how.flags |= libc::O_NOFOLLOW as u64;
+    }
     how.resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+    let _as_user = AsUser::enter(uid);
     // SAFETY: the path is a string that ends in zero, and `how` is as large as is said.
     let fd = unsafe {
         libc::syscall(
@@ -39,8 +72,7 @@ pub(crate) fn open(pid: u32, path: &Path) -> io::Result<File> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the kernel just made this descriptor for us, and nobody else has it.
-    let file = unsafe { File::from_raw_fd(fd) };
-    regular(file)
+    readable(&unsafe { File::from_raw_fd(fd) })
 }
 
 /// Whether a process has no root any more, as it ended.
@@ -54,29 +86,137 @@ pub(crate) fn is_gone(pid: u32) -> bool {
 pub(crate) fn open_link(path: &str) -> io::Result<File> {
     let file = File::options()
         .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .custom_flags(libc::O_PATH | libc::O_CLOEXEC)
         .open(path)?;
-    regular(file)
+    readable(&file)
 }
 
-fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        Ok(file)
+/// Opens a file for reading that is known by its place only.
+fn readable(place: &File) -> io::Result<File> {
+    if !place.metadata()?.is_file() || OF_THE_KERNEL.contains(&file_system(place)?) {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
+        .open(format!("/proc/self/fd/{}", place.as_raw_fd()))
+}
+
+/// The type of a file's file system, from `linux/magic.h`.
+pub(super) fn file_system(file: &File) -> io::Result<i64> {
+    // SAFETY: statfs is plain numbers, for which zero is a value.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `found` is what the call writes.
+    match unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut found) } {
+        0 => Ok(found.f_type),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// This thread with another user's rights on files, until it is dropped. Nothing changes
+/// where this process is not root's, as the kernel does not let it.
+struct AsUser {
+    groups: Vec<libc::gid_t>,
+}
+
+impl AsUser {
+    fn enter(uid: u32) -> Option<Self> {
+        // SAFETY: without arguments.
+        if uid == 0 || unsafe { libc::geteuid() } != 0 {
+            return None;
+        }
+        // SAFETY: with no room, it is the number of groups that is returned.
+        let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
+        let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+        // SAFETY: there is room for as many groups as is said.
+        unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
+        set_rights(uid, NO_GROUP, &[]);
+        Some(Self { groups })
+    }
+}
+
+impl Drop for AsUser {
+    fn drop(&mut self) {
+        // SAFETY: without arguments.
+        let group = unsafe { libc::getegid() };
+        set_rights(0, group, &self.groups);
+    }
+}
+
+/// Gives this thread a user's rights on files for good, before it drops the capabilities that
+/// could take others.
+pub(super) fn become_user(uid: u32) {
+    set_rights(uid, NO_GROUP, &[]);
+}
+
+/// Of this thread only: the C library's functions are about all threads. The order is that in
+/// which each call still has the capability that it needs.
+fn set_rights(uid: u32, group: libc::gid_t, groups: &[libc::gid_t]) {
+    let list = if groups.is_empty() {
+        ptr::null()
     } else {
-        Err(io::Error::from(io::ErrorKind::InvalidInput))
+        groups.as_ptr()
+    };
+    // SAFETY: the list has as many groups as is said; the rest are numbers.
+    unsafe {
+        libc::syscall(libc::SYS_setgroups, groups.len(), list);
+        libc::syscall(libc::SYS_setfsgid, group);
+        libc::syscall(libc::SYS_setfsuid, uid);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+    use super::{Links, open, open_link};
+
+    const NOBODY: u32 = 65534;
 
     #[test]
     fn only_regular_files_are_opened() {
         let pid = std::process::id();
-        assert!(super::open(pid, Path::new("/proc/self/status")).is_ok());
-        assert!(super::open(pid, Path::new("/dev/null")).is_err());
-        assert!(super::open(pid, Path::new("/")).is_err());
-        assert!(super::open_link(&format!("/proc/{pid}/exe")).is_ok());
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("file"), "text").unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        let pipe = Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+        assert!(pipe.success());
+        let open = |path: &Path, links| open(pid, 0, path, links);
+        assert!(open(&path("file"), Links::Rejected).is_ok());
+        assert!(open(&path("link"), Links::Followed).is_ok());
+        for other in ["link", "pipe", "."] {
+            assert!(open(&path(other), Links::Rejected).is_err(), "{other}");
+        }
+        for other in [
+            "/proc/self/status",
+            "/dev/null",
+            "/sys/kernel/uevent_seqnum",
+        ] {
+            assert!(open(Path::new(other), Links::Followed).is_err(), "{other}");
+        }
+        assert!(open_link(&format!("/proc/{pid}/exe")).is_ok());
+    }
+
+    #[test]
+    fn a_user_opens_what_that_user_may_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), all).unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "text").unwrap();
+        let pid = std::process::id();
+        // SAFETY: without arguments.
+        let root = unsafe { libc::geteuid() } == 0;
+        for (mode, readable) in [(0o644, true), (0o640, false), (0o600, false)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            // Others than root read their own files, and have no other rights.
+            let opened = open(pid, NOBODY, &file, Links::Rejected).is_ok();
+            assert_eq!(opened, readable || !root, "{mode:o}");
+            assert!(
+                fs::read(&file).is_ok(),
+                "this thread has its own rights again"
+            );
+        }
     }
 }

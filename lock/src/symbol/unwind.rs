@@ -6,7 +6,7 @@ use framehop::{
     x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64},
 };
 
-use crate::symbol::module::Bytes;
+use crate::symbol::code_file::Bytes;
 
 /// Where a thread stood when it went to sleep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
