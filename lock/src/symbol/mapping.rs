@@ -1,6 +1,10 @@
 //! What is mapped into a process: the lines of `/proc/PID/maps`.
 
-use std::{fs, io, ops::Range};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    ops::Range,
+};
 
 /// A line of `/proc/PID/maps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +44,22 @@ impl Mapping {
 /// What the kernel appends to the path of a file that is gone.
 pub(crate) const DELETED: &str = " (deleted)";
 
+/// How much of a process's `maps` is read, in bytes: 65,530 mappings, the kernel's limit, are
+/// less, unless their paths are long on purpose.
+const LARGEST: u64 = 16 << 20;
+
 /// Reads what is mapped into a process, in the order of addresses.
 pub(crate) fn of_process(pid: u32) -> io::Result<Vec<Mapping>> {
+    let mut text = Vec::new();
+    File::open(format!("/proc/{pid}/maps"))?
+        .take(LARGEST)
+        .read_to_end(&mut text)?;
+    if text.len() as u64 == LARGEST {
+        // The last line may be a part of one.
+        let whole = text.iter().rposition(|&byte| byte == b'\n');
+        text.truncate(whole.unwrap_or(0));
+    }
     // A path can be any bytes.
-    let text = fs::read(format!("/proc/{pid}/maps"))?;
     Ok(parse(&String::from_utf8_lossy(&text)))
 }
 

@@ -45,6 +45,9 @@ pub(crate) use self::{
 /// How many processes are remembered.
 const MOST_PROCESSES: usize = 1024;
 
+/// How many of their mappings with code.
+const MOST_AREAS: usize = 1 << 16;
+
 /// Everything that is known of addresses, for a whole recording. Bound to the thread that
 /// made it.
 pub(crate) struct Symbols {
@@ -55,6 +58,8 @@ pub(crate) struct Symbols {
     unwinding: unwind::Cache,
     /// Process -> when it was last used, and what is known of it.
     processes: HashMap<u32, (u64, Process)>,
+    /// The mappings of all of them.
+    areas: usize,
     clock: u64,
 }
 
@@ -85,6 +90,7 @@ impl Symbols {
             mapped: MappedCode::default(),
             unwinding: unwind::Cache::default(),
             processes: HashMap::new(),
+            areas: 0,
             clock: 0,
         }
     }
@@ -151,7 +157,7 @@ impl Symbols {
                 process.drop_unwinder();
             }
         }
-        let (_, mut process) = self.processes.remove(&pid).unwrap_or_default();
+        let mut process = self.take(pid).unwrap_or_default();
         let unwound = process.unwind(
             pid,
             registers,
@@ -205,8 +211,10 @@ impl Symbols {
 
     fn keep(&mut self, pid: u32, process: Process) {
         self.clock = self.clock.saturating_add(1);
+        self.areas = self.areas.saturating_add(process.areas());
         self.processes.insert(pid, (self.clock, process));
         while self.processes.len() > MOST_PROCESSES
+            || (self.processes.len() > 1 && self.areas > MOST_AREAS)
             || (self.processes.len() > 1 && self.modules.too_many())
         {
             let oldest = self
@@ -215,9 +223,15 @@ impl Symbols {
                 .min_by_key(|(_, (used, _))| *used)
                 .map(|(&pid, _)| pid);
             if let Some(oldest) = oldest {
-                self.processes.remove(&oldest);
+                self.take(oldest);
             }
         }
+    }
+
+    fn take(&mut self, pid: u32) -> Option<Process> {
+        let (_, process) = self.processes.remove(&pid)?;
+        self.areas = self.areas.saturating_sub(process.areas());
+        Some(process)
     }
 }
 

@@ -28,6 +28,9 @@ const SOONEST: Duration = Duration::from_millis(20);
 /// When what is mapped is read again anyhow.
 const LATEST: Duration = Duration::from_secs(5);
 
+/// How many mappings with code are remembered per process; beyond, its stacks are cut.
+const MOST_AREAS: usize = 4096;
+
 /// What is known of a process.
 #[derive(Default)]
 pub(crate) struct Process {
@@ -71,6 +74,7 @@ impl Process {
             Vec::new()
         });
         mappings.retain(|mapping| mapping.executable);
+        mappings.truncate(MOST_AREAS);
         // A process that ended is still there for its parent, without memory.
         if mappings.is_empty() {
             mappings = mapped.of_process(pid);
@@ -95,6 +99,11 @@ impl Process {
             .collect();
         self.mappings = mappings;
         self.unwinder = None;
+    }
+
+    /// How many mappings with code are remembered.
+    pub(crate) fn areas(&self) -> usize {
+        self.areas.len()
     }
 
     /// Has it made anew when it is next needed.
