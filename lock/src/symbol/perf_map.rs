@@ -313,6 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn changed_maps_are_read() {
+        let whole =
+            b"7f0000001000 100 one\n0x1100 80 LazyCompile:*f a.js:1\n1000 ffffffffffffffff x\n";
+        let mut map = PerfMap::default();
+        for run in 0..2000 {
+            let mut random = fastrand::Rng::with_seed(run);
+            let mut bytes = whole.to_vec();
+            for _ in 0..random.usize(1..8) {
+                let at = random.usize(..bytes.len());
+                bytes[at] = random.u8(..);
+            }
+            map.add(&bytes);
+            map.known(random.u64(..));
+            let entries = map.functions.values();
+            let kept: u64 = entries.map(|(_, name)| super::cost(name)).sum();
+            assert_eq!(map.budget.kept.get(), kept);
+        }
+    }
+
+    #[test]
     fn the_same_code_again_takes_no_more() {
         let mut map = PerfMap::default();
         for _ in 0..1000 {

@@ -2,10 +2,16 @@
 //! in Python.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs,
+    os::unix::{
+        fs::{PermissionsExt as _, chown, symlink},
+        process::CommandExt as _,
+    },
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -27,6 +33,7 @@ pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     a_lock_of_python: [PYTHON],
     the_gil_of_each_python: [PYTHON],
     programs_that_end_at_once,
+    programs_of_another_user,
 ];
 
 fn a_program_in_a_mount_namespace() -> Outcome {
@@ -121,6 +128,57 @@ fn programs_that_end_at_once() -> Outcome {
     expect(named >= 8 && nameless == 0, || {
         format!("{named} waits for a mutex, and {nameless} for a futex: {report:#}")
     })
+}
+
+/// One has a debug link to a pipe, the other a perf map that is a link to a file of root's.
+fn programs_of_another_user() -> Outcome {
+    const NOBODY: u32 = 65534;
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    let path = |name: &str| directory.path().join(name);
+    let program = waiting_program(directory.path(), "waiting", &["-g"])?;
+    let mut link = path("pipe").into_os_string().into_encoded_bytes();
+    link.resize(link.len() / 4 * 4 + 8, 0);
+    fs::write(path("link"), link)?;
+    fs::write(path("secret"), "1000 7fffffffffff TOP-SECRET\n")?;
+    fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o600))?;
+    let mut add = OsString::from(".gnu_debuglink=");
+    add.push(path("link"));
+    let mut prepare = [Command::new("mkfifo"), Command::new("objcopy")];
+    prepare[0].arg(path("pipe"));
+    prepare[1].arg("--add-section").arg(add).arg(&program);
+    for command in &mut prepare {
+        expect(command.status()?.success(), || {
+            format!("{command:?} failed")
+        })?;
+    }
+    chown(&program, Some(NOBODY), Some(NOBODY))?;
+
+    let recording = path("waiting.lockrec");
+    let mut record = lock(&["record", "--exact", "--duration", "3", "--output"]);
+    let record = Process::start(record.arg(&recording).stderr(Stdio::piped()))?;
+    record.until_attached(system_wide())?;
+    let start = |how: &str| {
+        let mut command = Command::new(&program);
+        Process::start(command.arg(how).uid(NOBODY).gid(NOBODY))
+    };
+    let waiting = start("jit")?;
+    let map = format!("/tmp/perf-{}.map", waiting.pid());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !fs::metadata(&map).is_ok_and(|map| map.len() > 0) {
+        expect(Instant::now() < deadline, || format!("no {map}"))?;
+        thread::sleep(Duration::from_millis(1));
+    }
+    fs::remove_file(&map)?;
+    symlink(path("secret"), &map)?;
+    let _linked = start("mutex")?;
+    expect_code(&record.output()?, 0)?;
+    let _ = fs::remove_file(&map);
+    let report = report(&recording)?;
+    expect(!report.to_string().contains("TOP-SECRET"), || {
+        "a file of root's was read".to_owned()
+    })?;
+    expect_open_wait(&report, &["wants_lock", "inlined", "middle"])
 }
 
 /// The report of a command that waits for a lock until its recording ends.
