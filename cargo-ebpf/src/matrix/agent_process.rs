@@ -41,6 +41,9 @@ impl AgentProcess {
         if let (KernelTarget::Image(image), Some(guests)) = (kernel, guests) {
             let mut initramfs = guests.initramfs.clone();
             initramfs.add_request(&request.bytes())?;
+            if let Some(configuration) = image.configuration() {
+                initramfs.add_configuration(&image.release, &configuration)?;
+            }
             let guest = guests.machine.boot(&image.path, initramfs, spawner)?;
             return Ok(Self {
                 program: guest.program,

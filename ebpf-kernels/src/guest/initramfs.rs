@@ -79,6 +79,15 @@ impl Initramfs {
         self.file(REQUEST.as_ref(), request, FILE)
     }
 
+    /// Adds the configuration of the kernel with this `uname -r`, where distributions have it.
+    ///
+    /// # Errors
+    /// When it is too large for the format.
+    pub fn add_configuration(&mut self, release: &str, configuration: &[u8]) -> Result<()> {
+        let path = format!("/boot/config-{}", release.replace('/', "_"));
+        self.file(path.as_ref(), configuration, FILE)
+    }
+
     /// The kernel's command line. It passes words that it does not know on to the first
     /// process: assignments as its environment, what follows `--` as its arguments.
     pub(super) fn kernel_command_line(&self) -> String {

@@ -48,6 +48,15 @@ impl AvailablePackage {
         ]
     }
 
+    /// Where the kernel's configuration may be in the package.
+    pub(super) fn configuration_places(&self) -> [String; 2] {
+        let release = self.uname();
+        [
+            format!("boot/config-{release}"),
+            format!("usr/lib/modules/{release}/config"),
+        ]
+    }
+
     pub(super) fn release(&self) -> Option<KernelVersion> {
         KernelVersion::of_release(&self.version)
     }

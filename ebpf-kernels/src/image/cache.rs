@@ -4,6 +4,7 @@
 //! <directory>/
 //!   images/<uname -r>_<version>/vmlinuz      complete, or absent
 //!   images/<uname -r>_<version>/image.json   its `Image`, with the hashes
+//!   images/<uname -r>_<version>/config       its configuration, if the package contains it
 //!   available.json                           what the archive had when it was asked
 //!   apt/                                     apt's lists, separate from the system's
 //!   lock                                     locked by the process that asks or fetches
@@ -190,6 +191,9 @@ impl KernelCache {
         self.make(&made)?;
         let path = made.join("vmlinuz");
         deb::extract(package, &available.places(), &path)?;
+        // Kernels can be tried without.
+        let configuration = made.join(super::CONFIGURATION);
+        let _ = deb::extract(package, &available.configuration_places(), &configuration);
         let release = bzimage::release(&path)?;
         let (sha256, bytes) = digest::of_file(&path)?;
         let entry = self.entry(available);

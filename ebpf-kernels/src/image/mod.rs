@@ -20,7 +20,10 @@ pub(crate) mod fuzzing {
     pub use super::{bzimage::release_of as release_of_image, deb::find as file_of_package};
 }
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use ebpf_base::Result;
 use serde::{Deserialize, Serialize};
@@ -64,7 +67,17 @@ pub struct SourcePackage {
     pub sha256: String,
 }
 
+/// The name of the file with a kernel's configuration, beside its image.
+const CONFIGURATION: &str = "config";
+
 impl Image {
+    /// The configuration that the kernel was built with; none if its package did not contain
+    /// it, or the user named the image.
+    pub fn configuration(&self) -> Option<Vec<u8>> {
+        self.package.as_ref()?;
+        fs::read(self.path.with_file_name(CONFIGURATION)).ok()
+    }
+
     /// The image in the file at `path`. Its header is checked, and its release read.
     ///
     /// # Errors

@@ -28,9 +28,17 @@ fn fill(root: &Path) {
         let deb = workplace.path().join("x.deb");
         // The newer layout for the newer kernel.
         let place = &available.places()[usize::from(version.starts_with('7'))];
-        fs::write(&deb, kernel_package::package(&[(place, &image)])).unwrap();
+        // One package has no configuration.
+        let config = &available.configuration_places()[0];
+        let files: &[(&str, &[u8])] = match package {
+            "linux-image-6.1.0-50-cloud-amd64" => &[(place, &image)],
+            _ => &[(config, package.as_bytes()), (place, &image)],
+        };
+        fs::write(&deb, kernel_package::package(files)).unwrap();
         available.sha256 = digest::of_file(&deb).unwrap().0;
-        cache.put(&available, &deb, workplace).unwrap();
+        let image = cache.put(&available, &deb, workplace).unwrap();
+        let expected = (files.len() > 1).then(|| package.as_bytes().to_vec());
+        assert_eq!(image.configuration(), expected);
     }
 }
 
