@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf::STB_WEAK;
 
+use super::table::KFUNCS;
 use crate::{
     Function, Name,
     elf::{Elf, Relocation},
@@ -114,6 +115,16 @@ fn function_code(
                     }));
                     code.callees.entry(callee).or_insert(offset);
                 }
+            }
+            // Without a declaration in BTF, as some linkers leave it.
+            Some(Referent::External(name))
+                if instruction.call().is_some() && KFUNCS.get(name.as_str()).is_some() =>
+            {
+                uses(Use::Feature("kfuncs"));
+                uses(Use::Kfunc {
+                    name,
+                    optional: false,
+                });
             }
             Some(Referent::External(_)) | None => {}
         }

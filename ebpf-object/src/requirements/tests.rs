@@ -163,6 +163,14 @@ fn an_object_needs_what_its_newest_program_needs() {
 }
 
 #[test]
+fn kernel_functions_need_their_release_also_undeclared() {
+    for (name, since) in [("kernel_functions", "6.2"), ("undeclared_function", "5.18")] {
+        let needs = needs_of(&format!("../linking/objects/{name}"));
+        assert_eq!(needs.release, Some(release(since)), "{name}");
+    }
+}
+
+#[test]
 fn predictions_name_what_is_lacking() {
     let needs = needs_of("aya-btf");
     let predict = |program, version, stage| needs.predict(program, release(version), stage);
