@@ -444,6 +444,7 @@ const LINKED: &[(&str, &str, &str)] = &[
     ("settings", "accepted", ""),
     ("strong_setting", "not-linked", "`CONFIG_NO_SUCH_SETTING`"),
     ("symbols", "accepted", ""),
+    ("undeclared_function", "not-linked", "its BTF does not declare it"),
     ("variable_lock", "refused", "bpf_spin_lock cannot be accessed"),
     ("variables", "accepted", ""),
 ];
@@ -459,6 +460,13 @@ fn links_what_libbpf_links(folder: &Folder) -> Checked {
     let document = test_support::document(&command.output()?.stdout)?;
     let objects = &document["kernels"][0]["objects"];
     for (number, (name, verdict, cause)) in LINKED.iter().enumerate() {
+        // A verdict without the object's types is not one on the object.
+        let findings = &objects[number]["findings"];
+        ensure(
+            !findings.to_string().contains("btf-refused"),
+            name,
+            findings,
+        )?;
         let programs = objects[number]["programs"].as_array();
         let programs = programs
             .filter(|programs| !programs.is_empty())

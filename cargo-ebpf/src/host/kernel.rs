@@ -39,13 +39,19 @@ impl Kernel {
         }
     }
 
+    /// The version that libbpf gives to objects: Debian's releases contain no patch level.
+    pub(crate) fn linux_version(&self) -> u32 {
+        let build = fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
+        match debian_version(&build) {
+            Some(version) => version_code(version),
+            None => self.version_code(),
+        }
+    }
+
     /// `LINUX_VERSION_CODE`, which kernels before 5.0 want from kprobe programs. The
     /// patch level has eight bits there and stops at 255 (include/linux/version.h).
     pub(crate) fn version_code(&self) -> u32 {
-        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit());
-        let patch = numbers.nth(2).and_then(|patch| patch.parse().ok());
-        let [major, minor] = [self.version.major, self.version.minor].map(u32::from);
-        major << 16 | minor.min(255) << 8 | patch.unwrap_or(0).min(255)
+        version_code(&self.release)
     }
 
     /// The settings that the kernel was configured with, by name, as `y`, `m`, `"text"` or a
@@ -80,6 +86,22 @@ impl Kernel {
     pub(crate) fn bpf_syscall(&self) -> Availability {
         syscall::availability()
     }
+}
+
+/// The version in `#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-3 (2026-11-01)`.
+fn debian_version(build: &str) -> Option<&str> {
+    let (_, version) = build.split_once("Debian ")?;
+    version.split([' ', '-']).next()
+}
+
+/// The three numbers at the beginning of `version` in one; those that are missing are 0.
+fn version_code(version: &str) -> u32 {
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let [major, minor, patch] = [next(), next(), next()];
+    major << 16 | minor.min(255) << 8 | patch.min(255)
 }
 
 /// The lines `CONFIG_NAME=value`; others are comments.
@@ -169,6 +191,16 @@ mod tests {
         assert_eq!(code("4.19.325-generic"), 4 << 16 | 19 << 8 | 255);
         assert_eq!(code("4.19.12"), 4 << 16 | 19 << 8 | 12);
         assert_eq!(code("7.3-rc1"), 7 << 16 | 3 << 8);
+    }
+
+    #[test]
+    fn the_version_of_debian_is_in_the_build() {
+        let build = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-3 (2026-11-01)";
+        assert_eq!(
+            debian_version(build).map(version_code),
+            Some(6 << 16 | 1 << 8 | 192)
+        );
+        assert_eq!(debian_version("#1 SMP PREEMPT_DYNAMIC"), None);
     }
 
     #[test]

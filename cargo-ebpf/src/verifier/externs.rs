@@ -1,7 +1,7 @@
 //! What an object leaves to the kernel, found in the one that runs as libbpf finds it:
 //! settings, addresses of symbols, and types of functions and variables.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use ebpf_base::btf::{Btf, Kind};
 use ebpf_object::link::{Extern, ExternKind, Map, core::types_are_compatible};
@@ -94,7 +94,7 @@ impl<'kernel> Settings<'kernel> {
         let name = &wanted.name;
         let number = |flag: bool| Ok(Some(u8::from(flag).to_string()));
         match name.as_str() {
-            "LINUX_KERNEL_VERSION" => return Ok(Some(self.running.version_code().to_string())),
+            "LINUX_KERNEL_VERSION" => return Ok(Some(self.running.linux_version().to_string())),
             "LINUX_HAS_BPF_COOKIE" => return number(features::has_cookie(self.running)),
             "LINUX_HAS_SYSCALL_WRAPPER" => return number(has_syscall_wrapper()),
             _ => {}
@@ -115,7 +115,8 @@ impl<'kernel> Settings<'kernel> {
     }
 }
 
-/// Whether functions for system calls have a name of their own, as `__x64_sys_bpf`.
+/// Whether functions for system calls have a name of their own, as `__x64_sys_bpf`: libbpf
+/// finds that out with a kprobe, and gets "no" where there are none.
 fn has_syscall_wrapper() -> bool {
     let prefix = match std::env::consts::ARCH {
         "x86_64" => "x64",
@@ -124,8 +125,16 @@ fn has_syscall_wrapper() -> bool {
         other => other,
     };
     let name = format!("__{prefix}_sys_bpf");
-    kernel::symbols(&[&name]).is_ok_and(|found| found.contains_key(&name))
+    let has_kprobes = KPROBES.iter().any(|path| Path::new(path).exists());
+    has_kprobes && kernel::symbols(&[&name]).is_ok_and(|found| found.contains_key(&name))
 }
+
+/// What is there if the kernel has kprobes: a kind of perf event, or a file of tracefs.
+const KPROBES: [&str; 3] = [
+    "/sys/bus/event_source/devices/kprobe/type",
+    "/sys/kernel/tracing/kprobe_events",
+    "/sys/kernel/debug/tracing/kprobe_events",
+];
 
 fn write(maps: &mut [Map], offset: u32, bytes: &[u8]) {
     let contents = maps.last_mut().and_then(|map| map.contents.as_mut());

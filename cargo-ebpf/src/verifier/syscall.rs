@@ -117,7 +117,10 @@ pub(super) fn arena_map(
         )
     };
     if start == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+        let error = io::Error::last_os_error();
+        return Err(io::Error::other(format!(
+            "it could not be mapped into this process: {error}"
+        )));
     }
     // SAFETY: the mapping is new, writable and at least as long, as checked above.
     unsafe {

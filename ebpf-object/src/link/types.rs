@@ -51,6 +51,7 @@ struct RawType {
 /// Linkages of functions and variables (`BTF_FUNC_*`, `BTF_VAR_*` of the kernel's btf.h).
 const STATIC: u16 = 0;
 const GLOBAL: u16 = 1;
+const EXTERN: u16 = 2;
 
 /// Functions that compilers insert. As global ones they would be verified apart from
 /// their callers, which then lose what is known of the memory.
@@ -212,6 +213,11 @@ impl Types {
                 }
                 Kind::Var if hidden.contains(&*name) => {
                     self.types[index].rest = vec![u32::from(STATIC)];
+                }
+                // What no loader finds: the kernel does not take it as such.
+                Kind::Func if found.vlen == EXTERN => self.types[index].vlen = GLOBAL,
+                Kind::Var if found.rest == [u32::from(EXTERN)] => {
+                    self.types[index].rest = vec![u32::from(GLOBAL)];
                 }
                 Kind::DataSec => self.section(index, &name, elf, &symbols, externs),
                 _ => {}
