@@ -36,6 +36,8 @@ static void fit_maps(struct bpf_object *object)
         case BPF_MAP_TYPE_TASK_STORAGE:
         case BPF_MAP_TYPE_INODE_STORAGE:
         case BPF_MAP_TYPE_CGROUP_STORAGE:
+        case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+        case 32: // BPF_MAP_TYPE_CGRP_STORAGE, which older headers do not have
         case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
         case BPF_MAP_TYPE_STRUCT_OPS:
             break;
