@@ -204,7 +204,7 @@ fn typed(
         return match wanted.weak {
             true => Ok(None),
             false => Err(format!(
-                "the kernel has no {what} `{plain}` for BPF: none in its BTF ({})",
+                "the kernel has no {what} `{plain}` for BPF: none in {}; modules are not searched",
                 ebpf_base::btf::VMLINUX
             )),
         };
