@@ -254,15 +254,17 @@ fn function_at(file: &File<'_>, section: object::SectionIndex, offset: u64) -> O
 }
 
 fn legacy_maps(file: &File<'_>) -> Option<Finding> {
+    /// Of aya-log, in its versions: a user cannot define them otherwise.
+    const OF_AYA_LOG: [&str; 2] = ["AYA_LOGS", "AYA_LOG_BUF"];
     let maps = file.section_by_name("maps")?;
     let names: BTreeSet<String> = file
         .symbols()
         .filter(|symbol| symbol.section_index() == Some(maps.index()))
         .filter_map(|symbol| symbol.name().ok())
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && !OF_AYA_LOG.contains(name))
         .map(demangle)
         .collect();
-    Some(
+    (!names.is_empty()).then(|| {
         Finding::warning(
             Code::LegacyMaps,
             format!(
@@ -271,8 +273,8 @@ fn legacy_maps(file: &File<'_>) -> Option<Finding> {
             ),
         )
         .because("libbpf 1.0 and newer, and so bpftool, refuse objects with one")
-        .fix("use #[btf_map] and aya_ebpf::btf_maps in place of #[map] and aya_ebpf::maps"),
-    )
+        .fix("use #[btf_map] and aya_ebpf::btf_maps in place of #[map] and aya_ebpf::maps")
+    })
 }
 
 /// The path of a Rust function, without its hash. Control characters are an
