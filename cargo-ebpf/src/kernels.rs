@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ebpf_build::{Result, linker, progress::Progress};
-use ebpf_kernels::Kernels;
+use ebpf_kernels::{KernelSpec, KernelTarget, Kernels, guest::find_qemu};
 
 use crate::host::process::Spawner;
 
@@ -21,6 +21,22 @@ pub(crate) fn directory() -> Result<PathBuf> {
 /// When no cache directory is known.
 pub(crate) fn open<'a>(spawner: &'a Spawner, progress: &'a dyn Progress) -> Result<Kernels<'a>> {
     Ok(Kernels::new(directory()?, spawner, progress))
+}
+
+/// The kernels that were named, to run something on them. They are downloaded if necessary, but
+/// not where nothing can boot them.
+///
+/// # Errors
+/// When one cannot be had, or qemu is missing.
+pub(crate) fn to_run_on(
+    named: &[KernelSpec],
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Result<Vec<KernelTarget>> {
+    if named.iter().any(|kernel| *kernel != KernelSpec::Host) {
+        find_qemu()?;
+    }
+    open(spawner, progress)?.resolve(named)
 }
 
 /// The file that records whether guests run with KVM; none for a user without a home.

@@ -104,6 +104,15 @@ impl Build {
     /// # Errors
     /// As there.
     pub fn run_with(&self, tools: &BuildTools) -> Result<Vec<Artifact>> {
+        self.each_with(tools)?.into_iter().collect()
+    }
+
+    /// As [`Build::run_with`], with a result for each binary: the error is that of the check of
+    /// its object.
+    ///
+    /// # Errors
+    /// As there, but for the check.
+    pub fn each_with(&self, tools: &BuildTools) -> Result<Vec<Result<Artifact>>> {
         let crate_dir = fs::canonicalize(&self.crate_dir)
             .map_err(|cause| Error::io("enter", &self.crate_dir, &cause))?;
         let settings = settings::read(&crate_dir)?;
@@ -119,10 +128,10 @@ impl Build {
             .because("it has no binary target")
             .fix("put the programs into src/main.rs, with #![no_main]"));
         }
-        artifacts
-            .into_iter()
+        let artifacts = artifacts.into_iter();
+        Ok(artifacts
             .map(|artifact| self.accept(artifact, &settings))
-            .collect()
+            .collect())
     }
 
     fn command(
@@ -140,7 +149,7 @@ impl Build {
             .arg("--message-format=json-render-diagnostics")
             .arg("--target-dir")
             .arg(crate_dir.join("target"))
-            .env("PATH", tools.linker.first_on_path()?)
+            .env("PATH", tools.path()?)
             .env(self.target.linker_variable(), &tools.linker.path)
             .stdout(Stdio::piped());
         if let Some(flags) = self.extra_flags(settings) {

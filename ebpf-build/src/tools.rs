@@ -35,6 +35,15 @@ impl BuildTools {
         Self { toolchain, linker }
     }
 
+    /// PATH with the linker's directory first: what a build script that builds an eBPF crate by
+    /// itself finds as `bpf-linker`.
+    ///
+    /// # Errors
+    /// When the linker's directory has a colon in its name, which PATH cannot contain.
+    pub fn path(&self) -> Result<OsString> {
+        self.linker.first_on_path()
+    }
+
     /// The environment in which a plain `cargo build` in an eBPF crate's directory uses
     /// these tools, as [`Build`](crate::Build) does.
     ///
@@ -43,7 +52,7 @@ impl BuildTools {
     pub fn exports(&self) -> Result<Vec<(&'static str, OsString)>> {
         let linker = &self.linker;
         let mut exports = vec![
-            ("PATH", linker.first_on_path()?),
+            ("PATH", self.path()?),
             ("RUSTC", self.toolchain.rustc.clone().into_os_string()),
         ];
         if self.toolchain.bootstrap {

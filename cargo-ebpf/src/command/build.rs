@@ -46,24 +46,51 @@ pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
     project.ebpf_crates()?;
     let built = build_all(&project, request, &BuildTools::find()?, context.console)?;
     context.console.write(&built)?;
-    Ok(Outcome::Fine)
+    Ok(built.outcome(context.console))
 }
 
-/// Builds every eBPF crate with the defaults, where the machine is set up.
+/// Builds every eBPF crate with the defaults, where the machine is set up. The outcome is that
+/// of the objects that are not there.
 ///
 /// # Errors
 /// As [`build_all`], and when there is no toolchain or linker.
-pub(crate) fn for_this_machine(project: &Project, console: Console) -> Result<Built> {
+pub(crate) fn for_this_machine(
+    project: &Project,
+    console: Console,
+) -> Result<(Vec<NamedObject>, Outcome)> {
     project.ebpf_crates()?;
-    build_all(
-        project,
-        &cli::Build::default(),
-        &BuildTools::find()?,
-        console,
-    )
+    let request = cli::Build::default();
+    let built = build_all(project, &request, &BuildTools::find()?, console)?;
+    Ok((built.named(), built.outcome(console)))
 }
 
 impl Built {
+    /// Shows why objects are not there, if any is not.
+    fn outcome(&self, console: Console) -> Outcome {
+        self.failed
+            .iter()
+            .for_each(|error| console.show(error.finding()));
+        match self.failed.is_empty() {
+            true => Outcome::Fine,
+            false => Outcome::Found,
+        }
+    }
+
+    /// This, if all objects are there.
+    ///
+    /// # Errors
+    /// Why the first is not; shows it of the others.
+    pub(crate) fn whole(self, console: Console) -> Result<Self> {
+        let mut failed = self.failed.iter();
+        match failed.next() {
+            None => Ok(self),
+            Some(first) => {
+                failed.for_each(|error| console.show(error.finding()));
+                Err(first.clone())
+            }
+        }
+    }
+
     /// The objects, as they would be named here.
     pub(crate) fn named(&self) -> Vec<NamedObject> {
         let named = self.objects.iter().map(|object| NamedObject {
@@ -74,11 +101,12 @@ impl Built {
     }
 }
 
-/// Builds every eBPF crate and copies the objects, once all of them are there.
+/// Builds every eBPF crate and copies the objects. Those that are fine are there, also where
+/// others are not.
 ///
 /// # Errors
-/// When the project has no eBPF crate, one does not build, two would make objects of
-/// one name, or a copy cannot be written.
+/// When the project has no eBPF crate, no object is fine, two would make objects of one name,
+/// or a copy cannot be written.
 pub(crate) fn build_all(
     project: &Project,
     request: &cli::Build,
@@ -87,11 +115,21 @@ pub(crate) fn build_all(
 ) -> Result<Built> {
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
+    let mut failed = Vec::new();
     for ebpf in project.ebpf_crates()? {
         let target = target_of(ebpf, request)?;
-        let artifacts = build_of(ebpf, target, request).run_with(tools)?;
+        let results = build_of(ebpf, target, request)
+            .each_with(tools)
+            .unwrap_or_else(|error| vec![Err(error)]);
         interrupt::check()?;
-        for artifact in artifacts {
+        for result in results {
+            let artifact = match result {
+                Ok(artifact) => artifact,
+                Err(error) => {
+                    failed.push(error);
+                    continue;
+                }
+            };
             let path = project.object_path(&artifact.name, target);
             if let Some(other) = owners.insert(path.clone(), ebpf.name.clone()) {
                 return Err(Error::new(
@@ -104,11 +142,15 @@ pub(crate) fn build_all(
                 .because(format!("both would be {}", path.display()))
                 .fix("give one of them another `name` in its [[bin]]"));
             }
-            built.push((ebpf, target, path, artifact));
+            match min_kernel::check(ebpf, &path, &artifact.content) {
+                Ok(()) => built.push((ebpf, target, path, artifact)),
+                Err(error) => failed.push(error),
+            }
         }
     }
-    for (ebpf, _, path, artifact) in &built {
-        min_kernel::check(ebpf, path, &artifact.content)?;
+    if built.is_empty() && !failed.is_empty() {
+        let objects = Vec::new();
+        return Built { objects, failed }.whole(console);
     }
     let objects = built
         .into_iter()
@@ -116,7 +158,7 @@ pub(crate) fn build_all(
             copy(ebpf, target, path, artifact, request.debug_info, console)
         })
         .collect::<Result<_>>()?;
-    Ok(Built { objects })
+    Ok(Built { objects, failed })
 }
 
 fn target_of(ebpf: &EbpfCrate, request: &cli::Build) -> Result<Target> {

@@ -22,9 +22,9 @@ const MAX_BTF_LEN: u64 = 64 << 20;
 /// built.
 pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outcome> {
     let btf = request.btf.as_deref().map(read_btf).transpose()?;
-    let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&context.project()?, context.console)?.named(),
-        named => named.iter().map(NamedObject::from).collect(),
+    let (objects, outcome) = match request.objects.as_slice() {
+        [] => build::for_this_machine(&context.project()?, context.console)?,
+        named => (named.iter().map(NamedObject::from).collect(), Outcome::Fine),
     };
     let objects = objects
         .iter()
@@ -42,7 +42,7 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
     // Only shortens what is shown: a folder that is gone shortens nothing.
     let here = std::env::current_dir().unwrap_or_default();
     context.console.write(&Requirements { objects, here })?;
-    Ok(Outcome::Fine)
+    Ok(outcome)
 }
 
 fn read_btf(path: &Path) -> Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cargo_metadata::Message;
-use ebpf_build::{Error, Result};
+use ebpf_build::{BuildTools, Error, Result};
 
 use crate::{
     cli,
@@ -34,7 +34,8 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
         setup::prepare(&context.spawner, &context.console.progress())
     })?;
     let built = stages.run("Building the eBPF objects", || {
-        build::build_all(&project, &cli::Build::default(), &tools, context.console)
+        build::build_all(&project, &cli::Build::default(), &tools, context.console)?
+            .whole(context.console)
     })?;
     for object in &built.objects {
         context.console.note(&object.line());
@@ -62,7 +63,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
         }
     }
     let program = stages.run(&format!("Building the loader {}", loader.package), || {
-        build_loader(&project, &loader, context)
+        build_loader(&project, &loader, &tools, context)
     })?;
     let arguments = arguments(request, &loader, &program);
     stages.begin("Running the loader");
@@ -70,7 +71,12 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
 }
 
 /// Builds the loader for the host, with the user's own cargo and settings.
-fn build_loader(project: &Project, loader: &Loader, context: &Context) -> Result<PathBuf> {
+fn build_loader(
+    project: &Project,
+    loader: &Loader,
+    tools: &BuildTools,
+    context: &Context,
+) -> Result<PathBuf> {
     let mut program = None;
     let status = context.spawner.cargo()
         .args(["build", "--profile", &loader.profile])
@@ -79,6 +85,8 @@ fn build_loader(project: &Project, loader: &Loader, context: &Context) -> Result
         .current_dir(&project.root)
         // A loader without its object would be built well and run badly.
         .env(ebpf_build::REQUIRED_ENV, "1")
+        // Build scripts of aya-template look for the linker themselves.
+        .env("PATH", tools.path()?)
         .each_line(|line| {
             if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
                 && artifact.target.name == loader.binary

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use ebpf_build::Finding;
+use ebpf_build::{Error, Finding};
 use ebpf_object::Summary;
 use indicatif::HumanBytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Report, human};
 
@@ -13,6 +13,13 @@ use super::{Report, human};
 #[derive(Debug, Serialize)]
 pub(crate) struct Built {
     pub(crate) objects: Vec<BuiltObject>,
+    /// Why other objects are not there.
+    #[serde(serialize_with = "findings_of", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed: Vec<Error>,
+}
+
+fn findings_of<S: Serializer>(errors: &[Error], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(errors.iter().map(Error::finding))
 }
 
 /// One object, where it is and what is in it.
@@ -42,7 +49,9 @@ impl Report for Built {
 
     fn findings(&self) -> Vec<Finding> {
         let objects = self.objects.iter();
-        objects.flat_map(|object| object.warnings.clone()).collect()
+        let warnings = objects.flat_map(|object| object.warnings.clone());
+        let failed = self.failed.iter().map(|error| error.finding().clone());
+        warnings.chain(failed).collect()
     }
 }
 

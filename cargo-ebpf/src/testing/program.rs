@@ -126,7 +126,7 @@ impl TestProgram {
         match &self.folder {
             // As cargo does.
             Some(folder) => process
-                .env("CARGO_MANIFEST_DIR", &folder.to_string_lossy())
+                .env("CARGO_MANIFEST_DIR", folder)
                 .current_dir(folder),
             None => process.current_dir(Path::new("/")),
         }

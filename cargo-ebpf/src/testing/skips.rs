@@ -42,7 +42,7 @@ impl Skips {
 
     /// Names it to a test program.
     pub(crate) fn told_to(&self, process: Process) -> Process {
-        process.env(VARIABLE, &self.path())
+        process.env(VARIABLE, self.path())
     }
 
     fn path(&self) -> String {

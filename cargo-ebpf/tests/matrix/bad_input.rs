@@ -301,6 +301,11 @@ pub(crate) fn without_qemu_setup_is_named() -> Result<(), Failed> {
         "it says how to get it",
         &output,
     )?;
+    // Nor is a kernel looked for that nothing could boot.
+    let plain = object("verify/objects/plain.o");
+    let mut command = sandbox.command(["verify", "--kernel", "9.99", &plain]);
+    command.env("PATH", sandbox.path("none"));
+    ended_with("qemu-missing", &finish(command))?;
     sandbox.is_clean()
 }
 

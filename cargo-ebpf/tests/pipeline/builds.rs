@@ -96,6 +96,29 @@ pub(crate) fn panic_code_is_named(project: &Project) {
     run(&mut project.ebpf(&["build"])).refuses("panic-code", "watch can panic");
 }
 
+pub(crate) fn what_is_fine_is_there_beside_what_is_not(project: &Project) {
+    let second = project.path("probe-ebpf/src/bin/panics.rs");
+    fs::create_dir_all(second.parent().unwrap()).unwrap();
+    let text = fs::read_to_string(project.path(PROGRAM)).unwrap();
+    let panics = "*packets += 1 };\n        return [1, 2, 3][unsafe { *packets } as usize];";
+    fs::write(&second, text.replace("*packets += 1 };", panics)).unwrap();
+    let built = run(&mut project.ebpf(&["build", "--format", "json"]));
+    let verified = run(&mut project.ebpf(&["verify"]));
+    let ran = run(&mut project.ebpf(&["run"]));
+    // Before anything fails: the project is for other tests, too.
+    fs::remove_dir_all(second.parent().unwrap()).unwrap();
+
+    let built = built.exits(1).json();
+    assert_eq!(built["objects"][0]["name"], "probe", "{built:#}");
+    assert_eq!(built["failed"][0]["code"], "panic-code", "{built:#}");
+    assert_eq!(project.objects(), ["probe"]);
+    verified
+        .exits(1)
+        .says("error[panic-code]: ")
+        .says("accepts 1 of 1 programs");
+    ran.refuses("panic-code", "watch can panic");
+}
+
 pub(crate) fn legacy_maps_are_a_warning_until_denied(project: &Project) {
     project.edit(PROGRAM, "    btf_maps::Array,\n", "");
     project.edit(PROGRAM, "macros::{btf_map,", "macros::{map,");

@@ -33,6 +33,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         builds::run_starts_the_loader_with_its_object: [CAPABILITIES],
         builds::a_compile_error_is_rustcs_own,
         builds::panic_code_is_named,
+        builds::what_is_fine_is_there_beside_what_is_not,
         builds::legacy_maps_are_a_warning_until_denied,
         builds::a_crate_without_cargo_config_gets_every_flag,
         builds::a_missing_license_is_a_warning_until_denied,

@@ -73,7 +73,7 @@ pub fn fastest_accelerator(
 /// This boot of the host, and its qemu.
 fn circumstances() -> Result<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let qemu = machine::find()?;
+    let qemu = machine::find_qemu()?;
     let changed = fs::metadata(&qemu)
         .and_then(|metadata| metadata.modified())
         .ok();

@@ -53,7 +53,7 @@ impl Machine {
     /// # Errors
     /// When qemu is missing or cannot be started, or there is no space for its files.
     pub fn boot(&self, kernel: &Path, initramfs: Initramfs, spawn: &dyn Spawn) -> Result<Guest> {
-        let qemu = find()?;
+        let qemu = find_qemu()?;
         let directory = TempDir::with_prefix("cargo-ebpf-guest-")
             .map_err(|cause| Error::io("make a folder in", &std::env::temp_dir(), &cause))?;
         let append = initramfs.kernel_command_line();
@@ -87,7 +87,7 @@ impl Machine {
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn find() -> Result<PathBuf> {
+pub fn find_qemu() -> Result<PathBuf> {
     find_program(QEMU).ok_or_else(|| {
         missing_qemu(
             format!("there is no {QEMU} on PATH"),

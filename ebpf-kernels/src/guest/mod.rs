@@ -19,5 +19,5 @@ pub use self::{
     init::init,
     initramfs::Initramfs,
     kvm::fastest_accelerator,
-    machine::{Guest, Machine, QEMU, missing_qemu},
+    machine::{Guest, Machine, QEMU, find_qemu, missing_qemu},
 };

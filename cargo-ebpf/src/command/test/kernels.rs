@@ -1,6 +1,6 @@
 //! `test --kernel`: the test programs of eBPF programs, on each kernel.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use cargo_metadata::{Artifact, Message};
 use ebpf_base::untrusted;
@@ -26,10 +26,13 @@ use crate::{
 /// not to be had.
 pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
-    prepare(&project, context)?;
-    let kernels =
-        kernels::open(&context.spawner, &context.console.progress())?.resolve(&request.kernel)?;
-    let programs = build(request, &project, context)?;
+    let path = prepare(&project, context)?;
+    let kernels = kernels::to_run_on(
+        &request.kernel,
+        &context.spawner,
+        &context.console.progress(),
+    )?;
+    let programs = build(request, &project, &path, context)?;
     let settings = Settings {
         memory: request.guest_memory,
         timeout: Duration::from_secs(request.timeout),
@@ -61,7 +64,12 @@ pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
 }
 
 /// Builds the tests as `cargo test` would, and takes the programs that use `ebpf-test`.
-fn build(request: &cli::Test, project: &Project, context: &Context) -> Result<Vec<TestProgram>> {
+fn build(
+    request: &cli::Test,
+    project: &Project,
+    path: &OsStr,
+    context: &Context,
+) -> Result<Vec<TestProgram>> {
     let split = request.args.iter().position(|argument| argument == "--");
     let (of_cargo, of_tests) = request.args.split_at(split.unwrap_or(request.args.len()));
     let text = |argument: &std::ffi::OsString| argument.to_string_lossy().into_owned();
@@ -81,6 +89,7 @@ fn build(request: &cli::Test, project: &Project, context: &Context) -> Result<Ve
         .args(["--no-run", "--message-format=json-render-diagnostics"])
         .current_dir(&project.root)
         .env(ebpf_build::REQUIRED_ENV, "1")
+        .env("PATH", path)
         .each_line(|line| {
             // Build scripts may print lines of their own.
             if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line) {

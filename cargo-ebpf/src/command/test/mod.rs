@@ -2,7 +2,7 @@
 
 mod kernels;
 
-use std::ffi::OsString;
+use std::{env, ffi::OsString};
 
 use ebpf_build::{Finding, Result};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
         return kernels::run(request, context);
     }
     let project = context.project()?;
-    prepare(&project, context)?;
+    let path = prepare(&project, context)?;
 
     let mut log = TestLog::default();
     let status = context.spawner.cargo()
@@ -33,6 +33,7 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
         .current_dir(&project.root)
         // A test of a loader without its object would test nothing.
         .env(ebpf_build::REQUIRED_ENV, "1")
+        .env("PATH", path)
         .each_line(|line| {
             log.read(line);
             context.console.pass_on(line)
@@ -62,13 +63,16 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Makes what tests of eBPF programs need: a toolchain, and the objects.
-fn prepare(project: &Project, context: &Context) -> Result<()> {
-    if !project.ebpf_crates.is_empty() {
-        let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
-        build::build_all(project, &cli::Build::default(), &tools, context.console)?;
+/// Makes what tests of eBPF programs need, a toolchain and the objects, and returns the PATH
+/// for them: build scripts of aya-template look for the linker themselves.
+fn prepare(project: &Project, context: &Context) -> Result<OsString> {
+    if project.ebpf_crates.is_empty() {
+        return Ok(env::var_os("PATH").unwrap_or_default());
     }
-    Ok(())
+    let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
+    build::build_all(project, &cli::Build::default(), &tools, context.console)?
+        .whole(context.console)?;
+    tools.path()
 }
 
 /// cargo's arguments that make this program the runner. None where the user has one of her

@@ -41,16 +41,16 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     let lock = (request.locked || request.update)
         .then(|| Lock::of(&context.project()?, request))
         .transpose()?;
-    let objects = match request.objects.as_slice() {
-        [] => build::for_this_machine(&context.project()?, context.console)?.named(),
-        named => named.iter().map(NamedObject::from).collect(),
+    let (objects, built) = match request.objects.as_slice() {
+        [] => build::for_this_machine(&context.project()?, context.console)?,
+        named => (named.iter().map(NamedObject::from).collect(), Outcome::Fine),
     };
     let wanted = match (request.kernel.as_slice(), &lock) {
         ([], Some(lock)) => lock.kernels()?,
         ([], None) => vec![KernelSpec::Host],
         (named, _) => named.to_vec(),
     };
-    let kernels = kernels::open(&context.spawner, &context.console.progress())?.resolve(&wanted)?;
+    let kernels = kernels::to_run_on(&wanted, &context.spawner, &context.console.progress())?;
     let settings = Settings {
         memory: request.guest_memory,
         timeout: Duration::from_secs(request.timeout),
@@ -73,7 +73,10 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
         verification.budget = Some(held);
     }
     context.console.write(&verification)?;
-    Ok(verification.outcome())
+    match verification.outcome() {
+        Outcome::Fine => Ok(built),
+        other => Ok(other),
+    }
 }
 
 /// Has the running kernel verify `objects`.
