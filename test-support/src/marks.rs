@@ -12,6 +12,10 @@ pub struct Marks {
     kernels: Option<Vec<String>>,
     /// Behind `//@ without:`: the capability that the loader must not have.
     pub without: Option<String>,
+    /// Whether it says `//@ slow: ..`: an emulated guest takes a minute for it.
+    pub is_slow: bool,
+    /// Behind `//@ since: 5.18`: the first kernel that accepts it.
+    since: Option<String>,
 }
 
 impl Marks {
@@ -39,6 +43,8 @@ impl Marks {
             elsewhere: elsewhere.collect(),
             kernels: directives("kernels").next().map(words),
             without: directives("without").next().map(str::to_owned),
+            is_slow: directives("slow").next().is_some(),
+            since: directives("since").next().map(str::to_owned),
         }
     }
 
@@ -46,6 +52,16 @@ impl Marks {
     pub fn lines(&self, code: &str) -> Vec<u32> {
         let of_class = self.errors.iter().filter(|(of, _)| of == code);
         of_class.map(|(_, line)| *line).collect()
+    }
+
+    /// Whether this kernel (`6.12`) accepts a program that follows its hint.
+    pub fn is_accepted(&self, kernel: &str) -> bool {
+        let version = |text: &str| -> Vec<u32> {
+            let parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+            parts.collect()
+        };
+        let since = self.since.as_deref();
+        since.is_none_or(|since| version(since) <= version(kernel))
     }
 
     /// The class that this kernel tells of the program for `code`, loaded with all rights

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::provocation::{self, Provocation};
+use crate::provocation::{self, Kind, Provocation};
 
 /// What a kernel said of all programs.
 pub(crate) struct Asked {
@@ -18,8 +18,8 @@ pub(crate) struct Asked {
     pub(crate) version: String,
     /// Whether none of the programs was loaded without a right.
     pub(crate) all_rights: bool,
-    /// By class.
-    pub(crate) answers: BTreeMap<String, Answer>,
+    /// By name, for each kind of program.
+    answers: BTreeMap<(Kind, String), Answer>,
 }
 
 /// What a kernel said of one program.
@@ -39,29 +39,48 @@ pub(crate) fn can_drop_rights() -> bool {
 }
 
 impl Asked {
-    /// Asks `kernel`: `host`, or a version that `verify --kernel` knows.
-    pub(crate) fn ask(kernel: &str, provocations: &[Provocation]) -> Result<Self, Box<dyn Error>> {
+    /// Asks `kernels`, each `host` or a version that `verify --kernel` knows: several at the
+    /// same time, and each guest boots once for all programs.
+    pub(crate) fn ask(
+        kernels: &[&str],
+        programs: &[&Provocation],
+    ) -> Result<Vec<Self>, Box<dyn Error>> {
         // Processes with fewer rights are only made on this machine.
-        let all_rights = kernel != "host" || !can_drop_rights();
-        let unlike =
-            |provocation: &&Provocation| !all_rights && provocation.marks.without.is_some();
-        let (special, plain): (Vec<_>, Vec<_>) = provocations.iter().partition(unlike);
-        let mut asked = verify(kernel, &plain, None)?;
-        for provocation in special {
-            let without = provocation.marks.without.as_deref();
-            let answers = verify(kernel, &[provocation], without)?.answers;
-            asked.answers.extend(answers);
+        let drops_rights = kernels.contains(&"host") && can_drop_rights();
+        let mut all = verify(kernels, programs, None)?;
+        let host = kernels.iter().position(|kernel| *kernel == "host");
+        if let Some(asked) = host
+            .and_then(|host| all.get_mut(host))
+            .filter(|_| drops_rights)
+        {
+            asked.all_rights = false;
+            for program in programs {
+                if let Some(without) = program.marks.without.as_deref() {
+                    for host in verify(&["host"], &[program], Some(without))? {
+                        asked.answers.extend(host.answers);
+                    }
+                }
+            }
         }
-        asked.all_rights = all_rights;
-        Ok(asked)
+        Ok(all)
+    }
+
+    /// What it said of a program, if it was asked.
+    pub(crate) fn answer(&self, program: &Provocation) -> Option<&Answer> {
+        self.answers.get(&(program.kind, program.name.clone()))
+    }
+
+    /// Adds the answers of the same kernel to other programs.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.answers.extend(other.answers);
     }
 }
 
 fn verify(
-    kernel: &str,
-    provocations: &[&Provocation],
+    kernels: &[&str],
+    programs: &[&Provocation],
     without: Option<&str>,
-) -> Result<Asked, Box<dyn Error>> {
+) -> Result<Vec<Asked>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let program = env!("CARGO_BIN_EXE_cargo-ebpf");
     let mut command = match without {
@@ -78,34 +97,34 @@ fn verify(
         }
     };
     let output = command
-        .args(["verify", "--format", "json", "--kernel", kernel])
-        // The verifier looks at a million instructions of one of them, which takes an emulated
-        // guest minutes beside a busy neighbour.
+        .args(["verify", "--format", "json", "--kernel", &kernels.join(",")])
+        // An emulated guest beside busy neighbours.
         .args(["--timeout", "600"])
-        .args(provocations.iter().map(|provocation| provocation.object()))
+        .args(programs.iter().map(|program| program.object()))
         // No project around: logs go to the folder for temporary files.
         .current_dir(&folder)
         .env("TMPDIR", folder.path())
         .output()?;
     let document = test_support::document(&output.stdout)
         .map_err(|cause| format!("{cause}: {}", String::from_utf8_lossy(&output.stderr)))?;
-    let told = &document["kernels"][0];
-    let release = told["release"]
-        .as_str()
-        .ok_or("the kernel did not come up")?;
-    let version: Vec<_> = release.splitn(3, '.').take(2).collect();
-    let objects = told["objects"].as_array().ok_or("no objects")?;
-    let answers = provocations
-        .iter()
-        .zip(objects)
-        .map(|(provocation, object)| {
-            Ok::<_, Box<dyn Error>>((provocation.code.clone(), Answer::of(object)?))
+    let told = document["kernels"].as_array().ok_or("no kernels")?;
+    let of_kernel = told.iter().map(|kernel| {
+        let release = kernel["release"]
+            .as_str()
+            .ok_or_else(|| format!("a kernel did not come up: {}", kernel["findings"]))?;
+        let version: Vec<_> = release.splitn(3, '.').take(2).collect();
+        let objects = kernel["objects"].as_array().ok_or("no objects")?;
+        let answers = programs.iter().zip(objects).map(|(program, object)| {
+            let name = (program.kind, program.name.clone());
+            Ok::<_, Box<dyn Error>>((name, Answer::of(object)?))
         });
-    Ok(Asked {
-        version: version.join("."),
-        all_rights: true,
-        answers: answers.collect::<Result<_, _>>()?,
-    })
+        Ok(Asked {
+            version: version.join("."),
+            all_rights: true,
+            answers: answers.collect::<Result<_, _>>()?,
+        })
+    });
+    of_kernel.collect()
 }
 
 impl Answer {
@@ -154,21 +173,21 @@ impl Answer {
         })
     }
 
-    fn path(version: &str, code: &str) -> PathBuf {
+    fn path(version: &str, name: &str) -> PathBuf {
         let logs = provocation::folder().join("logs");
-        logs.join(version).join(format!("{code}.log"))
+        logs.join(version).join(format!("{name}.log"))
     }
 
     /// Keeps it.
-    pub(crate) fn write(&self, version: &str, code: &str) -> io::Result<()> {
-        let path = Self::path(version, code);
+    pub(crate) fn write(&self, version: &str, name: &str) -> io::Result<()> {
+        let path = Self::path(version, name);
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         fs::write(path, format!("{}\n{}", self.header, self.log))
     }
 
     /// The one that was kept, if there is one.
-    pub(crate) fn read(version: &str, code: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let text = match fs::read_to_string(Self::path(version, code)) {
+    pub(crate) fn read(version: &str, name: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let text = match fs::read_to_string(Self::path(version, name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
         };

@@ -4,7 +4,7 @@ use std::{error::Error, process::Command};
 
 use serde_json::Value;
 
-use crate::provocation::{self, Provocation};
+use crate::provocation::{self, Kind, Provocation};
 
 /// How many programs are compared: the first that this kernel rejects with a log.
 const COMPARED: usize = 10;
@@ -12,7 +12,7 @@ const COMPARED: usize = 10;
 /// Verifies the programs on this kernel, and explains the log of each.
 pub(crate) fn as_verify_does() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let provocations = provocation::all()?;
+    let provocations = provocation::all(Kind::Rejected)?;
     let run = |arguments: &[&str]| -> Result<Value, Box<dyn Error>> {
         let output = Command::new(env!("CARGO_BIN_EXE_cargo-ebpf"))
             .args(["--format", "json"])

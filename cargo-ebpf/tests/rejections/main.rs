@@ -14,7 +14,7 @@ use test_support::{Failed, Outcome, Suite, machine, skip, tests};
 
 use crate::{
     collection::{Answer, Asked},
-    provocation::Provocation,
+    provocation::{Kind, Provocation},
 };
 
 fn main() -> ExitCode {
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     } else {
         suite = suite.tests(tests![
             every_program_says_what_is_wrong_and_where,
+            every_hint_is_followed,
             kernels_say_of_each_program_what_is_recorded_at_its_line,
             a_log_is_explained_as_verify_does: [machine::CAPABILITIES],
         ]);
@@ -41,51 +42,99 @@ fn a_log_is_explained_as_verify_does() -> Outcome {
 
 /// Asks a kernel, and keeps what it says.
 fn bless(kernel: &str) -> Result<(), Box<dyn Error>> {
-    let mut provocations = provocation::all()?;
+    let mut programs = provocation::all(Kind::Rejected)?;
     if let Ok(only) = std::env::var("REJECTIONS_ONLY") {
-        provocations.retain(|provocation| only.split(',').any(|code| code == provocation.code));
+        programs.retain(|program| only.split(',').any(|name| name == program.name));
     }
-    let asked = Asked::ask(kernel, &provocations)?;
-    for (code, answer) in &asked.answers {
-        answer.write(&asked.version, code)?;
+    for asked in Asked::ask(&[kernel], &programs.iter().collect::<Vec<_>>())? {
+        for program in &programs {
+            let answer = asked.answer(program).ok_or("no answer")?;
+            answer.write(&asked.version, &program.name)?;
+        }
     }
     Ok(())
 }
 
 /// Each source names the class that it provokes, at the line where it does.
 fn every_program_says_what_is_wrong_and_where() -> Outcome {
-    for provocation in provocation::all()? {
-        if !provocation.object().exists() {
-            return Err(format!("{}: run rebuild.sh", provocation.object().display()).into());
+    for program in provocation::all(Kind::Rejected)? {
+        if !program.object().exists() {
+            return Err(format!("{}: run rebuild.sh", program.object().display()).into());
         }
-        if provocation.marks.lines(&provocation.code).is_empty() {
-            return Err(format!("{}: its source marks no line", provocation.code).into());
+        if program.marks.lines(&program.code).is_empty() {
+            return Err(format!("{}: its source marks no line", program.name).into());
         }
     }
     Ok(())
 }
 
-/// The kernels at hand do what those whose logs are kept did, and say so of marked lines.
+/// Beside each program stands the same one with the hint followed.
+fn every_hint_is_followed() -> Outcome {
+    let names = |kind| -> Result<Vec<String>, Failed> {
+        let programs = provocation::all(kind)?;
+        Ok(programs.into_iter().map(|program| program.name).collect())
+    };
+    let (rejected, followed) = (names(Kind::Rejected)?, names(Kind::Followed)?);
+    if rejected == followed {
+        return Ok(());
+    }
+    let only = |these: &[String], those: &[String]| {
+        let other = these.iter().filter(|name| !those.contains(name));
+        other.cloned().collect::<Vec<_>>().join(", ")
+    };
+    Err(format!(
+        "without a followed hint: {}; followed without a rejection: {}",
+        only(&rejected, &followed),
+        only(&followed, &rejected)
+    )
+    .into())
+}
+
+/// The kernels at hand do what those whose logs are kept did, and say so of marked lines; and
+/// they accept the programs that follow the hints.
 fn kernels_say_of_each_program_what_is_recorded_at_its_line() -> Outcome {
-    let provocations = provocation::all()?;
+    let programs: Vec<_> = [Kind::Rejected, Kind::Followed]
+        .into_iter()
+        .map(provocation::all)
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let (slow, fast): (Vec<_>, Vec<_>) = programs.iter().partition(|program| program.marks.is_slow);
+    let kernels = machine::kernels()?;
+    let mut all = Asked::ask(&kernels, &fast)?;
+    // The host, where it is one of them: it is not emulated.
+    if let (Some(kernel), Some(asked)) = (kernels.last(), all.last_mut()) {
+        for more in Asked::ask(&[kernel], &slow)? {
+            asked.extend(more);
+        }
+    }
     let mut different = Vec::new();
     let mut compared = 0;
     let mut unknown = Vec::new();
-    for kernel in machine::kernels()? {
-        let asked = Asked::ask(kernel, &provocations)?;
+    for asked in &all {
         let before = compared;
-        for provocation in &provocations {
-            let Some(kept) = Answer::read(&asked.version, &provocation.code)? else {
+        for program in &programs {
+            let Some(now) = asked.answer(program) else {
                 continue;
             };
-            compared += 1;
-            if let Err(difference) = agrees(provocation, &asked, &kept) {
-                let place = format!("{} on {}", provocation.code, asked.version);
+            let result = match program.kind {
+                Kind::Followed => is_accepted(program, asked, now),
+                Kind::Rejected => {
+                    let Some(kept) = Answer::read(&asked.version, &program.name)? else {
+                        continue;
+                    };
+                    compared += 1;
+                    agrees(program, asked, now, &kept)
+                }
+            };
+            if let Err(difference) = result {
+                let place = format!("{} on {}", program.object().display(), asked.version);
                 different.push(format!("{place}: {difference}"));
             }
         }
         if compared == before {
-            unknown.push(asked.version);
+            unknown.push(asked.version.as_str());
         }
     }
     if !different.is_empty() {
@@ -98,11 +147,22 @@ fn kernels_say_of_each_program_what_is_recorded_at_its_line() -> Outcome {
     Ok(())
 }
 
+/// Whether a kernel accepts the program that follows a hint, if it should.
+fn is_accepted(program: &Provocation, asked: &Asked, now: &Answer) -> Result<(), String> {
+    let accepted = now.header.starts_with("verdict: accepted\n");
+    if accepted || !program.marks.is_accepted(&asked.version) {
+        return Ok(());
+    }
+    Err(format!(
+        "the hint does not help: {:?} {:?}\n{}",
+        now.header, now.told, now.log
+    ))
+}
+
 /// Whether a kernel does now what was kept, and the diagnosis is of a class and at a line
 /// that the source marks.
-fn agrees(provocation: &Provocation, asked: &Asked, kept: &Answer) -> Result<(), String> {
-    let Provocation { code, marks } = provocation;
-    let now = asked.answers.get(code).ok_or("no answer")?;
+fn agrees(program: &Provocation, asked: &Asked, now: &Answer, kept: &Answer) -> Result<(), String> {
+    let Provocation { code, marks, .. } = program;
     let lacks_right = marks.without.is_some() && asked.all_rights;
     if !kept.verdict().eq(now.verdict()) && !lacks_right {
         return Err(format!("{:?}, was {:?}", now.header, kept.header));

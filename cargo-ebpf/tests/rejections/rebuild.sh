@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds objects/ again from programs/, with this repository's own pipeline. Their bytes
+# Builds objects/ again from programs/ and followed/, with this repository's own pipeline:
+# all of them, or those that are named (rebuild.sh packet-bounds stack-limit). Their bytes
 # change with every compiler, so they are committed and this runs by hand; afterwards
 # the logs have to be taken again, see README.md.
 set -eu
@@ -10,31 +11,45 @@ target=$(cargo metadata --format-version 1 --no-deps |
 cargo_ebpf=$target/debug/cargo-ebpf
 
 # A copy, because the flags that keep this machine's paths out of the objects have to
-# stand in the crate's own config: that is where the pipeline takes them from.
+# stand in the crates' own config: that is where the pipeline takes them from.
 copy=$target/rejections
-mkdir -p "$copy"
-rm -rf "$copy/src" "$copy/target/ebpf"
-cp -r programs/Cargo.toml programs/Cargo.lock programs/src programs/.cargo "$copy"
-registry=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*)
+registry=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/index.*)
 exports=$("$cargo_ebpf" env)
 sysroot=$(eval "$exports" && "${RUSTC:-rustc}" --print sysroot)
 sources=$sysroot/lib/rustlib/src/rust
 real_sources=$(realpath "$sources")
-{
-    sed '/^]$/d' programs/.cargo/config.toml
-    for map in "$copy=programs" "$registry=cargo" "$sources=rust" "$real_sources=rust"; do
-        printf '    "--remap-path-prefix=%s",\n' "$map"
-    done
-    echo ']'
-} >"$copy/.cargo/config.toml"
-CARGO_TARGET_DIR=$copy/target "$cargo_ebpf" build --manifest-path "$copy/Cargo.toml"
-
-rm -rf objects
-mkdir objects
-for object in "$copy"/target/ebpf/*; do
-    cp "$object" "objects/$(basename "$object").o"
+for crate in programs followed; do
+    mkdir -p "$copy/$crate"
+    rm -rf "$copy/$crate/src" "$copy/$crate/target/ebpf"
+    cp -r $crate/Cargo.toml $crate/Cargo.lock $crate/src $crate/.cargo "$copy/$crate"
+    {
+        sed '/^]$/d' $crate/.cargo/config.toml
+        for map in "$copy/$crate=$crate" "$registry=cargo" "$sources=rust" "$real_sources=rust"; do
+            printf '    "--remap-path-prefix=%s",\n' "$map"
+        done
+        echo ']'
+    } >"$copy/$crate/.cargo/config.toml"
 done
-if grep -lE "$target|$HOME|$registry|$sources|$real_sources" objects/*.o; then
+CARGO_TARGET_DIR=$copy/programs/target "$cargo_ebpf" build \
+    --manifest-path "$copy/programs/Cargo.toml"
+# Nothing is explained of those that are accepted: without DWARF they are small.
+CARGO_TARGET_DIR=$copy/followed/target "$cargo_ebpf" build --debug-info strip \
+    --manifest-path "$copy/followed/Cargo.toml"
+
+take() {
+    mkdir -p "objects$2"
+    for object in "$copy/$1"/target/ebpf/*; do
+        name=$(basename "$object")
+        case " $wanted " in
+        "  " | *" $name "*) cp "$object" "objects$2/$name.o" ;;
+        esac
+    done
+}
+wanted=$*
+[ -n "$wanted" ] || rm -rf objects
+take programs ""
+take followed /followed
+if grep -rlE "$target|$HOME|$registry|$sources|$real_sources" objects; then
     echo "paths of this machine are in these objects" >&2
     exit 1
 fi

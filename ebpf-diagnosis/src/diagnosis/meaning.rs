@@ -50,6 +50,13 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("Unreleased reference id=", |_| {
         Some("what this returns is not released when the program ends".to_owned())
     }),
+    ("BPF_EXIT instruction ", |rest| {
+        rest.contains("cannot be used inside ")
+            .then(|| "this is still held when the program ends".to_owned())
+    }),
+    ("bpf_spin_unlock is missing", |_| {
+        Some("this is still held when the program ends".to_owned())
+    }),
     ("infinite loop detected at insn ", |_| {
         Some("the verifier reaches this instruction again in the same state".to_owned())
     }),

@@ -5,6 +5,7 @@ pub mod catalogue;
 mod code;
 mod cost;
 mod effect;
+mod facts;
 #[cfg(test)]
 mod kept_logs;
 mod meaning;
@@ -26,7 +27,7 @@ use self::{
 };
 pub use self::{
     cost::{Hot, LineCost},
-    note::{Change, Known, Note, Operand},
+    note::{Change, Ending, Known, Note, Operand},
 };
 use crate::{
     object::{
@@ -111,6 +112,9 @@ impl<'a> Rejection<'a> {
 pub struct Diagnosis {
     /// The class of the refusal, or [`UNKNOWN`].
     pub code: &'static str,
+    /// The kind within the class, which has its own title and hint; see [`Class::cases`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<&'static str>,
     /// What is wrong, on one line.
     pub title: String,
     /// The program's name; empty if it is not known.
@@ -209,7 +213,7 @@ impl<'data> Source<'data> {
         let code = self.0.program(refusal.program, refusal.section);
         let place = Place::of(&log, &code, refusal);
         let class = catalogue::classify(&log.message, refusal.error)
-            .map(|class| more_exactly(class, place, &code));
+            .map(|class| more_exactly(class, place, &code, &log.message));
         let instruction = place.index().map(|index| {
             if let Place::Function(_, name) = place {
                 return whole(&code, index, name);
@@ -238,15 +242,18 @@ impl<'data> Source<'data> {
             Place::Reached(index) => story::registers(&log, &code, index),
             Place::Named(_) | Place::Function(..) | Place::Unknown => Vec::new(),
         };
+        let facts = facts::of(&log, &code, place.index(), &registers);
+        let case = class.and_then(|class| class.case(&log.message, &facts));
         let program = untrusted::name(refusal.program);
         Diagnosis {
             code: class.map_or(UNKNOWN, |class| class.code),
+            case: case.map(|case| case.name),
             title: class.map_or_else(
                 || match program.as_str() {
                     "" => "the verifier rejected the program".to_owned(),
                     program => format!("the verifier refused `{program}`"),
                 },
-                |class: &Class| class.title.to_owned(),
+                |class: &Class| case.map_or(class.title, |case| case.title).to_owned(),
             ),
             program,
             section: untrusted::name(refusal.section),
@@ -262,7 +269,7 @@ impl<'data> Source<'data> {
             others,
             registers,
             rule: class.map(|class| class.rule),
-            hint: class.map(|class| class.hint),
+            hint: class.map(|class| case.map_or(class.hint, |case| case.hint)),
             log_truncated: refusal.truncated,
             log_file: None,
         }
@@ -292,15 +299,31 @@ impl<'data> Source<'data> {
     }
 }
 
-/// Kernels before 6.12 call a recursion what they call a loop: a jump back.
-fn more_exactly(class: &'static Class, place: Place<'_>, code: &Code<'_, '_>) -> &'static Class {
+/// The class where older kernels report something with the words for something else.
+fn more_exactly(
+    class: &'static Class,
+    place: Place<'_>,
+    code: &Code<'_, '_>,
+    message: &[&str],
+) -> &'static Class {
     let is_call = |index| {
         let call = code.instruction(index).and_then(|found| found.call());
         matches!(call, Some(Reference::Relative(_)))
     };
     match (class.code, place) {
+        // Before 6.12 a recursion is a jump back, as a loop is.
         ("unbounded-loop", Place::Named(index)) if is_call(index) => {
             catalogue::class("call-depth").unwrap_or(class)
+        }
+        // Linux 5.10 has no callbacks: to it, BTF describes functions that nothing calls.
+        ("missing-btf", Place::Named(index)) if facts::callback(code) == Some(index) => {
+            catalogue::class("unknown-function").unwrap_or(class)
+        }
+        // To Linux 6.1 and older, a length of zero is an access of no bytes.
+        ("map-bounds" | "memory-bounds" | "packet-bounds" | "stack-bounds", _)
+            if facts::is_zero_size(message) =>
+        {
+            catalogue::class("unbounded-size").unwrap_or(class)
         }
         _ => class,
     }
@@ -384,6 +407,27 @@ fn end(log: &Log<'_>, code: &Code<'_, '_>) -> Option<Step> {
     Some(step)
 }
 
+/// Where the lock was taken with which the program ends: the last call on the way that begins
+/// the region that the message names.
+fn taken(log: &Log<'_>) -> Option<u32> {
+    let region = log.message.iter().find_map(|line| {
+        if line.starts_with("bpf_spin_unlock is missing") {
+            return Some("bpf_spin_lock");
+        }
+        let (_, region) = line
+            .strip_prefix("BPF_EXIT instruction ")?
+            .split_once("cannot be used inside ")?;
+        Some(region.split_once("-ed region")?.0)
+    })?;
+    log.path().find_map(|event| {
+        let EventKind::Instruction(index) = event.kind else {
+            return None;
+        };
+        let function = event.instruction()?.strip_prefix("call ")?;
+        (function.split('#').next() == Some(region)).then_some(index)
+    })
+}
+
 /// Where the verifier found what it complains of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place<'a> {
@@ -415,7 +459,7 @@ impl<'a> Place<'a> {
             let mut lines = log.message.iter();
             lines.find_map(|line| named(line).or_else(|| meant(line, code)))
         });
-        if let Some(index) = told {
+        if let Some(index) = told.or_else(|| taken(log)) {
             return Self::Named(index);
         }
         // What it came to may be anywhere.
@@ -498,6 +542,13 @@ fn meant(line: &str, code: &Code<'_, '_>) -> Option<u32> {
     // offset could stand in a store from a register.
     if line.starts_with("BPF_STX uses reserved fields") {
         return code.find(|instruction| instruction.opcode & 7 == 3 && instruction.imm != 0);
+    }
+    let is_of_functions = [
+        "number of funcs in func_info doesn't match",
+        "func_info BTF section doesn't match",
+    ];
+    if is_of_functions.iter().any(|start| line.starts_with(start)) {
+        return facts::callback(code);
     }
     if line.starts_with("tail_calls are not allowed") {
         return code.find(|instruction| instruction.call() == Some(Reference::Helper(TAIL_CALL)));

@@ -48,6 +48,19 @@ pub enum Change {
     Passed,
     /// A call left nothing in the register.
     Invalidated,
+    /// A call ended the pointer, in whatever register or slot it was: the function's name, if
+    /// it is known.
+    Ended(Ending, Option<String>),
+}
+
+/// Why a pointer is no longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The call may have moved the packet or changed its length.
+    PacketChanged,
+    /// The call released the memory or the object.
+    Released,
 }
 
 /// What the verifier knows of a number.

@@ -5,8 +5,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 use super::{
-    Diagnosis,
-    catalogue::{self, Class},
+    Diagnosis, catalogue,
     rejections::{self, Answer, KERNELS, Program},
 };
 use crate::object::Name;
@@ -47,6 +46,10 @@ impl Cell {
                 .map(|frame| (frame.file.as_ref().map(Name::as_str), frame.line))
                 .collect();
             wrong.push(format!("at line {line:?}, not {marked:?}: {frames:?}"));
+        }
+        let case = diagnosis.case;
+        if diagnosis.code == program.code && case != program.case.as_deref() {
+            wrong.push(format!("is the case {case:?}, not {:?}", program.case));
         }
         if diagnosis.rule.is_none() || diagnosis.hint.is_none() {
             wrong.push("no rule or no hint".to_owned());
@@ -104,7 +107,7 @@ impl Cell {
 /// The line of the program's own source that the diagnosis shows.
 fn line(program: &Program, diagnosis: &Diagnosis) -> Option<u32> {
     let place = diagnosis.instruction.as_ref()?.place()?;
-    let file = format!("src/bin/{}.rs", program.code);
+    let file = format!("src/bin/{}.rs", program.file);
     place
         .file
         .as_ref()
@@ -120,18 +123,21 @@ fn every_class_is_told_at_its_line_on_every_kernel() {
     let _ = writeln!(table, "| class | {} |", KERNELS.join(" | "));
     let _ = writeln!(table, "|---{}|", "|---".repeat(KERNELS.len()));
     let programs = rejections::all();
-    for Class { code, .. } in catalogue::classes() {
-        let Some(program) = programs.iter().find(|program| program.code == *code) else {
-            continue;
-        };
-        let _ = write!(table, "| [{code}]({code}.md) |");
+    let by_class = catalogue::classes().flat_map(|class| {
+        let of_class = |program: &&Program| program.code == class.code;
+        programs.iter().filter(of_class)
+    });
+    for program in by_class {
+        let Program { file, code, .. } = program;
+        let case = program.case.iter().map(|case| format!(": {case}"));
+        let _ = write!(table, "| [{code}]({code}.md){} |", case.collect::<String>());
         for kernel in KERNELS {
             let cell = Cell::of(program, kernel);
             let _ = write!(table, " {} |", cell.words);
             wrong.extend(
                 cell.wrong
                     .iter()
-                    .map(|what| format!("{code} on {kernel}: {what}")),
+                    .map(|what| format!("{file} on {kernel}: {what}")),
             );
             told.extend(cell.told);
         }

@@ -17,8 +17,12 @@ const HOST: &str = "6.18";
 
 /// A program that provokes a class.
 pub struct Program {
+    /// What its files are called: the class, and behind `--` the case.
+    pub file: String,
     /// The class.
     pub code: String,
+    /// The case within the class.
+    pub case: Option<String>,
     /// Its source.
     pub text: String,
     /// What the source says of itself.
@@ -39,13 +43,13 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../cargo-ebpf/tests/rejections")
 }
 
-/// All programs, by class.
+/// All programs, by class; before those of its cases, the one of the class.
 pub fn all() -> Vec<Program> {
     let sources = fs::read_dir(folder().join("programs/src/bin")).unwrap();
     let mut all: Vec<_> = sources
         .map(|source| Program::read(&source.unwrap().path()))
         .collect();
-    all.sort_by(|a, b| a.code.cmp(&b.code));
+    all.sort_by(|a, b| (&a.code, &a.case).cmp(&(&b.code, &b.case)));
     all
 }
 
@@ -61,11 +65,15 @@ pub fn write_docs() -> bool {
 
 impl Program {
     fn read(source: &Path) -> Self {
-        let code = source.file_stem().unwrap().to_str().unwrap().to_owned();
-        let object = fs::read(folder().join(format!("objects/{code}.o"))).unwrap();
+        let file = source.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (code, case) = match file.split_once("--") {
+            Some((code, case)) => (code.to_owned(), Some(case.to_owned())),
+            None => (file.clone(), None),
+        };
+        let object = fs::read(folder().join(format!("objects/{file}.o"))).unwrap();
         let linked = origin::link(&object);
         let [program] = linked.as_slice() else {
-            panic!("{code}: {} programs", linked.len());
+            panic!("{file}: {} programs", linked.len());
         };
         let section = Elf::parse(&object).unwrap().sections[program.section]
             .name
@@ -77,7 +85,9 @@ impl Program {
             name: program.name.clone(),
             section,
             object,
+            file,
             code,
+            case,
         }
     }
 
@@ -89,7 +99,7 @@ impl Program {
 
     /// What a kernel said.
     pub fn answer(&self, kernel: &str) -> Answer {
-        let path = folder().join(format!("logs/{kernel}/{}.log", self.code));
+        let path = folder().join(format!("logs/{kernel}/{}.log", self.file));
         let text = fs::read_to_string(&path).unwrap_or_else(|_| panic!("{}", path.display()));
         let (header, log) = text.split_once("\n\n").unwrap();
         Answer {

@@ -7,7 +7,7 @@ use super::{
     Register, Step,
     code::Code,
     effect::{self, Effect, FRAME_POINTER, Place},
-    note::{Change, Known, Note, Operand, joined},
+    note::{Change, Ending, Known, Note, Operand, joined},
 };
 use crate::{
     object::instruction::Instruction,
@@ -23,6 +23,8 @@ const REGISTERS: usize = 3;
 const LINES: usize = 6;
 /// How many steps are walked.
 const STEPS: usize = 200_000;
+/// At how many calls it is looked whether they ended a pointer.
+const CALLS: usize = 64;
 
 /// The registers that the message names, or else those that the last instruction, at
 /// `index`, works with.
@@ -41,6 +43,9 @@ pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<R
     let mut registers = Vec::new();
     for number in numbers {
         let mut walk = Walk::new(number, log.path(), code);
+        if is_no_pointer(number, &log.message) {
+            walk.calls = CALLS;
+        }
         walk.walk();
         // To a number that nothing is said of, what was added is no matter.
         let added = walk
@@ -59,6 +64,24 @@ pub(super) fn registers(log: &Log<'_>, code: &Code<'_, '_>, index: u32) -> Vec<R
     registers.retain(|register| register.known.is_some() || !register.story.is_empty());
     registers.truncate(REGISTERS);
     registers
+}
+
+/// Whether the message is that a register is a number, or nothing, where a pointer is required.
+fn is_no_pointer(number: u8, message: &[&str]) -> bool {
+    message.iter().any(|line| {
+        let said = line.strip_prefix(&format!("R{number} "));
+        said.is_some_and(|said| {
+            [
+                "invalid mem access 'scalar'",
+                "invalid mem access 'inv'",
+                "type=scalar ",
+                "type=inv ",
+                "!read_ok",
+            ]
+            .iter()
+            .any(|start| said.starts_with(start))
+        })
+    })
 }
 
 /// `R1 invalid mem access`: the registers in a message, each once.
@@ -82,6 +105,19 @@ fn named(message: &[&str]) -> Vec<u8> {
     found
 }
 
+/// What a register was before the instruction `index`, from which `path` leads back.
+pub(super) fn before<'log, 'text, 'data>(
+    register: u8,
+    index: u32,
+    path: Path<'log, 'text>,
+    code: &'log Code<'log, 'data>,
+) -> Option<Value<'text>> {
+    let mut walk = Walk::new(register, path, code);
+    walk.next = Some(index);
+    walk.walk();
+    walk.known.map(Value::of)
+}
+
 /// What was found on the way back.
 struct Walk<'log, 'text, 'data> {
     code: &'log Code<'log, 'data>,
@@ -102,6 +138,8 @@ struct Walk<'log, 'text, 'data> {
     branched: bool,
     /// Whether the first instruction was reached with no value given.
     unset: bool,
+    /// At how many more calls it is looked whether they ended the pointer.
+    calls: usize,
     /// The register that was added to this one last, and its own way back from there.
     added: Option<(u8, Box<Self>)>,
     story: Vec<Step>,
@@ -120,8 +158,17 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
             looking: true,
             branched: false,
             unset: false,
+            calls: 0,
             added: None,
             story: Vec::new(),
+        }
+    }
+
+    /// From another place than a register.
+    fn of_place(place: Place, path: Path<'log, 'text>, code: &'log Code<'log, 'data>) -> Self {
+        Self {
+            place,
+            ..Self::new(0, path, code)
         }
     }
 
@@ -191,7 +238,14 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         self.branched |= self.looking && effect::is_branch(&instruction);
         let effect = Effect::on(self.place, &instruction);
         let (change, more) = match effect {
-            Effect::None => return true,
+            Effect::None => {
+                if let Some(change) = self.ended(index, event) {
+                    self.calls = 0;
+                    self.looking = false;
+                    self.tell(index, change);
+                }
+                return true;
+            }
             Effect::Compares => (Change::Compared(self.other(&instruction)), true),
             Effect::Copies(Place::Register(FRAME_POINTER)) => (Change::Local, false),
             // The same value in another place is no news.
@@ -227,6 +281,31 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         let mut walk = Self::new(other, self.path.clone(), self.code);
         walk.next = Some(index);
         self.added = Some((other, Box::new(walk)));
+    }
+
+    /// Whether a call made a number of a pointer that it was not passed as its result: what is
+    /// known at the end is a number of which nothing is known, and it was a pointer before.
+    fn ended(&mut self, index: u32, event: &Event<'text>) -> Option<Change> {
+        let is_unknown = self
+            .known
+            .is_none_or(|known| Value::of(known).is_unknown_number());
+        if !is_unknown || !event.text.starts_with("(85)") {
+            return None;
+        }
+        self.calls = self.calls.checked_sub(1)?;
+        let mut before = Self::of_place(self.place, self.path.clone(), self.code);
+        before.next = Some(index);
+        before.walk();
+        let value = Value::of(before.known?);
+        if !value.is_pointer() || value.or_null {
+            return None;
+        }
+        let ending = if value.is_packet() {
+            Ending::PacketChanged
+        } else {
+            Ending::Released
+        };
+        Some(Change::Ended(ending, called(event)))
     }
 
     /// What a register points to, before this step.

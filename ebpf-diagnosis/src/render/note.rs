@@ -49,6 +49,8 @@ impl fmt::Display for Change {
             Self::Returned(None) => f.write_str("returned by a call"),
             Self::Passed => f.write_str("passed to a function"),
             Self::Invalidated => f.write_str("invalidated by this call"),
+            Self::Ended(_, Some(function)) => write!(f, "no longer valid after `{function}`"),
+            Self::Ended(_, None) => f.write_str("no longer valid after this call"),
         }
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Event<'text> {
 pub(crate) enum EventKind {
     /// `7: (bf) r6 = r1  ; R1=ctx() R6_w=ctx()`: this instruction was processed.
     Instruction(u32),
-    /// `7: R1=ctx() R10=fp0`: what is known before this instruction.
+    /// `7: R1=ctx() R10=fp0`: what is known before this instruction, or without a number,
+    /// behind it.
     State(u32),
     /// `from 3 to 7: R0=..`: a path that was put off when the first was processed is
     /// taken up at the second.
@@ -198,15 +199,8 @@ impl<'text> Log<'text> {
             .rfind(REPORT)
             .and_then(|end| text.split_at_checked(end))
             .unwrap_or((text, ""));
-        let events = text
-            .lines()
-            .filter_map(|line| match Line::of(line) {
-                Line::Event(event) => Some(event),
-                _ => None,
-            })
-            .collect();
         Self {
-            events,
+            events: events(text),
             message: message(text),
             reported: reported(report),
         }
@@ -242,6 +236,20 @@ impl<'text> Log<'text> {
         })
     }
 
+    /// The calls of the program's own functions that were processed: from which instruction,
+    /// and to which.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.events.iter().filter_map(|event| {
+            let EventKind::Instruction(from) = event.kind else {
+                return None;
+            };
+            let distance = event.instruction()?.strip_prefix("call pc")?;
+            let distance: i64 = distance.parse().ok()?;
+            let target = i64::from(from).checked_add(1)?.checked_add(distance)?;
+            Some((from, target.try_into().ok()?))
+        })
+    }
+
     /// Whether the first instruction of the program comes first. Kernels before 6.4 keep
     /// the beginning of a log that is too long, later ones its end.
     pub(crate) fn has_start(&self) -> bool {
@@ -261,6 +269,36 @@ impl<'text> Log<'text> {
             effort: self.events.len().saturating_mul(8),
         }
     }
+}
+
+/// Frames whose registers are printed, and that are not the one that the verifier is in.
+const OTHER_FRAMES: [&str; 2] = ["caller:", "returning from callee:"];
+
+/// The steps, with the registers that kernels before 5.18 print behind them on a line of their
+/// own.
+fn events(text: &str) -> Vec<Event<'_>> {
+    let mut events = Vec::new();
+    let mut before = "";
+    let mut index = 0;
+    for line in text.lines() {
+        match Line::of(line) {
+            Line::Event(event) => {
+                if let EventKind::Instruction(number) = event.kind {
+                    index = number;
+                }
+                events.push(event);
+            }
+            Line::Trace if is_registers(line) && !OTHER_FRAMES.contains(&before.trim()) => {
+                events.push(Event {
+                    kind: EventKind::State(index),
+                    text: line.trim_start(),
+                });
+            }
+            _ => {}
+        }
+        before = line;
+    }
+    events
 }
 
 /// The instruction that a report points at first: `  >>> 29 | (85) call pc-21`.

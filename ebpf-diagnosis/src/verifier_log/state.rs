@@ -176,9 +176,26 @@ impl<'text> Value<'text> {
         }
     }
 
+    /// Whether it is a pointer into a packet, or to its end.
+    pub(crate) fn is_packet(&self) -> bool {
+        self.kind.starts_with("pkt")
+    }
+
+    /// Whether it points to a place that is not constant.
+    pub(crate) fn has_variable_offset(&self) -> bool {
+        let (low, high) = self.offset();
+        high != Some(low)
+    }
+
     /// Whether it is a pointer.
     pub(crate) fn is_pointer(&self) -> bool {
         self.kind != "scalar"
+    }
+
+    /// Whether it is a number of which nothing is known.
+    pub(crate) fn is_unknown_number(&self) -> bool {
+        let names_another = |(name, _): &(&str, &str)| *name == "id";
+        self.kind == "scalar" && self.constant.is_none() && self.fields.iter().all(names_another)
     }
 
     /// Whether it is a number of which something is known.

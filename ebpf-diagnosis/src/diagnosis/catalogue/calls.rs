@@ -1,6 +1,10 @@
 //! Classes for functions, helpers, and the stack that calls need.
 
-use super::{Class, page};
+use super::{
+    Class,
+    case::{Case, Evidence, Fact},
+    page,
+};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -8,6 +12,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the program needs too much stack",
         rule: "a program has 512 bytes of stack for all functions in a call chain together",
         hint: "keep large values in a `PerCpuArray` of one element, and use them there",
+        cases: &[],
         page: page!("stack-limit"),
         patterns: &[
             "combined stack size of {number} calls is {number}. Too large",
@@ -19,7 +24,13 @@ pub(super) const CLASSES: &[Class] = &[
         code: "call-depth",
         title: "function calls are nested too deeply",
         rule: "at most 8 functions may be active at a time, including the program itself; recursion is not allowed",
-        hint: "replace the recursion by a loop, or have functions inlined: `#[inline(always)]`",
+        hint: "have functions inlined: `#[inline(always)]`",
+        cases: &[Case {
+            name: "recursion",
+            title: "a function calls itself",
+            hint: "replace the recursion by a loop with a constant number of iterations, and keep what it would need on an array",
+            shown_by: Evidence::Fact(Fact::Recursion),
+        }],
         page: page!("call-depth"),
         patterns: &[
             "the call stack of {number} frames is too deep{text}",
@@ -31,6 +42,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a helper that this program type may not call",
         rule: "each program type has its own set of helpers, which grows with the kernel version",
         hint: "use a helper that this type may call, read a map that another program fills, or change the program type",
+        cases: &[],
         page: page!("helper-not-allowed"),
         patterns: &[
             "unknown func {word}",
@@ -45,6 +57,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a helper that may sleep is called in a context that must not",
         rule: "helpers that may sleep can be called only in sleepable programs, outside of locks and RCU sections",
         hint: "use a helper that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or mark the program: `#[uprobe(sleepable)]`",
+        cases: &[],
         page: page!("sleeping-helper"),
         patterns: &[
             "helper call might sleep in a non-sleepable prog",
@@ -59,6 +72,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a helper or kernel function that this kernel does not have",
         rule: "only helpers and functions that the running kernel has can be called",
         hint: "run `cargo ebpf requirements` to see what the object needs; use an alternative on older kernels",
+        cases: &[Case {
+            name: "callback",
+            title: "this kernel does not support callbacks",
+            hint: "use a loop with a constant number of iterations; `bpf_for_each_map_elem` requires Linux 5.13, `bpf_loop` Linux 5.17",
+            shown_by: Evidence::Fact(Fact::Callback),
+        }],
         page: page!("unknown-function"),
         patterns: &[
             "invalid func {word}",
@@ -71,6 +90,31 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an argument has the wrong type",
         rule: "each argument of a helper must have the type in its prototype: a map, a pointer to memory of the program, a number",
         hint: "pass the expected value: the map itself, `&raw mut` of a local variable, the unmodified context",
+        cases: &[
+            Case {
+                name: "packet-changed",
+                title: "a packet pointer from before a call that changed the packet is used",
+                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+                shown_by: Evidence::Fact(Fact::PacketChanged),
+            },
+            Case {
+                name: "released",
+                title: "a pointer is used after a call that released it",
+                hint: "do everything with it before the call that submits, discards or releases it",
+                shown_by: Evidence::Fact(Fact::Released),
+            },
+            Case {
+                name: "kernel-pointer",
+                title: "a kernel pointer is passed whose type the verifier does not know",
+                hint: "pass a pointer that has a type: an argument of a BTF tracepoint, fentry or LSM program (`ctx.arg(0)`), or the result of `bpf_get_current_task_btf()`",
+                shown_by: Evidence::Message(&[
+                    "{register} type={type} expected=ptr_{text}",
+                    "{register} type={type} expected=trusted_ptr_{text}",
+                    "{register} type={type} expected=percpu_ptr_{text}",
+                    "{register} type={type} expected=rcu_ptr_{text}",
+                ]),
+            },
+        ],
         page: page!("wrong-argument-type"),
         patterns: &["{register} type={type} expected={text}"],
     },
@@ -79,6 +123,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a helper is called with a map type that it does not support",
         rule: "each helper supports certain map types only",
         hint: "use the methods of Aya's map types, which call the matching helpers",
+        cases: &[],
         page: page!("wrong-map-type"),
         patterns: &["cannot pass map_type {number} into func {word}"],
     },
@@ -87,6 +132,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a length that is passed to a helper has no bounds",
         rule: "a length must have a known maximum that fits the buffer, must not be negative, and for most helpers must not be zero",
         hint: "limit it: `let length = length.min(name.len() as u32)`, or mask it: `length & 15`",
+        cases: &[Case {
+            name: "zero",
+            title: "a length that is passed to a helper may be zero",
+            hint: "return early if it is 0, and then give it a minimum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+            shown_by: Evidence::Fact(Fact::ZeroSize),
+        }],
         page: page!("unbounded-size"),
         patterns: &[
             "{register} min value is negative, either use unsigned or 'var &= const'",
@@ -99,7 +150,8 @@ pub(super) const CLASSES: &[Class] = &[
         code: "size-not-constant",
         title: "an argument must be a constant",
         rule: "some arguments, such as the size of a ring buffer entry, must be a number that the verifier knows",
-        hint: "reserve the maximum size, or use `EVENTS.output(&bytes[..length], 0)`, which copies the actual size",
+        hint: "reserve the maximum size, or copy the actual size: `if let Some(part) = bytes.get(..length) { EVENTS.output_untyped::<[u8]>(part, 0) }`",
+        cases: &[],
         page: page!("size-not-constant"),
         patterns: &[
             "{register} is not a known constant'",
@@ -113,6 +165,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an exported function is called with arguments that do not match it",
         rule: "an exported function is verified separately: its arguments may be numbers, the context, or pointers to memory whose size is given by the type",
         hint: "do not export it (no `#[unsafe(no_mangle)]`, no `pub extern \"C\"`): a function that is not exported is verified together with its caller",
+        cases: &[],
         page: page!("global-function"),
         patterns: &[
             "Caller passes invalid args into func#{text}",
@@ -124,6 +177,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a tail call in a place where it is not allowed",
         rule: "functions that make tail calls, and their callers, may use 256 bytes of stack; the kernel's JIT must support this",
         hint: "make the tail call in the program's main function, or have its function inlined: `#[inline(always)]`",
+        cases: &[],
         page: page!("tail-call"),
         patterns: &[
             "tail_calls are not allowed when call stack of previous frames is {number} bytes. Too large",

@@ -1,6 +1,10 @@
 //! Classes for instructions, jumps and loops.
 
-use super::{Class, page};
+use super::{
+    Class,
+    case::{Case, Evidence, Fact},
+    page,
+};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -8,6 +12,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the verifier sees no end of a loop",
         rule: "every path through a program must reach its end, and every iteration of a loop must make progress towards it",
         hint: "limit the number of iterations by a constant: `for _ in 0..LIMIT { .. }`",
+        cases: &[],
         page: page!("unbounded-loop"),
         patterns: &[
             "infinite loop detected at insn {insn}",
@@ -19,6 +24,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the program is too complex to verify",
         rule: "the verifier processes at most 1 million instructions, counting every iteration of a loop and every path",
         hint: "reduce the number of iterations, move repeated code into a separate function, use `bpf_loop` (Linux 5.17), or branch less inside loops",
+        cases: &[],
         page: page!("too-many-instructions"),
         patterns: &["BPF program is too large. Processed {number} insn"],
     },
@@ -27,6 +33,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "too many branches are pending",
         rule: "at most 8192 branches may be pending while the verifier follows a path",
         hint: "reduce the number of iterations of loops that branch on unknown values, or replace the branch by arithmetic",
+        cases: &[],
         page: page!("jump-sequence"),
         patterns: &[
             "The sequence of {number} jumps is too complex.",
@@ -38,6 +45,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the program contains unreachable instructions",
         rule: "every instruction must be reachable",
         hint: "remove the code; in hand-written assembly, jump over it",
+        cases: &[],
         page: page!("unreachable-code"),
         patterns: &["unreachable insn {insn}"],
     },
@@ -46,6 +54,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "execution can run past the end of the program",
         rule: "the last instruction of a program and of each function must be an exit or a jump",
         hint: "return a value on every path: replace `unreachable_unchecked()` by a `return`",
+        cases: &[],
         page: page!("missing-exit"),
         patterns: &["last insn is not an exit or jmp", "no program exit found"],
     },
@@ -54,6 +63,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a jump leaves the program or its function",
         rule: "a jump must stay within its function",
         hint: "use Rust's control flow; in hand-written assembly, jump to labels in the same block",
+        cases: &[],
         page: page!("jump-out-of-range"),
         patterns: &[
             "jump out of range from insn {insn} to {number}",
@@ -65,6 +75,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a division by the constant zero",
         rule: "a constant divisor must not be 0",
         hint: "use `checked_div`, which emits no such instruction",
+        cases: &[],
         page: page!("division-by-zero"),
         patterns: &["div by zero"],
     },
@@ -73,6 +84,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an instruction that this kernel does not support",
         rule: "only instructions of the running kernel's instruction set can be loaded",
         hint: "build for an older instruction set: `cargo ebpf build --cpu v2` (or v3)",
+        cases: &[Case {
+            name: "indirect-call",
+            title: "a function is called through a pointer",
+            hint: "BPF has no such call: `match` on an index and call the functions by name, use generics in place of `dyn`, and no `core::fmt` (`write!`, `format_args!`)",
+            shown_by: Evidence::Fact(Fact::IndirectCall),
+        }],
         page: page!("unknown-instruction"),
         patterns: &[
             "unknown opcode {word}",
@@ -100,6 +117,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an atomic operation that this kernel does not support",
         rule: "before Linux 5.12 the only atomic operation is an addition whose result is not used",
         hint: "ignore the result of `fetch_add`, keep one value per CPU (`PerCpuArray`), or require Linux 5.12",
+        cases: &[],
         page: page!("unsupported-atomic"),
         patterns: &[
             "BPF_STX uses reserved fields",
@@ -114,6 +132,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the frame pointer is written",
         rule: "r10, the frame pointer, is read-only",
         hint: "use another register; let the compiler choose: `out(reg)`",
+        cases: &[],
         page: page!("frame-pointer"),
         patterns: &["frame pointer is read only"],
     },

@@ -1,6 +1,10 @@
 //! Classes for memory and pointers.
 
-use super::{Class, page};
+use super::{
+    Class,
+    case::{Case, Evidence, Fact},
+    page,
+};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -8,6 +12,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a map value is used without a null check",
         rule: "the result of a map lookup may be null and must be compared with null before it is used",
         hint: "match on the `Option`: `let Some(value) = MAP.get_ptr_mut(&key) else { return 0 };`",
+        cases: &[],
         page: page!("unchecked-map-value"),
         patterns: &[
             "{register} invalid mem access 'map_value_or_null'",
@@ -20,6 +25,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a pointer that may be null is used without a null check",
         rule: "a pointer that a helper returns must be compared with null before it is used",
         hint: "return early if it is null: `if pointer.is_null() { return 0 }`, or use Aya's wrapper, which returns an `Option`",
+        cases: &[],
         page: page!("unchecked-null"),
         patterns: &[
             "{register} invalid mem access '{nullable}'",
@@ -32,6 +38,20 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a number is used as a pointer",
         rule: "only a pointer whose origin the verifier knows can be dereferenced: to the stack, a map value, the context, a packet",
         hint: "copy kernel memory with `bpf_probe_read_kernel(pointer)`, and user memory with `bpf_probe_read_user(pointer)`",
+        cases: &[
+            Case {
+                name: "packet-changed",
+                title: "a packet pointer from before a call that changed the packet is used",
+                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+                shown_by: Evidence::Fact(Fact::PacketChanged),
+            },
+            Case {
+                name: "released",
+                title: "a pointer is used after a call that released it",
+                hint: "do everything with it before the call that submits, discards or releases it",
+                shown_by: Evidence::Fact(Fact::Released),
+            },
+        ],
         page: page!("number-as-pointer"),
         patterns: &[
             "{register} invalid mem access 'inv'",
@@ -40,9 +60,29 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "packet-bounds",
-        title: "a packet is accessed without a check of its length",
+        title: "no comparison with the packet's end covers this access",
         rule: "a byte of a packet may be accessed only after a comparison with `data_end` has shown that it exists",
         hint: "compare first: `if ctx.data() + offset + size > ctx.data_end() { return XDP_PASS }`",
+        cases: &[
+            Case {
+                name: "helper-length",
+                title: "a helper would access more of the packet than was compared",
+                hint: "a length computed from `data_end` does not bound the access: compare with a constant, `if data + 54 > end { return XDP_PASS }`, and pass that constant as the length; or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                shown_by: Evidence::Fact(Fact::ByHelper),
+            },
+            Case {
+                name: "compared-length",
+                title: "the packet's length was compared as a number, which proves nothing about a pointer",
+                hint: "compare the pointer itself, and keep the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                shown_by: Evidence::Fact(Fact::LengthCompared),
+            },
+            Case {
+                name: "variable-offset",
+                title: "a packet is accessed through another pointer than the one that was compared",
+                hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if byte + 1 > end { return XDP_PASS }`",
+                shown_by: Evidence::Fact(Fact::VariableOffset),
+            },
+        ],
         page: page!("packet-bounds"),
         patterns: &[
             "invalid access to packet, off={number} size={number}, {text}",
@@ -54,6 +94,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a stack access may be out of bounds",
         rule: "a stack access must be within the 512 bytes below the frame pointer for every possible value of the index",
         hint: "index with a bound that the verifier sees, as slices do: `if let Some(slot) = array.get_mut(index)`",
+        cases: &[],
         page: page!("stack-bounds"),
         patterns: &[
             "invalid {access} stack {register} off={number} size={number}",
@@ -66,6 +107,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "uninitialised stack memory is read",
         rule: "every byte of the stack that is read, or passed to a helper, must have been written before",
         hint: "initialise the whole value, including padding: `let mut key: Key = unsafe { core::mem::zeroed() };`, then set its fields",
+        cases: &[],
         page: page!("uninitialised-stack"),
         patterns: &[
             "invalid read from stack off {number}+{number} size {number}",
@@ -82,6 +124,20 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an uninitialised register is read",
         rule: "a register must be written before it is read; a call invalidates r1 to r5",
         hint: "give every argument a value, and return one on every path",
+        cases: &[
+            Case {
+                name: "packet-changed",
+                title: "a packet pointer from before a call that changed the packet is used",
+                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+                shown_by: Evidence::Fact(Fact::PacketChanged),
+            },
+            Case {
+                name: "released",
+                title: "a pointer is used after a call that released it",
+                hint: "do everything with it before the call that submits, discards or releases it",
+                shown_by: Evidence::Fact(Fact::Released),
+            },
+        ],
         page: page!("uninitialised-register"),
         patterns: &[
             "{register} !read_ok",
@@ -93,6 +149,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a map value access may be out of bounds",
         rule: "a map value access must be in bounds for every possible value of the index",
         hint: "check the index against the length: `if let Some(slot) = values.get_mut(index)`, or mask it: `index & (LENGTH - 1)`",
+        cases: &[Case {
+            name: "helper-width",
+            title: "a helper may access memory beyond the end of a map value",
+            hint: "the helper accesses as many bytes as its length argument: limit the offset to the size of the buffer minus that length, `if offset > BUFFER - LENGTH { return 0 }`",
+            shown_by: Evidence::Fact(Fact::ByHelper),
+        }],
         page: page!("map-bounds"),
         patterns: &[
             "invalid access to map value, value_size={number} off={number} size={number}",
@@ -104,7 +166,8 @@ pub(super) const CLASSES: &[Class] = &[
         code: "memory-bounds",
         title: "an access may be outside of the memory that a helper returned",
         rule: "an access must be within the size that was requested",
-        hint: "request as many bytes as are written: `EVENTS.reserve::<Event>(0)` takes the size from the type",
+        hint: "request as many bytes as are written: `EVENTS.reserve(0)` takes the size from the type of the map",
+        cases: &[],
         page: page!("memory-bounds"),
         patterns: &["invalid access to memory, mem_size={number} off={number} size={number}"],
     },
@@ -113,10 +176,22 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an index has no upper or lower bound",
         rule: "a number that is added to a pointer must have a known minimum and maximum",
         hint: "compare the index with the length before it is used: `if index >= LENGTH { return 0 }`",
+        cases: &[Case {
+            name: "negative",
+            title: "an index may be negative",
+            hint: "compare it as an unsigned number, which excludes negative ones: `let index = level as u32; if index >= LENGTH { return 0 }`",
+            shown_by: Evidence::Message(&[
+                "{register} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                "math between {word} pointer and register with unbounded min value is not allowed",
+                "value -{number} makes {word} pointer be out of bounds",
+            ]),
+        }],
         page: page!("unbounded-index"),
         patterns: &[
             "{register} unbounded memory access, make sure to bounds check any such access",
             "{register} min value is negative, either use unsigned index or do a if (index >=0) check.",
+            "math between {word} pointer and {text}",
+            "value {number} makes {word} pointer be out of bounds",
         ],
     },
     Class {
@@ -124,6 +199,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a read of a kernel structure is out of bounds",
         rule: "a kernel structure may be read only where BTF has a member",
         hint: "take the offset from the running kernel's BTF, or copy the bytes with `bpf_probe_read_kernel`",
+        cases: &[],
         page: page!("kernel-struct-bounds"),
         patterns: &[
             "access beyond struct {text}",
@@ -135,6 +211,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "read-only memory is written",
         rule: "`.rodata` is frozen at load, and kernel structures and some packets are read-only",
         hint: "use a `static mut` or an atomic (they go to `.data` or `.bss`), or a map",
+        cases: &[],
         page: page!("read-only-memory"),
         patterns: &[
             "write into map forbidden, value_size={number} off={number} size={number}",
@@ -150,6 +227,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a stack or context access is misaligned",
         rule: "an access of N bytes to the stack or the context must be aligned to N bytes",
         hint: "use `write_unaligned` and `read_unaligned`, or give the buffer the type's alignment",
+        cases: &[],
         page: page!("misaligned-access"),
         patterns: &[
             "misaligned stack access off {text}",
@@ -165,6 +243,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "part of a pointer on the stack is read or overwritten",
         rule: "a pointer that was stored on the stack must be read back as a whole, all eight bytes",
         hint: "keep pointers in variables of a pointer type, and read them with the type that they were written with",
+        cases: &[],
         page: page!("partial-pointer"),
         patterns: &[
             "invalid size of register fill",
@@ -178,6 +257,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "pointer arithmetic that is not allowed",
         rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
         hint: "compute the index as a number, and add it to the pointer last: `pointer.add(index & !7)`",
+        cases: &[],
         page: page!("pointer-arithmetic"),
         patterns: &[
             "{register} bitwise operator {word} on pointer prohibited",
@@ -188,8 +268,6 @@ pub(super) const CLASSES: &[Class] = &[
             "{register} 32-bit pointer arithmetic prohibited",
             "{register} tried to subtract pointer from scalar",
             "{register} subtraction from stack pointer prohibited",
-            "math between {word} pointer and {text}",
-            "value {number} makes {word} pointer be out of bounds",
         ],
     },
     Class {
@@ -197,6 +275,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a kernel address is exposed to user space",
         rule: "without CAP_PERFMON a program may not store, return or compare pointers as numbers",
         hint: "store an identifier that is not an address (a number, a cookie), or load with CAP_PERFMON",
+        cases: &[],
         page: page!("pointer-leak"),
         patterns: &[
             "{register} leaks addr into {text}",
@@ -210,6 +289,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an atomic operation on memory that does not support it",
         rule: "atomic operations work on the stack and on map values, not on packets or the context",
         hint: "read, modify and write it; a packet is accessed by one program at a time",
+        cases: &[],
         page: page!("atomic-memory"),
         patterns: &[
             "BPF_ATOMIC stores into {register} {word} is not allowed",
@@ -222,6 +302,42 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a rule of spin locks is violated",
         rule: "no calls are allowed between `bpf_spin_lock` and `bpf_spin_unlock`, and every path must unlock exactly once",
         hint: "make all calls before taking the lock: `let now = unsafe { bpf_ktime_get_ns() };`, then lock, store, unlock",
+        cases: &[
+            Case {
+                name: "held-at-exit",
+                title: "a lock is still held when the program ends",
+                hint: "unlock on every path: copy what decides while the lock is held, unlock, and return after that",
+                shown_by: Evidence::Message(&[
+                    "bpf_spin_unlock is missing",
+                    "BPF_EXIT instruction cannot be used inside {word} region",
+                    "BPF_EXIT instruction in main prog cannot be used inside {word} region",
+                ]),
+            },
+            Case {
+                name: "accessed-directly",
+                title: "the lock itself is read or written",
+                hint: "access the other fields one by one: a copy or assignment of the whole value includes the lock",
+                shown_by: Evidence::Message(&[
+                    "bpf_spin_lock cannot be accessed directly by load/store",
+                ]),
+            },
+            Case {
+                name: "program-type",
+                title: "a program of this type may not take spin locks",
+                hint: "use an atomic operation, or one value per CPU (`PerCpuArray`)",
+                shown_by: Evidence::Message(&[
+                    "tracing progs cannot use bpf_spin_lock yet",
+                    "socket filter progs cannot use bpf_spin_lock yet",
+                    "sleepable progs cannot use bpf_spin_lock yet",
+                ]),
+            },
+            Case {
+                name: "two-locks",
+                title: "a second spin lock is taken",
+                hint: "unlock the first one before taking the second",
+                shown_by: Evidence::Fact(Fact::TakesLock),
+            },
+        ],
         page: page!("spin-lock"),
         patterns: &[
             "function calls are not allowed while holding a lock",
@@ -230,8 +346,8 @@ pub(super) const CLASSES: &[Class] = &[
             "bpf_spin_unlock of different lock",
             "bpf_spin_lock cannot be accessed directly by load/store",
             "Locking two bpf_spin_locks are not allowed",
-            "BPF_EXIT instruction cannot be used inside bpf_spin_lock-ed region",
-            "BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region",
+            "BPF_EXIT instruction cannot be used inside {word} region",
+            "BPF_EXIT instruction in main prog cannot be used inside {word} region",
             "tail_call cannot be used inside bpf_spin_lock-ed region",
             "map '{name}' has no valid bpf_spin_lock",
             "map '{name}' doesn't have 'struct bpf_spin_lock'",
@@ -246,6 +362,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an acquired reference is not released",
         rule: "a ring buffer entry, a socket or another counted object must be released on every path to the end",
         hint: "end with `event.submit(0)` or `event.discard(0)`, and release sockets with `bpf_sk_release`, before every return",
+        cases: &[],
         page: page!("reference-leak"),
         patterns: &[
             "Unreleased reference id={number} alloc_insn={number}",

@@ -2,6 +2,7 @@
 //! rule, and the words by which it is told. All of it is data, in the files below.
 
 mod calls;
+mod case;
 mod control_flow;
 mod kernel;
 mod memory;
@@ -11,6 +12,9 @@ mod program;
 mod tests;
 
 use serde::Serialize;
+
+pub use self::case::Case;
+pub(crate) use self::case::Fact;
 
 /// A class of refusals.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +28,8 @@ pub struct Class {
     pub rule: &'static str,
     /// What to write in Rust instead.
     pub hint: &'static str,
+    /// Kinds within the class whose title and hint differ from those above.
+    pub cases: &'static [Case],
     /// The page that explains it, in Markdown.
     pub page: &'static str,
     /// Messages that tell it, of all kernels; see [`pattern::find`]. None for a class
@@ -39,6 +45,14 @@ macro_rules! page {
     };
 }
 use page;
+
+impl Class {
+    /// The kind within the class that the verifier's words or a fact show. The first one
+    /// listed, as several may apply.
+    pub(crate) fn case(&self, message: &[&str], facts: &[Fact]) -> Option<&'static Case> {
+        self.cases.iter().find(|case| case.applies(message, facts))
+    }
+}
 
 #[cfg(test)]
 impl Class {

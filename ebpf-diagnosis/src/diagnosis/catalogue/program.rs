@@ -1,6 +1,10 @@
 //! Classes for the program as a whole: context, license, types and return value.
 
-use super::{Class, page};
+use super::{
+    Class,
+    case::{Case, Evidence, Fact},
+    page,
+};
 
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -8,6 +12,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an invalid access to the context",
         rule: "a program may access the fields of its context with their own size, through the unmodified pointer",
         hint: "use the methods of Aya's context type, or the fields of its binding: `(*ctx.ctx).ingress_ifindex`",
+        cases: &[Case {
+            name: "write",
+            title: "a field of the context is written that is read-only, or not with this size",
+            hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; change a packet through `data` or with helpers",
+            shown_by: Evidence::Fact(Fact::Writes),
+        }],
         page: page!("context-access"),
         patterns: &[
             "invalid bpf_context access off={number} size={number}",
@@ -21,12 +31,19 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the return value is not valid for this hook",
         rule: "the return value must be one of those that the program type and hook define",
         hint: "return one of the constants of the hook, such as 0 or 1 for cgroup hooks",
+        cases: &[Case {
+            name: "callback",
+            title: "a callback returns a value other than 0 and 1",
+            hint: "return 0 to continue with the next iteration, or 1 to stop",
+            shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
+        }],
         page: page!("return-code"),
         patterns: &[
             "At program exit the register R0 {text}",
             "At async callback the register R0 {text}",
             "In async callback the register R0 {text}",
             "At subprogram exit the register {text}",
+            "At callback return the register R0 {text}",
         ],
     },
     Class {
@@ -34,6 +51,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a GPL-only function is called by a program without a GPL-compatible license",
         rule: "many helpers can be called only by programs that declare a GPL-compatible license",
         hint: "declare it: `#[unsafe(link_section = \"license\")] #[unsafe(no_mangle)] static LICENSE: [u8; 13] = *b\"Dual MIT/GPL\\0\";`",
+        cases: &[],
         page: page!("missing-gpl-license"),
         patterns: &[
             "cannot call GPL-restricted function from non-GPL compatible program",
@@ -46,6 +64,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a feature that requires BTF is used without it",
         rule: "locks, timers and kernel pointers in maps, and some calls, require BTF of the program and its maps",
         hint: "declare the map with `#[btf_map]` and `aya_ebpf::btf_maps`, and link with BTF (`-C link-arg=--btf`, `-C debuginfo=2`)",
+        cases: &[],
         page: page!("missing-btf"),
         patterns: &[
             "map '{name}' has to have BTF in order to use {word}",
@@ -61,6 +80,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a program type that cannot be sleepable on this kernel",
         rule: "only some program types can be sleepable, depending on the kernel",
         hint: "remove `sleepable` and the helpers that require it, or require a kernel that supports it (uprobes: Linux 6.0)",
+        cases: &[],
         page: page!("not-sleepable"),
         patterns: &["Only fentry/fexit{text}"],
     },

@@ -56,10 +56,20 @@ fn a_class_says_all_that_a_diagnosis_needs() {
     for class in classes() {
         let code = class.code;
         assert!(!code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
-        for text in [class.title, class.rule, class.hint] {
+        let of_cases = class.cases.iter().flat_map(|case| [case.title, case.hint]);
+        for text in [class.title, class.rule, class.hint]
+            .into_iter()
+            .chain(of_cases)
+        {
             assert!(text.len() > 10 && !text.ends_with('.'), "{code}: {text}");
             assert!(text.is_ascii(), "{code}: {text}");
         }
+        let names: BTreeSet<_> = class.cases.iter().map(|case| case.name).collect();
+        assert_eq!(
+            names.len(),
+            class.cases.len(),
+            "{code}: a case is there twice"
+        );
     }
 }
 
@@ -83,7 +93,11 @@ fn a_page_says_what_its_class_says() {
         assert!(page.starts_with(&format!("# {}\n", class.code)));
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let page_words = words(page).to_lowercase();
-        for text in [class.title, class.rule, class.hint] {
+        let of_cases = class.cases.iter().flat_map(|case| [case.title, case.hint]);
+        for text in [class.title, class.rule, class.hint]
+            .into_iter()
+            .chain(of_cases)
+        {
             assert!(
                 page_words.contains(&words(text).to_lowercase()),
                 "{}: {text}",
@@ -105,7 +119,10 @@ fn a_page_says_what_its_class_says() {
 
 #[test]
 fn a_page_shows_the_line_that_is_refused() {
-    for program in rejections::all() {
+    for program in rejections::all()
+        .iter()
+        .filter(|program| program.case.is_none())
+    {
         let code = program.code.as_str();
         // The last of its own marks.
         let marked = *program.marks.lines(code).last().unwrap();
@@ -129,6 +146,21 @@ fn every_class_has_a_program_and_every_program_a_class() {
     assert_eq!(programs, codes());
 }
 
+/// One whose evidence is the log of another class's program is not here.
+#[test]
+fn every_case_has_a_program_and_every_program_a_case() {
+    let of_programs: BTreeSet<_> = rejections::all()
+        .into_iter()
+        .filter_map(|program| Some((program.code, program.case?)))
+        .collect();
+    let of_classes: BTreeSet<_> = classes()
+        .flat_map(|class| class.cases.iter().map(|case| (class.code, case.name)))
+        .map(|(code, case)| (code.to_owned(), case.to_owned()))
+        .collect();
+    let missing: Vec<_> = of_classes.difference(&of_programs).collect();
+    assert_eq!(of_programs, of_classes, "without a program: {missing:?}");
+}
+
 #[test]
 fn a_pattern_matches_its_own_class_alone() {
     for (class, pattern) in patterns() {
@@ -139,6 +171,18 @@ fn a_pattern_matches_its_own_class_alone() {
             .map(|(class, _)| class.code)
             .collect();
         assert_eq!(matching, BTreeSet::from([class.code]), "{line}");
+    }
+}
+
+/// What shows a case is among what shows its class.
+#[test]
+fn the_words_of_a_case_are_of_its_class() {
+    for class in classes() {
+        for pattern in class.cases.iter().flat_map(Case::patterns) {
+            let line = example(pattern).replace("--", "-");
+            let found = classify(&[&line], libc::EACCES).map(|class| class.code);
+            assert_eq!(found, Some(class.code), "{line}");
+        }
     }
 }
 

@@ -21,3 +21,4 @@ pub fn toss(_: RawTracePointContext) -> i32 { //~ ERROR jump-sequence
     }
     heads
 }
+//@ slow: the verifier processes a hundred thousand instructions, and logs each

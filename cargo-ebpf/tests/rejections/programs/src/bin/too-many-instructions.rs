@@ -15,3 +15,4 @@ pub fn sum(_: RawTracePointContext) -> i32 { //~ ERROR too-many-instructions
     } //~^^ ERROR too-many-instructions
     sum
 }
+//@ slow: the verifier processes a million instructions

@@ -1,0 +1,22 @@
+//! `jump-sequence` of `../programs` with its hint followed.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    helpers::bpf_get_prandom_u32, macros::raw_tracepoint, programs::RawTracePointContext,
+};
+use rejections as _;
+
+rejections::license!();
+
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn toss(_: RawTracePointContext) -> i32 {
+    let mut heads = 0;
+    for _ in 0..100 {
+        // SAFETY: the helper has no arguments and cannot fail.
+        if unsafe { bpf_get_prandom_u32() } > 1 << 31 {
+            heads = core::hint::black_box(heads + 1);
+        }
+    }
+    heads
+}

@@ -1,0 +1,14 @@
+//! `not-sleepable` of `../programs` with its hint followed.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{macros::uprobe, programs::ProbeContext};
+use rejections as _;
+
+rejections::license!();
+
+#[uprobe]
+pub fn enter(_: ProbeContext) -> u32 {
+    // Where it is refused, the attribute says why.
+    0
+}

@@ -1,0 +1,34 @@
+//! `number-as-pointer--packet-changed` of `../programs` with its hint followed.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_DROP, XDP_PASS},
+    helpers::generated::bpf_xdp_adjust_head,
+    macros::xdp,
+    programs::XdpContext,
+};
+use rejections as _;
+
+rejections::license!();
+
+#[xdp]
+pub fn shift(ctx: XdpContext) -> u32 {
+    let data = ctx.data();
+    if data + 54 > ctx.data_end() {
+        return XDP_PASS;
+    }
+    let ethernet = data as *mut [u8; 14];
+    // SAFETY: the packet has 54 bytes before the call, and 14 after it.
+    unsafe {
+        let header = *ethernet;
+        if bpf_xdp_adjust_head(ctx.ctx, 20) != 0 {
+            return XDP_DROP;
+        }
+        if ctx.data() + 14 > ctx.data_end() {
+            return XDP_DROP;
+        }
+        *(ctx.data() as *mut [u8; 14]) = header;
+    }
+    XDP_PASS
+}

@@ -1,0 +1,38 @@
+//! Has a helper write 128 bytes at an offset that may be the last one.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    EbpfContext as _,
+    btf_maps::PerCpuArray,
+    helpers::generated::bpf_probe_read_user_str,
+    macros::{btf_map, raw_tracepoint},
+    programs::RawTracePointContext,
+};
+use rejections as _;
+
+rejections::license!();
+
+#[repr(C)]
+pub struct Arguments {
+    length: u64,
+    bytes: [u8; 512],
+}
+
+#[btf_map]
+static ARGUMENTS: PerCpuArray<Arguments, 1> = PerCpuArray::new();
+
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn append(ctx: RawTracePointContext) -> i32 {
+    let Some(arguments) = ARGUMENTS.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: unsound: there may be fewer than 128 bytes left.
+    unsafe {
+        let argument = *ctx.as_ptr().cast::<*const core::ffi::c_void>().add(1);
+        let offset = (*arguments).length as usize & 511;
+        let free = (&raw mut (*arguments).bytes).cast::<u8>().add(offset);
+        (*arguments).length += bpf_probe_read_user_str(free.cast(), 128, argument) as u64; //~ ERROR map-bounds
+    }
+    0
+}

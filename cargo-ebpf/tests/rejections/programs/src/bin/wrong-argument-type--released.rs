@@ -1,0 +1,31 @@
+//! Submits an entry of a ring buffer twice.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    btf_maps::RingBuf,
+    helpers::generated::{bpf_ringbuf_reserve, bpf_ringbuf_submit},
+    macros::{btf_map, raw_tracepoint},
+    programs::RawTracePointContext,
+};
+use rejections as _;
+
+rejections::license!();
+
+#[btf_map]
+static EVENTS: RingBuf<(), 4096> = RingBuf::new();
+
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn report(_: RawTracePointContext) -> i32 {
+    // SAFETY: unsound: the entry is submitted twice.
+    unsafe {
+        let event = bpf_ringbuf_reserve((&raw const EVENTS).cast_mut().cast(), 8, 0).cast::<u64>();
+        if event.is_null() {
+            return 0;
+        }
+        *event = 1;
+        bpf_ringbuf_submit(event.cast(), 0);
+        bpf_ringbuf_submit(event.cast(), 0); //~ ERROR wrong-argument-type
+    }
+    0
+}

@@ -1,0 +1,82 @@
+//! Kinds of rejections within a class: one message of the verifier has several causes, and
+//! each has its own remedy.
+
+use serde::Serialize;
+
+use super::pattern;
+
+/// A kind of rejection within a class.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Case {
+    /// In kebab-case; unique in its class.
+    pub name: &'static str,
+    /// What is wrong, as the title of the class.
+    pub title: &'static str,
+    /// What to write instead, as the hint of the class.
+    pub hint: &'static str,
+    /// What shows it.
+    #[serde(skip)]
+    pub(super) shown_by: Evidence,
+}
+
+/// What shows that a rejection is of a certain kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// A line of the verifier matches one of these patterns.
+    Message(&'static [&'static str]),
+    /// A fact about the instruction, or about the values that it works with.
+    Fact(Fact),
+}
+
+/// A fact about a rejection that the verifier's words do not contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// The pointer was into the packet until a call that changed the packet.
+    PacketChanged,
+    /// The pointer was to memory or an object that a call has released.
+    Released,
+    /// The packet pointer contains an offset that is not constant.
+    VariableOffset,
+    /// A helper accesses the memory, not the instruction itself.
+    ByHelper,
+    /// The length that is passed to a helper may be zero.
+    ZeroSize,
+    /// The instruction writes.
+    Writes,
+    /// The instruction calls what a register points to.
+    IndirectCall,
+    /// The packet's length was compared, as a number: pointers were subtracted.
+    LengthCompared,
+    /// The instruction takes a spin lock.
+    TakesLock,
+    /// A function calls itself, directly or through others.
+    Recursion,
+    /// The program passes a function to a helper.
+    Callback,
+}
+
+impl Case {
+    /// Whether it is this kind.
+    pub(super) fn applies(&self, message: &[&str], facts: &[Fact]) -> bool {
+        match self.shown_by {
+            Evidence::Fact(fact) => facts.contains(&fact),
+            Evidence::Message(patterns) => message.iter().any(|line| {
+                patterns
+                    .iter()
+                    .any(|pattern| pattern::find(pattern, line).is_some())
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Case {
+    /// The patterns of the messages that show it.
+    pub(super) fn patterns(&self) -> &'static [&'static str] {
+        match self.shown_by {
+            Evidence::Message(patterns) => patterns,
+            Evidence::Fact(_) => &[],
+        }
+    }
+}
