@@ -14,6 +14,7 @@ use crate::{
         snapshot::Snapshot,
     },
     recording::{Recording, v1},
+    symbol,
     view::{self, Format, Options, folded::Side},
 };
 
@@ -64,6 +65,18 @@ pub fn recording(data: &[u8]) {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     run(data, sum >> 16);
+}
+
+/// Unwind information of a program of others, as a recording evaluates it.
+#[doc(hidden)]
+pub fn unwinding(data: &[u8]) {
+    symbol::fuzzing::unwinding(data);
+}
+
+/// The perf map of a process of others.
+#[doc(hidden)]
+pub fn perf_map(data: &[u8]) {
+    symbol::fuzzing::perf_map(data);
 }
 
 fn run(data: &[u8], choice: u64) {

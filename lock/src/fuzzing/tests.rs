@@ -5,13 +5,13 @@ use std::{fs, path::Path};
 
 use fastrand::Rng;
 
-use super::{changed, everything, leaves, recording, run};
-/// The kept inputs, in the order of their names.
-fn kept() -> Vec<Vec<u8>> {
+use super::{changed, everything, leaves, perf_map, recording, run, unwinding};
+/// The kept inputs of a target, in the order of their names.
+fn kept(target: &str) -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let mut paths: Vec<_> = ["corpus", "regressions"]
         .iter()
-        .filter_map(|folder| fs::read_dir(fuzz.join(folder).join("recording")).ok())
+        .filter_map(|folder| fs::read_dir(fuzz.join(folder).join(target)).ok())
         .flatten()
         .map(|entry| entry.unwrap().path())
         .collect();
@@ -21,7 +21,7 @@ fn kept() -> Vec<Vec<u8>> {
 
 #[test]
 fn every_kept_input_and_mutations_of_them() {
-    let kept = kept();
+    let kept = kept("recording");
     let kinds = [0x1f, b'{', 0].map(|first| kept.iter().any(|it| it.first() == Some(&first)));
     assert_eq!(kinds, [true; 3], "of each kind there is one in the corpus");
     for input in &kept {
@@ -36,7 +36,7 @@ fn every_kept_input_and_mutations_of_them() {
 #[test]
 #[ignore = "takes minutes: cargo test --release -p lockprof --lib -- --ignored a_million_mutations"]
 fn a_million_mutations() {
-    mutations(&kept(), 1_000_000, 9);
+    mutations(&kept("recording"), 1_000_000, 9);
 }
 
 /// Runs so many mutations of the kept inputs, the same for the same seed.
@@ -48,6 +48,23 @@ fn mutations(kept: &[Vec<u8>], count: usize, seed: u64) {
             mutate(&mut input, &mut random);
         }
         recording(&input);
+    }
+}
+
+#[test]
+fn kept_unwind_information_and_perf_maps() {
+    for (target, run) in [
+        ("unwinding", unwinding as fn(&[u8])),
+        ("perf-map", perf_map),
+    ] {
+        let kept = kept(target);
+        assert!(!kept.is_empty(), "{target}");
+        let mut random = Rng::with_seed(7);
+        for _ in 0..1000 {
+            let mut input = random.choice(&kept).unwrap().clone();
+            mutate(&mut input, &mut random);
+            run(&input);
+        }
     }
 }
 

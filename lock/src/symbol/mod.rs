@@ -8,6 +8,7 @@ mod class_table;
 mod code_file;
 mod confined;
 mod debug_files;
+pub(crate) mod fuzzing;
 mod kernel;
 mod kernel_data;
 mod kernel_names;

@@ -120,7 +120,8 @@ impl PerfMap {
         self.known(address)
     }
 
-    fn known(&self, address: u64) -> Option<&str> {
+    /// The function at an address, of what was read.
+    pub(super) fn known(&self, address: u64) -> Option<&str> {
         let (_, (end, name)) = self.functions.range(..=address).next_back()?;
         (address < *end).then_some(name)
     }
@@ -160,7 +161,8 @@ impl PerfMap {
         Some(bytes)
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    /// Takes in what comes next in the map.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             let (text, ends) = match part.strip_suffix(b"\n") {
                 Some(text) => (text, true),
