@@ -6,7 +6,13 @@ use crate::finding::Finding;
 
 /// Why something could not be done: the fact, the cause, and how to fix it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Error(Box<Finding>);
+pub struct Error(Box<Content>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Content {
+    finding: Finding,
+    details: Vec<Finding>,
+}
 
 /// What functions here return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,41 +50,57 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
-        self.0.cause = Some(cause.into());
+        self.0.finding.cause = Some(cause.into());
         self
     }
 
     /// Adds how to fix it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.0.fix = Some(fix.into());
+        self.0.finding.fix = Some(fix.into());
+        self
+    }
+
+    /// Adds the findings that led to it, such as the errors of a compiler.
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<Finding>) -> Self {
+        self.0.details = details;
         self
     }
 
     /// The finding that this error is.
     pub fn finding(&self) -> &Finding {
-        &self.0
+        &self.0.finding
+    }
+
+    /// The findings that led to it, if they are known separately.
+    pub fn details(&self) -> &[Finding] {
+        &self.0.details
     }
 
     /// The stable code of the finding.
     pub fn code(&self) -> &str {
-        &self.0.code
+        &self.0.finding.code
     }
 }
 
 impl From<Finding> for Error {
     fn from(finding: Finding) -> Self {
-        Self(Box::new(finding))
+        Self(Box::new(Content {
+            finding,
+            details: Vec::new(),
+        }))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        if let Some(cause) = &self.0.cause {
+        let finding = self.finding();
+        f.write_str(&finding.message)?;
+        if let Some(cause) = &finding.cause {
             write!(f, ": {cause}")?;
         }
-        if let Some(fix) = &self.0.fix {
+        if let Some(fix) = &finding.fix {
             write!(f, "\n  fix: {fix}")?;
         }
         Ok(())

@@ -19,6 +19,7 @@ use cargo_metadata::{Artifact as CargoArtifact, Message};
 use crate::{
     Code, Error, Finding, Result, check,
     command::spawn_error,
+    compile_error,
     settings::{self, Settings},
     target::{Cpu, Target},
     tools::BuildTools,
@@ -146,7 +147,10 @@ impl Build {
             .arg("build")
             .args(["--target", self.target.triple()])
             .args(["-Z", "build-std=core,alloc", "--release"])
-            .arg("--message-format=json-render-diagnostics")
+            .arg(format!(
+                "--message-format={}",
+                compile_error::MESSAGE_FORMAT
+            ))
             .arg("--target-dir")
             .arg(crate_dir.join("target"))
             .env("PATH", tools.path()?)
@@ -233,15 +237,23 @@ fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
         .map_err(|cause| spawn_error(command, &cause).fix("cargo ebpf doctor"))?;
     let manifest = crate_dir.join("Cargo.toml");
     let messages = child.stdout.take().map(BufReader::new);
-    let artifacts = messages
-        .into_iter()
-        .flat_map(|messages| Message::parse_stream(messages).map_while(Result::ok))
-        .filter_map(|message| match message {
-            Message::CompilerArtifact(artifact) => Some(artifact),
-            _ => None,
-        })
-        .filter(|artifact| artifact.manifest_path == manifest && is_binary(&artifact.target))
-        .collect();
+    let mut artifacts = Vec::new();
+    let mut errors = Vec::new();
+    let all = messages.into_iter().flat_map(Message::parse_stream);
+    for message in all.map_while(Result::ok) {
+        match message {
+            Message::CompilerArtifact(artifact)
+                if artifact.manifest_path == manifest && is_binary(&artifact.target) =>
+            {
+                artifacts.push(artifact);
+            }
+            Message::CompilerMessage(message) => {
+                compile_error::show(&message);
+                errors.extend(compile_error::findings(&message, crate_dir));
+            }
+            _ => {}
+        }
+    }
     let status = child.wait().map_err(|cause| spawn_error(command, &cause))?;
     if status.success() {
         return Ok(artifacts);
@@ -251,7 +263,8 @@ fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
         format!("the eBPF crate in {} was not built", crate_dir.display()),
     )
     .because(format!("cargo ended with {status}; see its output above"))
-    .fix("fix the reported errors, then run the same command again"))
+    .fix("fix the reported errors, then run the same command again")
+    .with_details(errors))
 }
 
 fn is_binary(target: &cargo_metadata::Target) -> bool {

@@ -25,6 +25,28 @@ ebpf_base::codes! {
         BtfMissing = "btf-missing",
         /// The eBPF crate was not built; cargo has printed why.
         BuildFailed = "build-failed",
+        /// The code uses an atomic operation that this instruction set version does not have.
+        AtomicUnsupported = "atomic-unsupported",
+        /// The code allocates memory, and eBPF has no allocator.
+        AllocatorMissing = "allocator-missing",
+        /// The compiler rejects the code.
+        CompileError = "compile-error",
+        /// The code calculates with floating-point numbers, which eBPF does not have.
+        FloatUnsupported = "float-unsupported",
+        /// The linker rejects the code for another reason.
+        LinkError = "link-error",
+        /// The code divides 128-bit numbers, for which eBPF has no function.
+        WideDivision = "wide-division",
+        /// The code calls a function of the compiler's library that eBPF does not have.
+        RuntimeFunction = "runtime-function",
+        /// The code divides signed numbers, which requires version 4 of the instruction set.
+        SignedDivision = "signed-division",
+        /// Local variables need more than the 512 bytes of stack that a program has.
+        StackLimit = "stack-limit",
+        /// The code uses the standard library.
+        StdUnavailable = "std-unavailable",
+        /// A function has more than five arguments.
+        TooManyArguments = "too-many-arguments",
         /// There is no C compiler, which links bpf-linker itself.
         CcMissing = "cc-missing",
         /// A manifest or a cargo config is not TOML.

@@ -5,6 +5,7 @@ mod candidates;
 mod check;
 mod code;
 mod command;
+mod compile_error;
 mod embed;
 pub mod file;
 pub mod linker;

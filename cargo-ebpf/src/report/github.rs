@@ -20,6 +20,7 @@ pub(super) fn write(report: &impl Report) -> Result<()> {
 /// # Errors
 /// When stdout cannot be written to.
 pub(super) fn write_error(error: &Error) -> Result<()> {
+    print(error.details())?;
     print(std::slice::from_ref(error.finding()))
 }
 

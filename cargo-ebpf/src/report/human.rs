@@ -79,6 +79,7 @@ pub(super) fn tell_error(error: &Error) {
             error.finding().message
         );
     } else {
+        error.details().iter().for_each(tell);
         tell(error.finding());
     }
 }

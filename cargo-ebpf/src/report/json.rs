@@ -22,6 +22,8 @@ struct Document<'a, T: Serialize> {
 struct ErrorDocument<'a> {
     schema: u32,
     error: &'a Finding,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    details: &'a [Finding],
 }
 
 /// Writes `report` to stdout.
@@ -40,6 +42,7 @@ pub(super) fn write_error(error: &Error) -> Result<()> {
     print(&ErrorDocument {
         schema: SCHEMA,
         error: error.finding(),
+        details: error.details(),
     })
 }
 

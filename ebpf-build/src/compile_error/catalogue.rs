@@ -1,0 +1,174 @@
+//! What is known of errors of rustc and of LLVM's backend for BPF: why eBPF does not have it, and
+//! what to write in its place.
+
+use crate::Code;
+
+/// A kind of error.
+#[derive(Debug)]
+pub(super) struct Class {
+    pub(super) code: Code,
+    /// What is wrong, before "in `function`".
+    pub(super) title: &'static str,
+    /// Why it is so.
+    pub(super) because: &'static str,
+    /// What to write instead.
+    pub(super) fix: &'static str,
+    /// Whether the whole function is meant: LLVM names any instruction of it.
+    pub(super) of_function: bool,
+    /// Parts of LLVM's text.
+    llvm: &'static [&'static str],
+    /// The beginning of rustc's text.
+    rustc: &'static [&'static str],
+}
+
+/// The first that matches is taken.
+const CLASSES: &[Class] = &[
+    Class {
+        code: Code::StackLimit,
+        title: "local variables need more than 512 bytes of stack",
+        because: "a program has 512 bytes of stack for all functions in a call chain together",
+        fix: "keep large values in a `PerCpuArray` of one element, or reserve them in the ring buffer \
+              (`EVENTS.reserve(0)`), and fill them there, field by field",
+        of_function: true,
+        llvm: &["BPF stack limit is exceeded"],
+        rustc: &[],
+    },
+    Class {
+        code: Code::FloatUnsupported,
+        title: "floating-point numbers are calculated with",
+        because: "eBPF has no floating-point instructions",
+        fix: "calculate with integers: scale first, then divide (`value * 1000 / total`), and convert \
+              in user space",
+        of_function: false,
+        // The names of the compiler's library for 32-bit and 64-bit floating-point numbers.
+        llvm: &[
+            "sf3' is not",
+            "df3' is not",
+            "sf2' is not",
+            "df2' is not",
+            "sf' is not",
+            "df' is not",
+            "function '__fix",
+            "function '__float",
+        ],
+        rustc: &[],
+    },
+    Class {
+        code: Code::WideDivision,
+        title: "128-bit numbers are divided",
+        because: "eBPF divides 64-bit numbers only, and has no library for others",
+        fix: "divide 64-bit numbers: reduce the operands first, or pass both to user space",
+        of_function: false,
+        llvm: &[
+            "function '__udivti3'",
+            "function '__umodti3'",
+            "function '__divti3'",
+            "function '__modti3'",
+            "function '__udivmodti4'",
+        ],
+        rustc: &[],
+    },
+    Class {
+        code: Code::RuntimeFunction,
+        title: "a function of the compiler's library is called",
+        because: "this operation has no instruction in eBPF, and no library implements it",
+        fix: "use smaller types or simpler operations, or define the function in the eBPF crate",
+        of_function: false,
+        llvm: &["A call to built-in function '"],
+        rustc: &[],
+    },
+    Class {
+        code: Code::SignedDivision,
+        title: "signed numbers are divided",
+        because: "signed division requires version 4 of the instruction set (Linux 6.6)",
+        fix: "divide unsigned numbers (`value as u64 / 3`, `unsigned_abs()`), or build for Linux 6.6 \
+              and newer: `cargo ebpf build --cpu v4`",
+        of_function: false,
+        llvm: &["unsupported signed division", "unsupported signed modulo"],
+        rustc: &[],
+    },
+    Class {
+        code: Code::TooManyArguments,
+        title: "a function has more than five arguments",
+        because: "arguments are passed in the registers r1 to r5, not on the stack",
+        fix: "pass a reference to a struct, or have the function inlined: `#[inline(always)]`",
+        of_function: false,
+        llvm: &[
+            "too many arguments",
+            "stack arguments are not supported",
+            "too many args",
+        ],
+        rustc: &[],
+    },
+    Class {
+        code: Code::AtomicUnsupported,
+        title: "an atomic operation that this instruction set version does not have",
+        because: "versions 1 and 2 have an atomic addition whose result is not used; others require \
+                  version 3 (Linux 5.12)",
+        fix: "ignore the result, keep one value per CPU (`PerCpuArray`), or build for Linux 5.12 and \
+              newer: `cargo ebpf build --cpu v3`",
+        of_function: false,
+        llvm: &[
+            "Invalid usage of the XADD return value",
+            "unsupported atomic operation",
+        ],
+        rustc: &[],
+    },
+    Class {
+        code: Code::AtomicUnsupported,
+        title: "",
+        because: "core offers only loads and stores of atomics for BPF targets",
+        fix: "use `core::intrinsics::atomic_xadd` (`#![feature(core_intrinsics)]`) and do not use its \
+              result, or a `PerCpuArray`; other operations require `cargo ebpf build --cpu v3` \
+              (Linux 5.12)",
+        of_function: false,
+        llvm: &[],
+        rustc: &[
+            "no method named `fetch_",
+            "no method named `compare_exchange",
+            "no method named `swap` found for struct `Atomic",
+            "no method named `compare_and_swap",
+        ],
+    },
+    Class {
+        code: Code::AllocatorMissing,
+        title: "",
+        because: "eBPF programs cannot allocate memory",
+        fix: "use arrays of a fixed size, and maps: a `PerCpuArray` for large values, a `HashMap` for \
+              collections",
+        of_function: false,
+        llvm: &[],
+        rustc: &["no global memory allocator found"],
+    },
+    Class {
+        code: Code::StdUnavailable,
+        title: "",
+        because: "eBPF programs have no operating system beneath them, so only `core` is there",
+        fix: "declare `#![no_std]`, and use `core`, maps and helpers; print with `aya-log` or \
+              `bpf_printk!`",
+        of_function: false,
+        llvm: &[],
+        rustc: &[
+            "can't find crate for `std`",
+            "cannot find macro `println`",
+            "cannot find macro `eprintln`",
+            "cannot find macro `print`",
+            "cannot find macro `format`",
+            "cannot find macro `vec`",
+        ],
+    },
+];
+
+impl Class {
+    /// The class of an error of LLVM.
+    pub(super) fn of_llvm(text: &str) -> Option<&'static Self> {
+        let matches = |class: &&Self| class.llvm.iter().any(|part| text.contains(part));
+        CLASSES.iter().find(matches)
+    }
+
+    /// The class of an error of rustc.
+    pub(super) fn of_rustc(text: &str) -> Option<&'static Self> {
+        let matches = |class: &&Self| class.rustc.iter().any(|start| text.starts_with(start));
+        CLASSES.iter().find(matches)
+    }
+}
