@@ -60,10 +60,6 @@ pub(super) fn confine(socket: RawFd, parent: libc::pid_t, uid: u32) -> io::Resul
     let memory = private_memory()?.saturating_add(MEMORY);
     // SAFETY: numbers only.
     unsafe {
-        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-        if libc::getppid() != parent {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-        }
         // Who stops the recorder by the terminal does not mean this one.
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
             libc::signal(signal, libc::SIG_IGN);
@@ -81,6 +77,11 @@ pub(super) fn confine(socket: RawFd, parent: libc::pid_t, uid: u32) -> io::Resul
     drop_capabilities()?;
     // SAFETY: numbers only.
     unsafe {
+        // Changes of rights take this back.
+        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+        if libc::getppid() != parent {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+        }
         check(libc::prctl(libc::PR_SET_DUMPABLE, 0))?;
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }

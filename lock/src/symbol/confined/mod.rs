@@ -425,7 +425,8 @@ impl Process {
             return Err(io::Error::last_os_error());
         }
         if pid == 0 {
-            panic::set_hook(Box::new(|_| ()));
+            // A message of a panic has no descriptor to go to. Another hook would need a lock,
+            // which a thread of the recorder may have held.
             let served = panic::catch_unwind(AssertUnwindSafe(|| {
                 let confined = limits::confine(other.as_raw_fd(), parent, uid)?;
                 server::serve(confined)
