@@ -28,6 +28,9 @@ const MOST_ENDED: usize = 4096;
 /// How many mappings are remembered per process. Just-in-time compilers map without end.
 const MOST_MAPPINGS: usize = 2048;
 
+/// How much memory all of them take, in bytes.
+const MOST_BYTES: usize = 32 << 20;
+
 /// `PERF_RECORD_MISC_COMM_EXEC` of the kernel's `include/uapi/linux/perf_event.h`: the name
 /// changed with the program.
 const MISC_COMM_EXEC: u16 = 1 << 13;
@@ -154,6 +157,11 @@ struct Code {
 }
 
 impl Code {
+    fn bytes(&self) -> usize {
+        let of_one = |mapping: &Mapping| size_of::<Mapping>() + mapping.path.len();
+        size_of::<Self>() + self.mappings.iter().map(of_one).sum::<usize>()
+    }
+
     fn add(&mut self, mapping: Mapping) {
         let new = mapping.range.clone();
         self.mappings
@@ -173,6 +181,8 @@ struct Processes {
     known: HashMap<u32, Code>,
     /// Those that ended, the oldest first.
     ended: VecDeque<u32>,
+    /// What all of them take, in bytes.
+    bytes: usize,
     lost: u64,
 }
 
@@ -180,23 +190,41 @@ impl Processes {
     fn take(&mut self, report: Report) {
         match report {
             Report::Mapped(pid, mapping) => {
-                if let Some(code) = self.known.get_mut(&pid) {
+                if let Some(mut code) = self.remove(pid) {
                     code.add(mapping);
+                    self.insert(pid, code);
                 }
             }
-            Report::Executed(pid) => {
-                self.known.insert(pid, Code::default());
-            }
+            Report::Executed(pid) => self.insert(pid, Code::default()),
             Report::Forked { parent, child } => {
                 let inherited = self.known.get(&parent).cloned().unwrap_or(Code {
                     parent: Some(parent),
                     mappings: Vec::new(),
                 });
-                self.known.insert(child, inherited);
+                self.insert(child, inherited);
             }
             Report::Ended(pid) => self.end(pid),
             Report::Lost(count) => self.lost = self.lost.saturating_add(count),
         }
+    }
+
+    fn insert(&mut self, pid: u32, code: Code) {
+        self.remove(pid);
+        let bytes = code.bytes();
+        while self.bytes.saturating_add(bytes) > MOST_BYTES {
+            if !self.forget_oldest() {
+                self.lost = self.lost.saturating_add(code.mappings.len() as u64);
+                return;
+            }
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.known.insert(pid, code);
+    }
+
+    fn remove(&mut self, pid: u32) -> Option<Code> {
+        let code = self.known.remove(&pid)?;
+        self.bytes = self.bytes.saturating_sub(code.bytes());
+        Some(code)
     }
 
     fn end(&mut self, pid: u32) {
@@ -204,13 +232,21 @@ impl Processes {
             return;
         }
         self.ended.push_back(pid);
-        if self.ended.len() > MOST_ENDED
-            && let Some(oldest) = self.ended.pop_front()
-            // A later process with the same number has ended, too.
-            && !self.ended.contains(&oldest)
-        {
-            self.known.remove(&oldest);
+        if self.ended.len() > MOST_ENDED {
+            self.forget_oldest();
         }
+    }
+
+    /// Forgets the process that ended first; false if none did.
+    fn forget_oldest(&mut self) -> bool {
+        let Some(oldest) = self.ended.pop_front() else {
+            return false;
+        };
+        // Unless a later process with the same number has ended, too.
+        if !self.ended.contains(&oldest) {
+            self.remove(oldest);
+        }
+        true
     }
 
     fn mappings(&self, pid: u32) -> Vec<Mapping> {
@@ -234,7 +270,7 @@ impl Processes {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_ENDED, Mapping, Processes, Report};
+    use super::{Code, MOST_BYTES, MOST_ENDED, Mapping, Processes, Report};
 
     fn code(path: &str, start: u64) -> Mapping {
         Mapping {
@@ -303,6 +339,25 @@ mod tests {
         assert!(!paths(&processes, 9).is_empty());
         processes.take(Report::Executed(own));
         assert!(paths(&processes, 9).is_empty());
+    }
+
+    #[test]
+    fn long_paths_do_not_fill_memory() {
+        let mut processes = Processes::default();
+        let path = "p".repeat(4096);
+        for pid in 0..100 {
+            processes.take(Report::Executed(pid));
+            for page in 0..200 {
+                processes.take(Report::Mapped(pid, code(&path, page * 0x1000)));
+            }
+            if pid < 50 {
+                processes.take(Report::Ended(pid));
+            }
+        }
+        let bytes: usize = processes.known.values().map(Code::bytes).sum();
+        assert_eq!(processes.bytes, bytes);
+        assert!(bytes <= MOST_BYTES && bytes > MOST_BYTES / 2, "{bytes}");
+        assert!(processes.lost > 0 && paths(&processes, 0).is_empty());
     }
 
     #[test]
