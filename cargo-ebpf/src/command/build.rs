@@ -67,9 +67,10 @@ pub(crate) fn for_this_machine(
 impl Built {
     /// Shows why objects are not there, if any is not.
     fn outcome(&self, console: Console) -> Outcome {
-        self.failed
-            .iter()
-            .for_each(|error| console.show(error.finding()));
+        let failed = self.failed.iter();
+        failed
+            .flat_map(human::shown)
+            .for_each(|finding| console.show(finding));
         match self.failed.is_empty() {
             true => Outcome::Fine,
             false => Outcome::Found,
@@ -85,7 +86,9 @@ impl Built {
         match failed.next() {
             None => Ok(self),
             Some(first) => {
-                failed.for_each(|error| console.show(error.finding()));
+                failed
+                    .flat_map(human::shown)
+                    .for_each(|finding| console.show(finding));
                 Err(first.clone())
             }
         }

@@ -18,8 +18,12 @@ pub(crate) struct Built {
     pub(crate) failed: Vec<Error>,
 }
 
+fn findings(error: &Error) -> impl Iterator<Item = &Finding> {
+    error.details().iter().chain([error.finding()])
+}
+
 fn findings_of<S: Serializer>(errors: &[Error], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(errors.iter().map(Error::finding))
+    serializer.collect_seq(errors.iter().flat_map(findings))
 }
 
 /// One object, where it is and what is in it.
@@ -50,7 +54,7 @@ impl Report for Built {
     fn findings(&self) -> Vec<Finding> {
         let objects = self.objects.iter();
         let warnings = objects.flat_map(|object| object.warnings.clone());
-        let failed = self.failed.iter().map(|error| error.finding().clone());
+        let failed = self.failed.iter().flat_map(findings).cloned();
         warnings.chain(failed).collect()
     }
 }

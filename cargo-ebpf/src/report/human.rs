@@ -7,7 +7,7 @@ use std::{
 };
 
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Finding, Result, Severity};
+use ebpf_build::{Code, Error, Finding, Result, Severity};
 
 use super::{Report, json::check_written};
 use crate::interrupt;
@@ -79,9 +79,16 @@ pub(super) fn tell_error(error: &Error) {
             error.finding().message
         );
     } else {
-        error.details().iter().for_each(tell);
-        tell(error.finding());
+        shown(error).for_each(tell);
     }
+}
+
+/// What is shown of an error: not what rustc has shown already.
+pub(crate) fn shown(error: &Error) -> impl Iterator<Item = &Finding> {
+    let details = error.details().iter();
+    details
+        .filter(|detail| detail.code != Code::CompileError.as_str())
+        .chain([error.finding()])
 }
 
 /// Shows a line on stderr: something on the way, not the result.
