@@ -186,8 +186,12 @@ enum Observation {
 }
 
 /// How kernels say that they do not know something, in words of their own.
-const LACKING: [&str; 6] = [
+const LACKING: [&str; 9] = [
     "unknown func ",
+    "invalid func ",
+    "cannot use bpf_spin_lock yet",
+    // It does not count a callback, which is not called by code.
+    "number of funcs in func_info doesn't match",
     "cannot use helper",
     "calling kernel function",
     "unknown opcode",

@@ -170,6 +170,7 @@ fn feature(instruction: &Instruction) -> Option<&'static str> {
         5 | 6 => match opcode {
             0x06 => Some("gotol"),
             0x0d => Some("gotox"),
+            0x8d => Some("callx"),
             0xe5 => Some("may-goto"),
             0xe6 | 0xf5 | 0xf6 => Some(UNKNOWN),
             _ if class == 6 => Some("jmp32"),
@@ -295,6 +296,7 @@ mod tests {
             ([0xdc, 0x01, 0, 0, 32, 0, 0, 0], None),
             ([0x06, 0, 0, 0, 2, 0, 0, 0], Some("gotol")),
             ([0xe5, 0, 2, 0, 0, 0, 0, 0], Some("may-goto")),
+            ([0x8d, 0, 0, 0, 1, 0, 0, 0], Some("callx")),
             ([0xff, 0, 0, 0, 0, 0, 0, 0], Some(UNKNOWN)),
             ([0x85, 0, 0, 0, 1, 0, 0, 0], None),
             ([0x95, 0, 0, 0, 0, 0, 0, 0], None),
