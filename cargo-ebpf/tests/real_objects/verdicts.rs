@@ -71,6 +71,9 @@ const OLD_SLEEPABLE: &str = "Only fentry/fexit/fmod_ret and lsm programs can be 
 const EXCEPTIONS: &[Exception] = &[
     exception("libxdp1-xdpdump_bpf", &[], &[], Unsupported, MADE_UP),
 
+    // The object takes the tracepoint's arguments by the kernel's version, and Debian's 5.10 has
+    // those of 5.11.
+    exception("libbpf-tools-biolatency", &["block_rq_insert_btf", "block_rq_issue_btf"], &["5.10"], Refused, "doesn't have 2-th argument"),
     // inet_sock lost `freebind` as a bit field of its own in Linux 6.6.
     exception("libbpf-tools-bindsnoop", &["ipv4_bind_exit", "ipv6_bind_exit"], &["6.12", "7.3", HOST], Refused, NO_SUCH_FIELD),
     exception("libbpf-tools-vfsstat", &["fentry_vfs_create", "fentry_vfs_fsync", "fentry_vfs_open", "fentry_vfs_read", "fentry_vfs_write"], &[HOST], Unsupported, NO_TRAMPOLINES),
