@@ -329,7 +329,7 @@ fn the_holder_is_named() -> Outcome {
 /// On a busy machine another thread may be kept from running while it has the lock, and is then
 /// rightly reported as the holder: of some attempts one has to be without.
 fn expect_pairs(scenario: &str) -> Outcome {
-    repeat(5, || expect_pairs_once(scenario))
+    repeat(8, || expect_pairs_once(scenario))
 }
 
 fn expect_pairs_once(scenario: &str) -> Outcome {
