@@ -186,10 +186,9 @@ enum Observation {
 }
 
 /// How kernels say that they do not know something, in words of their own.
-const LACKING: [&str; 9] = [
+const LACKING: [&str; 8] = [
     "unknown func ",
     "invalid func ",
-    "cannot use bpf_spin_lock yet",
     // It does not count a callback, which is not called by code.
     "number of funcs in func_info doesn't match",
     "cannot use helper",
@@ -222,7 +221,10 @@ impl Observation {
                     return Self::SwitchedOff;
                 }
                 // It stopped there, before all else that it may not know.
-                if lines.clone().any(|line| line.contains("(CO-RE)")) {
+                if lines.clone().any(|line| {
+                    line.contains("(CO-RE)")
+                        || line.contains("tracing progs cannot use bpf_spin_lock")
+                }) {
                     return Self::NotAsked;
                 }
                 if lines.any(|line| LACKING.iter().any(|words| line.contains(words))) {
