@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 16 << 30;
 
 /// How many rows the tables of all intervals together may have. A row takes some hundred bytes
 /// in memory, and a forged file of some hundred KiB has millions.
-const MAX_ROWS: usize = 2 << 20;
+const MAX_ROWS: usize = 1 << 20;
 
 /// A recording that is being read: the iterator gives its intervals.
 ///
