@@ -110,7 +110,7 @@ impl<'kernel> Settings<'kernel> {
                 "the configuration of Linux {release} with `{name}` cannot be read ({error})"
             )),
             None if wanted.weak => Ok(None),
-            None => Err(format!("`{name}` is no setting that libbpf knows")),
+            None => Err(format!("libbpf defines no setting `{name}`")),
         }
     }
 }
@@ -196,11 +196,7 @@ fn typed(
             false => Err(format!("the kernel has no BTF with the {what} `{plain}`")),
         };
     };
-    let position = kernel
-        .types()
-        .iter()
-        .position(|found| found.kind == kind && kernel.name(found.name) == plain.as_bytes());
-    let Some(found) = position.and_then(|position| u32::try_from(position + 1).ok()) else {
+    let Some(found) = kernel.id_of(kind, plain) else {
         return match wanted.weak {
             true => Ok(None),
             false => Err(format!(

@@ -224,11 +224,18 @@ impl<'data> Btf<'data> {
 
     /// The first type of this kind and name.
     pub fn find(&self, kind: Kind, name: &str) -> Option<Type> {
+        self.get(self.id_of(kind, name)?)
+    }
+
+    /// The id of the first type of this kind and name; see [`find_id`] for BTF that is not
+    /// parsed.
+    pub fn id_of(&self, kind: Kind, name: &str) -> Option<u32> {
         let strings = self.strings();
-        self.types
+        let index = self
+            .types
             .iter()
-            .copied()
-            .find(|found| found.kind == kind && is_string(strings, found.name, name))
+            .position(|found| found.kind == kind && is_string(strings, found.name, name))?;
+        u32::try_from(index + 1).ok()
     }
 
     /// Whether it is a function that the verifier checks apart from its callers

@@ -79,13 +79,7 @@ pub(super) fn settings(btf: &Btf<'_>, size: u32) -> Map {
 
 /// The type that lists the variables of a section; 0 for none.
 fn section_type(btf: &Btf<'_>, name: &str) -> u32 {
-    let position = btf
-        .types()
-        .iter()
-        .position(|found| found.kind == Kind::DataSec && btf.string(found.name) == name);
-    position.map_or(0, |position| {
-        u32::try_from(position + 1).unwrap_or_default()
-    })
+    btf.id_of(Kind::DataSec, name).unwrap_or(0)
 }
 
 /// Maps in `.maps`, which BTF describes.

@@ -63,10 +63,7 @@ pub(super) fn operations(
 /// the member.
 pub fn in_kernel(kernel: &Btf<'_>, structure: &str, member: &str) -> Option<(u32, u32)> {
     let plain = structure.split("___").next().unwrap_or(structure);
-    let position = kernel.types().iter().position(|found| {
-        found.kind == Kind::Struct && kernel.name(found.name) == plain.as_bytes()
-    })?;
-    let id = u32::try_from(position + 1).ok()?;
+    let id = kernel.id_of(Kind::Struct, plain)?;
     let index = kernel
         .members(kernel.get(id)?)
         .position(|found| kernel.name(found.name) == member.as_bytes())?;
