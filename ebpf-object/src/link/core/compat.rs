@@ -10,10 +10,20 @@ const DEPTH: usize = 32;
 /// A type in its BTF.
 type In<'btf> = (&'btf Btf<'btf>, u32);
 
-/// Behind typedefs and qualifiers; `None` in the second part for `void`.
-fn resolve((btf, id): In<'_>) -> Option<(u32, Option<Type>)> {
-    let id = btf.resolve_id(id)?;
-    Some((id, btf.get(id)))
+/// The types behind typedefs and qualifiers.
+///
+/// # Errors
+/// Where one is `void` or damaged: whether both are `void`.
+fn resolve(local: In<'_>, kernel: In<'_>) -> Result<(Type, Type), bool> {
+    let ids = |(btf, id): In<'_>| btf.resolve_id(id);
+    let (Some(one), Some(other)) = (ids(local), ids(kernel)) else {
+        return Err(false);
+    };
+    match (local.0.get(one), kernel.0.get(other)) {
+        (Some(one), Some(other)) => Ok((one, other)),
+        (None, None) => Err(true),
+        _ => Err(false),
+    }
 }
 
 /// Whether two types are of the same shape (`bpf_core_types_are_compat`). Names are not
@@ -26,13 +36,9 @@ fn compatible(local: In<'_>, kernel: In<'_>, depth: usize) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
-    let (Some((_, one)), Some((_, other))) = (resolve(local), resolve(kernel)) else {
-        return false;
-    };
-    let (one, other) = match (one, other) {
-        (Some(one), Some(other)) => (one, other),
-        (None, None) => return true,
-        _ => return false,
+    let (one, other) = match resolve(local, kernel) {
+        Ok(types) => types,
+        Err(same) => return same,
     };
     if !kinds_are_compatible(one.kind, other.kind) {
         return false;
@@ -88,8 +94,7 @@ fn plain_integers(local: &Btf<'_>, one: Type, kernel: &Btf<'_>, other: Type) -> 
 pub(super) fn fields_are_compatible(local: In<'_>, kernel: In<'_>) -> bool {
     let (mut local, mut kernel) = (local, kernel);
     for _ in 0..DEPTH {
-        let (Some((_, Some(one))), Some((_, Some(other)))) = (resolve(local), resolve(kernel))
-        else {
+        let Ok((one, other)) = resolve(local, kernel) else {
             return false;
         };
         let composite = |kind| matches!(kind, Kind::Struct | Kind::Union);
@@ -129,13 +134,9 @@ fn matching(local: In<'_>, kernel: In<'_>, behind_pointer: bool, depth: usize) -
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
-    let (Some((_, one)), Some((_, other))) = (resolve(local), resolve(kernel)) else {
-        return false;
-    };
-    let (one, other) = match (one, other) {
-        (Some(one), Some(other)) => (one, other),
-        (None, None) => return true,
-        _ => return false,
+    let (one, other) = match resolve(local, kernel) {
+        Ok(types) => types,
+        Err(same) => return same,
     };
     let same_name = {
         let [one, other] = [local.0.name(one.name), kernel.0.name(other.name)];
