@@ -78,6 +78,11 @@ impl Error {
         &self.0.details
     }
 
+    /// All that is known of it: the details, then the finding.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.details().iter().chain([self.finding()])
+    }
+
     /// The stable code of the finding.
     pub fn code(&self) -> &str {
         &self.0.finding.code

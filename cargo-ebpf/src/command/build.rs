@@ -67,10 +67,7 @@ pub(crate) fn for_this_machine(
 impl Built {
     /// Shows why objects are not there, if any is not.
     fn outcome(&self, console: Console) -> Outcome {
-        let failed = self.failed.iter();
-        failed
-            .flat_map(human::shown)
-            .for_each(|finding| console.show(finding));
+        show(&self.failed, console);
         match self.failed.is_empty() {
             true => Outcome::Fine,
             false => Outcome::Found,
@@ -82,16 +79,11 @@ impl Built {
     /// # Errors
     /// Why the first is not; shows it of the others.
     pub(crate) fn whole(self, console: Console) -> Result<Self> {
-        let mut failed = self.failed.iter();
-        match failed.next() {
-            None => Ok(self),
-            Some(first) => {
-                failed
-                    .flat_map(human::shown)
-                    .for_each(|finding| console.show(finding));
-                Err(first.clone())
-            }
-        }
+        let Some((first, rest)) = self.failed.split_first() else {
+            return Ok(self);
+        };
+        show(rest, console);
+        Err(first.clone())
     }
 
     /// The objects, as they would be named here.
@@ -102,6 +94,13 @@ impl Built {
         });
         named.collect()
     }
+}
+
+fn show(failed: &[Error], console: Console) {
+    failed
+        .iter()
+        .flat_map(human::shown)
+        .for_each(|finding| console.show(finding));
 }
 
 /// Builds every eBPF crate and copies the objects. Those that are fine are there, also where

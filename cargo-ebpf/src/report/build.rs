@@ -18,12 +18,8 @@ pub(crate) struct Built {
     pub(crate) failed: Vec<Error>,
 }
 
-fn findings(error: &Error) -> impl Iterator<Item = &Finding> {
-    error.details().iter().chain([error.finding()])
-}
-
 fn findings_of<S: Serializer>(errors: &[Error], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(errors.iter().flat_map(findings))
+    serializer.collect_seq(errors.iter().flat_map(Error::findings))
 }
 
 /// One object, where it is and what is in it.
@@ -54,7 +50,7 @@ impl Report for Built {
     fn findings(&self) -> Vec<Finding> {
         let objects = self.objects.iter();
         let warnings = objects.flat_map(|object| object.warnings.clone());
-        let failed = self.failed.iter().flat_map(findings).cloned();
+        let failed = self.failed.iter().flat_map(Error::findings).cloned();
         warnings.chain(failed).collect()
     }
 }

@@ -20,14 +20,13 @@ pub(super) fn write(report: &impl Report) -> Result<()> {
 /// # Errors
 /// When stdout cannot be written to.
 pub(super) fn write_error(error: &Error) -> Result<()> {
-    print(error.details())?;
-    print(std::slice::from_ref(error.finding()))
+    print(error.findings())
 }
 
-fn print(findings: &[Finding]) -> Result<()> {
+fn print<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Result<()> {
     let mut stdout = io::stdout().lock();
     let written = findings
-        .iter()
+        .into_iter()
         .filter_map(annotation)
         .try_for_each(|line| writeln!(stdout, "{line}"));
     check_written(written.and_then(|()| stdout.flush()))

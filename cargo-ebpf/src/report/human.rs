@@ -85,10 +85,9 @@ pub(super) fn tell_error(error: &Error) {
 
 /// What is shown of an error: not what rustc has shown already.
 pub(crate) fn shown(error: &Error) -> impl Iterator<Item = &Finding> {
-    let details = error.details().iter();
-    details
-        .filter(|detail| detail.code != Code::CompileError.as_str())
-        .chain([error.finding()])
+    error
+        .findings()
+        .filter(|finding| finding.code != Code::CompileError.as_str())
 }
 
 /// Shows a line on stderr: something on the way, not the result.
