@@ -30,24 +30,33 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 /// # Errors
 /// When it cannot be read, is not a regular file, or is larger.
 pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let unfit = |text: String| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    // Some devices act when they are opened. So look first, and again at what was opened.
+    check_regular(&fs::metadata(path)?)?;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)?;
-    let metadata = file.metadata()?;
+    check_regular(&file.metadata()?)?;
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(unfit(format!("larger than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn check_regular(metadata: &fs::Metadata) -> io::Result<()> {
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     if !metadata.is_file() {
-        return unfit("not a regular file".to_owned());
+        return Err(unfit("not a regular file".to_owned()));
     }
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return unfit(format!("larger than {most} bytes"));
-    }
-    Ok(bytes)
+    Ok(())
+}
+
+fn unfit(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// Writes `content` to `path` so that no reader sees a part of it: to a temporary file in the

@@ -1,6 +1,6 @@
 //! `requirements`: which kernel objects need, told without one.
 
-use std::{fs, path::Path};
+use std::{io::ErrorKind, path::Path};
 
 use ebpf_build::{Error, Result};
 use ebpf_object::{Name, requirements};
@@ -46,13 +46,10 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
 }
 
 fn read_btf(path: &Path) -> Result<Vec<u8>> {
-    let cannot = |cause: &std::io::Error| Error::io("read", path, cause);
-    let metadata = fs::metadata(path).map_err(|cause| cannot(&cause))?;
-    if !metadata.is_file() || metadata.len() > MAX_BTF_LEN {
-        return Err(requirements::btf_unreadable(&format!(
-            "{} is not a regular file of a BTF's size",
-            path.display()
-        )));
-    }
-    fs::read(path).map_err(|cause| cannot(&cause))
+    ebpf_base::read_file(path, MAX_BTF_LEN).map_err(|cause| match cause.kind() {
+        ErrorKind::InvalidInput | ErrorKind::IsADirectory => requirements::btf_unreadable(
+            &format!("{} is not a regular file of a BTF's size", path.display()),
+        ),
+        _ => Error::io("read", path, &cause),
+    })
 }
