@@ -34,45 +34,33 @@ const CALLBACK_HELPERS: [i32; 5] = [
 /// `bpf_spin_lock`.
 const SPIN_LOCK: i32 = 93;
 
-/// The facts that are known, at the instruction `index` and of these registers.
-pub(super) fn of(
+/// Whether a fact holds at the instruction `index`, with these registers. Some facts take a pass
+/// over the log.
+pub(super) fn holds(
+    fact: Fact,
     log: &Log<'_>,
     code: &Code<'_, '_>,
     index: Option<u32>,
     registers: &[Register],
-) -> Vec<Fact> {
-    let instruction = index.and_then(|index| code.instruction(index));
-    let is = |test: fn(&Instruction) -> bool| instruction.as_ref().is_some_and(test);
+) -> bool {
+    let is = |test: fn(&Instruction) -> bool| {
+        let instruction = index.and_then(|index| code.instruction(index));
+        instruction.as_ref().is_some_and(test)
+    };
     let ended = |ending| registers.iter().any(|register| ended_by(register, ending));
-    let facts = [
-        (Fact::PacketChanged, ended(Ending::PacketChanged)),
-        (Fact::Released, ended(Ending::Released)),
-        (
-            Fact::VariableOffset,
-            registers.iter().any(is_at_variable_offset),
-        ),
-        (
-            Fact::ByHelper,
-            is(|found| matches!(found.call(), Some(Reference::Helper(_)))),
-        ),
-        (Fact::ZeroSize, is_zero_size(&log.message)),
-        (Fact::Writes, is(|found| matches!(found.opcode & 7, 2 | 3))),
-        (
-            Fact::IndirectCall,
-            is(|found| found.opcode == INDIRECT_CALL),
-        ),
-        (Fact::LengthCompared, is_length_compared(log, code)),
-        (
-            Fact::TakesLock,
-            is(|found| found.call() == Some(Reference::Helper(SPIN_LOCK))),
-        ),
-        (Fact::Recursion, is_recursive(log, code)),
-        (Fact::Callback, callback(code).is_some()),
-    ];
-    facts
-        .into_iter()
-        .filter_map(|(fact, holds)| holds.then_some(fact))
-        .collect()
+    match fact {
+        Fact::PacketChanged => ended(Ending::PacketChanged),
+        Fact::Released => ended(Ending::Released),
+        Fact::VariableOffset => registers.iter().any(is_at_variable_offset),
+        Fact::ByHelper => is(|found| matches!(found.call(), Some(Reference::Helper(_)))),
+        Fact::ZeroSize => is_zero_size(&log.message),
+        Fact::Writes => is(|found| matches!(found.opcode & 7, 2 | 3)),
+        Fact::IndirectCall => is(|found| found.opcode == INDIRECT_CALL),
+        Fact::LengthCompared => is_length_compared(log, code),
+        Fact::TakesLock => is(|found| found.call() == Some(Reference::Helper(SPIN_LOCK))),
+        Fact::Recursion => is_recursive(log, code),
+        Fact::Callback => callback(code).is_some(),
+    }
 }
 
 /// The first instruction that passes a function to a helper.

@@ -242,8 +242,8 @@ impl<'data> Source<'data> {
             Place::Reached(index) => story::registers(&log, &code, index),
             Place::Named(_) | Place::Function(..) | Place::Unknown => Vec::new(),
         };
-        let facts = facts::of(&log, &code, place.index(), &registers);
-        let case = class.and_then(|class| class.case(&log.message, &facts));
+        let holds = |fact| facts::holds(fact, &log, &code, place.index(), &registers);
+        let case = class.and_then(|class| class.case(&log.message, holds));
         let program = untrusted::name(refusal.program);
         Diagnosis {
             code: class.map_or(UNKNOWN, |class| class.code),
@@ -455,11 +455,11 @@ const OF_THE_PROGRAM: &[&str] = &[
 impl<'a> Place<'a> {
     fn of(log: &Log<'a>, code: &Code<'_, '_>, refusal: &Rejection<'a>) -> Self {
         let says = |text: &&str| log.message.iter().any(|line| line.contains(*text));
-        let told = catalogue::instruction(&log.message, refusal.error).or_else(|| {
+        let reported = catalogue::instruction(&log.message, refusal.error).or_else(|| {
             let mut lines = log.message.iter();
             lines.find_map(|line| named(line).or_else(|| meant(line, code)))
         });
-        if let Some(index) = told.or_else(|| taken(log)) {
+        if let Some(index) = reported.or_else(|| taken(log)) {
             return Self::Named(index);
         }
         // What it came to may be anywhere.

@@ -2,7 +2,7 @@
 
 use super::{
     Class,
-    case::{Case, Evidence, Fact},
+    case::{Case, Evidence, Fact, PACKET_CHANGED, RELEASED},
     page,
 };
 
@@ -91,18 +91,8 @@ pub(super) const CLASSES: &[Class] = &[
         rule: "each argument of a helper must have the type in its prototype: a map, a pointer to memory of the program, a number",
         hint: "pass the expected value: the map itself, `&raw mut` of a local variable, the unmodified context",
         cases: &[
-            Case {
-                name: "packet-changed",
-                title: "a packet pointer from before a call that changed the packet is used",
-                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
-                shown_by: Evidence::Fact(Fact::PacketChanged),
-            },
-            Case {
-                name: "released",
-                title: "a pointer is used after a call that released it",
-                hint: "do everything with it before the call that submits, discards or releases it",
-                shown_by: Evidence::Fact(Fact::Released),
-            },
+            PACKET_CHANGED,
+            RELEASED,
             Case {
                 name: "kernel-pointer",
                 title: "a kernel pointer is passed whose type the verifier does not know",

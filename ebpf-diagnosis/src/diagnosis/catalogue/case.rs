@@ -56,11 +56,27 @@ pub(crate) enum Fact {
     Callback,
 }
 
+/// Of each class for a pointer that a call ended: the message depends on its use.
+pub(super) const PACKET_CHANGED: Case = Case {
+    name: "packet-changed",
+    title: "a packet pointer from before a call that changed the packet is used",
+    hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+    shown_by: Evidence::Fact(Fact::PacketChanged),
+};
+
+/// As [`PACKET_CHANGED`].
+pub(super) const RELEASED: Case = Case {
+    name: "released",
+    title: "a pointer is used after a call that released it",
+    hint: "do everything with it before the call that submits, discards or releases it",
+    shown_by: Evidence::Fact(Fact::Released),
+};
+
 impl Case {
     /// Whether it is this kind.
-    pub(super) fn applies(&self, message: &[&str], facts: &[Fact]) -> bool {
+    pub(super) fn applies(&self, message: &[&str], holds: &impl Fn(Fact) -> bool) -> bool {
         match self.shown_by {
-            Evidence::Fact(fact) => facts.contains(&fact),
+            Evidence::Fact(fact) => holds(fact),
             Evidence::Message(patterns) => message.iter().any(|line| {
                 patterns
                     .iter()

@@ -2,7 +2,7 @@
 
 use super::{
     Class,
-    case::{Case, Evidence, Fact},
+    case::{Case, Evidence, Fact, PACKET_CHANGED, RELEASED},
     page,
 };
 
@@ -38,20 +38,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a number is used as a pointer",
         rule: "only a pointer whose origin the verifier knows can be dereferenced: to the stack, a map value, the context, a packet",
         hint: "copy kernel memory with `bpf_probe_read_kernel(pointer)`, and user memory with `bpf_probe_read_user(pointer)`",
-        cases: &[
-            Case {
-                name: "packet-changed",
-                title: "a packet pointer from before a call that changed the packet is used",
-                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
-                shown_by: Evidence::Fact(Fact::PacketChanged),
-            },
-            Case {
-                name: "released",
-                title: "a pointer is used after a call that released it",
-                hint: "do everything with it before the call that submits, discards or releases it",
-                shown_by: Evidence::Fact(Fact::Released),
-            },
-        ],
+        cases: &[PACKET_CHANGED, RELEASED],
         page: page!("number-as-pointer"),
         patterns: &[
             "{register} invalid mem access 'inv'",
@@ -124,20 +111,7 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an uninitialised register is read",
         rule: "a register must be written before it is read; a call invalidates r1 to r5",
         hint: "give every argument a value, and return one on every path",
-        cases: &[
-            Case {
-                name: "packet-changed",
-                title: "a packet pointer from before a call that changed the packet is used",
-                hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
-                shown_by: Evidence::Fact(Fact::PacketChanged),
-            },
-            Case {
-                name: "released",
-                title: "a pointer is used after a call that released it",
-                hint: "do everything with it before the call that submits, discards or releases it",
-                shown_by: Evidence::Fact(Fact::Released),
-            },
-        ],
+        cases: &[PACKET_CHANGED, RELEASED],
         page: page!("uninitialised-register"),
         patterns: &[
             "{register} !read_ok",

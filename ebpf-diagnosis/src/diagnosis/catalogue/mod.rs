@@ -49,8 +49,12 @@ use page;
 impl Class {
     /// The kind within the class that the verifier's words or a fact show. The first one
     /// listed, as several may apply.
-    pub(crate) fn case(&self, message: &[&str], facts: &[Fact]) -> Option<&'static Case> {
-        self.cases.iter().find(|case| case.applies(message, facts))
+    pub(crate) fn case(
+        &self,
+        message: &[&str],
+        holds: impl Fn(Fact) -> bool,
+    ) -> Option<&'static Case> {
+        self.cases.iter().find(|case| case.applies(message, &holds))
     }
 }
 
