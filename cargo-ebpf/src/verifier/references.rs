@@ -51,7 +51,9 @@ pub(super) fn connect(
         };
         let mut map = |number| match maps.descriptor(number, &mut own) {
             Some(found) => found.map_err(Lacking::Map),
-            None => Err(Lacking::Other("there is no such map".to_owned())),
+            None => Err(Lacking::Other(
+                "the object does not define the map".to_owned(),
+            )),
         };
         let patch = match target {
             Target::Map(number) => Patch {

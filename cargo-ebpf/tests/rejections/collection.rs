@@ -107,8 +107,8 @@ fn verify(
         .output()?;
     let document = test_support::document(&output.stdout)
         .map_err(|cause| format!("{cause}: {}", String::from_utf8_lossy(&output.stderr)))?;
-    let told = document["kernels"].as_array().ok_or("no kernels")?;
-    let of_kernel = told.iter().map(|kernel| {
+    let kernels = document["kernels"].as_array().ok_or("no kernels")?;
+    let of_kernel = kernels.iter().map(|kernel| {
         let release = kernel["release"]
             .as_str()
             .ok_or_else(|| format!("a kernel did not come up: {}", kernel["findings"]))?;

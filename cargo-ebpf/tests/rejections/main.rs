@@ -90,8 +90,8 @@ fn every_hint_is_followed() -> Outcome {
     .into())
 }
 
-/// The kernels at hand do what those whose logs are kept did, and say so of marked lines; and
-/// they accept the programs that follow the hints.
+/// The kernels of this machine reject the programs as in the kept logs, at the marked lines, and
+/// accept the programs with the hints followed.
 fn kernels_say_of_each_program_what_is_recorded_at_its_line() -> Outcome {
     let programs: Vec<_> = [Kind::Rejected, Kind::Followed]
         .into_iter()

@@ -35,7 +35,7 @@ impl<'text> Report<'text> {
     }
 }
 
-/// `src/main.rs:13:5`; LLVM writes `<unknown>:0:0` if it has no place.
+/// Splits `src/main.rs:13:5`. LLVM prints `<unknown>:0:0` for an unknown position.
 fn file_and_line(place: &str) -> Option<(&str, u32)> {
     let (place, _column) = place.rsplit_once(':')?;
     let (file, line) = place.rsplit_once(':')?;

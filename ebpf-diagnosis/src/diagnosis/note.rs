@@ -53,7 +53,7 @@ pub enum Change {
     Ended(Ending, Option<String>),
 }
 
-/// Why a pointer is no longer one.
+/// How a call ended a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {

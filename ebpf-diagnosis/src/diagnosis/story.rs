@@ -283,8 +283,8 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         self.added = Some((other, Box::new(walk)));
     }
 
-    /// Whether a call made a number of a pointer that it was not passed as its result: what is
-    /// known at the end is a number of which nothing is known, and it was a pointer before.
+    /// Whether a call turned a pointer into a scalar, other than by its result: the value at the
+    /// end is an unknown scalar, and it was a pointer before the call.
     fn ended(&mut self, index: u32, event: &Event<'text>) -> Option<Change> {
         let is_unknown = self
             .known

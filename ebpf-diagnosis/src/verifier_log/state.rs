@@ -192,7 +192,7 @@ impl<'text> Value<'text> {
         self.kind != "scalar"
     }
 
-    /// Whether it is a number of which nothing is known.
+    /// Whether it is an unknown scalar.
     pub(crate) fn is_unknown_number(&self) -> bool {
         let names_another = |(name, _): &(&str, &str)| *name == "id";
         self.kind == "scalar" && self.constant.is_none() && self.fields.iter().all(names_another)

@@ -155,7 +155,7 @@ fn field(question: Question, (btf, spec): In<'_>) -> Result<Answer, &'static str
                 value: u64::from(size),
                 ..Answer::default()
             }),
-            _ => Err("of which an element has no sign and no bits"),
+            _ => Err("whose array elements have neither sign nor bits"),
         };
     }
     let structure = btf.get(step.type_id).ok_or(damaged)?;
