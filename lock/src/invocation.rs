@@ -13,9 +13,14 @@ pub(crate) fn as_root() -> String {
 }
 
 fn command_as_root(arguments: &[String]) -> String {
-    let mut words = vec!["sudo".to_owned(), this_program()];
+    let mut words = vec![program_as_root()];
     words.extend(arguments.iter().map(|argument| quoted(argument)));
     words.join(" ")
+}
+
+/// This program, run as root: its arguments follow.
+pub(crate) fn program_as_root() -> String {
+    format!("sudo {}", this_program())
 }
 
 /// The path of this program, quoted for a shell.

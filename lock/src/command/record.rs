@@ -188,13 +188,13 @@ fn tell(destination: &Destination, length: u64, whole: &Snapshot) {
     };
     let path = destination.path().display();
     // Only its owner can read the recording, who is root then.
-    let sudo = match env::var_os("SUDO_UID") {
-        Some(_) => "sudo ",
-        None => "",
+    let lock = match env::var_os("SUDO_UID") {
+        Some(_) => invocation::program_as_root(),
+        None => "lock".to_owned(),
     };
     let quoted = invocation::quoted(&path.to_string());
     eprintln!(
-        "{}{idle} in {}: {path} ({} KiB); show them with: {sudo}lock report {quoted}",
+        "{}{idle} in {}: {path} ({} KiB); show them with: {lock} report {quoted}",
         plural(grouped.total.count(), "wait"),
         time(whole.duration_ns),
         length.div_ceil(1024),
