@@ -1,14 +1,34 @@
 //! The clocks of a recording.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// CLOCK_MONOTONIC, in nanoseconds: the clock of the programs.
 pub(crate) fn monotonic_ns() -> u64 {
-    // SAFETY: timespec is plain data, for which zero is a value.
-    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: writes one timespec. This clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+    // This clock always exists.
+    let now = time(libc::CLOCK_MONOTONIC).unwrap_or_default();
+    now.as_secs() * 1_000_000_000 + u64::from(now.subsec_nanos())
+}
+
+/// The time of a clock, such as that of another process's CPU time. None if it does not exist.
+pub(crate) fn time(clock: libc::clockid_t) -> Option<Duration> {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is what the call writes.
+    let result = unsafe { libc::clock_gettime(clock, &raw mut now) };
+    (result == 0).then(|| Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec as u32))
+}
+
+/// The CPU time of a process, user and system.
+pub(crate) fn cpu_time(usage: &libc::rusage) -> Duration {
+    [usage.ru_utime, usage.ru_stime]
+        .into_iter()
+        .map(|time| {
+            let microseconds = Duration::from_micros(time.tv_usec.cast_unsigned());
+            Duration::from_secs(time.tv_sec.cast_unsigned()).saturating_add(microseconds)
+        })
+        .sum()
 }
 
 /// Milliseconds since 1970. Only told: it may be set while recording.

@@ -2,7 +2,6 @@ use std::{
     fs,
     io::{self, Cursor, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     writer::Target,
 };
 use crate::{
+    clock,
     error::{Error, Result},
     profile::{
         lock_type::LockType,
@@ -398,6 +398,8 @@ fn a_pipe_is_written_through() {
 #[test]
 fn a_long_recording_is_read_in_time_in_proportion() {
     let busy: Vec<_> = (0..4).map(busy_interval).collect();
+    // Others do not lengthen it.
+    let cpu_time = || clock::time(libc::CLOCK_THREAD_CPUTIME_ID);
     let time_of = |intervals: usize| {
         let mut content = Vec::new();
         let disk = Disk {
@@ -409,27 +411,15 @@ fn a_long_recording_is_read_in_time_in_proportion() {
             writer.interval(&busy[number % 4]).unwrap();
         }
         writer.end("the duration is over").unwrap();
-        let start = cpu_time();
+        let start = cpu_time().unwrap();
         let whole = open(&content).unwrap().merge();
-        let time = cpu_time() - start;
+        let time = cpu_time().unwrap() - start;
         assert_eq!((whole.sites.len(), whole.notes.len()), (350, 0));
         time
     };
     let (short, long) = (time_of(8), time_of(32));
     // An hour's 3600 take seconds when optimised; see docs/recording-format.md.
     assert!(long < short * 8, "8: {short:?}, 32: {long:?}");
-}
-
-/// The CPU time of this thread: others do not lengthen it.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is what the call writes.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(result, 0);
-    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }
 
 /// A recording in version 1 of the format, as commit 49025d5 wrote it.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
     time::{Duration, Instant},
 };
@@ -26,7 +27,7 @@ use crate::{
         snapshot_builder::{SnapshotBuilder, keep_longest},
     },
     source::{
-        cost::own_cpu_ns,
+        cost::own_cpu,
         counts::Counts,
         frame_steps::FrameSteps,
         reader::Reader,
@@ -51,7 +52,7 @@ pub(crate) struct Live {
     counts: Counts,
     missed: Vec<u64>,
     timer: Timer,
-    own_cpu_ns: u64,
+    own_cpu: Duration,
     /// What the interval that is under way has so far.
     builder: SnapshotBuilder,
     since_ns: u64,
@@ -77,9 +78,7 @@ impl Live {
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
         let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
         let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps);
-        let cpus = aya::util::nr_cpus().map_err(|(path, error)| {
-            Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
-        })?;
+        let cpus = aya::util::nr_cpus().map_err(|error| no_cpus(&error))?;
         let min_wait = plan.filters.min_wait.as_nanos();
         let mut samples = SampleDecoder::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));
         let metadata = Metadata {
@@ -92,9 +91,7 @@ impl Live {
             exact: plan.exact,
             blind_spots: kernel.blind_spots(),
         };
-        let online = aya::util::online_cpus().map_err(|(path, error)| {
-            Error::new("no-cpus", format!("{path} could not be read")).because_of(&error)
-        })?;
+        let online = aya::util::online_cpus().map_err(|error| no_cpus(&error))?;
         let mut notes = kernel.notes();
         if let Err(error) = samples.symbols.follow_mappings(&online) {
             notes.push(format!(
@@ -117,7 +114,7 @@ impl Live {
             totals: TotalsReader::default(),
             counts: Counts::zero(),
             timer,
-            own_cpu_ns: own_cpu_ns(),
+            own_cpu: own_cpu(),
             builder: SnapshotBuilder::default(),
             since_ns,
             since_unix_ms: unix_ms(),
@@ -205,15 +202,14 @@ impl Live {
         snapshot.duration_ns = until_ns.saturating_sub(self.since_ns);
         snapshot.metadata = self.metadata.clone();
         snapshot.hooks = hooks;
-        let readers = self.samples.symbols.readers_cpu();
-        let own =
-            own_cpu_ns().saturating_add(u64::try_from(readers.as_nanos()).unwrap_or(u64::MAX));
-        snapshot.own_cpu_ns = own.saturating_sub(self.own_cpu_ns);
+        let own = own_cpu().saturating_add(self.samples.symbols.readers_cpu());
+        let since = own.saturating_sub(self.own_cpu);
+        snapshot.own_cpu_ns = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
         snapshot.accounting = accounting;
         snapshot.notes.clone_from(&self.notes);
         snapshot.notes.extend(self.samples.symbols.notes(last));
         snapshot.notes.extend(self.timer.note());
-        self.own_cpu_ns = own;
+        self.own_cpu = own;
         self.since_ns = until_ns;
         self.since_unix_ms = unix_ms();
         Ok(snapshot)
@@ -362,6 +358,10 @@ impl Live {
         };
         Ok(data.fd().as_fd().as_raw_fd())
     }
+}
+
+fn no_cpus((path, error): &(&str, io::Error)) -> Error {
+    Error::new("no-cpus", format!("{path} could not be read")).because_of(error)
 }
 
 /// Adds what ended to an accounting.

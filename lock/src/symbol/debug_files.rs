@@ -10,6 +10,7 @@ use std::{
 use crate::symbol::{
     code_file::Outline,
     root::{self, Links},
+    text::hexadecimal,
 };
 
 /// The directories for such files alone.
@@ -46,8 +47,8 @@ fn candidates(path: &Path, outline: &Outline) -> Vec<PathBuf> {
         .and(outline.build_id.as_deref())
         .and_then(|id| {
             let (first, rest) = id.split_first()?;
-            let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
-            (!rest.is_empty()).then(|| format!(".build-id/{first:02x}/{rest}.debug"))
+            let name = || format!(".build-id/{first:02x}/{}.debug", hexadecimal(rest));
+            (!rest.is_empty()).then(name)
         });
     let mut candidates: Vec<PathBuf> = DIRECTORIES
         .iter()

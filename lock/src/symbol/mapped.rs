@@ -102,7 +102,7 @@ impl MappedCode {
         self.processes.mappings(pid)
     }
 
-    /// How many reports had no room in a buffer.
+    /// How many reports were lost: a buffer, or what is remembered, was full.
     pub(crate) fn lost(&self) -> u64 {
         self.processes.lost
     }

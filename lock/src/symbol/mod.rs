@@ -25,6 +25,7 @@ mod root;
 mod rust_path;
 mod stripped;
 mod tail_call;
+mod text;
 mod unread;
 mod unwind;
 
@@ -195,8 +196,8 @@ impl Symbols {
         let lost = self.mapped.lost();
         if lost > 0 {
             notes.push(format!(
-                "functions of programs that ended soon may have no names: {lost} of their mappings \
-                 were not reported, as more processes started at once than the kernel's buffer holds"
+                "functions of programs that ended soon may have no names: {lost} reports of their \
+                 mappings were lost, as too many processes started at once"
             ));
         }
         if last {

@@ -12,6 +12,7 @@ use crate::{
     symbol::{
         code_file::{CodeFile, Detail, Function, Outline, Segment, UnwindSections},
         confined::ConfinedFile,
+        text::hexadecimal,
     },
 };
 
@@ -43,8 +44,7 @@ impl Module {
     pub(super) fn new(name: String, file: Reading, outline: Outline) -> Self {
         let name_with_build_id = match outline.build_id {
             Some(id) => {
-                let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("{name} (build id {id})")
+                format!("{name} (build id {})", hexadecimal(&id))
             }
             None => name.clone(),
         };

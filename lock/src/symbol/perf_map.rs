@@ -12,7 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::symbol::root::{self, Links};
+use ebpf_base::units::plural;
+
+use crate::symbol::{
+    root::{self, Links},
+    text::beginning,
+};
 
 /// The longest name that is kept, in bytes.
 const LONGEST_NAME: usize = 512;
@@ -67,11 +72,10 @@ impl Budgets {
             .values()
             .filter(|budget| budget.exceeded.get())
             .count();
-        let whose = match users {
-            0 => return None,
-            1 => "1 user".to_owned(),
-            many => format!("{many} users"),
-        };
+        if users == 0 {
+            return None;
+        }
+        let whose = plural(users as u64, "user");
         Some(format!(
             "compiled code of processes of {whose} has no names in part, as their perf maps are \
              larger than {} MiB",
@@ -202,7 +206,7 @@ impl PerfMap {
                 self.keep_less(&name);
             }
         }
-        let name = cut(name);
+        let name = beginning(name, LONGEST_NAME);
         self.kept = self.kept.saturating_add(cost(name));
         let kept = self.budget.kept.get().saturating_add(cost(name));
         self.budget.kept.set(kept);
@@ -223,13 +227,6 @@ impl Drop for PerfMap {
         let kept = self.budget.kept.get().saturating_sub(self.kept);
         self.budget.kept.set(kept);
     }
-}
-
-/// The beginning of a name, of whole characters.
-fn cut(name: &str) -> &str {
-    let longest = LONGEST_NAME.min(name.len());
-    let end = (0..=longest).rev().find(|&end| name.is_char_boundary(end));
-    name.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 fn cost(name: &str) -> u64 {

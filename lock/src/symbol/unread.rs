@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use ebpf_base::units::plural;
+
 use crate::symbol::ownership::Owner;
 
 /// How many files are told apart.
@@ -59,10 +61,7 @@ impl Unread {
             .zip(&self.counts)
             .filter(|(_, (times, _))| *times > 0)
             .map(|((_, because), (times, files))| {
-                let count = match files.len() {
-                    1 => "1 file".to_owned(),
-                    many => format!("{many} files"),
-                };
+                let count = plural(files.len() as u64, "file");
                 format!("functions of {count} have no names, at {times} addresses, as {because}")
             })
             .collect()

@@ -24,11 +24,14 @@ use std::{
 };
 
 use self::wire::{Answer, Parser, Question, Request};
-use crate::symbol::{
-    code_file::{Detail, Function, Outline, UnwindSections},
-    debug_files::DebugFiles,
-    ownership::Owner,
-    unread::{Reason, Unread},
+use crate::{
+    clock,
+    symbol::{
+        code_file::{Detail, Function, Outline, UnwindSections},
+        debug_files::DebugFiles,
+        ownership::Owner,
+        unread::{Reason, Unread},
+    },
 };
 
 /// How much CPU time one question may take.
@@ -493,15 +496,7 @@ impl Process {
     }
 
     fn cpu_now(&self) -> Duration {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: `time` is what the call writes.
-        match unsafe { libc::clock_gettime(self.clock, &raw mut time) } {
-            0 => Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32),
-            _ => Duration::ZERO,
-        }
+        clock::time(self.clock).unwrap_or_default()
     }
 
     /// The CPU time since this was called last.
@@ -522,14 +517,7 @@ impl Process {
             libc::wait4(self.pid, std::ptr::null_mut(), 0, usage.as_mut_ptr());
             usage.assume_init()
         };
-        [usage.ru_utime, usage.ru_stime]
-            .into_iter()
-            .map(|time| {
-                let microseconds = Duration::from_micros(time.tv_usec.cast_unsigned());
-                Duration::from_secs(time.tv_sec.cast_unsigned()).saturating_add(microseconds)
-            })
-            .sum::<Duration>()
-            .saturating_sub(self.cpu)
+        clock::cpu_time(&usage).saturating_sub(self.cpu)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::symbol::{
         socket,
         wire::{Answer, Question, REQUEST, Request},
     },
+    text::beginning,
 };
 
 /// The longest name, in bytes.
@@ -100,8 +101,10 @@ impl Server {
                     .map(|opened| opened.code.functions(address, detail))
                     .unwrap_or_default();
                 for function in &mut functions {
-                    cut(&mut function.name);
-                    function.file.as_mut().map(cut);
+                    let file = function.file.as_mut();
+                    for text in [&mut function.name].into_iter().chain(file) {
+                        text.truncate(beginning(text, LONGEST_NAME).len());
+                    }
                 }
                 functions.put(to);
             }
@@ -141,11 +144,4 @@ impl Server {
             format!("/proc/self/fd/{number}").into()
         }
     }
-}
-
-/// Leaves the beginning of a name, of whole characters.
-fn cut(name: &mut String) {
-    let longest = LONGEST_NAME.min(name.len());
-    let end = (0..=longest).rev().find(|&end| name.is_char_boundary(end));
-    name.truncate(end.unwrap_or(0));
 }
