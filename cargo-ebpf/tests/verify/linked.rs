@@ -1,0 +1,87 @@
+//! Objects of libbpf's, with what they leave to the kernel (`tests/linking`).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::folder::{Checked, Folder, ensure};
+
+/// Objects in `tests/linking/objects`, with the verdict of each program on every kernel, and
+/// a part of the cause.
+#[rustfmt::skip]
+const LINKED: &[(&str, &str, &str)] = &[
+    ("core", "accepted", ""),
+    ("core_absent", "refused", "(CO-RE)"),
+    ("elsewhere", "not-linked", "the section `elsewhere`, which loaders make no map of"),
+    ("maps", "accepted", ""),
+    ("missing_function", "not-linked", "has no function `no_such_function`"),
+    ("ring", "accepted", ""),
+    ("setting_and_lock", "refused", "bpf_spin_lock cannot be accessed"),
+    ("settings", "accepted", ""),
+    ("strong_setting", "not-linked", "`CONFIG_NO_SUCH_SETTING`"),
+    ("symbols", "accepted", ""),
+    ("undeclared_function", "not-linked", "its BTF does not declare it"),
+    ("variable_lock", "refused", "bpf_spin_lock cannot be accessed"),
+    ("variables", "accepted", ""),
+];
+
+fn linked(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/linking/objects/{name}.o"))
+}
+
+pub(crate) fn links_what_libbpf_links(folder: &Folder) -> Checked {
+    let mut command = folder.command();
+    command.args(["--format", "json"]);
+    command.args(LINKED.iter().map(|(name, ..)| linked(name)));
+    let document = test_support::document(&command.output()?.stdout)?;
+    let objects = &document["kernels"][0]["objects"];
+    for (number, (name, verdict, cause)) in LINKED.iter().enumerate() {
+        // A verdict without the object's types is not one on the object.
+        let findings = &objects[number]["findings"];
+        ensure(
+            !findings.to_string().contains("btf-refused"),
+            name,
+            findings,
+        )?;
+        let programs = objects[number]["programs"].as_array();
+        let programs = programs
+            .filter(|programs| !programs.is_empty())
+            .ok_or(*name)?;
+        for program in programs {
+            let fits = program["verdict"] == *verdict && program["why"].to_string().contains(cause);
+            ensure(fits, name, program)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each object is accepted as a whole by libbpf just if every program of it is here.
+pub(crate) fn linked_objects_agree_with_bpftool(folder: &Folder) -> Checked {
+    let sources = fs::read_dir(linked("core").parent().ok_or("no parent")?)?;
+    let mut paths: Vec<_> = sources
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.sort();
+    let mut command = folder.command();
+    command.args(["--bpftool", "--format", "json"]).args(&paths);
+    let document = test_support::document(&command.output()?.stdout)?;
+    let objects = document["kernels"][0]["objects"]
+        .as_array()
+        .ok_or("no objects")?;
+    ensure(objects.len() >= LINKED.len(), "objects", &paths)?;
+    for object in objects {
+        let programs = object["programs"].as_array().ok_or("no programs")?;
+        let accepted = programs
+            .iter()
+            .all(|program| program["verdict"] == "accepted");
+        let libbpf = &object["bpftool"];
+        let said = libbpf["said"].as_str().unwrap_or_default();
+        // What this command does and libbpf alone does not: it sizes maps. Releases of libbpf
+        // before 1.4 do not know arenas.
+        let ours =
+            object["findings"][0]["code"] == "map-size-assumed" || said.contains(".addr_space.1");
+        ensure(libbpf["accepted"] == accepted || ours, "libbpf", object)?;
+    }
+    Ok(())
+}
