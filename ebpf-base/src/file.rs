@@ -4,12 +4,10 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU32, Ordering},
+    path::Path,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, temporary::TemporaryFile};
 
 /// The most that a text of a project or of this program has: manifests, settings, `ebpf.lock`;
 /// in bytes.
@@ -69,38 +67,25 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     fs::create_dir_all(directory)?;
-    let (temporary, mut file) = create_temporary(directory)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let mut file = TemporaryFile::new_in(directory, 0o644)?;
+    file.write_all(content)?;
+    file.replace(path)
 }
 
-/// A new file. Others may be writing to the directory, and killed processes leave files.
-fn create_temporary(directory: &Path) -> io::Result<(PathBuf, fs::File)> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!(".writing-{}-{number}", process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&path);
-        match file {
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
-            file => return file.map(|file| (path, file)),
-        }
+/// The directory that the file at `path` is in.
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{path::PathBuf, process};
+
     use super::*;
 
     /// An empty directory, removed at the end.
@@ -139,19 +124,6 @@ mod tests {
         let error = write_atomically(&path, b"x").unwrap_err();
         assert!(error.finding().message.contains("could not write"));
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_file_that_a_killed_process_left_is_not_in_the_way() {
-        let directory = Directory::new("left");
-        // The numbers are shared with other tests: some of these are the next ones.
-        for number in 0..64 {
-            let left = format!(".writing-{}-{number}", process::id());
-            fs::write(directory.0.join(left), "half").unwrap();
-        }
-        let path = directory.0.join("file");
-        write_atomically(&path, b"whole").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod btf;
 pub mod capability;
+pub mod child;
 mod codes;
 mod error;
 mod file;
@@ -11,6 +12,7 @@ mod program;
 pub mod progress;
 pub mod stub;
 pub mod syscall;
+pub mod temporary;
 pub mod units;
 pub mod untrusted;
 

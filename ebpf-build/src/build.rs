@@ -15,6 +15,7 @@ use std::{
 };
 
 use cargo_metadata::{Artifact as CargoArtifact, Message};
+use ebpf_base::child;
 
 use crate::{
     Code, Error, Finding, Result, check,
@@ -232,8 +233,7 @@ pub struct Artifact {
 
 /// Runs cargo to its end and returns the binaries of the crate in `crate_dir`.
 fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
-    let mut child = command
-        .spawn()
+    let mut child = child::spawn(command)
         .map_err(|cause| spawn_error(command, &cause).fix("cargo ebpf doctor"))?;
     let manifest = crate_dir.join("Cargo.toml");
     let messages = child.stdout.take().map(BufReader::new);

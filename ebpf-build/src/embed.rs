@@ -7,12 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ebpf_base::stub;
+use cargo_metadata::MetadataCommand;
+use ebpf_base::{child, stub};
 
 use crate::{
     Code, Error, Finding, Result,
     build::{Artifact, Build},
     check::accept,
+    command::spawn_error,
     file::write_atomically,
     strip::strip_debug,
     target::Target,
@@ -303,17 +305,23 @@ fn dependencies(text: &str) -> Vec<PathBuf> {
 /// The names that the crate's objects will have: its `[[bin]]`s, or the package.
 fn binaries(crate_dir: &Path) -> Result<Vec<String>> {
     let manifest = crate_dir.join("Cargo.toml");
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(&manifest)
-        .no_deps()
-        .exec()
-        .map_err(|cause| {
-            Error::new(
-                Code::NoCrate,
-                format!("{} is not an eBPF crate", crate_dir.display()),
-            )
-            .because(cause.to_string())
-        })?;
+    let unfit = |cause: String| {
+        Error::new(
+            Code::NoCrate,
+            format!("{} is not an eBPF crate", crate_dir.display()),
+        )
+        .because(cause)
+    };
+    let mut command = MetadataCommand::new();
+    let mut command = command.manifest_path(&manifest).no_deps().cargo_command();
+    let output = child::output(&mut command).map_err(|cause| spawn_error(&command, &cause))?;
+    if !output.status.success() {
+        return Err(unfit(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
+    }
+    let metadata = MetadataCommand::parse(String::from_utf8_lossy(&output.stdout))
+        .map_err(|cause| unfit(cause.to_string()))?;
     Ok(metadata
         .packages
         .iter()

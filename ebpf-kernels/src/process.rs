@@ -7,13 +7,16 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read as _, Seek as _},
-    os::unix::process::CommandExt as _,
-    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
+    process::{ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use ebpf_base::{Error, Result};
+use ebpf_base::{
+    Error, Result,
+    child::{self, Child},
+    temporary,
+};
 
 use crate::code::Code;
 
@@ -46,15 +49,13 @@ pub struct PlainSpawner;
 
 impl Spawn for PlainSpawner {
     fn output(&self, mut command: Command) -> Result<Output> {
-        command
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|cause| unstarted(&command, &cause))
+        child::output(command.stdin(Stdio::null())).map_err(|cause| unstarted(&command, &cause))
     }
 
     fn start(&self, mut command: Command) -> Result<RunningProgram> {
         command.stdin(Stdio::null());
-        RunningProgram::start(&mut command).map_err(|cause| unstarted(&command, &cause))
+        RunningProgram::start(&mut command, temporary::unnamed_file()?)
+            .map_err(|cause| unstarted(&command, &cause))
     }
 }
 
@@ -63,8 +64,8 @@ fn unstarted(command: &Command, cause: &io::Error) -> Error {
     Error::new(Code::Spawn, format!("failed to spawn `{program}`")).because(cause.to_string())
 }
 
-/// A program whose output is read while it runs. It is killed when this is dropped, and by
-/// the kernel when the thread that started it ends.
+/// A program whose output is read while it runs. It ends with all that it started when this is
+/// dropped, or this process ends.
 #[derive(Debug)]
 pub struct RunningProgram {
     child: Child,
@@ -72,15 +73,14 @@ pub struct RunningProgram {
 }
 
 impl RunningProgram {
-    /// Starts `command`. Its stdout is for [`Self::output`], its stderr for [`Self::end`].
+    /// Starts `command`. Its stdout is for [`Self::output`], its stderr, which it writes to the
+    /// file `stderr`, for [`Self::end`].
     ///
     /// # Errors
-    /// When it cannot be started, or no temporary file can be made for its stderr.
-    pub fn start(command: &mut Command) -> io::Result<Self> {
-        let stderr = tempfile::tempfile()?;
+    /// When it cannot be started.
+    pub fn start(command: &mut Command, stderr: File) -> io::Result<Self> {
         command.stdout(Stdio::piped()).stderr(stderr.try_clone()?);
-        end_with_parent(command);
-        let child = command.spawn()?;
+        let child = child::spawn(command)?;
         Ok(Self { child, stderr })
     }
 
@@ -113,28 +113,8 @@ impl RunningProgram {
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.end();
     }
-}
-
-/// Has the kernel end the program when the thread that starts it ends, even if this process
-/// is killed.
-fn end_with_parent(command: &mut Command) {
-    let parent = std::process::id();
-    // SAFETY: prctl with this option takes a number, touches no memory, and may be called
-    // between fork and exec; so may getppid.
-    unsafe {
-        command.pre_exec(move || {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            // If the parent ended before that, nobody would end the program.
-            if libc::getppid().cast_unsigned() == parent {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Interrupted.into())
-            }
-        })
-    };
 }
 
 /// How a program ended, in words.
@@ -147,6 +127,8 @@ pub(crate) fn ending(status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
+
     use super::*;
 
     fn shell(script: &str) -> Command {
@@ -172,8 +154,10 @@ mod tests {
 
     #[test]
     fn a_dropped_program_is_killed() {
-        let program = PlainSpawner.start(shell("exec sleep 60")).unwrap();
-        let directory = format!("/proc/{}", program.child.id());
+        let mut program = PlainSpawner.start(shell("echo $$; exec sleep 60")).unwrap();
+        let mut lines = BufReader::new(program.output().unwrap()).lines();
+        let directory = format!("/proc/{}", lines.next().unwrap().unwrap());
+        assert!(std::path::Path::new(&directory).exists());
         drop(program);
         assert!(!std::path::Path::new(&directory).exists());
     }

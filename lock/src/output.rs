@@ -1,13 +1,12 @@
 //! Where a report goes: to stdout, or whole to a file.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions},
     io::{self, IsTerminal as _, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use ebpf_base::temporary::TemporaryFile;
 use terminal_size::{Width, terminal_size_of};
 
 use crate::error::{Error, Result};
@@ -111,23 +110,19 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = temporary_beside(path)?;
     file.write_all(content)?;
     // A disk can be found full as late as here.
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    file.file().sync_all()?;
+    file.replace(path)
 }
 
 /// A temporary file in the same directory, so that renaming it is atomic. It is removed when
 /// dropped.
-pub(crate) fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn temporary_beside(path: &Path) -> io::Result<TemporaryFile> {
     let directory = match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    tempfile::Builder::new()
-        .prefix(".lock-")
-        // As perf.data: what other users' programs do is in it.
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)
+    // As perf.data: what other users' programs do is in it.
+    TemporaryFile::new_in(directory, 0o600)
 }
 
 fn terminal_columns() -> Option<u16> {

@@ -7,6 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
+use ebpf_base::child;
 use ebpf_build::toolchain::Toolchain;
 
 /// The cargo that runs us; else the one on PATH, if it runs (rustup's does not without
@@ -14,13 +15,13 @@ use ebpf_build::toolchain::Toolchain;
 pub(crate) fn program() -> OsString {
     static FOUND: OnceLock<OsString> = OnceLock::new();
     let find = || {
-        let runs = Command::new("cargo")
+        let mut command = Command::new("cargo");
+        command
             .arg("--version")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
+            .stderr(Stdio::null());
+        let runs = child::status(&mut command).is_ok_and(|status| status.success());
         match Toolchain::find() {
             Ok(toolchain) if !runs => toolchain.cargo.into(),
             _ => "cargo".into(),

@@ -6,11 +6,15 @@ use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::fd::AsFd as _,
     path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use ebpf_base::{
+    child::{self, Child},
+    temporary,
+};
 use ebpf_build::{Error, Result};
 use ebpf_kernels::process::{RunningProgram, Spawn};
 
@@ -222,7 +226,7 @@ impl Process {
         });
         if read.is_err() {
             // Nobody reads on: without this it could wait for ever.
-            let _ = child.kill();
+            child.end();
         }
         let status = self.wait(&mut child)?;
         (self.interrupted)()?;
@@ -235,7 +239,8 @@ impl Process {
     /// When it cannot be started.
     pub(crate) fn start(mut self) -> Result<RunningProgram> {
         self.announce()?;
-        RunningProgram::start(&mut self.command).map_err(|cause| self.unspawned(&cause))
+        RunningProgram::start(&mut self.command, temporary::unnamed_file()?)
+            .map_err(|cause| self.unspawned(&cause))
     }
 
     /// As [`Self::start`], with `input` as its stdin.
@@ -269,7 +274,7 @@ impl Process {
 
     fn spawn(&mut self) -> Result<Child> {
         self.announce()?;
-        self.command.spawn().map_err(|cause| self.unspawned(&cause))
+        child::spawn(&mut self.command).map_err(|cause| self.unspawned(&cause))
     }
 
     fn wait(&self, child: &mut Child) -> Result<ExitStatus> {
@@ -283,8 +288,7 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        let _ = child.kill();
-        let _ = child.wait();
+        child.end();
         Err(Error::new(
             Code::ProgramSlow,
             format!("`{}` was ended after {} s", self.line(), limit.as_secs()),

@@ -6,7 +6,8 @@ use std::{
     os::fd::AsRawFd as _,
 };
 
-use ebpf_build::{Error, Result};
+use ebpf_base::temporary;
+use ebpf_build::Result;
 
 use crate::host::process::Process;
 
@@ -35,9 +36,9 @@ impl Skips {
     /// # Errors
     /// When no file can be made.
     pub(crate) fn new() -> Result<Self> {
-        let file = tempfile::tempfile()
-            .map_err(|cause| Error::io("make a file in", &std::env::temp_dir(), &cause))?;
-        Ok(Self { file })
+        Ok(Self {
+            file: temporary::unnamed_file()?,
+        })
     }
 
     /// Names it to a test program.

@@ -3,10 +3,11 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
+    os::unix::fs::{MetadataExt as _, fchown},
     path::{Path, PathBuf},
 };
 
+use ebpf_base::temporary::TemporaryFile;
 use ebpf_build::{Error, Result};
 
 /// Writes a log into `folder`, all of it or nothing, and returns its path. The name is made
@@ -19,18 +20,14 @@ pub(crate) fn write(folder: &Path, object: &str, program: &str, log: &str) -> Re
     let path = folder.join(file_name(object, program));
     let failed = |cause: &std::io::Error| Error::io("write", &path, cause);
     fs::create_dir_all(folder).map_err(|cause| failed(&cause))?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".verifier-log.")
-        // Kernel addresses may be in it.
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(|cause| failed(&cause))?;
+    // Kernel addresses may be in it.
+    let mut file = TemporaryFile::new_in(folder, 0o600).map_err(|cause| failed(&cause))?;
     file.write_all(log.as_bytes())
         .map_err(|cause| failed(&cause))?;
     // Under sudo, the log is for the user whose project this is.
     let owner = fs::metadata(folder).map_err(|cause| failed(&cause))?;
-    let _ = fchown(file.as_file(), Some(owner.uid()), Some(owner.gid()));
-    file.persist(&path).map_err(|error| failed(&error.error))?;
+    let _ = fchown(file.file(), Some(owner.uid()), Some(owner.gid()));
+    file.replace(&path).map_err(|cause| failed(&cause))?;
     Ok(path)
 }
 

@@ -10,8 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use ebpf_base::find_program_in;
-use ebpf_base::untrusted;
+use ebpf_base::{child, find_program_in, untrusted};
 use ebpf_build::{Error, Result};
 use serde::Serialize;
 
@@ -70,7 +69,7 @@ impl Bpftool {
             .stdin(Stdio::null());
         // SAFETY: between fork and exec only system calls are made, with constants.
         unsafe { command.pre_exec(cover_bpffs) };
-        let output = command.output().map_err(|cause| {
+        let output = child::output(&mut command).map_err(|cause| {
             let error = Error::new(
                 ebpf_build::Code::Spawn,
                 format!("failed to spawn {command:?}"),

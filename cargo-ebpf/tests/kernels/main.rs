@@ -332,7 +332,7 @@ fn a_machine_without_a_mirror_is_told_so(machine: Machine) -> Outcome {
 }
 
 fn what_killed_runs_left_is_cleared(machine: Machine) -> Outcome {
-    let left = machine.path("cache/cargo-ebpf/kernels/.fetching-x");
+    let left = machine.path("cache/cargo-ebpf/kernels/.ebpf-tmp-0123456789abcdef");
     fs::create_dir_all(&left)?;
     fs::write(left.join("half.deb"), "half")?;
     let output = fine(run(&machine, &["--fetch", "6.1"]))?;
@@ -381,7 +381,7 @@ fn a_full_disk_leaves_no_half(mut machine: Machine) -> Outcome {
     for (size, cause) in [("16k", ""), ("12m", "/vmlinuz")] {
         let script = format!(
             "mount -t tmpfs -o size={size} none \"$XDG_CACHE_HOME\" && \"$@\"; code=$?; \
-             find \"$XDG_CACHE_HOME\" -name image.json -o -name '.fetching-*' >&2; exit $code"
+             find \"$XDG_CACHE_HOME\" -name image.json -o -name '.ebpf-tmp-*' >&2; exit $code"
         );
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", &script, "sh"]);

@@ -351,7 +351,7 @@ pub(crate) fn a_full_disk_is_said() -> Result<(), Failed> {
         "--mount",
         "sh",
         "-c",
-        "mount -t tmpfs -o size=4m none \"$TMPDIR\" && \"$@\"; code=$?; ls \"$TMPDIR\" >&2; exit $code",
+        "mount -t tmpfs -o size=4m none \"$TMPDIR\" && \"$@\"; code=$?; ls -A \"$TMPDIR\" >&2; exit $code",
         "sh",
     ]);
     command
@@ -362,7 +362,7 @@ pub(crate) fn a_full_disk_is_said() -> Result<(), Failed> {
     let output = finish(command);
     ended_with("disk-full", &output)?;
     check(
-        !text(&output.stderr).contains("\ncargo-ebpf-guest-"),
+        !text(&output.stderr).contains("\n.ebpf-tmp-"),
         "no folder is left",
         &output,
     )

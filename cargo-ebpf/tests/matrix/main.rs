@@ -37,7 +37,7 @@ const TESTS: &[Test<fn() -> Outcome>] = tests![
         bad_input::without_a_home_it_is_said: [ROOT, GUESTS],
         ending::ctrl_c_leaves_nothing: [GUESTS],
         ending::sigterm_leaves_nothing: [GUESTS],
-        ending::sigkill_leaves_no_guest: [GUESTS],
+        ending::sigkill_leaves_nothing_for_long: [GUESTS],
         budget::what_is_written_holds: [CAPABILITIES],
         budget::growth_fails_worst_first: [CAPABILITIES],
         budget::tolerances_are_settable: [CAPABILITIES],

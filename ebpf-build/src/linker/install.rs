@@ -10,6 +10,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use ebpf_base::child;
+
 use super::{Linker, Origin, PROGRAM, VERSION, cache, probe, proof};
 use crate::{Code, Error, Result, command::spawn_error, progress::Progress, toolchain::Toolchain};
 
@@ -141,10 +143,7 @@ fn find_libllvm_again(libllvm: &Path) -> OsString {
 fn run(command: &mut Command, log: &Path, progress: &dyn Progress) -> Result<()> {
     let failed = |cause: &std::io::Error| Error::io("write", log, cause);
     let mut file = File::create(log).map_err(|cause| failed(&cause))?;
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
+    let mut child = child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()))
         .map_err(|cause| spawn_error(command, &cause))?;
     let mut said = String::new();
     if let Some(stderr) = child.stderr.take() {

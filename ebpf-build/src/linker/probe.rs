@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ebpf_base::{child, temporary::TemporaryDirectory};
 use object::{Object as _, ObjectSection as _};
 
 use crate::{
@@ -54,8 +55,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the compiler cannot make the probe, whatever the linker.
 pub(super) fn link(toolchain: &Toolchain, linker: &Path) -> Result<Option<Finding>> {
-    let folder = tempfile::tempdir()
-        .map_err(|cause| Error::io("make a folder in", &std::env::temp_dir(), &cause))?;
+    let folder = TemporaryDirectory::new()?;
     let source = folder.path().join("probe.rs");
     let mut complaint = String::new();
     for lang_items in LANG_ITEMS {
@@ -120,15 +120,14 @@ fn run(toolchain: &Toolchain, linker: Option<&Path>, folder: &Path) -> Result<Ra
 
 /// Runs to the end, or kills at the deadline: `None`.
 fn run_until(command: &mut Command, deadline: Duration) -> io::Result<Option<ExitStatus>> {
-    let mut child = command.spawn()?;
+    let mut child = child::spawn(command)?;
     let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if begin.elapsed() > deadline {
-            child.kill()?;
-            child.wait()?;
+            child.end();
             return Ok(None);
         }
         thread::sleep(Duration::from_millis(5));

@@ -15,6 +15,8 @@ use std::{
     process::Command,
 };
 
+use ebpf_base::child;
+
 use self::candidates::{Candidate, Surroundings};
 pub use self::rustc::RustVersion;
 use crate::{
@@ -215,9 +217,7 @@ impl Toolchain {
         // What ldd does: the loader prints what it would load, and runs nothing.
         let mut command = isolated(rustc);
         command.env("LD_TRACE_LOADED_OBJECTS", "1");
-        let output = command
-            .output()
-            .map_err(|cause| spawn_error(&command, &cause))?;
+        let output = child::output(&mut command).map_err(|cause| spawn_error(&command, &cause))?;
         loaded_libllvm(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
             Error::new(
                 Code::LibllvmMissing,

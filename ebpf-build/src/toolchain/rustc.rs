@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ebpf_base::child;
+
 use crate::{
     Code, Error, Result,
     command::{isolated, spawn_error},
@@ -60,9 +62,7 @@ pub(super) fn identify(rustc: &Path) -> Result<Identity> {
 fn ask(rustc: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = isolated(rustc);
     command.args(arguments);
-    let output = command
-        .output()
-        .map_err(|cause| spawn_error(&command, &cause))?;
+    let output = child::output(&mut command).map_err(|cause| spawn_error(&command, &cause))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

@@ -2,13 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use ebpf_base::untrusted;
-use tempfile::TempDir;
+use ebpf_base::{temporary::TemporaryDirectory, untrusted};
 
 /// The file that qemu writes the console to.
 #[derive(Debug)]
 pub struct Console {
-    pub(super) directory: TempDir,
+    pub(super) directory: TemporaryDirectory,
 }
 
 /// How a kernel broke down, according to its console.

@@ -6,8 +6,7 @@ use std::{
     process::Command,
 };
 
-use ebpf_base::{Error, Finding, Result, find_program};
-use tempfile::TempDir;
+use ebpf_base::{Error, Finding, Result, find_program, temporary::TemporaryDirectory};
 
 use super::{Accelerator, Console, Initramfs};
 use crate::{
@@ -54,8 +53,7 @@ impl Machine {
     /// When qemu is missing or cannot be started, or there is no space for its files.
     pub fn boot(&self, kernel: &Path, initramfs: Initramfs, spawn: &dyn Spawn) -> Result<Guest> {
         let qemu = find_qemu()?;
-        let directory = TempDir::with_prefix("cargo-ebpf-guest-")
-            .map_err(|cause| Error::io("make a folder in", &std::env::temp_dir(), &cause))?;
+        let directory = TemporaryDirectory::new()?;
         let append = initramfs.kernel_command_line();
         let archive = directory.path().join("initramfs");
         fs::write(&archive, initramfs.archive()?)

@@ -18,8 +18,10 @@ use std::{
     time::Duration,
 };
 
-use ebpf_base::{Error, KernelVersion, Result, progress::Progress, write_atomically};
-use tempfile::TempDir;
+use ebpf_base::{
+    Error, KernelVersion, Result, progress::Progress, temporary::TemporaryDirectory,
+    write_atomically,
+};
 
 use super::{
     AvailablePackage, Image, SourcePackage,
@@ -30,9 +32,6 @@ use crate::code::Code;
 
 /// How long a list of kernels counts as recent: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Begins the name of a directory in which a kernel is being fetched.
-const WORKPLACE: &str = ".fetching-";
 
 /// The cache of kernels.
 #[derive(Debug)]
@@ -150,19 +149,9 @@ impl KernelCache {
         self.root.join("images").join(name)
     }
 
-    /// A directory to fetch into, removed when dropped. It requires the lock, as it removes what
-    /// killed runs have left.
-    pub(super) fn workplace(&self) -> Result<TempDir> {
-        for left in fs::read_dir(&self.root).into_iter().flatten().flatten() {
-            if left.file_name().to_string_lossy().starts_with(WORKPLACE) {
-                // If it stays, only space is lost.
-                let _ = fs::remove_dir_all(left.path());
-            }
-        }
-        tempfile::Builder::new()
-            .prefix(WORKPLACE)
-            .tempdir_in(&self.root)
-            .map_err(|cause| Error::io("make a folder in", &self.root, &cause))
+    /// A directory to fetch into, removed when dropped.
+    pub(super) fn workplace(&self) -> Result<TemporaryDirectory> {
+        TemporaryDirectory::new_in(&self.root)
     }
 
     /// Extracts the image of `package` and makes it an entry. It requires the lock.
@@ -173,7 +162,7 @@ impl KernelCache {
         &self,
         available: &AvailablePackage,
         package: &Path,
-        workplace: TempDir,
+        workplace: TemporaryDirectory,
     ) -> Result<Image> {
         let (found, _) = digest::of_file(package)?;
         if found != available.sha256 {
