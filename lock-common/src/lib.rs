@@ -26,8 +26,8 @@ pub use counter::{COUNTERS, Counter};
 pub use expected::{expected_log, mean_square};
 pub use kind::{FutexValue, LOCK_TYPES, Outcome, WaitKind, flag, lock_type, only_spins};
 pub use open::{
-    Block, Release, SLEEPS_PER_THREAD, SPINS_PER_CPU, Sleep, Spin, Spins, ThreadIds, ThreadSet,
-    ThreadWaits, WAYS, WOKEN_EARLY,
+    Block, Release, SAME_CALL_NS, SLEEPS_PER_THREAD, SPINS_PER_CPU, Sleep, Spin, Spins, ThreadIds,
+    ThreadSet, ThreadWaits, WAYS, WOKEN_EARLY,
 };
 pub use plain::Plain;
 pub use sample::{Event, EventWithStack, event, hint, sample_number};
@@ -41,5 +41,5 @@ pub use stack::{
 pub use thread_ref::ThreadRef;
 pub use totals::{
     FAST_PORTIONS, FAST_SETS, FAST_SLOTS, FAST_WAYS, FastSet, FastSets, ROW_BUCKETS, RowKind,
-    Totals, TotalsKey,
+    Tally, Totals, TotalsKey,
 };

@@ -14,6 +14,12 @@ pub const WAYS: usize = 4;
 /// percpu-rwsem's writer, for one, takes mutexes while it waits.
 pub const SLEEPS_PER_THREAD: usize = 3;
 
+/// A thread that sleeps again on the same futex, with the same stack pointer, after less CPU time
+/// than this, in nanoseconds, is still in the same call. In between it returns to its program and
+/// back, and may spin for a while, Rust's mutex for 100 rounds. A thread that got the lock
+/// releases it, too, before it waits for it again.
+pub const SAME_CALL_NS: u64 = 50_000;
+
 /// For [`Block::wake_ns`]: the thread was about to leave its CPU when it was woken.
 pub const WOKEN_EARLY: u64 = 1;
 
@@ -86,6 +92,19 @@ shared! {
         /// By how much taking its sample has made the wait longer, in nanoseconds: the waker
         /// takes the stacks before the thread can run.
         pub sampling_ns: u64,
+        /// When the first sleep of the same call began, as [`start_ns`](Self::start_ns). The
+        /// time that sampling took is added.
+        pub call_ns: u64,
+        /// How long the call had taken at the end of its sleep before; zero if this is its first,
+        /// or none of them was long enough to be counted.
+        pub before_ns: u64,
+        /// When the thread ran again with what it had waited for, or to see whether it is to
+        /// be had. Zero if it has done something else since.
+        pub resumed_ns: u64,
+        /// Its CPU time then, in nanoseconds.
+        pub resumed_ran_ns: u64,
+        /// The user stack pointer in the call.
+        pub sp: u64,
         /// The kind of the wait.
         pub kind: WaitKind,
         /// How it ended.

@@ -53,6 +53,9 @@ shared! {
         pub start_ns: u64,
         /// How long it lasted, in nanoseconds.
         pub wait_ns: u64,
+        /// At the end of a wait for a user lock: how long the call has taken, in nanoseconds,
+        /// from the begin of its first sleep. More than `wait_ns` if this was another one.
+        pub call_ns: u64,
         /// The thread that waits or releases.
         pub tid: u32,
         /// Its process.
@@ -104,6 +107,7 @@ impl Event {
         lock: 0,
         start_ns: 0,
         wait_ns: 0,
+        call_ns: 0,
         tid: 0,
         tgid: 0,
         cgroup: 0,

@@ -63,8 +63,31 @@ shared! {
     }
 }
 
-/// What the waits of a row have in common beside the lock: their kind, their outcome, and
-/// [`ROW_BUCKETS`] successive buckets of durations.
+/// What a row counts. A call for a lock sleeps once, or several times in a row: it is woken, finds
+/// the lock taken, and sleeps again.
+///
+/// Sleeps are the rows [`FIRST`](Self::FIRST) and [`AGAIN`](Self::AGAIN). Calls are the rows
+/// [`FIRST`](Self::FIRST) and [`CALL`](Self::CALL), less [`BEFORE`](Self::BEFORE): whether a
+/// call sleeps once more is not known before it does. So both are exact at any time, whatever
+/// call is under way.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally(u32);
+
+impl Tally {
+    /// First sleeps of calls, and sleeps that ended without the lock.
+    pub const FIRST: Self = Self(0);
+    /// Further sleeps of calls.
+    pub const AGAIN: Self = Self(1);
+    /// Calls of several sleeps, from the begin of the first sleep to the end of the latest.
+    pub const CALL: Self = Self(2);
+    /// What these calls were counted as before their latest sleep. The outcome of such a row is
+    /// that of the latest sleep.
+    pub const BEFORE: Self = Self(3);
+}
+
+/// What the waits of a row have in common beside the lock: their kind, their outcome, what is
+/// counted, and [`ROW_BUCKETS`] successive buckets of durations.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowKind(u32);
@@ -74,13 +97,19 @@ unsafe impl Plain for RowKind {}
 
 impl RowKind {
     const OUTCOME_SHIFT: u32 = 16;
+    const TALLY_SHIFT: u32 = 20;
     const ROW_SHIFT: u32 = 24;
 
     /// The row of a wait, by the [`bucket`](crate::bucket) of its duration.
     #[inline]
-    pub const fn new(kind: WaitKind, outcome: Outcome, bucket: u32) -> Self {
+    pub const fn new(kind: WaitKind, outcome: Outcome, tally: Tally, bucket: u32) -> Self {
         let row = bucket / ROW_BUCKETS as u32;
-        Self(kind.to_bits() | outcome.to_bits() << Self::OUTCOME_SHIFT | row << Self::ROW_SHIFT)
+        Self(
+            kind.to_bits()
+                | outcome.to_bits() << Self::OUTCOME_SHIFT
+                | tally.0 << Self::TALLY_SHIFT
+                | row << Self::ROW_SHIFT,
+        )
     }
 
     /// The kind of the waits.
@@ -92,7 +121,13 @@ impl RowKind {
     /// Their outcome.
     #[inline]
     pub const fn outcome(self) -> Outcome {
-        Outcome::from_bits(self.0 >> Self::OUTCOME_SHIFT & 0xff)
+        Outcome::from_bits(self.0 >> Self::OUTCOME_SHIFT & 0xf)
+    }
+
+    /// What is counted.
+    #[inline]
+    pub const fn tally(self) -> Tally {
+        Tally(self.0 >> Self::TALLY_SHIFT & 0xf)
     }
 
     /// The first of the row's buckets.
@@ -168,11 +203,16 @@ mod tests {
             Outcome::INTERRUPTED,
             Outcome::FAILED,
         ];
+        let tallies = [Tally::FIRST, Tally::AGAIN, Tally::CALL, Tally::BEFORE];
         for kind in kinds {
-            for outcome in outcomes {
+            for (outcome, tally) in outcomes
+                .into_iter()
+                .flat_map(|outcome| tallies.map(|tally| (outcome, tally)))
+            {
                 for bucket in 0..BUCKETS {
-                    let row = RowKind::new(kind, outcome, bucket);
+                    let row = RowKind::new(kind, outcome, tally, bucket);
                     assert_eq!((row.kind(), row.outcome()), (kind, outcome));
+                    assert_eq!(row.tally(), tally);
                     let index = RowKind::index_of(bucket) as u32;
                     assert_eq!(row.first_bucket() + index, bucket);
                 }
@@ -182,7 +222,12 @@ mod tests {
 
     #[test]
     fn a_row_has_the_buckets_of_its_durations() {
-        let row = RowKind::new(WaitKind::kernel(1), Outcome::ACQUIRED, bucket(1_000));
+        let row = RowKind::new(
+            WaitKind::kernel(1),
+            Outcome::ACQUIRED,
+            Tally::FIRST,
+            bucket(1_000),
+        );
         assert!(bucket_floor(row.first_bucket()) <= 1_000);
         assert!(bucket_floor(row.first_bucket() + ROW_BUCKETS as u32) > 1_000);
     }

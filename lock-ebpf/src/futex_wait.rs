@@ -11,8 +11,8 @@ use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
 };
 use lock_common::{
-    Block, Counter, Event, Outcome, ThreadRef, WOKEN_EARLY, bucket, event, expected_log,
-    sample_number,
+    Block, Counter, Event, Outcome, SAME_CALL_NS, Tally, ThreadRef, WOKEN_EARLY, bucket, event,
+    expected_log, sample_number,
 };
 
 use crate::{
@@ -22,8 +22,8 @@ use crate::{
     futex::{self, Futex},
     lost,
     sampler::{self, SampleSource},
-    task::{self, Registers, Task, Thread},
-    threads::{self, BlockExt as _},
+    task::{self, Register, Registers, Task, Thread},
+    threads::{self, BlockExt as _, Waits},
     totals::{self, Ended},
     user_stack,
     waking::Waking,
@@ -35,17 +35,15 @@ static MIN_USER_WAIT_NS: Global<u64> = Global::new(0);
 
 /// The current thread leaves its CPU. It ran until now: a wait of it that is still open was
 /// over before, when the switch back to it was not shown. Some kernels do not show the
-/// switches away from certain threads.
+/// switches away from certain threads. The slot of the thread, if it has one.
 #[inline(always)]
-pub fn leave(task: Task) {
+pub fn leave(task: Task) -> Option<Waits> {
     let tid = task::tid(task);
-    let Some(waits) = threads::find(tid) else {
-        return;
-    };
+    let waits = threads::find(tid)?;
     // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     if block.start_ns == 0 {
-        return;
+        return Some(waits);
     }
     let now_ns = now_ns();
     let mut ended = *block;
@@ -57,20 +55,34 @@ pub fn leave(task: Task) {
     let wait_ns = at_ns - ended.start_ns;
     ended.infer_outcome();
     block.close();
+    block.leave_call();
     if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
-    } else if !send_end(event::UNSEEN, tid, &ended, wait_ns) {
+    } else if !send_end(event::UNSEEN, tid, &ended, wait_ns, wait_ns) {
         lost::count(Counter::UserLostEnd);
+    }
+    Some(waits)
+}
+
+/// The current thread, with this slot if it has one, leaves its CPU and sleeps, but not for a
+/// futex.
+#[inline(always)]
+pub fn sleep(waits: Option<Waits>) {
+    if let Some(waits) = waits {
+        // SAFETY: the slot of this thread, in a live map.
+        unsafe { &mut *waits.block() }.leave_call();
     }
 }
 
-/// The current thread leaves its CPU and sleeps.
+/// The current thread, with this slot if it has one, leaves its CPU and sleeps until it is woken
+/// or interrupted.
 #[inline(always)]
-pub fn block(task: Task) {
+pub fn block(task: Task, waits: Option<Waits>) {
     let Some(registers) = Registers::of(task) else {
         return;
     };
     let Some(futex) = Futex::waited_for(registers) else {
+        sleep(waits);
         return;
     };
     if task::is_kernel_thread(task) {
@@ -82,12 +94,25 @@ pub fn block(task: Task) {
     }
     let now_ns = now_ns();
     lost::count(Counter::UserBegins);
-    let Some(waits) = threads::claim(thread.tid) else {
+    let Some(waits) = waits.or_else(|| threads::claim(thread.tid)) else {
         lost::count(Counter::UserLostTableFull);
         return;
     };
     // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
+    let sp = registers.get(Register::Sp);
+    let is_same_call = block.resumed_ns != 0
+        && block.address == futex.address
+        && block.kind == futex.kind
+        && block.sp == sp
+        // Where it kept its CPU, its CPU time need not be looked at.
+        && (now_ns - block.resumed_ns < SAME_CALL_NS
+            || task::cpu_ns(task) - block.resumed_ran_ns < SAME_CALL_NS);
+    if !is_same_call {
+        block.call_ns = now_ns;
+        block.before_ns = 0;
+        block.sp = sp;
+    }
     block.address = futex.address;
     block.kind = futex.kind;
     block.tgid = thread.tgid;
@@ -219,29 +244,55 @@ pub fn resume(task: Task) {
         wake_ns => end_ns.saturating_sub(wake_ns.max(ended.start_ns)),
     };
     ended.infer_outcome();
+    let acquired = ended.outcome == Outcome::ACQUIRED;
     block.learn(wait_ns, part_ns);
     block.close();
-    if wait_ns < MIN_USER_WAIT_NS.load() {
+    block.call_ns += ended.sampling_ns;
+    let call_ns = now_ns.saturating_sub(block.call_ns);
+    if call_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
-    } else if !totals::add(Ended {
-        lock: ended.address,
-        tgid: ended.tgid,
-        kind: ended.kind,
-        outcome: ended.outcome,
-        wait_ns,
-        bucket: bucket(wait_ns),
-        part_ns,
-    }) {
-        lost::count(Counter::UserLostTotals);
+    } else {
+        // What was too short to be counted is no sleep by itself.
+        let counted_ns = if ended.before_ns == 0 {
+            call_ns
+        } else {
+            wait_ns
+        };
+        let sleep = Ended {
+            lock: ended.address,
+            tgid: ended.tgid,
+            kind: ended.kind,
+            outcome: ended.outcome,
+            tally: if ended.before_ns != 0 && acquired {
+                Tally::AGAIN
+            } else {
+                Tally::FIRST
+            },
+            wait_ns: counted_ns,
+            bucket: bucket(counted_ns),
+            part_ns,
+        };
+        if !totals::add(sleep) {
+            lost::count(Counter::UserLostTotals);
+        } else if ended.before_ns != 0 {
+            totals::add_call(&sleep, ended.before_ns, call_ns);
+        }
+        block.before_ns = call_ns.max(1);
     }
-    if ended.sample != 0 && !send_end(event::RESUME, tid, &ended, wait_ns) {
+    if acquired {
+        block.resumed_ns = now_ns;
+        block.resumed_ran_ns = task::cpu_ns(task);
+    } else {
+        block.resumed_ns = 0;
+    }
+    if ended.sample != 0 && !send_end(event::RESUME, tid, &ended, wait_ns, call_ns) {
         lost::count(Counter::UserSampleEndsLost);
     }
 }
 
 /// Sends that a wait is over, as one of the kinds of [`event`].
 #[inline(always)]
-fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
+fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64, call_ns: u64) -> bool {
     let Some(to) = events::scratch(Sender::Switch) else {
         return false;
     };
@@ -251,6 +302,7 @@ fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64) -> bool {
         lock: ended.address,
         start_ns: ended.start_ns,
         wait_ns,
+        call_ns,
         tid,
         tgid: ended.tgid,
         holder: ended.waker,
@@ -295,6 +347,12 @@ pub fn wake(task: Task) {
         Waking::Signal => block.outcome = Outcome::INTERRUPTED,
         Waking::Exit | Waking::Release => {
             block.waker = thread.reference();
+            // What the waker waited for it got, or gave up.
+            if let Some(waits) = threads::find(thread.tid) {
+                // SAFETY: the slot of the current thread, in a live map. An interrupt that
+                // wakes another thread runs here, too, and then a call is taken for two.
+                unsafe { &mut *waits.block() }.leave_call();
+            }
             if !was_early && sampled_when_woken(block) && thread.tgid == block.tgid {
                 sample_woken(task, thread, block, now_ns);
             }

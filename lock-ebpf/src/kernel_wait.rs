@@ -3,8 +3,8 @@
 
 use aya_ebpf::{Global, programs::RawTracePointContext};
 use lock_common::{
-    Counter, Event, Outcome, Release, Sleep, Spin, ThreadRef, WaitKind, bucket, bucket_log, event,
-    flag, hint, only_spins, user_stacks,
+    Counter, Event, Outcome, Release, Sleep, Spin, Tally, ThreadRef, WaitKind, bucket, bucket_log,
+    event, flag, hint, only_spins, user_stacks,
 };
 
 use crate::{
@@ -153,6 +153,7 @@ pub fn end(ctx: &RawTracePointContext, lock: u64, ret: i32) {
         tgid: 0,
         kind,
         outcome,
+        tally: Tally::FIRST,
         wait_ns,
         bucket,
         part_ns: wait.part_ns,

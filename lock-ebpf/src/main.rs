@@ -26,6 +26,8 @@ mod totals;
 mod user_stack;
 mod waking;
 
+use task::Sleep;
+
 use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
@@ -63,11 +65,15 @@ pub fn contended_release(ctx: RawTracePointContext) -> u32 {
 /// unsigned int prev_state)`: `prev`, the current task, leaves the CPU to `next`.
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
-    futex_wait::leave(ctx.arg(1));
+    let waits = futex_wait::leave(ctx.arg(1));
     let preempted: u64 = ctx.arg(0);
     // bool: only its lowest byte is defined.
-    if preempted & 0xff == 0 && task::interruptible(&ctx, ctx.arg(1)) {
-        futex_wait::block(ctx.arg(1));
+    if preempted & 0xff == 0 {
+        match task::sleep_of(&ctx, ctx.arg(1)) {
+            Sleep::Interruptible => futex_wait::block(ctx.arg(1), waits),
+            Sleep::Uninterruptible => futex_wait::sleep(waits),
+            Sleep::Not => {}
+        }
     }
     futex_wait::resume(ctx.arg(2));
     0

@@ -158,9 +158,20 @@ pub fn current() -> Task {
     }
 }
 
-/// Whether a task that leaves its CPU sleeps until somebody wakes it, or a signal comes.
+/// How a task that leaves its CPU sleeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sleep {
+    /// Not at all: it could go on.
+    Not,
+    /// Until somebody wakes it, or a signal comes.
+    Interruptible,
+    /// Until somebody wakes it.
+    Uninterruptible,
+}
+
+/// How a task that leaves its CPU of its own accord sleeps.
 #[inline(always)]
-pub fn interruptible(ctx: &BtfTracePointContext, prev: Task) -> bool {
+pub fn sleep_of(ctx: &BtfTracePointContext, prev: Task) -> Sleep {
     let state: u32 = if HAS_PREV_STATE.load() != 0 {
         // Linux 5.10 and 5.15 reject this load: "func 'sched_switch' doesn't have 4-th
         // argument". There the branch is dead.
@@ -168,7 +179,11 @@ pub fn interruptible(ctx: &BtfTracePointContext, prev: Task) -> bool {
     } else {
         read(prev, TASK_STATE_OFFSET.load()).unwrap_or(0)
     };
-    state & TASK_INTERRUPTIBLE != 0
+    match state {
+        0 => Sleep::Not,
+        _ if state & TASK_INTERRUPTIBLE != 0 => Sleep::Interruptible,
+        _ => Sleep::Uninterruptible,
+    }
 }
 
 /// A task's number. The task must be an argument of the program.
@@ -203,6 +218,17 @@ pub fn memory(task: Task) -> Option<u64> {
 #[inline(always)]
 pub fn comm(task: Task) -> [u8; 16] {
     read(task, TASK_COMM_OFFSET.load()).unwrap_or_default()
+}
+
+/// The CPU time of a task that leaves its CPU or gets it, in nanoseconds. The task must be an
+/// argument of the program.
+#[inline(always)]
+pub fn cpu_ns(task: Task) -> u64 {
+    let field = task
+        .wrapping_byte_add(TASK_RAN_OFFSET.load() as usize)
+        .cast::<u64>();
+    // SAFETY: the verifier knows the type of an argument, and that this is a field of it.
+    unsafe { field.read_volatile() }
 }
 
 /// For how long a task that leaves its CPU has had it, in nanoseconds: what the kernel

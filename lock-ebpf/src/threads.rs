@@ -151,6 +151,7 @@ impl Waits {
             lost::count(Counter::LostUserThreadGone);
         }
         block.close();
+        block.leave_call();
         block.wait_square = 0;
         block.cpu_square = 0;
         for sleep in sleeps {
@@ -254,6 +255,8 @@ pub trait BlockExt {
     fn learn(&mut self, wait_ns: u64, cpu_ns: u64);
     /// Makes the slot ready for the thread's next wait.
     fn close(&mut self);
+    /// The thread is in another call than that of its latest wait.
+    fn leave_call(&mut self);
 }
 
 impl BlockExt for Block {
@@ -275,6 +278,11 @@ impl BlockExt for Block {
         self.start_ns = 0;
         self.wake_ns = 0;
         self.waker = ThreadRef::NONE;
+    }
+
+    #[inline(always)]
+    fn leave_call(&mut self) {
+        self.resumed_ns = 0;
     }
 }
 

@@ -15,8 +15,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use lock_common::{
-    FAST_PORTIONS, FAST_SETS, FAST_SLOTS, FAST_WAYS, FastSets, Outcome, RowKind, Totals, TotalsKey,
-    WaitKind,
+    FAST_PORTIONS, FAST_SETS, FAST_SLOTS, FAST_WAYS, FastSets, Outcome, RowKind, Tally, Totals,
+    TotalsKey, WaitKind, bucket,
 };
 
 /// Upper bits of a slot's number -> the rows of the slots that have them, on this CPU.
@@ -44,6 +44,7 @@ pub struct Ended {
     pub tgid: u32,
     pub kind: WaitKind,
     pub outcome: Outcome,
+    pub tally: Tally,
     pub wait_ns: u64,
     /// The [`bucket`](lock_common::bucket) of `wait_ns`: it takes 30 instructions to tell.
     pub bucket: u32,
@@ -59,19 +60,38 @@ pub fn add(ended: Ended) -> bool {
         tgid,
         kind,
         outcome,
+        tally,
         bucket,
         ..
     } = ended;
     let own = TotalsKey {
         lock,
         tgid,
-        kind: RowKind::new(kind, outcome, bucket),
+        kind: RowKind::new(kind, outcome, tally, bucket),
     };
     let Some(row) = row_of(own) else {
         return false;
     };
     add_to(row, ended);
     true
+}
+
+/// Adds a sleep to the rows of calls: what is counted of its call replaces what was before.
+#[inline(never)] // Few sleeps are not the first of their call, and the rows' code is large.
+pub fn add_call(sleep: &Ended, before_ns: u64, call_ns: u64) -> bool {
+    let row = |tally, wait_ns| {
+        add(Ended {
+            tally,
+            wait_ns,
+            bucket: bucket(wait_ns),
+            // That of its sleeps.
+            part_ns: 0,
+            ..*sleep
+        })
+    };
+    let replaced = row(Tally::BEFORE, before_ns);
+    // A call that ended without the lock has the row of its latest sleep.
+    sleep.outcome != Outcome::ACQUIRED || replaced & row(Tally::CALL, call_ns)
 }
 
 /// The row of a key, or that of all those without one.

@@ -31,6 +31,16 @@ impl Histogram {
         }
     }
 
+    /// Takes those of another away, as far as they are there.
+    pub(crate) fn remove(&mut self, other: &Self) {
+        for (bucket, &count) in &other.0 {
+            if let Some(place) = self.0.get_mut(bucket) {
+                *place = place.saturating_sub(count);
+            }
+        }
+        self.0.retain(|_, count| *count > 0);
+    }
+
     /// How many durations there are in each range of [`ROW_BUCKETS`] buckets, a factor of four.
     pub(crate) fn ranges(&self) -> BTreeMap<u8, u64> {
         let mut ranges = BTreeMap::new();

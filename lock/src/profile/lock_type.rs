@@ -57,6 +57,12 @@ impl Class {
         matches!(self, Self::Condvar | Self::Join | Self::Parked)
     }
 
+    /// Whether a call that waits for it goes on waiting until it has it: it is woken, finds it
+    /// taken, and sleeps again. Who waits for work sleeps again because the work is done.
+    const fn is_retried(self) -> bool {
+        matches!(self, Self::Mutex | Self::RwLock | Self::PiMutex)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Mutex => "user mutex",
@@ -78,6 +84,14 @@ impl LockType {
         match self {
             Self::Kernel(_) => false,
             Self::User(class) => class.is_idle(),
+        }
+    }
+
+    /// Whether a call that waits for it goes on waiting until it has it, in several sleeps.
+    pub(crate) const fn is_retried(self) -> bool {
+        match self {
+            Self::Kernel(_) => false,
+            Self::User(class) => class.is_retried(),
         }
     }
 }

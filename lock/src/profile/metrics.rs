@@ -44,7 +44,7 @@ impl Metrics {
     /// pieces of waits do not tell it.
     pub(crate) fn longest_ns(&self) -> Option<u64> {
         match self {
-            Self::Exact(waits) if waits.pieces > 0 => None,
+            Self::Exact(waits) if waits.polled > 0 => None,
             _ => Some(self.max_ns()),
         }
     }
@@ -60,7 +60,7 @@ impl Metrics {
     /// The shortest wait, in nanoseconds. Neither samples nor the pieces of waits tell it.
     pub(crate) fn min_ns(&self) -> Option<u64> {
         match self {
-            Self::Exact(waits) => (waits.count > 0 && waits.pieces == 0).then_some(waits.min_ns),
+            Self::Exact(waits) => (waits.count > 0 && waits.polled == 0).then_some(waits.min_ns),
             Self::Estimated(_) => None,
         }
     }
@@ -70,7 +70,7 @@ impl Metrics {
     /// pieces of waits tell it.
     pub(crate) fn percentile(&self, share: f64) -> Option<u64> {
         match self {
-            Self::Exact(waits) if waits.pieces > 0 => None,
+            Self::Exact(waits) if waits.polled > 0 => None,
             Self::Exact(waits) => {
                 let ns = waits.histogram.percentile(share)?;
                 Some(ns.max(waits.min_ns).min(waits.max_ns))

@@ -6,7 +6,7 @@
 //! maps it. A field that is added to the format has `#[serde(default)]`, as recordings that
 //! were made before lack it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Not};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,9 @@ mod model {
         lock_type::{Class, LockType},
         snapshot::{
             Chain, ChainLink, Estimate, EventAccounting, Events, Frame, FrameId, Holder, Hook,
-            Identity, Lock, LockId, Lost, Metadata, OpenWait, Process, ProcessId, SampleCounts,
-            SampledWait, Scope, Site, Snapshot, Stack, StackId, Thread, ThreadId, Waits,
+            Identity, Lengths, Lock, LockId, Lost, Metadata, OpenWait, Process, ProcessId,
+            SampleCounts, SampledWait, Scope, Site, SleptCalls, Snapshot, Stack, StackId, Thread,
+            ThreadId, Waits,
         },
     };
 }
@@ -154,6 +155,21 @@ macro_rules! variants {
     )+};
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields by reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl SleptCalls {
+    /// Whether there are none, so that recordings are as those made before.
+    fn is_empty(&self) -> bool {
+        self.again.histogram.0.is_empty() && self.before.histogram.0.is_empty()
+    }
+}
+
 impl From<&Snapshot> for Interval {
     fn from(snapshot: &Snapshot) -> Self {
         Self::from_model(snapshot)
@@ -274,6 +290,27 @@ structures! {
         not_acquired: u64,
         not_acquired_ns: u64,
         pieces: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        polled: u64,
+        #[serde(skip_serializing_if = "SleptCalls::is_empty")]
+        calls: SleptCalls,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
+    SleptCalls = SleptCalls {
+        again: Lengths,
+        whole: Lengths,
+        before: Lengths,
+        failed_ns: u64,
+        max_ns: u64,
+    }
+
+    #[derive(Default)]
+    #[serde(default)]
+    Lengths = Lengths {
+        total_ns: u64,
+        histogram: Histogram,
     }
 
     #[derive(Default)]
@@ -285,6 +322,8 @@ structures! {
         max_ns: u64,
         count_variance: f64,
         wait_variance: f64,
+        #[serde(skip_serializing_if = "Not::not")]
+        again: bool,
     }
 
     #[derive(Default)]

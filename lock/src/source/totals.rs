@@ -4,14 +4,14 @@
 use std::{collections::HashMap, os::fd::RawFd};
 
 use lock_common::{
-    Event, FastSets, Outcome, ROW_BUCKETS, RowKind, Totals, TotalsKey, WaitKind, bucket,
+    Event, FastSets, Outcome, ROW_BUCKETS, RowKind, Tally, Totals, TotalsKey, WaitKind, bucket,
     bucket_floor,
 };
 
 use crate::{
     error::Result,
     probe::batch::{self, unreadable},
-    profile::snapshot::Waits,
+    profile::{histogram::Histogram, snapshot::Waits},
 };
 
 /// A lock, waited for in one way.
@@ -157,7 +157,7 @@ pub(crate) fn of_one(event: &Event) -> Waits {
     }
     let mut row = SummedRow::default();
     row.advance(&[totals]);
-    let kind = RowKind::new(event.kind, event.outcome, bucket);
+    let kind = RowKind::new(event.kind, event.outcome, Tally::FIRST, bucket);
     let mut waits = Waits::default();
     add(&mut waits, kind, &row, &SummedRow::default());
     waits
@@ -176,6 +176,37 @@ fn add(waits: &mut Waits, kind: RowKind, now: &SummedRow, before: &SummedRow) {
     let total_ns = now.total_ns.saturating_sub(before.total_ns);
     let part_ns = now.part_ns.saturating_sub(before.part_ns);
     let is_user = kind.kind().is_user();
+    let first = kind.first_bucket();
+    let mut histogram = Histogram::default();
+    for (bucket, &count) in (first..).zip(&counts) {
+        histogram.add_to(bucket as u8, count);
+    }
+    let tally = kind.tally();
+    if tally == Tally::BEFORE || tally == Tally::CALL {
+        let calls = &mut waits.calls;
+        let failed = kind.outcome() != Outcome::ACQUIRED;
+        let sum = match tally == Tally::CALL {
+            true => &mut calls.whole,
+            false => &mut calls.before,
+        };
+        sum.total_ns += total_ns;
+        sum.histogram.add(&histogram);
+        if failed {
+            calls.failed_ns += total_ns;
+        }
+        if tally == Tally::CALL {
+            calls.max_ns = calls.max_ns.max(if now.max_ns > before.max_ns {
+                now.max_ns
+            } else {
+                (total_ns / count.max(1)).min(now.max_ns)
+            });
+        }
+        return;
+    }
+    if tally == Tally::AGAIN {
+        waits.calls.again.total_ns += total_ns;
+        waits.calls.again.histogram.add(&histogram);
+    }
     match kind.outcome() {
         Outcome::ACQUIRED => {}
         failed => {
@@ -189,17 +220,14 @@ fn add(waits: &mut Waits, kind: RowKind, now: &SummedRow, before: &SummedRow) {
             return;
         }
     }
-    let first = kind.first_bucket();
     let mut added = Waits {
         count,
         total_ns,
         spin_ns: if is_user { 0 } else { part_ns },
         runqueue_ns: if is_user { part_ns } else { 0 },
+        histogram,
         ..Waits::default()
     };
-    for (bucket, &count) in (first..).zip(&counts) {
-        added.histogram.add_to(bucket as u8, count);
-    }
     let lowest = (first..).zip(&counts).find(|(_, count)| **count > 0);
     let floor_ns = lowest.map_or(0, |(bucket, _)| bucket_floor(bucket));
     added.min_ns = if before.min_ns == 0 || now.min_ns < before.min_ns {
@@ -218,7 +246,7 @@ fn add(waits: &mut Waits, kind: RowKind, now: &SummedRow, before: &SummedRow) {
 
 #[cfg(test)]
 mod tests {
-    use lock_common::{Event, Outcome, ROW_BUCKETS, RowKind, Totals, WaitKind, bucket};
+    use lock_common::{Event, Outcome, ROW_BUCKETS, RowKind, Tally, Totals, WaitKind, bucket};
 
     use super::{SummedRow, add, of_one};
     use crate::profile::snapshot::Waits;
@@ -237,7 +265,7 @@ mod tests {
     }
 
     fn kind(outcome: Outcome) -> RowKind {
-        RowKind::new(WaitKind::kernel(0), outcome, bucket(100))
+        RowKind::new(WaitKind::kernel(0), outcome, Tally::FIRST, bucket(100))
     }
 
     fn after(row: &SummedRow, cpus: &[Totals]) -> SummedRow {
@@ -278,6 +306,33 @@ mod tests {
         assert_eq!(
             (waits.count, waits.timed_out, waits.not_acquired_ns),
             (0, 4, 400)
+        );
+    }
+
+    #[test]
+    fn calls_of_several_sleeps_are_kept_beside_the_sleeps() {
+        let nothing = SummedRow::default();
+        let mut waits = Waits::default();
+        // A call of 100 ns that slept once more, and is 105 ns long then.
+        for (tally, ns) in [
+            (Tally::FIRST, 100),
+            (Tally::AGAIN, 101),
+            (Tally::BEFORE, 100),
+            (Tally::CALL, 105),
+        ] {
+            let kind = RowKind::new(WaitKind::futex(0, 2), Outcome::ACQUIRED, tally, bucket(100));
+            add(
+                &mut waits,
+                kind,
+                &after(&nothing, &[cpu(1, ns, ns, ns)]),
+                &nothing,
+            );
+        }
+        assert_eq!((waits.count, waits.total_ns), (2, 201));
+        let calls = waits.by_call();
+        assert_eq!(
+            (calls.count, calls.total_ns, calls.max_ns, calls.pieces),
+            (1, 105, 105, 1)
         );
     }
 

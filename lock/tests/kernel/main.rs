@@ -6,6 +6,7 @@
 mod accuracy;
 mod actor;
 mod attached;
+mod calls;
 mod capabilities;
 mod crowds;
 mod damage;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         accuracy::TESTS,
         estimator::TESTS,
         truth::TESTS,
+        calls::TESTS,
         perf::TESTS,
         filters::TESTS,
         followed::TESTS,

@@ -15,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) types: BTreeSet<String>,
     /// Every wait that got the lock.
     pub(crate) count: u64,
+    /// How often threads slept in these more than once for each.
+    pub(crate) pieces: u64,
     /// The time of these, in nanoseconds.
     pub(crate) total_ns: u64,
     /// The longest of them, in nanoseconds.
@@ -39,6 +41,7 @@ impl Row {
         for row in rows {
             sum.types.extend(row.types.iter().cloned());
             sum.count += row.count;
+            sum.pieces += row.pieces;
             sum.total_ns += row.total_ns;
             sum.max_ns = sum.max_ns.max(row.max_ns);
             sum.timed_out += row.timed_out;
@@ -64,6 +67,7 @@ pub(crate) fn rows(report: &Value, lock: &Value) -> Result<Vec<Row>, Failed> {
         let mut row = Row {
             types: [text(reported, "type")?.to_owned()].into(),
             count: number(waits, "/count")?,
+            pieces: number(waits, "/pieces")?,
             total_ns: number(waits, "/total_ns")?,
             max_ns: number(waits, "/max_ns")?,
             timed_out: number(waits, "/timed_out")?,

@@ -13,12 +13,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    ops::Range,
+    ops::{Range, RangeBounds},
 };
 
 use crate::profile::{
+    histogram::Histogram,
     lock_type::LockType,
-    snapshot::{Estimate, LockId, PIECES, Snapshot, Waits},
+    snapshot::{AGAIN, Estimate, Lock, LockId, PIECES, Site, Snapshot},
 };
 
 /// With so many samples, a lock or a range of lengths is a cell by itself.
@@ -171,10 +172,25 @@ struct Content {
 }
 
 impl Content {
-    fn add_waits(&mut self, waits: &Waits) {
+    /// Adds the waits for a lock. What is sampled is each sleep: of calls that are one wait,
+    /// their first sleeps stand for the calls, and the others for their time.
+    fn add_lock(&mut self, lock: &Lock) {
+        let waits = lock.ranked();
         self.total_ns = self.total_ns.saturating_add(waits.total_ns);
-        for (range, count) in waits.histogram.ranges() {
-            let counted = &mut self.ranges.entry(range).or_default().0;
+        if !lock.is_by_call() {
+            self.add_counted(0, &waits.histogram);
+            return;
+        }
+        let again = &lock.waits.calls.again.histogram;
+        let mut first = lock.waits.histogram.clone();
+        first.remove(again);
+        self.add_counted(0, &first);
+        self.add_counted(AGAIN, again);
+    }
+
+    fn add_counted(&mut self, ranges: u8, lengths: &Histogram) {
+        for (range, count) in lengths.ranges() {
+            let counted = &mut self.ranges.entry(ranges + range).or_default().0;
             *counted = counted.saturating_add(count);
         }
     }
@@ -186,9 +202,16 @@ impl Content {
 
     /// Its ranges, those with few samples joined with their neighbours.
     fn cells(&self) -> Vec<Cell> {
+        let mut cells = self.cells_of(0..AGAIN);
+        cells.append(&mut self.cells_of(AGAIN..PIECES));
+        cells.append(&mut self.cells_of(PIECES..=PIECES));
+        cells
+    }
+
+    fn cells_of(&self, ranges: impl RangeBounds<u8>) -> Vec<Cell> {
         let mut cells: Vec<Cell> = Vec::new();
         let mut joined = Cell::default();
-        for (&range, &(counted, samples)) in &self.ranges {
+        for (&range, &(counted, samples)) in self.ranges.range(ranges) {
             let cell = Cell {
                 ranges: vec![range],
                 counted,
@@ -304,8 +327,12 @@ impl Calibration {
         let sites = snapshot.sites.iter().map(|site| {
             // A damaged recording has samples of locks that are not in it.
             let pool = pools.get(site.lock.index())?;
-            let &(cell, scale) = scales.get(&(*pool, site.waits.range()))?;
-            let sums = scale.apply(&site.waits);
+            let range = range_in_pool(snapshot, site);
+            let &(cell, scale) = scales.get(&(*pool, range))?;
+            let mut sums = scale.apply(&site.waits);
+            if (AGAIN..PIECES).contains(&range) {
+                sums.count = Sum::default();
+            }
             cells.get_mut(cell)?.sums.add(&sums);
             Some((cell, sums))
         });
@@ -426,17 +453,28 @@ fn pools(snapshot: &Snapshot) -> Vec<Pool> {
         .collect()
 }
 
+/// The range of lengths of a site's waits in its pool: where each sleep is a wait, further sleeps
+/// of calls are waits like others.
+fn range_in_pool(snapshot: &Snapshot, site: &Site) -> u8 {
+    let range = site.waits.range();
+    let lock = snapshot.locks.get(site.lock.index());
+    match range.checked_sub(AGAIN) {
+        Some(own) if range != PIECES && !lock.is_some_and(Lock::is_by_call) => own,
+        _ => range,
+    }
+}
+
 fn contents(snapshot: &Snapshot, pools: &[Pool]) -> BTreeMap<Pool, Content> {
     let mut contents: BTreeMap<Pool, Content> = BTreeMap::new();
     for (lock, pool) in snapshot.locks.iter().zip(pools) {
-        contents.entry(*pool).or_default().add_waits(&lock.ranked());
+        contents.entry(*pool).or_default().add_lock(lock);
     }
     for site in &snapshot.sites {
         let Some(pool) = pools.get(site.lock.index()) else {
             continue;
         };
         let content = contents.entry(*pool).or_default();
-        content.add_samples(site.waits.range(), &site.waits);
+        content.add_samples(range_in_pool(snapshot, site), &site.waits);
     }
     contents
 }

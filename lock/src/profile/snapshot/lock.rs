@@ -51,17 +51,25 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// What its waits come to in a ranking: those that were pieces of others add their time
-    /// alone.
+    /// Whether a wait for it is a call, all sleeps of it together, and not each sleep.
+    pub(crate) const fn is_by_call(&self) -> bool {
+        self.lock_type.is_retried() && !self.role.is_piece(false)
+    }
+
+    /// What its waits come to in a ranking: sleeps that were no waits by themselves add their
+    /// time alone.
     pub(crate) fn ranked(&self) -> Cow<'_, Waits> {
+        let raw = &self.waits;
+        if self.is_by_call() && !raw.calls.is_empty() {
+            return Cow::Owned(raw.by_call());
+        }
         let piece = |acquired| self.role.is_piece(acquired);
         if !piece(false) {
-            return Cow::Borrowed(&self.waits);
+            return Cow::Borrowed(raw);
         }
-        let raw = &self.waits;
         let whole = if piece(true) {
             Waits {
-                pieces: raw.count,
+                polled: raw.count,
                 total_ns: raw.total_ns,
                 runqueue_ns: raw.runqueue_ns,
                 ..Waits::default()
@@ -69,9 +77,11 @@ impl Lock {
         } else {
             raw.clone()
         };
+        let polled = whole.polled.saturating_add(raw.failed());
         Cow::Owned(Waits {
             total_ns: whole.total_ns.saturating_add(raw.not_acquired_ns),
-            pieces: whole.pieces.saturating_add(raw.failed()),
+            pieces: polled,
+            polled,
             timed_out: 0,
             interrupted: 0,
             not_acquired: 0,

@@ -21,7 +21,7 @@ pub(crate) use metadata::{Hook, Metadata, Scope};
 pub(crate) use sampled::{Chain, ChainLink, Holder, OpenWait, SampledWait, Site};
 pub(crate) use stack::{Frame, Stack};
 pub(crate) use task::{Process, Thread};
-pub(crate) use waits::{Estimate, PIECES, Waits};
+pub(crate) use waits::{AGAIN, Estimate, Lengths, PIECES, SleptCalls, Waits};
 
 /// An index into a table of the snapshot that it stands in.
 macro_rules! ids {

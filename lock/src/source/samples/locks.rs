@@ -44,6 +44,16 @@ impl Locks {
         self.0.entry(key).or_default()
     }
 
+    /// Learns what memory a futex is in, if processes share it. Soon: a process may be about to
+    /// end.
+    pub(super) fn locate(&mut self, key: LockKey) {
+        if key.is_user() && !key.kind.is_private() {
+            self.info(key)
+                .shared
+                .get_or_insert_with(|| process_info::shared_memory(key.tgid, key.address));
+        }
+    }
+
     /// The id of a lock in a snapshot, to which it is added, with all that is known of it.
     pub(super) fn id(
         &mut self,

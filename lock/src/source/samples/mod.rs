@@ -46,6 +46,8 @@ const REMEMBERED: usize = 262_144;
 struct Wait<'a> {
     event: &'a Event,
     wait_ns: u64,
+    /// How long the call has taken, with its sleeps before this one.
+    call_ns: u64,
     /// Whether it is a piece of a wait only.
     piece: bool,
     kernel: Option<Rc<NamedStack>>,
@@ -58,7 +60,7 @@ impl<'a> Wait<'a> {
     /// A wait for a user lock, or a piece of one, that has ended.
     fn of_user(
         pending: &'a Pending,
-        wait_ns: u64,
+        (wait_ns, call_ns): (u64, u64),
         piece: bool,
         holder: Option<ThreadRef>,
         released: Option<&'a UserStack>,
@@ -66,6 +68,7 @@ impl<'a> Wait<'a> {
         Self {
             event: &pending.event,
             wait_ns,
+            call_ns,
             piece,
             kernel: None,
             user: Some(&pending.stack),
@@ -173,6 +176,7 @@ impl SampleDecoder {
         let wait = Wait {
             event,
             wait_ns: event.wait_ns,
+            call_ns: event.wait_ns,
             piece: false,
             kernel,
             user: user.as_ref(),
@@ -184,6 +188,7 @@ impl SampleDecoder {
 
     fn take_block(&mut self, event: &Event, bytes: &[u8]) {
         self.threads.note(event.tgid, event.tid, &event.comm);
+        self.locks.locate(lock_key(event));
         let operation = operation(event.kind);
         let Some(stack) = self.user_stack(event, bytes, Some(operation)) else {
             return;
@@ -253,7 +258,13 @@ impl SampleDecoder {
         } else {
             self.add_pieces(builder, pieces, None, None);
         }
-        let wait = Wait::of_user(&pending, event.wait_ns, false, holder, released);
+        let wait = Wait::of_user(
+            &pending,
+            (event.wait_ns, event.call_ns),
+            false,
+            holder,
+            released,
+        );
         self.add(builder, &wait, None);
     }
 
@@ -266,7 +277,7 @@ impl SampleDecoder {
         released: Option<&UserStack>,
     ) {
         for Piece { pending, wait_ns } in pieces {
-            let wait = Wait::of_user(&pending, wait_ns, true, holder, released);
+            let wait = Wait::of_user(&pending, (wait_ns, wait_ns), true, holder, released);
             self.add(builder, &wait, None);
         }
     }
@@ -283,6 +294,8 @@ impl SampleDecoder {
         self.counts.used += 1;
         let estimate = if wait.piece {
             Estimate::piece(wait.wait_ns, event.shift)
+        } else if wait.call_ns > wait.wait_ns {
+            Estimate::again(wait.wait_ns, wait.call_ns, event.shift)
         } else {
             Estimate::of(wait.wait_ns, event.shift)
         };

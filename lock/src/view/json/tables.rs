@@ -49,7 +49,11 @@ impl<'a> Lock<'a> {
             operation: &lock.operation,
             name: lock.name.as_deref(),
             label: labels.get(&LockId(id)).map_or("", String::as_str),
-            waits: Counted::from(&lock.waits),
+            waits: if lock.is_by_call() {
+                Counted::from(&*lock.ranked())
+            } else {
+                Counted::from(&lock.waits)
+            },
         }
     }
 }

@@ -36,6 +36,7 @@ enum Column {
     Mean,
     Max,
     Type,
+    Sleeps,
     Waits,
     Error,
     Total,
@@ -43,11 +44,12 @@ enum Column {
 }
 
 /// The order in which they are shown.
-const SHOWN: [Column; 15] = [
+const SHOWN: [Column; 16] = [
     Column::Total,
     Column::Error,
     Column::Share,
     Column::Waits,
+    Column::Sleeps,
     Column::Mean,
     Column::Min,
     Column::P50,
@@ -149,6 +151,7 @@ impl Columns {
             Column::Total | Column::Share | Column::Waits | Column::Mean | Column::Max => true,
             Column::Label => true,
             Column::Error => rows.iter().any(|row| !row.metrics.is_exact()),
+            Column::Sleeps => any(rows, |metrics| metrics.waits()?.pieces.into()),
             Column::Min | Column::P50 | Column::P90 | Column::P99 => {
                 rows.iter().any(|row| row.metrics.min_ns().is_some())
             }
@@ -165,6 +168,7 @@ impl Columns {
             Column::Error => "± 95 %",
             Column::Share => "share",
             Column::Waits => "waits",
+            Column::Sleeps => "sleeps",
             Column::Mean => "mean",
             Column::Min => "min",
             Column::P50 => "p50",
@@ -204,6 +208,12 @@ impl Columns {
             },
             Column::Share => share(metrics.total_ns(), self.total_ns),
             Column::Waits => metrics.count().to_string(),
+            Column::Sleeps => match metrics.waits() {
+                Some(waits) if waits.pieces > 0 => {
+                    waits.count.saturating_add(waits.pieces).to_string()
+                }
+                _ => "-".to_owned(),
+            },
             Column::Mean => maybe(metrics.average_ns()),
             Column::Min => maybe(metrics.min_ns()),
             Column::P50 => maybe(metrics.percentile(0.5)),

@@ -131,7 +131,7 @@ fn failed(failed: &[Failed]) -> String {
 
 /// Only exact rows tell it.
 fn pieces(total: &Metrics) -> Option<String> {
-    let pieces = total.waits()?.pieces;
+    let pieces = total.waits()?.polled;
     (pieces > 0).then(|| {
         format!(
             "{pieces} waits for the GIL that timed out, or were for its internal mutex, are parts \
