@@ -15,7 +15,7 @@ pub use ebpf_diagnosis::Diagnosis;
 pub use crate::{
     error::{Error, ErrorKind},
     kernel::{require_btf, require_kernel},
-    load::{Loaded, load, load_with},
+    load::{Loaded, load, load_with, verify},
     run::{Input, Output, run},
     skip::{SKIPS, skip},
 };

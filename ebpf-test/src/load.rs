@@ -14,7 +14,7 @@ use aya::{
 
 use ebpf_base::{kernel_release, stub};
 
-use crate::{Error, ErrorKind, Result, kind::Kind, skip, skip::mark};
+use crate::{Error, ErrorKind, Result, kernel::require_btf, kind::Kind, skip, skip::mark};
 
 /// An object whose maps exist in the kernel: aya's [`Ebpf`], to which it dereferences, and
 /// the bytes of the file, which explain why a program is rejected.
@@ -73,6 +73,57 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Loaded> {
     }
 }
 
+/// Has the kernel verify the program `name` without running it, for types that have no test
+/// run. `load` calls the `load` method of its type:
+///
+/// ```no_run
+/// # fn tested(object: &[u8]) -> ebpf_test::Result<()> {
+/// use ebpf_test::aya::{Btf, programs::FEntry};
+///
+/// let mut ebpf = ebpf_test::load(object)?;
+/// ebpf_test::verify(&mut ebpf, "opened", |program| {
+///     let program: &mut FEntry = program.try_into()?;
+///     program.load("vfs_open", &Btf::from_sys_fs()?)
+/// })
+/// # }
+/// ```
+///
+/// Skips the test where the kernel lacks the type, does not permit loading, or has no BTF
+/// and `load` needs it.
+///
+/// # Errors
+/// When there is no such program, or the kernel rejects it. A rejection is explained as by
+/// `cargo ebpf verify`; see [`Error::diagnosis`].
+#[track_caller]
+pub fn verify(
+    loaded: &mut Loaded,
+    name: &str,
+    load: impl FnOnce(&mut Program) -> Result<(), ProgramError>,
+) -> Result<()> {
+    let Loaded { ebpf, object } = loaded;
+    let program = find(ebpf, name)?;
+    let result = load(program);
+    if matches!(result, Err(ProgramError::Btf(_))) {
+        require_btf();
+    }
+    let kind = format!("{:?}", program.prog_type());
+    judge(name, program, object, &kind, result)
+}
+
+/// The program `name`.
+pub(crate) fn find<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program> {
+    let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
+    ebpf.program_mut(name).ok_or_else(|| {
+        Error::new(
+            ErrorKind::ProgramMissing,
+            format!(
+                "the object has no program `{name}`; it has: {}",
+                names.join(", ")
+            ),
+        )
+    })
+}
+
 /// Has the kernel verify a program of `object`, if it has not yet.
 #[track_caller]
 pub(crate) fn program(name: &str, kind: Kind, program: &mut Program, object: &[u8]) -> Result<()> {
@@ -86,14 +137,25 @@ pub(crate) fn program(name: &str, kind: Kind, program: &mut Program, object: &[u
         Program::RawTracePoint(program) => program.load(),
         _ => Ok(()),
     };
+    judge(name, program, object, kind.name, loaded)
+}
+
+/// What became of loading `program`, whose type is called `kind`.
+#[track_caller]
+fn judge(
+    name: &str,
+    program: &Program,
+    object: &[u8],
+    kind: &str,
+    loaded: Result<(), ProgramError>,
+) -> Result<()> {
     match loaded {
         Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
-        Err(error) if denied(&error) => no_rights(kind.name),
+        Err(error) if denied(&error) => no_rights(kind),
         Err(error) => match is_program_supported(program.prog_type()) {
             Ok(false) => skip(&format!(
-                "Linux {} has no {} programs",
-                kernel_release(),
-                kind.name
+                "Linux {} has no {kind} programs",
+                kernel_release()
             )),
             _ => Err(rejected(name, object, error)),
         },

@@ -99,16 +99,7 @@ pub struct Output {
 #[track_caller]
 pub fn run(loaded: &mut Loaded, name: &str, input: &Input<'_>) -> Result<Output> {
     let Loaded { ebpf, object } = loaded;
-    let Some(program) = ebpf.program_mut(name) else {
-        let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
-        return Err(Error::new(
-            ErrorKind::ProgramMissing,
-            format!(
-                "the object has no program `{name}`; it has: {}",
-                names.join(", ")
-            ),
-        ));
-    };
+    let program = load::find(ebpf, name)?;
     let kind = kind::of(program).map_err(|never| {
         let reason = never.reason();
         Error::new(
