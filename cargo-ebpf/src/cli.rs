@@ -1,12 +1,19 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use ebpf_kernels::KernelSpec;
 
-use crate::{matrix, report};
+use crate::{
+    matrix, report,
+    template::{PROGRAM_TYPES, ProgramType},
+};
 
 /// Build, check, verify and run Rust eBPF programs.
 #[derive(Debug, Parser)]
@@ -68,6 +75,9 @@ impl From<Format> for report::Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Create a project: eBPF programs of given types, their loader, tests and CI
+    #[command(after_help = "Example: cargo ebpf new watch --program xdp")]
+    New(New),
     /// Install what a build needs: compiler sources and a matching linker
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
@@ -125,6 +135,66 @@ pub(crate) enum Command {
     /// Run one test program for `cargo test`, to distinguish skipped tests from failed ones
     #[command(hide = true)]
     TestRunner(TestRunner),
+}
+
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Name of the project, and of the directory that is created
+    pub(crate) name: String,
+    /// Type of a program (may be repeated; default: ask)
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = ProgramTypeParser)]
+    pub(crate) program: Vec<&'static ProgramType>,
+}
+
+/// Parses a program type. clap's own parser does not suggest `xdp` for `xpd`.
+#[derive(Debug, Clone)]
+struct ProgramTypeParser;
+
+impl TypedValueParser for ProgramTypeParser {
+    type Value = &'static ProgramType;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let text = value.to_string_lossy();
+        if let Some(program) = ProgramType::named(&text) {
+            return Ok(program);
+        }
+        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+        let mut insert = |kind, value| error.insert(kind, value);
+        if let Some(argument) = argument {
+            insert(
+                ContextKind::InvalidArg,
+                ContextValue::String(argument.to_string()),
+            );
+        }
+        insert(
+            ContextKind::InvalidValue,
+            ContextValue::String(text.to_string()),
+        );
+        let names = PROGRAM_TYPES.iter().map(|program| program.name.to_owned());
+        insert(
+            ContextKind::ValidValue,
+            ContextValue::Strings(names.collect()),
+        );
+        if let Some(name) = ProgramType::closest(&text) {
+            insert(
+                ContextKind::SuggestedValue,
+                ContextValue::String(name.to_owned()),
+            );
+        }
+        Err(error)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(PROGRAM_TYPES.iter().map(|program| {
+            PossibleValue::new(program.name).help(program.runs)
+        })))
+    }
 }
 
 /// Arguments of `setup`.

@@ -170,10 +170,16 @@ ebpf_base::codes! {
         ProgramNotTried = "program-not-tried",
         /// Another program exceeded its time limit.
         ProgramSlow = "program-slow",
+        /// No type is given for the programs of a new project.
+        ProgramTypeMissing = "program-type-missing",
         /// The project and its eBPF crates.
         Project = "project",
+        /// There is something at the path of a new project.
+        ProjectExists = "project-exists",
         /// Neither the current directory nor its parents contain a manifest.
         ProjectMissing = "project-missing",
+        /// The name of a new project is not one of a crate.
+        ProjectName = "project-name",
         /// qemu is installed.
         Qemu = "qemu",
         /// No cargo config that native builds read has settings for BPF.

@@ -23,6 +23,7 @@ mod outcome;
 mod project;
 mod report;
 mod setup;
+mod template;
 mod testing;
 mod verdict;
 mod verifier;
@@ -69,6 +70,7 @@ fn run(command: &Command, context: &Context) -> Result<Outcome> {
         _ => interrupt::watch()?,
     }
     match command {
+        Command::New(request) => command::new::run(request, context),
         Command::Setup(request) => command::setup::run(request, context),
         Command::Doctor => command::doctor::run(context),
         Command::Build(request) => command::build::run(request, context),

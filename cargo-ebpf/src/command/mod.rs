@@ -11,6 +11,7 @@ mod explain_log;
 pub(crate) mod inspect;
 pub(crate) mod kernels;
 pub(crate) mod man;
+pub(crate) mod new;
 pub(crate) mod requirements;
 pub(crate) mod run;
 pub(crate) mod setup;

@@ -14,6 +14,7 @@ pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod kernels;
 pub(crate) mod listing;
+pub(crate) mod new;
 mod progress;
 pub(crate) mod requirements;
 pub(crate) mod run;

@@ -8,5 +8,6 @@ mod documents;
 mod explain;
 mod interrupt;
 mod layout;
+mod new;
 mod sandbox;
 mod tests_command;

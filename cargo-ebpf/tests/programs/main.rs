@@ -2,6 +2,8 @@
 //! others in guests, and with plain `cargo test`. The project is made in cargo's folder
 //! for tests, from the sources in `project/` and from the example in the documentation.
 
+mod new;
+
 use std::{
     env,
     fs::{self, File},
@@ -24,6 +26,8 @@ const TESTS: &[Test<fn(&Project)>] = tests![
     a_test_is_chosen_by_name: [CAPABILITIES],
     a_rejected_program_is_explained: [CAPABILITIES],
     a_project_without_such_tests_is_told,
+    new::every_type_is_built_verified_and_tested: [CAPABILITIES],
+    new::a_loader_counts: [CAPABILITIES],
     every_kernel_runs_the_tests: [GUESTS],
     what_breaks_a_kernel_has_failed: [GUESTS],
 ];

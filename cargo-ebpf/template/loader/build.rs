@@ -1,0 +1,5 @@
+//! Builds and embeds the eBPF programs.
+
+fn main() -> ebpf_build::Result<()> {
+    ebpf_build::embed("../project-name-ebpf")
+}

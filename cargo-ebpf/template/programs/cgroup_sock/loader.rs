@@ -1,0 +1,29 @@
+//! Attaches `count_cgroup_sock` to a cgroup.
+
+use aya::{
+    Ebpf,
+    programs::{self, CgroupAttachMode, CgroupSock, ProgramError},
+};
+
+use crate::{Program, Result, cgroup, program};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "count_cgroup_sock",
+    map: "CGROUP_SOCK_COUNT",
+    counts: "IP sockets created",
+    target: "",
+    load,
+    attach,
+};
+
+fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
+    let program: &mut CgroupSock = program.try_into()?;
+    program.load()
+}
+
+fn attach(ebpf: &mut Ebpf, cgroup: &str) -> Result {
+    let program: &mut CgroupSock = program(ebpf, PROGRAM.name)?;
+    program.attach(cgroup::open(cgroup)?, CgroupAttachMode::AllowMultiple)?;
+    Ok(())
+}

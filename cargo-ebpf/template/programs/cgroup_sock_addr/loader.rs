@@ -1,0 +1,29 @@
+//! Attaches `count_cgroup_sock_addr` to a cgroup.
+
+use aya::{
+    Ebpf,
+    programs::{self, CgroupAttachMode, CgroupSockAddr, ProgramError},
+};
+
+use crate::{Program, Result, cgroup, program};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "count_cgroup_sock_addr",
+    map: "CGROUP_SOCK_ADDR_COUNT",
+    counts: "IPv4 connections",
+    target: "",
+    load,
+    attach,
+};
+
+fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
+    let program: &mut CgroupSockAddr = program.try_into()?;
+    program.load()
+}
+
+fn attach(ebpf: &mut Ebpf, cgroup: &str) -> Result {
+    let program: &mut CgroupSockAddr = program(ebpf, PROGRAM.name)?;
+    program.attach(cgroup::open(cgroup)?, CgroupAttachMode::AllowMultiple)?;
+    Ok(())
+}

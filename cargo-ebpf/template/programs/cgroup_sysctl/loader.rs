@@ -1,0 +1,29 @@
+//! Attaches `count_cgroup_sysctl` to a cgroup.
+
+use aya::{
+    Ebpf,
+    programs::{self, CgroupAttachMode, CgroupSysctl, ProgramError},
+};
+
+use crate::{Program, Result, cgroup, program};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "count_cgroup_sysctl",
+    map: "CGROUP_SYSCTL_COUNT",
+    counts: "accesses to sysctls",
+    target: "",
+    load,
+    attach,
+};
+
+fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
+    let program: &mut CgroupSysctl = program.try_into()?;
+    program.load()
+}
+
+fn attach(ebpf: &mut Ebpf, cgroup: &str) -> Result {
+    let program: &mut CgroupSysctl = program(ebpf, PROGRAM.name)?;
+    program.attach(cgroup::open(cgroup)?, CgroupAttachMode::AllowMultiple)?;
+    Ok(())
+}

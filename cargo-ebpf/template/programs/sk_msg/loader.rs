@@ -1,0 +1,41 @@
+//! Attaches `count_sk_msg` to the map `SENDERS`, which contains one end of a TCP connection.
+
+use std::io::{Read as _, Write as _};
+
+use aya::{
+    Ebpf,
+    maps::SockMap,
+    programs::{self, ProgramError, SkMsg},
+};
+
+use crate::{Program, Result, program, traffic};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "count_sk_msg",
+    map: "SK_MSG_COUNT",
+    counts: "messages sent",
+    target: "127.0.0.1:0",
+    load,
+    attach,
+};
+
+fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
+    let program: &mut SkMsg = program.try_into()?;
+    program.load()
+}
+
+fn attach(ebpf: &mut Ebpf, address: &str) -> Result {
+    let map = ebpf.map_mut("SENDERS").ok_or("no map SENDERS")?;
+    let mut sockets: SockMap<_> = map.try_into()?;
+    let map = sockets.fd().try_clone()?;
+    let (mut sender, mut receiver) = traffic::connection(address)?;
+    sockets.set(0, &sender, 0)?;
+    let program: &mut SkMsg = program(ebpf, PROGRAM.name)?;
+    program.attach(&map)?;
+    traffic::of(move || {
+        sender.write_all(b"message")?;
+        receiver.read(&mut [0; 16])
+    });
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Runs `count_xdp` in the kernel, without attaching it.
+
+use ebpf_test::Input;
+
+use crate::{Tested, loaded, packet::packet};
+use project_name::{count, xdp::PROGRAM};
+
+/// From include/uapi/linux/bpf.h.
+const XDP_PASS: u32 = 2;
+
+#[test]
+fn a_packet_passes_and_is_counted() -> Tested {
+    let mut ebpf = loaded()?;
+    let run = ebpf_test::run(&mut ebpf, PROGRAM.name, &Input::packet(&packet()))?;
+    assert_eq!(run.return_value, XDP_PASS);
+    assert_eq!(count(&ebpf, &PROGRAM)?, 1);
+    Ok(())
+}
