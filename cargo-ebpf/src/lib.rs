@@ -28,20 +28,29 @@ mod testing;
 mod verdict;
 mod verifier;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
+use ebpf_base::stdout;
 use ebpf_build::Result;
 
 use crate::{
     cli::{Cli, Command},
     context::Context,
     outcome::Outcome,
+    report::Console,
 };
 
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse_from(arguments());
+    let cli = match Cli::try_parse_from(arguments()) {
+        Ok(cli) => cli,
+        Err(shown) => return show(&shown),
+    };
     let context = Context::new(&cli.global);
     // What a signal broke off ends in an error of some kind; the signal is its cause.
     let outcome =
@@ -52,6 +61,18 @@ pub fn main() -> ExitCode {
             context.console.error(&error);
             Outcome::of_error(&error).into()
         }
+    }
+}
+
+/// Prints help or the version to stdout, or why the arguments make no sense to stderr.
+fn show(shown: &clap::Error) -> ExitCode {
+    let printed = shown.print().and_then(|()| io::stdout().flush());
+    match stdout::written(printed) {
+        Err(error) if !shown.use_stderr() => {
+            Console::default().error(&error);
+            Outcome::of_error(&error).into()
+        }
+        _ => u8::try_from(shown.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Capabilities of a process, as far as tools for eBPF and tracing ask for them.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt as _};
 
 /// A capability. The values are the bits of `include/uapi/linux/capability.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,8 +43,12 @@ impl Capability {
 pub struct Capabilities(u64);
 
 impl Capabilities {
-    /// The effective set of this process; `None` without `/proc`.
+    /// The effective set of this process; `None` without `/proc`. It is empty in a user namespace:
+    /// what is held there does not count for BPF.
     pub fn effective() -> Option<Self> {
+        if in_user_namespace() {
+            return Some(Self::default());
+        }
         Self::of_status(&fs::read_to_string("/proc/self/status").ok()?)
     }
 
@@ -84,6 +88,14 @@ impl Capabilities {
             .filter(|&capability| !self.has(capability))
             .collect()
     }
+}
+
+/// Whether this process is in another user namespace than the initial one, as in a rootless
+/// container.
+pub fn in_user_namespace() -> bool {
+    /// `PROC_USER_INIT_INO` in `include/linux/proc_ns.h`.
+    const INITIAL: u64 = 0xefff_fffd;
+    fs::metadata("/proc/self/ns/user").is_ok_and(|namespace| namespace.ino() != INITIAL)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod finding;
 mod kernel_version;
 mod program;
 pub mod progress;
+pub mod stdout;
 pub mod stub;
 pub mod syscall;
 pub mod temporary;

@@ -3,6 +3,9 @@
 
 use std::env;
 
+/// In place of [`as_root`] in a user namespace, where no capability counts for BPF.
+pub(crate) const OUTSIDE_USER_NAMESPACE: &str = "run lock outside of this user namespace, as root";
+
 /// This command line, run as root.
 pub(crate) fn as_root() -> String {
     let arguments: Vec<String> = env::args_os()

@@ -22,7 +22,10 @@ mod source;
 mod symbol;
 mod view;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 
@@ -30,7 +33,11 @@ use crate::cli::{Cli, Command};
 
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => return show(&shown),
+    };
+    let outcome = match cli.command {
         Command::Record(arguments) => command::record::run(*arguments),
         Command::Top(arguments) => command::top::run(&arguments),
         Command::Report(arguments) => command::report::run(&arguments),
@@ -44,4 +51,16 @@ pub fn main() -> ExitCode {
         error.print();
         error.exit_code()
     })
+}
+
+/// Prints help or the version to stdout, or why the arguments make no sense to stderr.
+fn show(shown: &clap::Error) -> ExitCode {
+    let printed = shown.print().and_then(|()| io::stdout().flush());
+    match output::printed(printed) {
+        Err(error) if !shown.use_stderr() => {
+            error.print();
+            error.exit_code()
+        }
+        _ => u8::try_from(shown.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
 }

@@ -97,13 +97,18 @@ impl Output {
     }
 }
 
-fn to_stdout(mut stdout: impl io::Write, report: &[u8]) -> Result<()> {
-    match stdout.write_all(report).and_then(|()| stdout.flush()) {
+/// The result of printing to stdout what is not a report: help, or the version.
+pub(crate) fn printed(outcome: io::Result<()>) -> Result<()> {
+    match ebpf_base::stdout::check().and(outcome) {
         // The reader has what it wanted: `lock record | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::write(Path::new("standard output"), &error)),
         Ok(()) => Ok(()),
     }
+}
+
+fn to_stdout(mut stdout: impl io::Write, report: &[u8]) -> Result<()> {
+    printed(stdout.write_all(report).and_then(|()| stdout.flush()))
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {

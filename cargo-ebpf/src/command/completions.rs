@@ -1,9 +1,8 @@
 //! `completions`: scripts that complete command lines of `cargo-ebpf`.
 
-use std::io::{self, Write as _};
-
 use clap::CommandFactory as _;
-use ebpf_build::{Error, Result};
+use ebpf_base::stdout;
+use ebpf_build::Result;
 
 use crate::{
     cli::{self, Cli},
@@ -18,8 +17,6 @@ const PROGRAM: &str = "cargo-ebpf";
 pub(crate) fn run(request: &cli::Completions) -> Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(request.shell, &mut Cli::command(), PROGRAM, &mut script);
-    io::stdout()
-        .write_all(&script)
-        .map_err(|cause| Error::io("write to", "stdout".as_ref(), &cause))?;
+    stdout::write(&script)?;
     Ok(Outcome::Fine)
 }

@@ -1,9 +1,10 @@
 //! `man`: one page about every command, so that it refers to no other.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use clap::CommandFactory as _;
 use clap_mangen::Man;
+use ebpf_base::stdout;
 use ebpf_build::{Error, Result};
 
 use crate::{cli::Cli, outcome::Outcome};
@@ -11,9 +12,8 @@ use crate::{cli::Cli, outcome::Outcome};
 /// # Errors
 /// When stdout cannot be written to.
 pub(crate) fn run() -> Result<Outcome> {
-    page()
-        .and_then(|page| io::stdout().write_all(page.as_bytes()))
-        .map_err(|cause| Error::io("write to", "stdout".as_ref(), &cause))?;
+    let page = page().map_err(|cause| Error::io("make", "the page".as_ref(), &cause))?;
+    stdout::write(page.as_bytes())?;
     Ok(Outcome::Fine)
 }
 

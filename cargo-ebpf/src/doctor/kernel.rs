@@ -3,7 +3,12 @@
 
 use std::fs;
 
-use ebpf_base::{KernelVersion, btf::VMLINUX, capability::Capability, syscall::Availability};
+use ebpf_base::{
+    KernelVersion,
+    btf::VMLINUX,
+    capability::{Capability, in_user_namespace},
+    syscall::Availability,
+};
 use ebpf_build::Finding;
 
 use crate::{code::Code, host::kernel::Kernel};
@@ -129,6 +134,11 @@ fn capabilities(kernel: &Kernel) -> Finding {
         return Finding::fine(code, "this user may load BPF programs");
     }
     let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
+    if in_user_namespace() {
+        return Finding::warning(code, "this user may not load BPF programs")
+            .because("in a user namespace, capabilities do not count for BPF")
+            .fix("run it outside of the user namespace, as root");
+    }
     Finding::warning(code, "this user may not load every BPF program")
         .because(format!("missing: {}", names.join(", ")))
         .fix("run as root; `cargo ebpf run` asks sudo for the loader by itself")

@@ -5,11 +5,16 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
+use ebpf_base::capability::in_user_namespace;
+
 use super::shell::command_line;
 
 /// This command line as root: a line that works when it is typed. sudo resets PATH and HOME,
 /// with which cargo and its toolchains are found.
 pub(crate) fn as_root() -> String {
+    if in_user_namespace() {
+        return "run it outside of the user namespace, as root".to_owned();
+    }
     let program = env::current_exe().map_or_else(|_| "cargo-ebpf".into(), OsString::from);
     line(program, env::args_os().skip(1))
 }

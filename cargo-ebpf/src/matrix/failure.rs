@@ -16,8 +16,10 @@ use crate::{
 pub(super) struct FailureContext<'a> {
     /// Where the agent ran.
     pub(super) kernel: &'a KernelTarget,
-    /// Its release, if it came up.
+    /// Its release, if it is known.
     pub(super) release: Option<&'a str>,
+    /// Whether the agent began to reply.
+    pub(super) up: bool,
     /// ` while it ...`, if that is known.
     pub(super) doing: Option<String>,
     /// A guest's memory, in MiB.
@@ -33,6 +35,13 @@ impl FailureContext<'_> {
             Some(release) => format!("Linux {}", untrusted::name(release)),
             None => format!("the kernel {}", self.kernel.label()),
         };
+        let guest = console.is_some();
+        // What is ended: the kernel itself is not, on the host.
+        let ending = if guest {
+            format!("the guest with {label}")
+        } else {
+            format!("the process that tries programs on {label}")
+        };
         let doing = self.doing.as_deref().unwrap_or_default();
         match (console.and_then(Console::breakdown), ended) {
             (Some(Breakdown::OutOfMemory), _) => Finding::error(
@@ -44,10 +53,10 @@ impl FailureContext<'_> {
                 Finding::error(Code::KernelPanicked, format!("{label} panicked{doing}: {reason}"))
             }
             (None, Ended::TimedOut(Deadline::Step(limit))) => (self.slow)(format!(
-                "{label} was ended after {} s{doing}",
+                "{ending} was ended after {} s{doing}",
                 limit.as_secs()
             )),
-            (None, Ended::TimedOut(deadline)) if self.release.is_none() => no_boot(format!(
+            (None, Ended::TimedOut(deadline)) if !self.up && guest => no_boot(format!(
                 "{label} did not come up: {}",
                 in_words(*deadline)
             ))
@@ -56,13 +65,13 @@ impl FailureContext<'_> {
                 Code::AnswerDamaged,
                 format!("the answer of {label} arrived damaged{doing}: {what}"),
             ),
-            (None, _) if self.release.is_none() => {
+            (None, Ended::Closed) if !self.up && guest => {
                 no_boot(format!("{label} did not come up"))
                     .fix("is it for x86-64, and is its memory enough (--guest-memory MIB)?")
             }
             (None, Ended::TimedOut(deadline)) => Finding::error(
                 Code::AnswerTimedOut,
-                format!("{label} sent nothing more: {}", in_words(*deadline)),
+                format!("{ending} was ended outside of a program: {}", in_words(*deadline)),
             ),
             (None, _) => Finding::error(Code::AnswerCutOff, format!("the answer of {label} broke off{doing}")),
         }
@@ -76,7 +85,9 @@ fn no_boot(message: String) -> Finding {
 /// Which deadline passed.
 fn in_words(deadline: Deadline) -> String {
     match deadline {
-        Deadline::Silence(limit) => format!("it printed nothing for {} s", limit.as_secs()),
+        Deadline::Silence(limit) => {
+            format!("it printed and sent nothing for {} s", limit.as_secs())
+        }
         Deadline::Ceiling(limit) => format!(
             "it was still printing after {} s, the most that it may take",
             limit.as_secs()

@@ -66,23 +66,28 @@ impl KernelRun<'_> {
         let mut release = None;
         let mut findings = Vec::new();
         for attempt in 1..=BREAKDOWNS {
+            let mut up = false;
             let mut agent =
                 AgentProcess::start(self.kernel, &task.request(), self.guests, self.spawner)?;
             let ended = agent.follow(self.settings.timeout, |answer| match answer {
-                Answer::Hello { release: name } => release = Some(name),
+                Answer::Hello { release: name } => {
+                    up = true;
+                    release = Some(name);
+                }
                 answer => task.receive(answer),
             })?;
             if ended == Ended::Done {
                 break;
             }
             // A guest that ended before the agent replied: on a busy machine that may be bad luck.
-            let early = release.is_none() && ended == Ended::Closed;
+            let early = !up && ended == Ended::Closed;
             if early && agent.console.is_some() && attempt == 1 {
                 continue;
             }
             let context = FailureContext {
                 kernel: self.kernel,
                 release: release.as_deref(),
+                up,
                 doing: task.doing(),
                 memory: self.settings.memory,
                 slow: T::SLOW,

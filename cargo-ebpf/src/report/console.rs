@@ -3,9 +3,10 @@
 
 use std::io::{self, Write as _};
 
+use ebpf_base::stdout;
 use ebpf_build::{Error, Finding, Result};
 
-use super::{Report, github, human, json, json::check_written, progress::Display};
+use super::{Report, github, human, json, progress::Display};
 
 /// Output formats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Console {
     /// # Errors
     /// When it cannot be written; a closed pipe is not an error.
     pub(crate) fn pass_on(self, output: &str) -> Result<()> {
-        check_written(if self.is_json() {
+        stdout::written(if self.is_json() {
             io::stderr().lock().write_all(output.as_bytes())
         } else {
             io::stdout().lock().write_all(output.as_bytes())

@@ -5,9 +5,10 @@
 
 use std::io::{self, Write as _};
 
+use ebpf_base::stdout;
 use ebpf_build::{Error, Finding, Result, Severity};
 
-use super::{Report, human, json::check_written};
+use super::{Report, human};
 
 /// Writes `report` as for people, then its findings.
 pub(super) fn write(report: &impl Report) -> Result<()> {
@@ -29,7 +30,7 @@ fn print<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Result<()> {
         .into_iter()
         .filter_map(annotation)
         .try_for_each(|line| writeln!(stdout, "{line}"));
-    check_written(written.and_then(|()| stdout.flush()))
+    stdout::written(written.and_then(|()| stdout.flush()))
 }
 
 fn annotation(finding: &Finding) -> Option<String> {

@@ -6,16 +6,16 @@ use std::{
     path::Path,
 };
 
-use ebpf_base::untrusted;
+use ebpf_base::{stdout, untrusted};
 use ebpf_build::{Code, Error, Finding, Result, Severity};
 
-use super::{Report, json::check_written};
+use super::Report;
 use crate::interrupt;
 
 /// Writes `report` as text to stdout. Colour is stripped where it is not wanted.
 pub(super) fn write(report: &impl Report) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
-    check_written(writeln!(stdout, "{}", report.human()).and_then(|()| stdout.flush()))
+    stdout::written(writeln!(stdout, "{}", report.human()).and_then(|()| stdout.flush()))
 }
 
 /// A path as a person would type it here.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use ebpf_base::stdout;
 use ebpf_build::{Error, Finding, Result};
 use serde::Serialize;
 
@@ -51,15 +52,5 @@ fn print(document: &impl Serialize) -> Result<()> {
         Error::new(Code::Json, "could not write the result as JSON").because(cause.to_string())
     })?;
     let mut stdout = io::stdout().lock();
-    check_written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
-}
-
-/// A reader that closed the pipe has seen what it wanted.
-pub(super) fn check_written(result: io::Result<()>) -> Result<()> {
-    match result {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to", "stdout".as_ref(), &cause))
-        }
-        _ => Ok(()),
-    }
+    stdout::written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
 }

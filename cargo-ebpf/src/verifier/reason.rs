@@ -3,7 +3,7 @@
 
 use std::io;
 
-use ebpf_base::untrusted;
+use ebpf_base::{capability::in_user_namespace, untrusted};
 use ebpf_build::Finding;
 use ebpf_object::Hook;
 
@@ -130,7 +130,13 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
     Outcome::PermissionDenied(finding(
         Code::NoRights,
         "this process may not load BPF programs".to_owned(),
-        &format!("it has no {}", names.join(", ")),
+        &if in_user_namespace() {
+            "it is in a user namespace, as in a rootless container: its capabilities do not count \
+             for BPF"
+                .to_owned()
+        } else {
+            format!("it has no {}", names.join(", "))
+        },
         // Only the process that the user started knows the command to repeat.
         "",
     ))

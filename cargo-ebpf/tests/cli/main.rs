@@ -9,5 +9,6 @@ mod explain;
 mod interrupt;
 mod layout;
 mod new;
+mod output;
 mod sandbox;
 mod tests_command;

@@ -102,7 +102,7 @@ pub(crate) fn what_never_comes_up_is_ended() -> Result<(), Failed> {
     failed_with(
         "guest-no-boot",
         &[
-            "the kernel halted did not come up: it printed nothing for 90 s",
+            "the kernel halted did not come up: it printed and sent nothing for 90 s",
             "serial console",
         ],
         &output,

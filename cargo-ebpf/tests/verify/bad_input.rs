@@ -109,6 +109,38 @@ pub(crate) fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked
     )
 }
 
+/// There, root has all capabilities, and none of them counts.
+pub(crate) fn in_a_user_namespace_rights_are_missing(folder: &Folder) -> Checked {
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user"])
+        .arg(env!("CARGO_BIN_EXE_cargo-ebpf"))
+        .arg("verify")
+        .arg(fixture("plain.o"))
+        .current_dir(folder.path())
+        .output()?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure(
+        said.contains("no-rights") && said.contains("outside of the user namespace"),
+        "the namespace is the cause",
+        &said,
+    )?;
+    ensure(!said.contains("another hook"), "not the hook", &said)
+}
+
+pub(crate) fn a_missing_directory_for_temporary_files_is_named(folder: &Folder) -> Checked {
+    let output = folder
+        .command()
+        .env("TMPDIR", "/no/such/directory")
+        .arg(fixture("plain.o"))
+        .output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure(
+        said.contains("/no/such/directory") && said.contains("fix: set TMPDIR"),
+        "named, with a fix",
+        &said,
+    )
+}
+
 pub(crate) fn what_is_no_object_is_said(folder: &Folder) -> Checked {
     let object = fs::read(fixture("plain.o"))?;
     let with = |offset: usize, byte: u8| {

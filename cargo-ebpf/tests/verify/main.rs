@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use test_support::{
     Failed, Suite, Test,
-    machine::{BPFTOOL, CAPABILITIES, KERNEL_BTF, MOUNT_NAMESPACE, ROOT},
+    machine::{BPFTOOL, CAPABILITIES, KERNEL_BTF, MOUNT_NAMESPACE, ROOT, USER_NAMESPACE},
     tests,
 };
 
@@ -36,6 +36,8 @@ const TESTS: &[Test<InFolder>] = tests![
     bad_input::survives_every_damaged_object: [CAPABILITIES],
     accepted::is_quick: [CAPABILITIES],
     bad_input::as_nobody_says_that_rights_are_missing: [CAPABILITIES, ROOT],
+    bad_input::in_a_user_namespace_rights_are_missing: [USER_NAMESPACE],
+    bad_input::a_missing_directory_for_temporary_files_is_named,
     linked::links_what_libbpf_links: [CAPABILITIES, KERNEL_BTF],
     linked::linked_objects_agree_with_bpftool: [CAPABILITIES, BPFTOOL, KERNEL_BTF],
     bpftool::bpftool_agrees: [CAPABILITIES, BPFTOOL],

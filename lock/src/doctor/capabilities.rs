@@ -1,11 +1,14 @@
 //! Capabilities: which are held, and what does not work without the others.
 
-use ebpf_base::capability::{Capabilities, Capability};
+use ebpf_base::capability::{Capabilities, Capability, in_user_namespace};
 
 use crate::{doctor::Item, invocation, probe::syscall};
 
 /// How to give an unprivileged user's `lock` all capabilities that it can use.
 fn all_capabilities() -> String {
+    if in_user_namespace() {
+        return invocation::OUTSIDE_USER_NAMESPACE.to_owned();
+    }
     format!(
         "{}, or sudo setcap cap_bpf,cap_perfmon,cap_syslog,cap_sys_ptrace,\
          cap_checkpoint_restore+ep {}",

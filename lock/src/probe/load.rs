@@ -214,9 +214,7 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
     for (name, value) in &globals {
         loader.override_global(name, value, true);
     }
-    let mut ebpf = loader
-        .load(object)
-        .map_err(|error| rejected("the maps", &error, maps_denied(&error)))?;
+    let mut ebpf = loader.load(object).map_err(|error| maps_rejected(&error))?;
 
     match plan.scope {
         Scope::System => {}
@@ -413,6 +411,37 @@ pub(super) fn denied(error: &ProgramError) -> bool {
     }
 }
 
+/// As [`rejected`], for the maps: those that are too large have an option to make them smaller.
+fn maps_rejected(error: &EbpfError) -> Error {
+    match error {
+        EbpfError::MapError(MapError::CreateError { name, io_error })
+            if io_error.kind() == io::ErrorKind::OutOfMemory =>
+        {
+            Error::new(
+                "no-memory",
+                format!("the kernel has no memory for the map {name}"),
+            )
+            .because_of(io_error)
+            .fix(format!(
+                "record with a smaller {}; `lock doctor` reports the memory that tables need",
+                limit_of(name)
+            ))
+        }
+        _ => rejected("the maps", error, maps_denied(error)),
+    }
+}
+
+/// The option that determines the size of a map; of one that has none, those of the largest.
+fn limit_of(name: &str) -> &'static str {
+    match name {
+        map::LOCK_TOTALS => "--max-locks",
+        map::STACKS => "--max-stacks",
+        map::SLOTS | map::TIDS | map::THREADS => "--max-threads",
+        map::EVENTS => "--buffer",
+        _ => "--max-locks, --max-threads or --buffer",
+    }
+}
+
 fn maps_denied(error: &EbpfError) -> bool {
     match error {
         EbpfError::MapError(MapError::CreateError { io_error, .. }) => is_denial(io_error),
@@ -427,7 +456,33 @@ fn is_denial(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::name_words;
+    use std::io;
+
+    use aya::{EbpfError, maps::MapError};
+
+    use super::{maps_rejected, name_words};
+
+    #[test]
+    fn a_map_without_memory_names_its_option() {
+        let error = |name: &str, errno| {
+            maps_rejected(&EbpfError::MapError(MapError::CreateError {
+                name: name.to_owned(),
+                io_error: io::Error::from_raw_os_error(errno),
+            }))
+        };
+        for (name, option) in [
+            ("LOCK_TOTALS", "--max-locks;"),
+            ("STACKS", "--max-stacks;"),
+            ("SLOTS", "--max-threads;"),
+            ("EVENTS", "--buffer;"),
+            ("COUNTS", "--buffer;"),
+        ] {
+            let error = error(name, libc::ENOMEM);
+            assert_eq!(error.code(), "no-memory");
+            assert!(error.fix_text().unwrap().contains(option), "{name}");
+        }
+        assert_eq!(error("STACKS", libc::E2BIG).code(), "refused-by-kernel");
+    }
 
     #[test]
     fn names_are_cut_as_the_kernel_cuts_them() {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use ebpf_base::{
     btf,
-    capability::{Capabilities, Capability},
+    capability::{Capabilities, Capability, in_user_namespace},
     kernel_release,
 };
 
@@ -180,12 +180,16 @@ fn check_capabilities(held: Option<Capabilities>) -> Result<()> {
 
 /// The error of a process without the capabilities.
 pub(crate) fn no_rights(cause: &str) -> Error {
-    Error::new(
+    let error = Error::new(
         "no-rights",
         "recording needs CAP_BPF and CAP_PERFMON, or root",
-    )
-    .because(cause)
-    .fix(format!(
+    );
+    if in_user_namespace() {
+        return error
+            .because("capabilities in a user namespace, as of a rootless container, do not count")
+            .fix(invocation::OUTSIDE_USER_NAMESPACE);
+    }
+    error.because(cause).fix(format!(
         "run it as root: `{}`, or give it the capabilities permanently: \
          `sudo setcap cap_bpf,cap_perfmon+ep {}`",
         invocation::as_root(),
