@@ -146,6 +146,8 @@ ebpf_base::codes! {
         NoPrograms = "no-programs",
         /// This process lacks a capability for loading BPF programs.
         NoRights = "no-rights",
+        /// A limit on processes or memory forbids another thread.
+        NoThread = "no-thread",
         /// A file contains no verifier log.
         NoVerifierLog = "no-verifier-log",
         /// Two eBPF crates build objects of the same name.

@@ -47,7 +47,10 @@ pub(crate) fn watch() -> Result<()> {
     ])
     .map_err(|cause| not_installed(&cause))?;
     adopt_orphans();
-    thread::spawn(move || signals.forever().for_each(|origin| received(&origin)));
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || signals.forever().for_each(|origin| received(&origin)))
+        .map_err(|cause| not_installed(&cause))?;
     Ok(())
 }
 
@@ -121,7 +124,8 @@ fn received(origin: &Origin) {
     if !matches!(origin.cause, Cause::Kernel) {
         send(signal, &descendants());
     }
-    thread::spawn(move || {
+    // Without a thread for it, a second signal has to wait for this.
+    let end_later = move || {
         let mut idle_since = Instant::now();
         while idle_since.elapsed() < GRACE {
             thread::sleep(Duration::from_millis(100));
@@ -130,7 +134,10 @@ fn received(origin: &Origin) {
             }
         }
         end(signal);
-    });
+    };
+    if thread::Builder::new().spawn(end_later).is_err() {
+        end_later();
+    }
 }
 
 /// Ends this process the way it would have without us.

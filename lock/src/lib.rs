@@ -20,6 +20,7 @@ mod recording;
 mod session;
 mod source;
 mod symbol;
+mod thread;
 mod view;
 
 use std::{

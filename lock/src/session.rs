@@ -10,7 +10,6 @@ use std::{
     },
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, Sender},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -19,7 +18,10 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    thread,
+};
 
 /// How long a command has to end each time that it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -79,7 +81,7 @@ impl Session {
         })?;
         let (sender, events) = mpsc::channel();
         let to_session = sender.clone();
-        thread::spawn(move || {
+        thread::start("signals", move || {
             for signal in signals.forever() {
                 let event = match signal {
                     SIGCHLD => Event::Child,
@@ -89,7 +91,7 @@ impl Session {
                     return;
                 }
             }
-        });
+        })?;
         Ok(Self { events, sender })
     }
 
@@ -100,7 +102,7 @@ impl Session {
                 .because_of(&error)
         })?;
         let sender = self.sender.clone();
-        thread::spawn(move || {
+        thread::start("process", move || {
             let mut poll = libc::pollfd {
                 fd: process.as_raw_fd(),
                 events: libc::POLLIN,
@@ -110,7 +112,7 @@ impl Session {
             while unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {}
             // Without a receiver there is nobody to tell.
             let _ = sender.send(Event::ProcessEnded);
-        });
+        })?;
         Ok(())
     }
 

@@ -4,14 +4,13 @@
 use std::{
     io::{BufReader, Read},
     sync::mpsc::{self, RecvTimeoutError},
-    thread,
     time::{Duration, Instant},
 };
 
 use ebpf_build::Result;
 
 use super::protocol::Answer;
-use crate::{interrupt, verifier::observation::Event};
+use crate::{host::thread, interrupt, verifier::observation::Event};
 
 /// How long is waited for the other end, always since its last answer.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +80,7 @@ pub(crate) fn follow(
     let (sender, receiver) = mpsc::channel();
     // Ends with its source, or when nobody listens any more. A read cannot be broken off,
     // so it is not waited for.
-    thread::spawn(move || {
+    thread::start("answers", move || {
         let mut source = BufReader::new(source);
         loop {
             let read = Answer::read(&mut source);
@@ -90,7 +89,7 @@ pub(crate) fn follow(
                 break;
             }
         }
-    });
+    })?;
     let mut in_step = false;
     let mut answered = Instant::now();
     let mut lively = answered;

@@ -9,3 +9,4 @@ pub(crate) mod kernel;
 pub(crate) mod process;
 pub(crate) mod root;
 pub(crate) mod shell;
+pub(crate) mod thread;

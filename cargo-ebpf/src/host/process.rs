@@ -253,7 +253,7 @@ impl Process {
         if let Some(mut stdin) = program.input() {
             // It may write before it has read everything. One that ends early is recognised by
             // its output.
-            thread::spawn(move || stdin.write_all(&input));
+            super::thread::start("input", move || stdin.write_all(&input))?;
         }
         Ok(program)
     }

@@ -56,21 +56,24 @@ fn side_by_side<T: Send>(
     let answers = Mutex::new(Vec::new());
     // A guest has one processor: as many at a time as there are real ones.
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..workers.min(kernels.len()) {
-            scope.spawn(|| {
-                // The lock is for taking one, not for asking it.
-                let next = || lock(&queue).pop_front();
-                while let Some((number, kernel)) = next() {
-                    let answer = ask(kernel);
-                    if answer.is_err() {
-                        // The others would fail in the same way.
-                        lock(&queue).clear();
-                    }
-                    lock(&answers).push((number, answer));
-                }
-            });
+    let work = || {
+        // The lock is for taking one, not for asking it.
+        let next = || lock(&queue).pop_front();
+        while let Some((number, kernel)) = next() {
+            let answer = ask(kernel);
+            if answer.is_err() {
+                // The others would fail in the same way.
+                lock(&queue).clear();
+            }
+            lock(&answers).push((number, answer));
         }
+    };
+    thread::scope(|scope| {
+        // This thread is one of them. Where no other can be started, it does all of the work.
+        for _ in 1..workers.min(kernels.len()) {
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
     });
     let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.sort_by_key(|(number, _)| *number);

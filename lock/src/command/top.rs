@@ -3,7 +3,6 @@
 use std::{
     process::ExitCode,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -17,6 +16,7 @@ use crate::{
         live::{self, Live, TICK},
         replay,
     },
+    thread,
     view::tui::{self, Start},
 };
 
@@ -68,15 +68,17 @@ fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
         interval: arguments.interval,
     };
     // What names stacks cannot leave the thread that it was made in.
-    let view = thread::spawn(move || {
+    let view = thread::start("view", move || {
         let shown = run_with(source, start);
         drop(stop);
         shown
     });
+    // Without it, `stop` has been dropped, and the recorder stops at once.
     let (session, command, end) = recorder.run(&sender, &stopped);
-    let shown = view
-        .join()
-        .unwrap_or_else(|_| Err(Error::new("view-failed", "the view ended unexpectedly")));
+    let shown = view.and_then(|view| {
+        view.join()
+            .unwrap_or_else(|_| Err(Error::new("view-failed", "the view ended unexpectedly")))
+    });
     // Whatever was seen, the command is not left behind.
     let code = record::finish(&session, command, end);
     shown.map(|()| code)

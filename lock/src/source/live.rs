@@ -77,7 +77,7 @@ impl Live {
         let mut attached = load::load(object, kernel, plan)?.attach()?;
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
         let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
-        let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps);
+        let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps)?;
         let cpus = aya::util::nr_cpus().map_err(|error| no_cpus(&error))?;
         let min_wait = plan.filters.min_wait.as_nanos();
         let mut samples = SampleDecoder::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));

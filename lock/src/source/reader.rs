@@ -11,14 +11,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread,
     time::Duration,
 };
 
 use aya::maps::{MapData, RingBuf};
 use lock_common::{Event, Plain, RawStack, event};
 
-use crate::source::frame_steps::FrameSteps;
+use crate::{error::Result, source::frame_steps::FrameSteps, thread};
 
 /// How often the buffer is looked at.
 const TICK: Duration = Duration::from_millis(10);
@@ -47,7 +46,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Starts the thread.
-    pub(crate) fn start(events: RingBuf<MapData>, frame_steps: FrameSteps) -> Self {
+    pub(crate) fn start(events: RingBuf<MapData>, frame_steps: FrameSteps) -> Result<Self> {
         let (to_reader, messages) = mpsc::channel();
         let (requests, asked) = mpsc::channel();
         let under_way = Arc::new(AtomicUsize::new(0));
@@ -57,12 +56,12 @@ impl Reader {
             to: to_reader,
             under_way: Arc::clone(&under_way),
         };
-        thread::spawn(move || thread.run(&asked));
-        Self {
+        thread::start("reader", move || thread.run(&asked))?;
+        Ok(Self {
             messages,
             requests,
             under_way,
-        }
+        })
     }
 
     /// The next event that is there already.

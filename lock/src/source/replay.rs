@@ -3,11 +3,11 @@
 use std::{
     path::Path,
     sync::mpsc::{self, Receiver},
-    thread,
+    thread::sleep,
     time::Duration,
 };
 
-use crate::{error::Result, profile::feed::Feed, recording::Recording};
+use crate::{error::Result, profile::feed::Feed, recording::Recording, thread};
 
 /// Plays a recording: one of its intervals at once, the next after each pause.
 ///
@@ -18,12 +18,12 @@ pub(crate) fn play(path: &Path, pause: Duration) -> Result<Receiver<Feed>> {
     let mut recording = Recording::open(path)?;
     // The reader is not ahead of what is shown.
     let (sender, feed) = mpsc::sync_channel(0);
-    thread::spawn(move || {
+    thread::start("replay", move || {
         for interval in recording.by_ref() {
             if sender.send(Feed::Interval(Box::new(interval))).is_err() {
                 return;
             }
-            thread::sleep(pause);
+            sleep(pause);
         }
         let damage = recording.notes().collect::<Vec<_>>();
         let reason = match (damage.is_empty(), recording.end()) {
@@ -35,6 +35,6 @@ pub(crate) fn play(path: &Path, pause: Duration) -> Result<Receiver<Feed>> {
         };
         // Without a receiver there is nobody to tell.
         let _ = sender.send(Feed::Ended(reason));
-    });
+    })?;
     Ok(feed)
 }

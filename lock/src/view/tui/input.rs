@@ -4,7 +4,6 @@
 use std::{
     io,
     sync::mpsc::{Receiver, Sender},
-    thread,
 };
 
 use ratatui::crossterm::event::KeyEvent;
@@ -17,6 +16,7 @@ use crate::{
     error::{Error, Result},
     profile::feed::Feed,
     session::is_ignored,
+    thread,
     view::tui::keyboard::Keyboard,
 };
 
@@ -45,7 +45,7 @@ pub(super) fn watch_signals(to: Sender<Message>) -> Result<()> {
         .filter(|&signal| !is_ignored(signal));
     let mut signals = Signals::new(ending.chain([SIGWINCH, SIGCONT]))
         .map_err(|error| Error::new("signals", "signals could not be caught").because_of(&error))?;
-    thread::spawn(move || {
+    thread::start("signals", move || {
         for signal in signals.forever() {
             let message = match signal {
                 SIGWINCH => Message::Resized,
@@ -56,13 +56,13 @@ pub(super) fn watch_signals(to: Sender<Message>) -> Result<()> {
                 return;
             }
         }
-    });
+    })?;
     Ok(())
 }
 
 /// Passes on what a source gives.
-pub(super) fn watch_source(from: Receiver<Feed>, to: Sender<Message>) {
-    thread::spawn(move || {
+pub(super) fn watch_source(from: Receiver<Feed>, to: Sender<Message>) -> Result<()> {
+    thread::start("source", move || {
         let mut over = false;
         for feed in from {
             over |= matches!(feed, Feed::Ended(_) | Feed::Failed(_));
@@ -74,16 +74,18 @@ pub(super) fn watch_source(from: Receiver<Feed>, to: Sender<Message>) {
             // Without a receiver there is nobody to tell.
             let _ = to.send(Message::SourceGone);
         }
-    });
+    })?;
+    Ok(())
 }
 
 /// Passes on keys.
-pub(super) fn watch_keyboard(mut keyboard: Keyboard, to: Sender<Message>) {
-    thread::spawn(move || {
+pub(super) fn watch_keyboard(mut keyboard: Keyboard, to: Sender<Message>) -> Result<()> {
+    thread::start("keys", move || {
         if read_keys(&mut keyboard, &to).is_err() {
             let _ = to.send(Message::TerminalGone);
         }
-    });
+    })?;
+    Ok(())
 }
 
 fn read_keys(keyboard: &mut Keyboard, to: &Sender<Message>) -> io::Result<()> {

@@ -67,8 +67,8 @@ pub(crate) fn run(source: Receiver<Feed>, start: Start) -> Result<End> {
     let (mut screen, keyboard) = (Screen::open()?, open_keyboard()?);
     let (sender, messages) = mpsc::channel();
     input::watch_signals(sender.clone())?;
-    input::watch_keyboard(keyboard, sender.clone());
-    input::watch_source(source, sender);
+    input::watch_keyboard(keyboard, sender.clone())?;
+    input::watch_source(source, sender)?;
     let mut state = State::new(start);
     state.resize(screen.height());
     loop {
