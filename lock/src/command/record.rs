@@ -64,10 +64,12 @@ pub(crate) fn run(arguments: cli::record::Record) -> Result<ExitCode> {
         merger.add(&interval);
         Ok(())
     });
-    let reported = recorded.and_then(|()| sink.end(end, &merger.finish(), &report, &output));
+    let whole = merger.finish();
+    let reported = recorded.and_then(|()| sink.end(end, &whole, &report, &output));
     // Whatever became of the report, the command is not left behind.
     let code = finish(&session, command, end);
     match reported? {
+        Written::AsAsked if code == ExitCode::SUCCESS => Ok(report::exit_code(&whole)),
         Written::AsAsked => Ok(code),
         // Scripts go on to what is not there, or is not whole.
         Written::Instead if code == ExitCode::SUCCESS => Ok(ExitCode::FAILURE),

@@ -87,6 +87,14 @@ impl LockType {
         }
     }
 
+    /// Whether it is known to be a lock, which somebody has while others wait.
+    pub(crate) const fn is_lock(self) -> bool {
+        match self {
+            Self::Kernel(_) => true,
+            Self::User(class) => class.is_retried(),
+        }
+    }
+
     /// Whether a call that waits for it goes on waiting until it has it, in several sleeps.
     pub(crate) const fn is_retried(self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! What was recorded, added up and put in order. Plain data: nothing here asks a kernel.
 
 pub(crate) mod calibration;
+pub(crate) mod deadlock;
 pub(crate) mod diff;
 pub(crate) mod feed;
 #[cfg(test)]

@@ -409,6 +409,12 @@ structures! {
         stack: Option<StackId>,
         thread: ThreadId,
         waited_ns: u64,
+        #[serde(default, skip_serializing_if = "Not::not")]
+        at_least: bool,
+        #[serde(default, skip_serializing_if = "Not::not")]
+        has_timeout: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<ThreadId>,
     }
 }
 

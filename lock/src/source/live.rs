@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya::maps::{Map, MapError};
-use lock_common::{Counter, Spins, ThreadIds, ThreadSet, WaitKind};
+use lock_common::{Counter, Spins, ThreadIds, ThreadRef, ThreadSet, WaitKind};
 
 use crate::{
     clock::{monotonic_ns, unix_ms},
@@ -18,27 +18,33 @@ use crate::{
         batch::{self, unreadable},
         load::{self, map, strange_object},
         object,
-        plan::Plan,
+        plan::{Filters, Plan},
         requirements::{self, Kernel},
         statistics::Timer,
     },
     profile::{
-        snapshot::{EventAccounting, Hook, Metadata, OpenWait, Scope, Snapshot, Waits},
+        lock_type::LockType,
+        snapshot::{EventAccounting, Hook, Metadata, OpenWait, Scope, Snapshot, StackId, Waits},
         snapshot_builder::{SnapshotBuilder, keep_longest},
     },
     source::{
+        blocked::{self, BlockedThread},
         cost::own_cpu,
         counts::Counts,
         frame_steps::FrameSteps,
         reader::Reader,
         samples::SampleDecoder,
-        stacks::KernelStacks,
+        stacks::{KernelStacks, intern},
         totals::{LockKey, TotalsMaps, TotalsReader},
     },
+    symbol::{UserStack, process_info},
 };
 
 /// How often samples are to be taken in.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
+
+/// Of how many open waits the stack is taken from `/proc` at the most, at each end.
+const LOOKED_AT: usize = 256;
 
 /// Programs that are recording, and all that is known of what they recorded.
 pub(crate) struct Live {
@@ -53,6 +59,12 @@ pub(crate) struct Live {
     missed: Vec<u64>,
     timer: Timer,
     own_cpu: Duration,
+    /// Threads that waited when recording began, and where.
+    blocked: Vec<(BlockedThread, UserStack)>,
+    /// When that was (CLOCK_MONOTONIC, nanoseconds).
+    began_ns: u64,
+    /// How many stacks of waits were taken from `/proc`.
+    looked_at: usize,
     /// What the interval that is under way has so far.
     builder: SnapshotBuilder,
     since_ns: u64,
@@ -104,6 +116,13 @@ impl Live {
         }
         let timer = Timer::start(&attached);
         let since_ns = attached.since_ns;
+        let blocked = blocked_before(plan)
+            .into_iter()
+            .map(|blocked| {
+                let stack = samples.blocked_stack(&blocked);
+                (blocked, stack)
+            })
+            .collect();
         Ok(Self {
             missed: vec![0; attached.hooks().count()],
             cpus,
@@ -115,6 +134,9 @@ impl Live {
             counts: Counts::zero(),
             timer,
             own_cpu: own_cpu(),
+            blocked,
+            began_ns: since_ns,
+            looked_at: 0,
             builder: SnapshotBuilder::default(),
             since_ns,
             since_unix_ms: unix_ms(),
@@ -260,7 +282,7 @@ impl Live {
         spins: &[Spins],
         until_ns: u64,
     ) -> Result<()> {
-        let mut open = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
         let mut tids = HashMap::new();
         batch::for_each(self.fd(map::TIDS)?, 1, |&set: &u32, ids: &[ThreadIds]| {
             tids.extend(ids.first().map(|ids| (set, ids.tids)));
@@ -281,7 +303,7 @@ impl Live {
             if tid == 0 {
                 continue;
             }
-            let tgid = thread_group(tid);
+            let tgid = blocked::thread_group(tid).unwrap_or(tid);
             let block = waits.block;
             if block.start_ns != 0 {
                 accounting.user.open += 1;
@@ -290,10 +312,10 @@ impl Live {
                     tgid: block.tgid,
                     kind: block.kind,
                 };
-                let stack = self
-                    .samples
-                    .open_stack(&mut self.builder, block.sample, block.address);
-                open.push((key, block.tgid, tid, block.start_ns, stack));
+                let stack = self.samples.open_stack(block.sample, block.address);
+                let mut wait = self.open_user_wait(key, tid, block.start_ns, stack);
+                wait.has_timeout = block.has_timeout != 0;
+                open.push(wait);
             }
             for sleep in waits.sleeps.iter().filter(|sleep| sleep.lock != 0) {
                 accounting.kernel.open += 1;
@@ -305,7 +327,7 @@ impl Live {
                 let stack = self
                     .samples
                     .open_kernel_stack(&mut self.builder, sleep.stack);
-                open.push((key, tgid, tid, sleep.start_ns, stack));
+                open.push(Open::of_kernel(key, tgid, tid, sleep.start_ns, stack));
             }
         }
         for (&lock, spin) in spins
@@ -324,19 +346,67 @@ impl Live {
             let stack = self
                 .samples
                 .open_kernel_stack(&mut self.builder, spin.stack);
-            open.push((key, thread_group(spin.tid), spin.tid, spin.start_ns, stack));
+            let tgid = blocked::thread_group(spin.tid).unwrap_or(spin.tid);
+            open.push(Open::of_kernel(key, tgid, spin.tid, spin.start_ns, stack));
         }
-        for (key, tgid, tid, start_ns, stack) in open {
-            let lock = self.samples.lock_id(&mut self.builder, key);
-            let thread = self.samples.threads.thread_id(&mut self.builder, tgid, tid);
+        for (blocked, stack) in std::mem::take(&mut self.blocked) {
+            let has_waited_again = open.iter().any(|open| open.tid == blocked.tid);
+            if !has_waited_again && blocked.is_still_blocked() {
+                let mut wait =
+                    self.open_user_wait(blocked.key, blocked.tid, self.began_ns, Some(stack));
+                wait.at_least = true;
+                wait.has_timeout = blocked.has_timeout;
+                open.push(wait);
+            }
+        }
+        for open in open {
+            let lock = self.samples.lock_id(&mut self.builder, open.key);
+            let threads = &mut self.samples.threads;
+            let thread = threads.thread_id(&mut self.builder, open.tgid, open.tid);
+            let holder = open
+                .holder
+                .map(|holder| threads.thread_id(&mut self.builder, holder.tgid(), holder.tid()));
             self.builder.snapshot_mut().open.push(OpenWait {
                 lock,
-                stack,
+                stack: open.stack,
                 thread,
-                waited_ns: until_ns.saturating_sub(start_ns),
+                waited_ns: until_ns.saturating_sub(open.start_ns),
+                at_least: open.at_least,
+                has_timeout: open.has_timeout,
+                holder,
             });
         }
         Ok(())
+    }
+
+    /// A wait for a user lock that is open, with what `/proc` shows of it: its stack, if it was
+    /// not sampled, and who has the lock.
+    fn open_user_wait(
+        &mut self,
+        key: LockKey,
+        tid: u32,
+        start_ns: u64,
+        stack: Option<UserStack>,
+    ) -> Open {
+        let blocked = BlockedThread::read(key.tgid, tid).filter(|blocked| blocked.key == key);
+        let stack = match (stack, &blocked) {
+            (None, Some(blocked)) if self.looked_at < LOOKED_AT => {
+                self.looked_at += 1;
+                Some(self.samples.blocked_stack(blocked))
+            }
+            (stack, _) => stack,
+        };
+        let holder = blocked.and_then(|blocked| blocked.owner(stack.as_ref()));
+        Open {
+            key,
+            tgid: key.tgid,
+            tid,
+            start_ns,
+            stack: stack.map(|stack| intern(&mut self.builder, None, Some(&stack), false)),
+            at_least: false,
+            has_timeout: false,
+            holder,
+        }
     }
 
     fn fd(&self, name: &str) -> Result<RawFd> {
@@ -378,15 +448,62 @@ fn count_ended(accounting: &mut EventAccounting, key: LockKey, waits: &Waits) {
     }
 }
 
-/// The process of a thread; itself if it is gone.
-fn thread_group(tid: u32) -> u32 {
-    std::fs::read_to_string(format!("/proc/{tid}/status"))
-        .ok()
-        .and_then(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
-            line.trim().parse().ok()
-        })
-        .unwrap_or(tid)
+/// A wait that is open at the end.
+struct Open {
+    key: LockKey,
+    tgid: u32,
+    tid: u32,
+    start_ns: u64,
+    stack: Option<StackId>,
+    at_least: bool,
+    has_timeout: bool,
+    holder: Option<ThreadRef>,
+}
+
+impl Open {
+    const fn of_kernel(
+        key: LockKey,
+        tgid: u32,
+        tid: u32,
+        start_ns: u64,
+        stack: Option<StackId>,
+    ) -> Self {
+        Self {
+            key,
+            tgid,
+            tid,
+            start_ns,
+            stack,
+            at_least: false,
+            has_timeout: false,
+            holder: None,
+        }
+    }
+}
+
+/// Threads of the process to be recorded that wait already, as far as the filters let them
+/// through.
+fn blocked_before(plan: &Plan) -> Vec<BlockedThread> {
+    let Scope::Process { pid } = plan.scope else {
+        return Vec::new();
+    };
+    let mut threads = blocked::threads_of(pid);
+    threads.retain(|blocked| plan.filters.lets_blocked_through(pid, blocked));
+    threads.truncate(LOOKED_AT);
+    threads
+}
+
+impl Filters {
+    fn lets_blocked_through(&self, pid: u32, blocked: &BlockedThread) -> bool {
+        let comm = || process_info::comm(pid, blocked.tid).unwrap_or_default();
+        let is_user = |lock_type: &LockType| matches!(lock_type, LockType::User(_));
+        (self.tids.is_empty() || self.tids.contains(&blocked.tid))
+            && (self.comms.is_empty() || self.comms.contains(&comm()))
+            && (self.types.is_empty() || self.types.iter().any(is_user))
+            && (self.addresses.is_empty() || self.addresses.contains(&blocked.key.address))
+            // The CPU of their wait is not known.
+            && self.cpus.is_empty()
+    }
 }
 
 /// A map taken out of the object, as its type.

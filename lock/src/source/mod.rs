@@ -1,5 +1,6 @@
 //! Where snapshots come from.
 
+mod blocked;
 pub(crate) mod cost;
 pub(crate) mod counts;
 pub(crate) mod frame_steps;

@@ -53,7 +53,6 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("lll_"), Some(Mutex), None),
     // glibc.
     (Is("__pthread_mutex_cond_lock"), Some(Mutex), None),
-    (Has("pthread_mutex_lock_full"), ANY, None),
     (Has("pthread_mutex_lock"), Some(Mutex), None),
     (Has("pthread_mutex_timedlock"), Some(Mutex), None),
     (Has("pthread_mutex_clocklock"), Some(Mutex), None),

@@ -10,6 +10,7 @@ mod calls;
 mod capabilities;
 mod crowds;
 mod damage;
+mod deadlock;
 mod ending;
 mod estimator;
 mod expect;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         estimator::TESTS,
         truth::TESTS,
         calls::TESTS,
+        deadlock::TESTS,
         perf::TESTS,
         filters::TESTS,
         followed::TESTS,

@@ -159,6 +159,9 @@ impl Merger {
                     stack: ids.optional_stack(wait.stack)?,
                     thread: ids.thread(wait.thread)?,
                     waited_ns: wait.waited_ns,
+                    at_least: wait.at_least,
+                    has_timeout: wait.has_timeout,
+                    holder: ids.optional_thread(wait.holder)?,
                 })
             }));
         }

@@ -166,6 +166,9 @@ fn only_the_waits_that_are_open_at_the_end_are_open() {
         stack: None,
         thread: ThreadId(0),
         waited_ns: 1,
+        at_least: false,
+        has_timeout: false,
+        holder: None,
     }];
     let mut last = interval("a", 20, 100);
     last.open = vec![OpenWait {

@@ -75,4 +75,10 @@ pub(crate) struct OpenWait {
     pub(crate) thread: ThreadId,
     /// How long already, in nanoseconds.
     pub(crate) waited_ns: u64,
+    /// Whether it began before recording did, and `waited_ns` is the time since then.
+    pub(crate) at_least: bool,
+    /// Whether it ends by itself.
+    pub(crate) has_timeout: bool,
+    /// Who has it, if that is known.
+    pub(crate) holder: Option<ThreadId>,
 }

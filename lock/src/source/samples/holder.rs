@@ -7,6 +7,7 @@ use lock_common::{Event, ThreadRef};
 use crate::{
     profile::lock_type::Class,
     source::{
+        blocked::is_glibc_mutex,
         samples::{REMEMBERED, pending::Pending},
         stacks::NamedStack,
     },
@@ -55,13 +56,12 @@ pub(super) fn owner_in_memory(pending: &Pending) -> Option<ThreadRef> {
     /// `FUTEX_TID_MASK` of the kernel's `include/uapi/linux/futex.h`.
     const TID: u32 = 0x3fff_ffff;
     let Pending { event, stack, .. } = pending;
-    let is_glibc = stack.frames.iter().take(8).any(|frame| {
-        frame
-            .function
-            .as_deref()
-            .is_some_and(|name| name.contains("pthread_mutex"))
-    });
-    if stack.class != Class::PiMutex && !(stack.class == Class::Mutex && is_glibc) {
+    let names_owner = match stack.class {
+        Class::PiMutex => true,
+        Class::Mutex => is_glibc_mutex(stack),
+        _ => false,
+    };
+    if !names_owner {
         return None;
     }
     let tid = event.word & TID;

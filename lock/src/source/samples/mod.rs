@@ -29,6 +29,7 @@ use crate::{
         snapshot_builder::{LONGEST, SnapshotBuilder, keep_longest},
     },
     source::{
+        blocked::BlockedThread,
         stacks::{KernelStacks, NamedStack, intern},
         threads::Threads,
         totals::{self, LockKey},
@@ -193,7 +194,13 @@ impl SampleDecoder {
         let Some(stack) = self.user_stack(event, bytes, Some(operation)) else {
             return;
         };
-        let info = self.locks.info(lock_key(event));
+        self.learn(lock_key(event), &stack);
+        self.pending.open(event, stack);
+    }
+
+    /// Keeps what the stack of a wait shows of the lock.
+    fn learn(&mut self, key: LockKey, stack: &UserStack) {
+        let info = self.locks.info(key);
         if stack.class != Class::Unknown {
             info.class = Some(stack.class);
             info.role = stack.role;
@@ -201,7 +208,20 @@ impl SampleDecoder {
         if let Some(name) = stack.name {
             info.name = Some(name.to_owned());
         }
-        self.pending.open(event, stack);
+    }
+
+    /// Where a thread waits that `/proc` shows as blocked.
+    pub(super) fn blocked_stack(&mut self, blocked: &BlockedThread) -> UserStack {
+        self.locks.locate(blocked.key);
+        let operation = operation(blocked.key.kind);
+        let stack = self.symbols.user_stack(
+            blocked.key.tgid,
+            blocked.registers,
+            &blocked.stack(),
+            Some(operation),
+        );
+        self.learn(blocked.key, &stack);
+        stack
     }
 
     fn take_wake(&mut self, event: &Event, bytes: &[u8]) {
@@ -364,14 +384,8 @@ impl SampleDecoder {
     }
 
     /// Where a sampled wait that has not ended waits.
-    pub(crate) fn open_stack(
-        &mut self,
-        builder: &mut SnapshotBuilder,
-        sample: u64,
-        address: u64,
-    ) -> Option<StackId> {
-        let pending = self.pending.get(sample, address)?;
-        Some(intern(builder, None, Some(&pending.stack), false))
+    pub(crate) fn open_stack(&self, sample: u64, address: u64) -> Option<UserStack> {
+        Some(self.pending.get(sample, address)?.stack.clone())
     }
 
     /// The same for a kernel lock, whose stack was taken at the begin.

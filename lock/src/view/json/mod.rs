@@ -47,6 +47,7 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options) -> Result<String> {
         chains: snapshot.chains.iter().map(Chain::from).collect(),
         longest: snapshot.longest.iter().map(SampledWait::from).collect(),
         open: snapshot.open.iter().map(OpenWait::from).collect(),
+        deadlocks: snapshot.deadlocks(),
         threads: snapshot.threads.iter().map(Thread::from).collect(),
         processes: snapshot.processes.iter().map(ProcessOf::from).collect(),
         stacks: snapshot.stacks.iter().map(Stack::from).collect(),
@@ -71,6 +72,8 @@ struct Document<'a> {
     chains: Vec<Chain>,
     longest: Vec<SampledWait>,
     open: Vec<OpenWait>,
+    /// Indices into `open`.
+    deadlocks: Vec<Vec<usize>>,
     threads: Vec<Thread<'a>>,
     processes: Vec<ProcessOf<'a>>,
     stacks: Vec<Stack>,

@@ -150,6 +150,9 @@ pub(super) struct OpenWait {
     stack: Option<u32>,
     thread: u32,
     waited_ns: u64,
+    at_least: bool,
+    has_timeout: bool,
+    holder: Option<u32>,
 }
 
 impl From<&snapshot::OpenWait> for OpenWait {
@@ -159,6 +162,9 @@ impl From<&snapshot::OpenWait> for OpenWait {
             stack: open.stack.map(|stack| stack.0),
             thread: open.thread.0,
             waited_ns: open.waited_ns,
+            at_least: open.at_least,
+            has_timeout: open.has_timeout,
+            holder: open.holder.map(|holder| holder.0),
         }
     }
 }

@@ -8,7 +8,12 @@ use crate::{
         metrics::Metrics,
         snapshot::{Events, Hook, Snapshot},
     },
-    view::{Options, paint::Paint, table::facts::lines, untrusted},
+    view::{
+        Options,
+        paint::Paint,
+        table::{facts::lines, waiting},
+        untrusted,
+    },
 };
 
 /// How many open waits are shown one by one.
@@ -165,13 +170,10 @@ fn open(snapshot: &Snapshot) -> String {
         .iter()
         .take(OPEN)
         .map(|open| {
-            let lock = labels.get(&open.lock).map_or("(missing)", String::as_str);
-            let lock_type = snapshot.locks.get(open.lock.index());
             format!(
-                "{} for {} {lock} ({} so far)",
+                "{} for {}",
                 snapshot.thread_name(open.thread),
-                lock_type.map_or_else(|| "lock".to_owned(), |lock| lock.lock_type.to_string()),
-                time(open.waited_ns)
+                waiting::description(snapshot, &labels, open)
             )
         })
         .collect();

@@ -21,6 +21,7 @@ mod chains;
 mod columns;
 pub(super) mod facts;
 mod footer;
+mod waiting;
 
 /// How many rows are shown unless it is asked for more.
 const ROWS: usize = 25;
@@ -31,6 +32,13 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options, columns: Option<u16
     let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let mut text = String::new();
+    let waiting = waiting::lines(snapshot, &options.filter);
+    for line in &waiting {
+        text += &facts::wrapped(line, columns);
+    }
+    if !waiting.is_empty() {
+        text.push('\n');
+    }
     for line in heading(snapshot, options, &grouped) {
         text += &facts::wrapped(&line, columns);
     }

@@ -1,0 +1,279 @@
+//! Threads that wait for user locks, as `/proc` shows them: what no event told, because the
+//! wait began before recording, or because its stack was not sampled.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+};
+
+use lock_common::{ThreadRef, USER_STACK, WaitKind};
+
+use crate::{
+    profile::lock_type::Class,
+    source::totals::LockKey,
+    symbol::{Registers, UserStack},
+};
+
+/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
+mod call {
+    pub(super) const FUTEX: u64 = 202;
+    pub(super) const FUTEX_WAITV: u64 = 449;
+    pub(super) const FUTEX_WAIT: u64 = 455;
+}
+
+/// Commands and flags: the kernel's `include/uapi/linux/futex.h`.
+mod command {
+    pub(super) const WAIT: u64 = 0;
+    pub(super) const LOCK_PI: u64 = 6;
+    pub(super) const WAIT_BITSET: u64 = 9;
+    pub(super) const WAIT_REQUEUE_PI: u64 = 11;
+    pub(super) const LOCK_PI2: u64 = 13;
+    pub(super) const MASK: u64 = 0x7f;
+    pub(super) const PRIVATE: u64 = 128;
+    pub(super) const REALTIME: u64 = 256;
+    /// `FUTEX_WAITERS`, in the words of locks whose value is their owner's number.
+    pub(super) const WAITERS: u32 = 1 << 31;
+    /// `FUTEX_TID_MASK`.
+    pub(super) const TID: u32 = 0x3fff_ffff;
+}
+
+/// A thread that is blocked in a futex call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BlockedThread {
+    pub(super) tid: u32,
+    /// What it waits for.
+    pub(super) key: LockKey,
+    pub(super) has_timeout: bool,
+    /// Where: all but the frame pointer, which `/proc` does not have.
+    pub(super) registers: Registers,
+    /// What the word was expected to hold.
+    value: u32,
+    /// The whole call, by which another one is known.
+    call: String,
+}
+
+impl BlockedThread {
+    /// What a thread waits for, if it is in such a call.
+    pub(super) fn read(tgid: u32, tid: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{tgid}/task/{tid}/syscall")).ok()?;
+        Self::parse(tgid, tid, text.trim(), |address| read_memory(tgid, address))
+    }
+
+    /// `memory` reads three words of the thread's memory.
+    fn parse(
+        tgid: u32,
+        tid: u32,
+        call: &str,
+        memory: impl Fn(u64) -> Option<[u64; 3]>,
+    ) -> Option<Self> {
+        let mut fields = call.split_ascii_whitespace();
+        let number: u64 = fields.next()?.parse().ok()?;
+        let mut words = [0_u64; 8];
+        for word in &mut words {
+            *word = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?;
+        }
+        let [first, second, third, fourth, fifth, _, sp, ip] = words;
+        let futex = |command: u64, value: u64, private: bool, realtime: bool| {
+            let mut kind = WaitKind::futex(command as u32, value as u32);
+            if private {
+                kind = kind.private();
+            }
+            if realtime {
+                kind = kind.realtime();
+            }
+            kind
+        };
+        let (address, value, kind, has_timeout) = match number {
+            call::FUTEX => {
+                let operation = second & command::MASK;
+                if !matches!(
+                    operation,
+                    command::WAIT
+                        | command::WAIT_BITSET
+                        | command::LOCK_PI
+                        | command::LOCK_PI2
+                        | command::WAIT_REQUEUE_PI
+                ) {
+                    return None;
+                }
+                let private = second & command::PRIVATE != 0;
+                let realtime = second & command::REALTIME != 0;
+                let kind = futex(operation, third, private, realtime);
+                (first, third as u32, kind, fourth != 0)
+            }
+            call::FUTEX_WAIT => {
+                let private = fourth & command::PRIVATE != 0;
+                let kind = futex(WaitKind::FUTEX2_WAIT.into(), second, private, false);
+                (first, second as u32, kind, fifth != 0)
+            }
+            call::FUTEX_WAITV => {
+                // `struct futex_waitv`: value, address, flags and reserved.
+                let [value, address, flags] = memory(first)?;
+                let private = flags & command::PRIVATE != 0;
+                let kind = futex(WaitKind::WAITV.into(), value, private, false);
+                (address, value as u32, kind, fourth != 0)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            tid,
+            key: LockKey {
+                address,
+                tgid,
+                kind,
+            },
+            has_timeout,
+            registers: Registers { ip, sp, bp: 0 },
+            value,
+            call: call.to_owned(),
+        })
+    }
+
+    /// Whether it is still in the same call.
+    pub(super) fn is_still_blocked(&self) -> bool {
+        Self::read(self.key.tgid, self.tid).is_some_and(|now| now.call == self.call)
+    }
+
+    /// What is on its stack, from the stack pointer upwards, as far as it is mapped.
+    pub(super) fn stack(&self) -> Vec<u8> {
+        let mut stack = vec![0; USER_STACK];
+        let read = File::open(format!("/proc/{}/mem", self.key.tgid))
+            .and_then(|memory| memory.read_at(&mut stack, self.registers.sp));
+        stack.truncate(read.unwrap_or(0));
+        stack
+    }
+
+    /// The thread that has the lock, where the lock's memory names it: mutexes of glibc, also
+    /// robust ones and those with priority inheritance. The thread itself, if it waits for what
+    /// it has.
+    pub(super) fn owner(&self, stack: Option<&UserStack>) -> Option<ThreadRef> {
+        let memory = read_memory(self.key.tgid, self.key.address)?;
+        let tid = owner_word(self.key.kind, self.value, stack, memory)? & command::TID;
+        let tgid = self.key.tgid;
+        if fs::exists(format!("/proc/{tgid}/task/{tid}")).unwrap_or(false) {
+            return Some(ThreadRef::new(tgid, tid));
+        }
+        if self.key.kind.is_private() || tid == 0 {
+            return None;
+        }
+        Some(ThreadRef::new(thread_group(tid)?, tid))
+    }
+}
+
+/// The word of a lock's memory that has its owner's number. `memory` begins at the futex.
+fn owner_word(
+    kind: WaitKind,
+    value: u32,
+    stack: Option<&UserStack>,
+    memory: [u64; 3],
+) -> Option<u32> {
+    let [word, third, _] = memory.map(|word| word as u32);
+    let command = u64::from(kind.command());
+    if matches!(command, command::LOCK_PI | command::LOCK_PI2) {
+        return Some(word);
+    }
+    let stack = stack?;
+    if stack.class != Class::Mutex || !is_glibc_mutex(stack) {
+        return None;
+    }
+    // A robust mutex has it in the futex itself.
+    let robust = value & command::WAITERS != 0;
+    Some(if robust { word } else { third })
+}
+
+/// Whether a stack waits within glibc's functions for mutexes: bytes 8 to 11 of its
+/// `pthread_mutex_t` are the owner's number.
+pub(super) fn is_glibc_mutex(stack: &UserStack) -> bool {
+    stack.frames.iter().take(8).any(|frame| {
+        frame
+            .function
+            .as_deref()
+            .is_some_and(|name| name.contains("pthread_mutex"))
+    })
+}
+
+/// Threads of a process that are blocked in futex calls.
+pub(super) fn threads_of(pid: u32) -> Vec<BlockedThread> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    threads
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|tid| BlockedThread::read(pid, tid))
+        .collect()
+}
+
+/// The process of a thread.
+pub(super) fn thread_group(tid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
+}
+
+fn read_memory(pid: u32, address: u64) -> Option<[u64; 3]> {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut words = [0; 3];
+    for (word, at) in words.iter_mut().zip((address..).step_by(8)) {
+        let mut bytes = [0; 8];
+        memory.read_exact_at(&mut bytes, at).ok()?;
+        *word = u64::from_ne_bytes(bytes);
+    }
+    Some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use lock_common::WaitKind;
+
+    use super::{BlockedThread, owner_word};
+
+    fn parse(call: &str) -> Option<BlockedThread> {
+        BlockedThread::parse(7, 8, call, |address| Some([2, address + 16, 128]))
+    }
+
+    #[test]
+    fn futex_calls_are_read() {
+        let mutex =
+            parse("202 0x55d0c0de0010 0x80 0x2 0x0 0x0 0x0 0x7ffd10 0x7f0011").expect("a wait");
+        assert_eq!(mutex.key.address, 0x55d0_c0de_0010);
+        assert_eq!(mutex.key.kind, WaitKind::futex(0, 2).private());
+        assert_eq!(
+            (mutex.registers.sp, mutex.registers.ip),
+            (0x7f_fd10, 0x7f_0011)
+        );
+        assert!(!mutex.has_timeout);
+        let timed = parse("202 0x10 0x189 0x0 0x7ff0 0x0 0xffffffff 0x1 0x2").expect("a wait");
+        assert!(timed.has_timeout);
+        assert_eq!(timed.key.kind, WaitKind::futex(9, 0).private().realtime());
+        let several = parse("449 0x100 0x1 0x0 0x0 0x0 0x0 0x1 0x2").expect("a wait");
+        assert_eq!(several.key.address, 0x110);
+        assert_eq!(
+            several.key.kind,
+            WaitKind::futex(WaitKind::WAITV, 2).private()
+        );
+    }
+
+    #[test]
+    fn other_calls_and_running_threads_are_none() {
+        for call in [
+            "running",
+            "",
+            "-1 0x7ffd10 0x7f0011",
+            "0 0x3 0x7ff 0x1 0x0 0x0 0x0 0x1 0x2",
+            "202 0x10 0x81 0x1 0x0 0x0 0x0 0x1 0x2",
+            "202 0x10 0x80",
+        ] {
+            assert_eq!(parse(call), None, "{call}");
+        }
+    }
+
+    #[test]
+    fn the_word_of_a_pi_mutex_is_its_owner() {
+        let memory = [0x8000_0010, 0, 0];
+        let word = owner_word(WaitKind::futex(6, 0), 0, None, memory);
+        assert_eq!(word, Some(0x8000_0010));
+        // Without a stack it is not known whose word it is.
+        assert_eq!(owner_word(WaitKind::futex(0, 2), 2, None, memory), None);
+    }
+}
