@@ -53,6 +53,8 @@ ebpf_base::codes! {
         ConfigNotToml = "config-not-toml",
         /// The text is not a version of the BPF instruction set.
         CpuUnknown = "cpu-unknown",
+        /// A declaration with `#[btf_relocatable]` is not one of a type in C.
+        DeclarationInvalid = "declaration-invalid",
         /// `[package.metadata.ebpf] deny` names something that is not a warning.
         DenyUnknown = "deny-unknown",
         /// The disk or the quota is full.
@@ -75,6 +77,8 @@ ebpf_base::codes! {
         LinkerMismatch = "linker-mismatch",
         /// No bpf-linker that fits the compiler was found.
         LinkerMissing = "linker-missing",
+        /// The linker is too old for what the crate uses.
+        LinkerTooOld = "linker-too-old",
         /// bpf-linker cannot be built against the LLVM of this compiler.
         LlvmUnsupported = "llvm-unsupported",
         /// `[package.metadata.ebpf] min-kernel` is not a kernel version.

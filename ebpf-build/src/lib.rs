@@ -9,6 +9,7 @@ mod compile_error;
 mod embed;
 pub mod file;
 pub mod linker;
+mod relocatable;
 pub mod settings;
 mod strip;
 mod target;
@@ -24,6 +25,7 @@ pub use crate::{
     code::Code,
     command::FOREIGN_VARIABLES,
     embed::{Embed, REQUIRED_ENV, embed},
+    relocatable::relocatable,
     strip::strip_debug,
     target::{Cpu, Target},
     tools::BuildTools,

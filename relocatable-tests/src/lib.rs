@@ -1,0 +1,4 @@
+//! The object of the tests: programs that read what user space knows, too.
+
+/// Programs for BPF, or a stub where there is no toolchain for it.
+pub const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/relocatable"));
