@@ -9,9 +9,10 @@
 //! the kernel closes it if this process is killed, and [`Child`] if it is dropped.
 
 use std::{
-    io::{self, PipeReader, PipeWriter, pipe},
+    fs::File,
+    io::{self, PipeReader, PipeWriter, Read as _, pipe},
     os::{
-        fd::{AsRawFd as _, RawFd},
+        fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
     process::{self, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio},
@@ -90,12 +91,16 @@ impl Child {
     /// # Errors
     /// When its output cannot be read.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
-        self.keeper.stdout = self.stdout.take();
-        self.keeper.stderr = self.stderr.take();
-        drop(self.stdin);
-        let output = self.keeper.wait_with_output();
-        drop(self.lifeline);
-        output
+        drop(self.stdin.take());
+        let [stdout, stderr] = read_all([
+            self.stdout.take().map(OwnedFd::from).map(File::from),
+            self.stderr.take().map(OwnedFd::from).map(File::from),
+        ])?;
+        Ok(Output {
+            status: self.wait()?,
+            stdout,
+            stderr,
+        })
     }
 
     /// Kills it and its descendants, and waits until they have ended.
@@ -103,6 +108,41 @@ impl Child {
         drop(self.lifeline.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Reads both to their ends, whichever has something: std panics when that fails.
+fn read_all(mut files: [Option<File>; 2]) -> io::Result<[Vec<u8>; 2]> {
+    let mut bytes = [Vec::new(), Vec::new()];
+    let mut buffer = [0; 16 << 10];
+    while files.iter().any(Option::is_some) {
+        let mut events = files.each_ref().map(|file| libc::pollfd {
+            // One that is negative is left out.
+            fd: file.as_ref().map_or(-1, |file| file.as_raw_fd()),
+            events: libc::POLLIN,
+            revents: 0,
+        });
+        // SAFETY: there are two of them.
+        if unsafe { libc::poll(events.as_mut_ptr(), 2, -1) } < 0 {
+            let cause = io::Error::last_os_error();
+            if cause.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(cause);
+        }
+        let ready = events.iter().zip(&mut files).zip(&mut bytes);
+        for ((event, slot), bytes) in ready.filter(|((event, _), _)| event.revents != 0) {
+            let Some(file) = slot.as_mut().filter(|_| event.fd >= 0) else {
+                continue;
+            };
+            match file.read(&mut buffer) {
+                Ok(0) => *slot = None,
+                Ok(length) => bytes.extend(buffer.iter().take(length)),
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Starts `command` below a keeper that holds `end`.
@@ -166,6 +206,8 @@ impl Keeper {
     fn run(self) -> ! {
         close_all_but(self.end);
         let children = signals();
+        // Without a descriptor for it, the end of a child is looked for, in milliseconds.
+        let timeout = if children < 0 { 20 } else { -1 };
         // SAFETY: the name is a string that ends in zero.
         unsafe { libc::prctl(libc::PR_SET_NAME, c"keeper".as_ptr()) };
         loop {
@@ -178,7 +220,7 @@ impl Keeper {
                 revents: 0,
             });
             // SAFETY: there are two of them.
-            unsafe { libc::poll(events.as_mut_ptr(), 2, -1) };
+            unsafe { libc::poll(events.as_mut_ptr(), 2, timeout) };
             if events[0].revents != 0 {
                 self.end_all();
             }
@@ -409,6 +451,18 @@ mod tests {
         let mut child = spawn(command.stdout(Stdio::piped())).unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         assert_eq!(lines.count(), 1);
+    }
+
+    #[test]
+    fn much_on_both_streams_is_read() {
+        let script = "head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; echo end >&2";
+        let output = output(&mut shell(script)).unwrap();
+        assert_eq!(output.stdout.len(), 300_000);
+        assert_eq!(output.stderr.len(), 300_004);
+        // One of two that is not piped.
+        let mut command = shell("echo one");
+        let child = spawn(command.stdout(Stdio::piped())).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().stdout, b"one\n");
     }
 
     #[test]
