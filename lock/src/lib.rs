@@ -14,6 +14,7 @@ mod error;
 pub mod fuzzing;
 mod invocation;
 mod output;
+mod privileges;
 mod probe;
 mod profile;
 mod recording;

@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     invocation,
     output::Output,
+    privileges,
     profile::{
         group::{By, Filter, group},
         merge::Merger,
@@ -203,12 +204,14 @@ fn tell(destination: &Destination, length: u64, whole: &Snapshot) {
     );
 }
 
-/// Starts the command, if there is one.
+/// Starts the command, if there is one. From then on, fewer privileges are needed.
 pub(crate) fn start(words: &[OsString]) -> Result<Option<Running>> {
-    words
+    let command = words
         .split_first()
         .map(|(program, arguments)| Running::start(program, arguments))
-        .transpose()
+        .transpose();
+    privileges::give_up();
+    command
 }
 
 /// Records until the end, an interval after the other.

@@ -10,6 +10,7 @@ use crate::{
     cli::{report, top::Top},
     command::{plan, record},
     error::{Error, Result},
+    privileges,
     profile::{feed::Feed, snapshot::Scope},
     session::{End, Running, Session},
     source::{
@@ -58,6 +59,7 @@ fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
         .split_first()
         .map(|(program, arguments)| Running::start_silent(program, arguments))
         .transpose()?;
+    privileges::give_up();
     let (sender, source) = mpsc::channel();
     // Dropped, this has the recorder stop.
     let (stop, stopped) = mpsc::channel();

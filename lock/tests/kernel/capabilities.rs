@@ -25,9 +25,43 @@ const CAP_BPF: u32 = 39;
 pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     two_rights_are_enough: [ROOT],
     the_missing_right_is_named: [ROOT],
+    what_is_not_needed_is_given_up: [ROOT],
     doctor_tells_what_is_missing: [ROOT],
     memory_is_what_the_kernel_says
 ];
+
+/// The command has what the user has; `lock` itself, each of its threads, has less.
+fn what_is_not_needed_is_given_up() -> Outcome {
+    const CAP_SYS_ADMIN: u32 = 21;
+    const CAP_SYS_MODULE: u32 = 16;
+    let held = |status: &str, field: &str| -> Result<u64, Failed> {
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        Ok(u64::from_str_radix(line.ok_or("no such line")?.trim(), 16)?)
+    };
+    let own = fs::read_to_string("/proc/self/status")?;
+    // $PPID is lock.
+    let script = "sleep 0.5; cat /proc/self/status; echo; cat /proc/$PPID/task/*/status";
+    let output = lock(&["record", "-o", "/dev/null", "--", "sh", "-c", script]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let (command, threads) = text.split_once("\n\n").ok_or("two parts")?;
+    expect(held(command, "CapEff:")? == held(&own, "CapEff:")?, || {
+        format!("the command has less than the user: {command}")
+    })?;
+    let threads: Vec<&str> = threads.split("Name:").skip(1).collect();
+    expect(threads.len() > 1, || format!("one thread: {text}"))?;
+    for thread in threads {
+        for field in ["CapEff:", "CapPrm:"] {
+            let set = held(thread, field)?;
+            let gone = 1 << CAP_SYS_ADMIN | 1 << CAP_SYS_MODULE;
+            expect(set & gone == 0, || format!("not given up: {thread}"))?;
+            expect(set >> CAP_BPF & 1 == 1, || format!("not kept: {thread}"))?;
+        }
+        expect(thread.contains("NoNewPrivs:\t1"), || {
+            format!("new ones can be had: {thread}")
+        })?;
+    }
+    Ok(())
+}
 
 /// A copy of `lock` that nobody may run, in a folder that nobody may write to: the folder of
 /// the build may be closed to others.
