@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cargo_metadata::cargo_platform::Platform;
 use toml::Value;
 
 use crate::{Code, Error, Finding, KernelVersion, Result, check::WARNING_CODES, target::Target};
@@ -93,6 +94,9 @@ pub struct Settings {
     /// Whether the manifest's release profile asks for LTO itself. Without that cargo
     /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
     pub profile_lto: bool,
+    /// Cargo configs above the crate whose `[build] rustflags` are not passed on: they set no
+    /// BPF target, so the flags are for the host.
+    pub host_rustflags: Vec<PathBuf>,
     /// Of each target that has some.
     rustflags: Vec<(Target, Vec<String>)>,
     /// Those that count where the target has none.
@@ -105,8 +109,8 @@ impl Settings {
         self.target.is_some() || self.declared || self.depends_on_aya && !self.programs.is_empty()
     }
 
-    /// The flags that cargo takes from the crate's config for `target`: the target's own,
-    /// else those of `[build]`.
+    /// The flags that cargo takes for `target` from the config of the crate and from those above
+    /// it: the target's own, else those of `[build]`.
     pub fn rustflags(&self, target: Target) -> &[String] {
         self.rustflags
             .iter()
@@ -180,38 +184,88 @@ pub fn read(folder: &Path) -> Result<Settings> {
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
         .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
 
-    // Cargo reads both names, the one without an ending first.
-    let file = ["config", "config.toml"]
-        .map(|name| folder.join(".cargo").join(name))
-        .into_iter()
-        .find(|file| file.is_file());
-    if let Some(file) = file {
+    let own = config_in(folder);
+    let above = folder.ancestors().skip(1).filter_map(config_in);
+    // What is wrong with one of another project, cargo reports.
+    let above = above.filter_map(|file| Some((parse(&file).ok()?, file)));
+    let mut above: Vec<(Value, PathBuf)> = above.collect();
+    // Where several have a list, cargo puts the nearest one's at the end.
+    above.reverse();
+    let mut configs = Vec::new();
+    for (config, file) in above {
+        if bpf_targets(&config).is_empty() && at(&config, &["build", "rustflags"]).is_some() {
+            settings.host_rustflags.push(file);
+        } else {
+            let flags = strings(at(&config, &["build", "rustflags"]));
+            settings.build_rustflags.extend(flags);
+        }
+        configs.push(config);
+    }
+    if let Some(file) = own {
         let config = parse(&file)?;
-        let targets: Vec<Target> = strings(at(&config, &["build", "target"]))
-            .iter()
-            .filter_map(|target| target.parse().ok())
-            .collect();
+        let targets = bpf_targets(&config);
         // A project that lists both can be built for either; its loader runs here.
         settings.target = if targets.contains(&Target::default()) {
             Some(Target::default())
         } else {
             targets.first().copied()
         };
-        for target in Target::ALL {
-            let Some(section) = at(&config, &["target", target.triple()]) else {
-                continue;
-            };
-            let linker = section.get("linker").and_then(Value::as_str);
-            settings.linker = settings.linker.or(linker.map(str::to_owned));
-            let flags = strings(section.get("rustflags"));
-            if !flags.is_empty() {
-                settings.rustflags.push((target, flags));
-            }
-        }
-        settings.build_rustflags = strings(at(&config, &["build", "rustflags"]));
+        let flags = strings(at(&config, &["build", "rustflags"]));
+        settings.build_rustflags.extend(flags);
+        settings.linker = Target::ALL.iter().find_map(|target| {
+            let linker = at(&config, &["target", target.triple(), "linker"])?;
+            linker.as_str().map(str::to_owned)
+        });
         settings.file = Some(file);
+        configs.push(config);
+    }
+    for target in Target::ALL {
+        let flags: Vec<String> = [false, true]
+            .iter()
+            .flat_map(|cfg| {
+                configs
+                    .iter()
+                    .flat_map(|config| target_flags(config, target, *cfg))
+            })
+            .collect();
+        if !flags.is_empty() {
+            settings.rustflags.push((target, flags));
+        }
     }
     Ok(settings)
+}
+
+/// The cargo config in `folder`. Cargo reads both names, the one without an ending first.
+fn config_in(folder: &Path) -> Option<PathBuf> {
+    ["config", "config.toml"]
+        .map(|name| folder.join(".cargo").join(name))
+        .into_iter()
+        .find(|file| file.is_file())
+}
+
+/// The BPF targets that a config builds for by default.
+fn bpf_targets(config: &Value) -> Vec<Target> {
+    strings(at(config, &["build", "target"]))
+        .iter()
+        .filter_map(|target| target.parse().ok())
+        .collect()
+}
+
+/// The flags that a config has for `target`: by its triple, or by a `cfg` that it fulfils.
+fn target_flags(config: &Value, target: Target, by_cfg: bool) -> Vec<String> {
+    let tables = config.get("target").and_then(Value::as_table);
+    tables
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| match name.parse() {
+            Ok(platform @ Platform::Cfg(_)) => {
+                by_cfg && platform.matches(target.triple(), &target.cfgs())
+            }
+            Ok(Platform::Name(name)) => !by_cfg && name == target.triple(),
+            Err(_) => false,
+        })
+        .flat_map(|(_, table)| strings(table.get("rustflags")))
+        .collect()
 }
 
 /// The crates that programs for BPF are written with.
@@ -412,6 +466,66 @@ mod tests {
         let settings = read(folder.path()).unwrap();
         assert_eq!(settings.missing(Target::Little).len(), 4);
         assert_eq!(settings.rustflags(Target::Big).len(), 3);
+    }
+
+    /// A crate `probe` in a directory with a config, and with one of its own.
+    fn below(above: &str, own: &str) -> Settings {
+        let folder = crate_with("", Some(above));
+        let probe = folder.path().join("probe");
+        fs::create_dir_all(probe.join(".cargo")).unwrap();
+        fs::write(probe.join("Cargo.toml"), "[package]\n").unwrap();
+        fs::write(probe.join(".cargo/config.toml"), own).unwrap();
+        read(&probe).unwrap()
+    }
+
+    #[test]
+    fn flags_of_configs_above_come_first() {
+        let settings = below(
+            "[target.bpfel-unknown-none]\nrustflags = [\"--cfg\", \"above\"]\n",
+            "[target.bpfel-unknown-none]\nrustflags = \"--cfg own\"\n",
+        );
+        let flags = settings.rustflags(Target::Little).join(" ");
+        assert_eq!(flags, "--cfg above --cfg own");
+        assert_eq!(settings.rustflags(Target::Big), [""; 0]);
+        // One for the host's sake does not keep the crate's own from counting.
+        let own = "[build]\nrustflags = [\"-Cpanic=abort\"]\n";
+        let settings = below("[build]\nrustflags = [\"-Ctarget-cpu=native\"]\n", own);
+        assert_eq!(settings.rustflags(Target::Little), ["-Cpanic=abort"]);
+        assert_eq!(settings.host_rustflags.len(), 1);
+        let above = "[build]\ntarget = \"bpfel-unknown-none\"\nrustflags = \"--cfg above\"\n";
+        let settings = below(above, own);
+        let flags = settings.rustflags(Target::Little).join(" ");
+        assert_eq!(flags, "--cfg above -Cpanic=abort");
+        assert!(settings.host_rustflags.is_empty());
+    }
+
+    #[test]
+    fn flags_under_a_cfg_count_if_bpf_fulfils_it() {
+        let flags = |cfg: &str| {
+            let config = format!(
+                "[target.bpfel-unknown-none]\nrustflags = \"--cfg first\"\n\
+                 [target.'cfg({cfg})']\nrustflags = \"--cfg mine\"\n"
+            );
+            let folder = crate_with("[package]\n", Some(&config));
+            read(folder.path())
+                .unwrap()
+                .rustflags(Target::Little)
+                .join(" ")
+        };
+        for cfg in [
+            "target_arch = \"bpf\"",
+            "not(unix)",
+            "all(target_endian = \"little\", any(target_os = \"linux\", target_os = \"none\"))",
+        ] {
+            assert_eq!(flags(cfg), "--cfg first --cfg mine", "{cfg}");
+        }
+        for cfg in [
+            "unix",
+            "target_arch = \"x86_64\"",
+            "target_endian = \"big\"",
+        ] {
+            assert_eq!(flags(cfg), "--cfg first", "{cfg}");
+        }
     }
 
     #[test]

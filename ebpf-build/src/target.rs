@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use cargo_metadata::cargo_platform::Cfg;
+
 use crate::{Code, Error};
 
 /// A BPF target of rustc.
@@ -24,6 +26,26 @@ impl Target {
             Self::Little => "bpfel-unknown-none",
             Self::Big => "bpfeb-unknown-none",
         }
+    }
+
+    /// What a `cfg` in cargo's config is compared with.
+    pub(crate) fn cfgs(self) -> Vec<Cfg> {
+        let endian = match self {
+            Self::Little => "little",
+            Self::Big => "big",
+        };
+        [
+            ("target_arch", "bpf"),
+            ("target_endian", endian),
+            ("target_env", ""),
+            ("target_os", "none"),
+            ("target_pointer_width", "64"),
+            ("target_vendor", "unknown"),
+            ("panic", "abort"),
+        ]
+        .iter()
+        .filter_map(|(key, value)| format!("{key} = \"{value}\"").parse().ok())
+        .collect()
     }
 
     /// The environment variable by which cargo takes a linker for this target.
