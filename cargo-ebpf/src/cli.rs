@@ -214,16 +214,40 @@ pub(crate) struct Build {
     /// Keep DWARF in the copy in target/ebpf/ (for disassembly with source) or strip it (for embedding)
     #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
     pub(crate) debug_info: DebugInfo,
-    /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: from the crate's
-    /// .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
-    #[arg(long, value_name = "TRIPLE")]
-    pub(crate) target: Option<ebpf_build::Target>,
+    /// What is built.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// BPF instruction set version, v1 to v4 (default: that of the compiler)
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat a warning with this code as an error (may be repeated)
     #[arg(long, value_name = "CODE", value_parser = PossibleValuesParser::new(ebpf_build::WARNING_CODES))]
     pub(crate) deny: Vec<String>,
+}
+
+/// What is built of a project, by the names of cargo's own options.
+#[derive(Debug, Clone, Default, Args)]
+#[group(id = "selection", multiple = true)]
+pub(crate) struct Selection {
+    /// Build only this eBPF crate (may be repeated)
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) package: Vec<String>,
+    /// Build only this binary (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bin: Vec<String>,
+    /// Features of the eBPF crates to enable (may be repeated)
+    #[arg(long, short = 'F')]
+    pub(crate) features: Vec<String>,
+    /// Enable all features of the eBPF crates
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Do not enable the default features of the eBPF crates
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: from the crate's
+    /// .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<ebpf_build::Target>,
 }
 
 /// What happens to DWARF.
@@ -263,7 +287,11 @@ pub(crate) struct Requirements {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// Object files (default: build the project and use its objects)
+    #[arg(conflicts_with = "selection")]
     pub(crate) objects: Vec<PathBuf>,
+    /// What is built.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Also load each object with bpftool (libbpf)
     #[arg(long)]
     pub(crate) bpftool: bool,
@@ -317,8 +345,23 @@ pub(crate) struct Explain {
 }
 
 /// Arguments of `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Run {
+    /// Package of the loader (default: the project's `loader` setting, or the only one)
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+    /// Binary of the loader's package to run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bin: Option<String>,
+    /// Features of the loader to enable (may be repeated)
+    #[arg(long, short = 'F')]
+    pub(crate) features: Vec<String>,
+    /// Enable all features of the loader
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Do not enable the default features of the loader
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
     /// Arguments for the loader (default: the project's `demo` setting)
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,

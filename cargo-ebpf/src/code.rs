@@ -24,6 +24,8 @@ ebpf_base::codes! {
         AttachRefused = "attach-refused",
         /// The kernel does not have what a program attaches to.
         AttachTarget = "attach-target",
+        /// No selected eBPF crate has the binary.
+        BinUnknown = "bin-unknown",
         /// Which capabilities for BPF this process has.
         BpfCapabilities = "bpf-capabilities",
         /// Whether the BPF JIT is enabled.
@@ -84,6 +86,8 @@ ebpf_base::codes! {
         GuestOutOfMemory = "guest-out-of-memory",
         /// No test of the project runs an eBPF program.
         GuestTestsMissing = "guest-tests-missing",
+        /// Rustflags that are not passed to an eBPF crate, as they are for the host.
+        HostFlags = "host-flags",
         /// A signal stopped the command.
         Interrupted = "interrupted",
         /// A result could not be written as JSON.
@@ -114,6 +118,8 @@ ebpf_base::codes! {
         LoaderNotNative = "loader-not-native",
         /// The loader's package has several programs.
         LoaderProgramAmbiguous = "loader-program-ambiguous",
+        /// The loader's package does not have the program.
+        LoaderProgramUnknown = "loader-program-unknown",
         /// The configured loader is not a package of the workspace.
         LoaderUnknown = "loader-unknown",
         /// The loader's package has no program.
@@ -158,6 +164,8 @@ ebpf_base::codes! {
         ObjectNotFound = "object-not-found",
         /// The object exceeds the size limit.
         ObjectTooLarge = "object-too-large",
+        /// The selected package is not an eBPF crate of the project.
+        PackageUnknown = "package-unknown",
         /// apt offers no compiler that can build for BPF.
         PackagesMissing = "packages-missing",
         /// The release profile of an eBPF crate does not enable LTO.
@@ -206,6 +214,8 @@ ebpf_base::codes! {
         TestsUnbuilt = "tests-unbuilt",
         /// A compiler that can build for BPF was found.
         Toolchain = "toolchain",
+        /// An eBPF crate is built with another toolchain than its project pins.
+        ToolchainPin = "toolchain-pin",
         /// Whether tracefs is mounted.
         Tracefs = "tracefs",
         /// The rejection class or code does not exist.

@@ -44,6 +44,16 @@ pub struct Build {
     cpu: Option<Cpu>,
     deny: Vec<String>,
     machine: Option<String>,
+    bins: Vec<String>,
+    features: Features,
+}
+
+/// Which features of the crate are enabled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Features {
+    named: Vec<String>,
+    all: bool,
+    without_default: bool,
 }
 
 impl Build {
@@ -56,6 +66,8 @@ impl Build {
             cpu: None,
             deny: Vec::new(),
             machine: None,
+            bins: Vec::new(),
+            features: Features::default(),
         }
     }
 
@@ -78,6 +90,35 @@ impl Build {
     #[must_use]
     pub fn deny<C: Into<String>>(mut self, codes: impl IntoIterator<Item = C>) -> Self {
         self.deny.extend(codes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Builds these binaries only, instead of all.
+    #[must_use]
+    pub fn bins<B: Into<String>>(mut self, bins: impl IntoIterator<Item = B>) -> Self {
+        self.bins.extend(bins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Enables features of the crate, in addition to its default ones.
+    #[must_use]
+    pub fn features<F: Into<String>>(mut self, features: impl IntoIterator<Item = F>) -> Self {
+        let features = features.into_iter().map(Into::into);
+        self.features.named.extend(features);
+        self
+    }
+
+    /// Enables all features of the crate, or not.
+    #[must_use]
+    pub fn all_features(mut self, all: bool) -> Self {
+        self.features.all = all;
+        self
+    }
+
+    /// Enables the default features of the crate, or not.
+    #[must_use]
+    pub fn default_features(mut self, default: bool) -> Self {
+        self.features.without_default = !default;
         self
     }
 
@@ -164,11 +205,26 @@ impl Build {
         if !settings.profile_lto {
             command.args(["--config", "profile.release.lto=true"]);
         }
+        command.args(self.selection());
         if let Some(machine) = &self.machine {
             // Read by aya-ebpf's build script.
             command.env("AYA_BPF_TARGET_ARCH", machine);
         }
         Ok(command)
+    }
+
+    /// The arguments for cargo that select binaries and features.
+    fn selection(&self) -> Vec<String> {
+        let Features {
+            named,
+            all,
+            without_default,
+        } = &self.features;
+        let bins = self.bins.iter().map(|bin| format!("--bin={bin}"));
+        let named = named.iter().map(|name| format!("--features={name}"));
+        let all = all.then(|| "--all-features".to_owned());
+        let without = without_default.then(|| "--no-default-features".to_owned());
+        bins.chain(named).chain(all).chain(without).collect()
     }
 
     /// All flags, where the crate's own files lack some. A crate with the whole config gets
@@ -274,6 +330,19 @@ fn is_binary(target: &cargo_metadata::Target) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn binaries_and_features_are_selected() {
+        let build = Build::new(".")
+            .bins(["a", "b"])
+            .features(["x,y"])
+            .default_features(false);
+        let all = "--bin=a --bin=b --features=x,y --no-default-features";
+        assert_eq!(build.selection().join(" "), all);
+        let all = Build::new(".").all_features(true);
+        assert_eq!(all.selection(), ["--all-features"]);
+        assert_eq!(Build::new(".").selection(), [""; 0]);
+    }
 
     #[test]
     fn a_crate_without_settings_gets_all_flags() {

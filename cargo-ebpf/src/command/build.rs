@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     interrupt, min_kernel,
     outcome::Outcome,
-    project::{EbpfCrate, Project},
+    project::{EbpfCrate, Project, pin_not_used},
     report::{
         Console,
         build::{Built, BuiltObject},
@@ -49,17 +49,21 @@ pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
     Ok(built.outcome(context.console))
 }
 
-/// Builds every eBPF crate with the defaults, where the machine is set up. The outcome is that
+/// Builds what is selected with the defaults, where the machine is set up. The outcome is that
 /// of the objects that are not there.
 ///
 /// # Errors
 /// As [`build_all`], and when there is no toolchain or linker.
 pub(crate) fn for_this_machine(
     project: &Project,
+    selection: &cli::Selection,
     console: Console,
 ) -> Result<(Vec<NamedObject>, Outcome)> {
     project.ebpf_crates()?;
-    let request = cli::Build::default();
+    let request = cli::Build {
+        selection: selection.clone(),
+        ..cli::Build::default()
+    };
     let built = build_all(project, &request, &BuildTools::find()?, console)?;
     Ok((built.named(), built.outcome(console)))
 }
@@ -103,11 +107,11 @@ fn show(failed: &[Error], console: Console) {
         .for_each(|finding| console.show(finding));
 }
 
-/// Builds every eBPF crate and copies the objects. Those that are fine are there, also where
+/// Builds the selected eBPF crates and copies the objects. Those that are fine are there, also where
 /// others are not.
 ///
 /// # Errors
-/// When the project has no eBPF crate, no object is fine, two would make objects of one name,
+/// When the project has no eBPF crate, or none that is selected, no object is fine, two would make objects of one name,
 /// or a copy cannot be written.
 pub(crate) fn build_all(
     project: &Project,
@@ -118,9 +122,13 @@ pub(crate) fn build_all(
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
     let mut failed = Vec::new();
-    for ebpf in project.ebpf_crates()? {
+    for (ebpf, bins) in selected(project.ebpf_crates()?, &request.selection)? {
         let target = target_of(ebpf, request)?;
+        if let Some(finding) = pin_not_used(ebpf, &tools.toolchain) {
+            console.show(&finding);
+        }
         let results = build_of(ebpf, target, request)
+            .bins(bins)
             .each_with(tools)
             .unwrap_or_else(|error| vec![Err(error)]);
         interrupt::check()?;
@@ -163,15 +171,67 @@ pub(crate) fn build_all(
     Ok(Built { objects, failed })
 }
 
+/// The crates that are selected, each with the binaries to build of it; none are all.
+fn selected<'a>(
+    crates: &'a [EbpfCrate],
+    selection: &cli::Selection,
+) -> Result<Vec<(&'a EbpfCrate, Vec<String>)>> {
+    let names = crates.iter().map(|ebpf| ebpf.name.clone());
+    for package in &selection.package {
+        if !crates.iter().any(|ebpf| ebpf.name == *package) {
+            return Err(Error::new(
+                Code::PackageUnknown,
+                format!("the project has no eBPF crate {package}"),
+            )
+            .fix(format!(
+                "select one of: {}",
+                names.collect::<Vec<_>>().join(", ")
+            )));
+        }
+    }
+    let mut all = Vec::new();
+    let mut chosen = Vec::new();
+    for ebpf in crates {
+        let packages = &selection.package;
+        if !packages.is_empty() && !packages.contains(&ebpf.name) {
+            continue;
+        }
+        let objects = ebpf.objects()?;
+        let wanted = selection.bin.iter();
+        let bins: Vec<String> = wanted
+            .filter(|bin| objects.contains(*bin))
+            .cloned()
+            .collect();
+        if selection.bin.is_empty() || !bins.is_empty() {
+            chosen.push((ebpf, bins));
+        }
+        all.extend(objects);
+    }
+    match selection.bin.iter().find(|bin| !all.contains(bin)) {
+        None => Ok(chosen),
+        Some(unknown) => Err(Error::new(
+            Code::BinUnknown,
+            format!("no selected eBPF crate has a binary {unknown}"),
+        )
+        .fix(format!("select one of: {}", all.join(", ")))),
+    }
+}
+
 fn target_of(ebpf: &EbpfCrate, request: &cli::Build) -> Result<Target> {
-    match request.target {
+    match request.selection.target {
         Some(target) => Ok(target),
         None => Ok(settings::read(&ebpf.dir)?.target.unwrap_or_default()),
     }
 }
 
 fn build_of(ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Build {
-    let build = Build::new(&ebpf.dir).target(target).deny(&request.deny);
+    let selection = &request.selection;
+    let build = Build::new(&ebpf.dir)
+        .target(target)
+        .deny(&request.deny)
+        .features(&selection.features)
+        .all_features(selection.all_features)
+        .default_features(!selection.no_default_features);
     match request.cpu {
         Some(cpu) => build.cpu(cpu),
         None => build,

@@ -23,7 +23,11 @@ const MAX_BTF_LEN: u64 = 64 << 20;
 pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outcome> {
     let btf = request.btf.as_deref().map(read_btf).transpose()?;
     let (objects, outcome) = match request.objects.as_slice() {
-        [] => build::for_this_machine(&context.project()?, context.console)?,
+        [] => build::for_this_machine(
+            &context.project()?,
+            &cli::Selection::default(),
+            context.console,
+        )?,
         named => (named.iter().map(NamedObject::from).collect(), Outcome::Fine),
     };
     let objects = objects

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;
-    let loader = project.loader()?;
+    let loader = project.loader(request.package.as_deref(), request.bin.as_deref())?;
 
     let mut stages = Stages::new(context.console, 5);
     let (tools, _steps) = stages.run("Setting up the toolchain", || {
@@ -63,7 +63,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
         }
     }
     let program = stages.run(&format!("Building the loader {}", loader.package), || {
-        build_loader(&project, &loader, &tools, context)
+        build_loader(&project, &loader, request, &tools, context)
     })?;
     let arguments = arguments(request, &loader, &program);
     stages.begin("Running the loader");
@@ -74,6 +74,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
 fn build_loader(
     project: &Project,
     loader: &Loader,
+    request: &cli::Run,
     tools: &BuildTools,
     context: &Context,
 ) -> Result<PathBuf> {
@@ -81,6 +82,7 @@ fn build_loader(
     let status = context.spawner.cargo()
         .args(["build", "--profile", &loader.profile])
         .args(["--package", &loader.package, "--bin", &loader.binary])
+        .args(features(request))
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&project.root)
         // A loader without its object would be built well and run badly.
@@ -108,6 +110,18 @@ fn build_loader(
         ))
         .fix("fix the reported errors, then run the same command again")),
     }
+}
+
+fn features(request: &cli::Run) -> Vec<String> {
+    let named = request.features.iter();
+    let all = request.all_features.then_some("--all-features");
+    let without = request
+        .no_default_features
+        .then_some("--no-default-features");
+    named
+        .map(|name| format!("--features={name}"))
+        .chain(all.into_iter().chain(without).map(str::to_owned))
+        .collect()
 }
 
 /// The user's arguments, else the project's demonstration.
@@ -185,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_demonstration_may_run_the_loader_itself() {
-        let request = cli::Run { args: Vec::new() };
+        let request = cli::Run::default();
         assert_eq!(
             arguments(&request, &loader(), "/out/watch".as_ref()),
             ["record", "--", "/out/watch", "workload"]
@@ -196,6 +210,7 @@ mod tests {
     fn the_users_arguments_go_through_untouched() {
         let request = cli::Run {
             args: vec!["{loader}".into()],
+            ..cli::Run::default()
         };
         assert_eq!(
             arguments(&request, &loader(), "/out/watch".as_ref()),

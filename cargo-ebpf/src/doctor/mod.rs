@@ -24,7 +24,7 @@ pub(crate) fn examine(project: Result<Project>, spawner: &Spawner) -> Vec<Group>
     vec![
         Group {
             group: "toolchain",
-            findings: toolchain::check(),
+            findings: toolchain::check(project.as_ref().ok()),
         },
         Group {
             group: "project",

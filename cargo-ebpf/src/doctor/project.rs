@@ -52,18 +52,22 @@ fn describe(project: &Project, crates: &[EbpfCrate]) -> String {
 /// The checks of one crate: its config, its promise, and where it is.
 fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     let settings = settings::read(&ebpf.dir)?;
+    let target = settings.target.unwrap_or_default();
     let Some(file) = &settings.file else {
-        return Ok(vec![no_config(ebpf, settings.target.unwrap_or_default())]);
+        let mut findings = vec![no_config(ebpf, target)];
+        findings.extend(host_flags(ebpf, &settings, target));
+        return Ok(findings);
     };
     let config = Config {
         name: &ebpf.name,
         file,
         settings: &settings,
-        target: settings.target.unwrap_or_default(),
+        target,
     };
     let mut findings = vec![config.target(), config.linker()];
     findings.extend(config.lto());
     findings.extend(config.flags());
+    findings.extend(host_flags(ebpf, &settings, target));
     findings.extend(min_kernel(project, ebpf, &settings)?);
     findings.extend(workspace(project, ebpf));
     Ok(findings)
@@ -76,6 +80,22 @@ fn no_config(ebpf: &EbpfCrate, target: Target) -> Finding {
     )
     .because("cargo ebpf passes what is missing; a cargo build by hand does not")
     .fix(whole_config(ebpf, target))
+}
+
+/// Which flags `cargo ebpf` leaves out where it passes all: cargo then passes none itself.
+fn host_flags(ebpf: &EbpfCrate, settings: &Settings, target: Target) -> Option<Finding> {
+    let file = settings.host_rustflags.first()?;
+    let passes_all = !settings.missing(target).is_empty();
+    passes_all.then(|| {
+        Finding::fine(
+            Code::HostFlags,
+            format!(
+                "the rustflags of [build] in {} are not passed to {}: they are for the host",
+                file.display(),
+                ebpf.name
+            ),
+        )
+    })
 }
 
 /// The cargo config of an eBPF crate.
@@ -285,7 +305,7 @@ fn loader(project: &Project) -> Result<Vec<Finding>> {
         .ebpf_crates
         .iter()
         .any(|ebpf| ebpf.dir == project.root);
-    let loader = match project.loader() {
+    let loader = match project.loader(None, None) {
         Ok(loader) => loader,
         Err(_) if alone => return Ok(Vec::new()),
         // Objects can be built without one.

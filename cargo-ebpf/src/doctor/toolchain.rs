@@ -8,10 +8,13 @@ use ebpf_build::{
 
 use super::only_a_warning;
 
-use crate::code::Code;
+use crate::{
+    code::Code,
+    project::{Project, pin_not_used},
+};
 
-/// The checks of this group.
-pub(super) fn check() -> Vec<Finding> {
+/// The checks of this group, for the crates of `project`.
+pub(super) fn check(project: Option<&Project>) -> Vec<Finding> {
     let search = match toolchain::search() {
         Ok(search) => search,
         Err(error) => return vec![error.finding().clone()],
@@ -37,6 +40,8 @@ pub(super) fn check() -> Vec<Finding> {
     ];
     findings.extend(search.rejected.into_iter().map(passed_over));
     findings.extend(linkers(&chosen));
+    let crates = project.into_iter().flat_map(|project| &project.ebpf_crates);
+    findings.extend(crates.filter_map(|ebpf| pin_not_used(ebpf, &chosen)));
     findings
 }
 

@@ -25,33 +25,53 @@ pub(crate) struct Loader {
 const FIX: &str =
     "name it in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
 
-/// The loader that the workspace names, else the only binary package that looks like
+/// The loader that the user names, or the workspace, else the only binary package that looks like
 /// one: it depends on aya, or builds the eBPF crate in its build script.
-pub(super) fn find(metadata: &Metadata, ebpf_crates: &[EbpfCrate]) -> Result<Loader> {
+pub(super) fn find(
+    metadata: &Metadata,
+    ebpf_crates: &[EbpfCrate],
+    named: Option<&str>,
+    program: Option<&str>,
+) -> Result<Loader> {
     let settings = Settings::of(metadata)?;
     let packages: Vec<&Package> = metadata
         .workspace_packages()
         .into_iter()
         .filter(|package| !ebpf_crates.iter().any(|ebpf| *package.name == ebpf.name))
         .collect();
-    let package = match &settings.loader {
+    let package = match named.or(settings.loader.as_deref()) {
         Some(name) => packages
             .iter()
             .find(|package| *package.name == *name)
             .copied()
             .ok_or_else(|| {
+                let by = match named {
+                    Some(_) => "--package",
+                    None => "the root Cargo.toml",
+                };
                 Error::new(
                     Code::LoaderUnknown,
                     format!("the workspace has no package {name}"),
                 )
-                .because("the root Cargo.toml names it as the eBPF loader")
+                .because(format!("{by} names it as the eBPF loader"))
                 .fix(FIX)
             })?,
         None => guess(&packages)?,
     };
+    let all: Vec<&str> = binaries(package).collect();
+    if let Some(program) = program.filter(|program| !all.contains(program)) {
+        return Err(Error::new(
+            Code::LoaderProgramUnknown,
+            format!("package {} has no program {program}", package.name),
+        )
+        .fix(format!("select one of: {}", all.join(", "))));
+    }
     Ok(Loader {
         package: package.name.to_string(),
-        binary: binary(package)?,
+        binary: match program {
+            Some(program) => program.to_owned(),
+            None => binary(package)?,
+        },
         profile: settings.loader_profile,
         dir: package
             .manifest_path

@@ -4,6 +4,7 @@
 mod config;
 mod crates;
 mod loader;
+mod pin;
 mod settings;
 
 use std::{
@@ -19,6 +20,7 @@ pub(crate) use self::{
     config::{CargoConfig, configs_of},
     crates::EbpfCrate,
     loader::Loader,
+    pin::not_used as pin_not_used,
 };
 use crate::{
     budget::Tolerances,
@@ -86,12 +88,13 @@ impl Project {
         })
     }
 
-    /// The native program that loads the eBPF objects.
+    /// The native program that loads the eBPF objects: in `package` and called `binary`, where
+    /// the user names them.
     ///
     /// # Errors
     /// When none can be told.
-    pub(crate) fn loader(&self) -> Result<Loader> {
-        loader::find(&self.metadata, &self.ebpf_crates)
+    pub(crate) fn loader(&self, package: Option<&str>, binary: Option<&str>) -> Result<Loader> {
+        loader::find(&self.metadata, &self.ebpf_crates, package, binary)
     }
 
     /// How much the figures in `ebpf.lock` may grow.

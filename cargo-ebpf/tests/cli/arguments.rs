@@ -75,6 +75,7 @@ fn wrong_usage_is_told_apart_and_does_nothing() {
         &["build", "--target", "x86_64-unknown-linux-gnu"],
         &["build", "--format", "xml"],
         &["inspect"],
+        &["verify", "--package", "probe", "target/ebpf/probe"],
         &["kernels", "--fetch", "6.1.2"],
         &["kernels", "--fetch", "sixone"],
         &[],

@@ -262,6 +262,48 @@ fn missing_flags_are_listed_with_their_reasons() {
     assert!(missing[2].ends_with("-C link-arg=--btf"), "{missing:?}");
 }
 
+/// Without a word, a user would take them for passed on.
+#[test]
+fn flags_that_are_not_passed_are_named() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write(
+        ".cargo/config.toml",
+        "[build]\nrustflags = [\"-C\", \"target-cpu=native\"]\n",
+    );
+    let host_flags = || {
+        let findings = sandbox.doctor("", "project").into_iter();
+        let mut found = findings.filter(|(code, _)| code == "host-flags");
+        found.next().map(|(_, message)| message)
+    };
+    // Here it is cargo that passes the crate's own ones only.
+    assert_eq!(host_flags(), None);
+    std::fs::remove_file(sandbox.path("probe/.cargo/config.toml")).unwrap();
+    sandbox.write(
+        "probe/Cargo.toml",
+        &(package("probe") + "[package.metadata.ebpf]\n[workspace]\n"),
+    );
+    let message = host_flags().unwrap();
+    assert!(message.contains("not passed to probe"), "{message}");
+}
+
+#[test]
+fn run_takes_the_loader_that_is_named() {
+    let sandbox = Sandbox::workspace();
+    for (arguments, code, cause) in [
+        (&["-p", "other"][..], "loader-unknown", "--package names it"),
+        (&["--bin", "other"], "loader-program-unknown", "watcher"),
+    ] {
+        sandbox
+            .command("")
+            .arg("run")
+            .args(arguments)
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains(format!("error[{code}]")))
+            .stderr(predicate::str::contains(cause));
+    }
+}
+
 #[test]
 fn several_loaders_are_a_question_for_the_user() {
     let sandbox = Sandbox::workspace();

@@ -9,6 +9,7 @@ mod linkers;
 mod other_eyes;
 mod processes;
 mod sandbox;
+mod selection;
 mod setup;
 
 use std::{process::ExitCode, sync::LazyLock};
@@ -38,6 +39,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         builds::a_crate_without_cargo_config_gets_every_flag,
         builds::a_missing_license_is_a_warning_until_denied,
         builds::builds_big_endian_for_an_old_instruction_set,
+        selection::binaries_and_features_are_selected,
         linkers::a_linker_that_does_not_fit_is_passed_over,
         linkers::a_half_written_linker_is_not_used,
         setup::two_setups_at_once_build_once,

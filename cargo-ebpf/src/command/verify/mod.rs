@@ -42,7 +42,7 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
         .then(|| Lock::of(&context.project()?, request))
         .transpose()?;
     let (objects, built) = match request.objects.as_slice() {
-        [] => build::for_this_machine(&context.project()?, context.console)?,
+        [] => build::for_this_machine(&context.project()?, &request.selection, context.console)?,
         named => (named.iter().map(NamedObject::from).collect(), Outcome::Fine),
     };
     let wanted = match (request.kernel.as_slice(), &lock) {
