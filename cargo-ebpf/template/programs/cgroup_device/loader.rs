@@ -24,6 +24,7 @@ fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
 
 fn attach(ebpf: &mut Ebpf, cgroup: &str) -> Result {
     let program: &mut CgroupDevice = program(ebpf, PROGRAM.name)?;
-    program.attach(cgroup::open(cgroup)?, CgroupAttachMode::AllowMultiple)?;
+    // Other programs can be attached to the cgroup as well: the kernel has links for that.
+    program.attach(cgroup::open(cgroup)?, CgroupAttachMode::Single)?;
     Ok(())
 }

@@ -24,10 +24,11 @@ fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
 
 fn attach(ebpf: &mut Ebpf, cgroup: &str) -> Result {
     let program: &mut CgroupSkb = program(ebpf, PROGRAM.name)?;
+    // Other programs can be attached to the cgroup as well: the kernel has links for that.
     program.attach(
         cgroup::open(cgroup)?,
         CgroupSkbAttachType::Ingress,
-        CgroupAttachMode::AllowMultiple,
+        CgroupAttachMode::Single,
     )?;
     Ok(())
 }
