@@ -78,6 +78,9 @@ pub(crate) enum Command {
     /// Create a project: eBPF programs of given types, their loader, tests and CI
     #[command(after_help = "Example: cargo ebpf new watch --program xdp")]
     New(New),
+    /// Add what an existing project lacks to embed its objects with ebpf-build, and show it
+    #[command(after_help = "Example: cargo ebpf init --dry-run")]
+    Init(Init),
     /// Install what a build needs: compiler sources and a matching linker
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
@@ -195,6 +198,14 @@ impl TypedValueParser for ProgramTypeParser {
             PossibleValue::new(program.name).help(program.runs)
         })))
     }
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Show what is missing without adding it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `setup`.

@@ -112,6 +112,8 @@ ebpf_base::codes! {
         LoaderFailed = "loader-failed",
         /// The project has no native loader.
         LoaderMissing = "loader-missing",
+        /// The manifest of the loader cannot be completed.
+        LoaderManifest = "loader-manifest",
         /// The loader is built for the host.
         LoaderNative = "loader-native",
         /// The loader would be built for BPF.

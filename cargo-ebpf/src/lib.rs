@@ -92,6 +92,7 @@ fn run(command: &Command, context: &Context) -> Result<Outcome> {
     }
     match command {
         Command::New(request) => command::new::run(request, context),
+        Command::Init(request) => command::init::run(request, context),
         Command::Setup(request) => command::setup::run(request, context),
         Command::Doctor => command::doctor::run(context),
         Command::Build(request) => command::build::run(request, context),

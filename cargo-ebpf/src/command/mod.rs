@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod explain;
 mod explain_log;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod kernels;
 pub(crate) mod man;

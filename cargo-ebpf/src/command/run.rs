@@ -191,6 +191,7 @@ mod tests {
             binary: "watch".to_owned(),
             profile: "release".to_owned(),
             dir: "/watch".into(),
+            has_build_script: true,
             demo: ["record", "--", "{loader}", "workload"]
                 .map(str::to_owned)
                 .into(),

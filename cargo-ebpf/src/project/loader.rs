@@ -18,6 +18,7 @@ pub(crate) struct Loader {
     pub(crate) profile: String,
     /// The folder of its Cargo.toml.
     pub(crate) dir: PathBuf,
+    pub(crate) has_build_script: bool,
     /// Arguments, where `{loader}` stands for the loader's own path.
     pub(crate) demo: Vec<String>,
 }
@@ -78,6 +79,10 @@ pub(super) fn find(
             .parent()
             .map(Into::into)
             .unwrap_or_default(),
+        has_build_script: package
+            .targets
+            .iter()
+            .any(|target| target.is_custom_build()),
         demo: settings.demo,
     })
 }

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod explain_log;
 pub(crate) mod github;
 pub(crate) mod human;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod kernels;

@@ -1,5 +1,7 @@
-//! New projects: from a name and program types to files, and to a directory.
+//! New projects: from a name and program types to files, and to a directory. What existing ones
+//! lack.
 
+mod additions;
 mod directory;
 mod files;
 mod name;
@@ -8,6 +10,7 @@ mod programs;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
+    additions::{Addition, Existing, missing},
     directory::create,
     files::files,
     name::Name,

@@ -5,6 +5,7 @@ use predicates::prelude::*;
 use crate::sandbox::{Sandbox, command};
 
 const COMMANDS: &[&str] = &[
+    "init",
     "new",
     "setup",
     "doctor",

@@ -56,3 +56,33 @@ fn what_is_no_project_is_not_begun() {
     }
     assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 1);
 }
+
+#[test]
+fn an_existing_project_is_completed_and_shown() {
+    let sandbox = Sandbox::workspace();
+    let manifest = || fs::read_to_string(sandbox.path("watcher/Cargo.toml")).unwrap();
+    let before = manifest();
+    let init = |arguments: &[&str]| {
+        let mut command = sandbox.command("");
+        command.arg("init").args(arguments);
+        command.output().unwrap()
+    };
+    let planned = init(&["--dry-run", "--format", "json"]).stdout;
+    let planned = test_support::document(&planned).unwrap();
+    assert_eq!(planned["added"].as_array().unwrap().len(), 2);
+    assert_eq!(manifest(), before);
+    assert!(!sandbox.path("watcher/build.rs").exists());
+
+    let said = String::from_utf8(init(&[]).stdout).unwrap();
+    assert!(said.contains("added to watcher/Cargo.toml:\n+ "), "{said}");
+    assert!(said.contains("+     ebpf_build::embed(\"../probe\")\n"));
+    assert!(manifest().starts_with(&before), "{}", manifest());
+    let script = fs::read_to_string(sandbox.path("watcher/build.rs")).unwrap();
+
+    let said = String::from_utf8(init(&[]).stdout).unwrap();
+    assert!(said.starts_with("nothing is missing"), "{said}");
+    assert_eq!(
+        fs::read_to_string(sandbox.path("watcher/build.rs")).unwrap(),
+        script
+    );
+}
