@@ -21,13 +21,14 @@ impl New {
         new.current_dir(&parent)
             .args(["new", name, "--program", types]);
         run(&mut new).exits(0).says(&format!("created {name}: "));
-        symlink(beside.root.join("target"), root.join("target")).unwrap();
-        let programs = format!("{name}-ebpf");
-        symlink(
-            beside.root.join("watch-ebpf/target"),
-            root.join(&programs).join("target"),
-        )
-        .unwrap();
+        for (target, shared) in [
+            ("target".to_owned(), "target"),
+            (format!("{name}-ebpf/target"), "watch-ebpf/target"),
+        ] {
+            let shared = beside.root.join(shared);
+            fs::create_dir_all(&shared).unwrap();
+            symlink(shared, root.join(target)).unwrap();
+        }
         Self { root }
     }
 

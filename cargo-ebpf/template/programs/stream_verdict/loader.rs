@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use aya::{
     Ebpf,
-    maps::SockMap,
+    maps::{MapData, SockMap},
     programs::{self, ProgramError, SkSkb},
 };
 
@@ -26,16 +26,20 @@ fn load(program: &mut programs::Program, _: &str) -> Result<(), ProgramError> {
 }
 
 fn attach(ebpf: &mut Ebpf, address: &str) -> Result {
-    let map = ebpf.map_mut("SOCKETS").ok_or("no map SOCKETS")?;
-    let mut sockets: SockMap<_> = map.try_into()?;
-    let map = sockets.fd().try_clone()?;
-    let (mut sender, mut receiver) = traffic::connection(address)?;
-    sockets.set(0, &receiver, 0)?;
+    let map = sockets(ebpf)?.fd().try_clone()?;
     let program: &mut SkSkb = program(ebpf, PROGRAM.name)?;
     program.attach(&map)?;
+    // A socket has the programs that its map has when it is added.
+    let (mut sender, mut receiver) = traffic::connection(address)?;
+    sockets(ebpf)?.set(0, &receiver, 0)?;
     traffic::of(move || {
         sender.write_all(b"message")?;
         receiver.read(&mut [0; 16])
     });
     Ok(())
+}
+
+fn sockets(ebpf: &mut Ebpf) -> Result<SockMap<&mut MapData>> {
+    let map = ebpf.map_mut("SOCKETS").ok_or("no map SOCKETS")?;
+    Ok(map.try_into()?)
 }
