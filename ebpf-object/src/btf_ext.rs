@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ebpf_base::btf::{Btf, ByteOrder, Words};
+use ebpf_base::btf::{Btf, ByteOrder, Kind, Words};
 
 /// One source line.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,35 @@ pub(super) struct CoreRelocation {
     /// The path to the field, as a string of the BTF.
     pub access: u32,
     pub kind: u32,
+}
+
+impl CoreRelocation {
+    /// What it is about, such as `task_struct.pid`. The access string is a list of member indexes
+    /// after a first array index; of an enum it is the index of an enumerator.
+    pub(super) fn path(&self, btf: &Btf<'_>) -> Option<String> {
+        let mut current = btf.resolve(self.type_id)?;
+        let mut path = btf.string(current.name).into_owned();
+        let access = btf.string(self.access);
+        let mut indexes = access
+            .split(':')
+            .filter_map(|index| index.parse::<usize>().ok());
+        let first = indexes.next();
+        if matches!(current.kind, Kind::Enum | Kind::Enum64) {
+            let name = first.and_then(|index| btf.enumerators(current).nth(index));
+            path.extend(name.map(|name| format!(".{}", btf.string(name))));
+            return Some(path);
+        }
+        for index in indexes {
+            if !matches!(current.kind, Kind::Struct | Kind::Union) {
+                path += &format!("[{index}]");
+                break;
+            }
+            let member = btf.members(current).nth(index)?;
+            path += &format!(".{}", btf.string(member.name));
+            current = btf.resolve(member.type_id)?;
+        }
+        Some(path)
+    }
 }
 
 /// The type of a function.

@@ -2,12 +2,12 @@
 //! where it comes from.
 
 use ebpf_base::Result;
-use ebpf_base::btf::{Btf, Kind};
+use ebpf_base::btf::Btf;
 use serde::Serialize;
 
 use super::{
     Function, Name, Object,
-    btf_ext::{BtfExt, CoreRelocation},
+    btf_ext::BtfExt,
     elf::{Elf, Relocation},
     instruction::{Instruction, SLOT},
     lines::{Frame, Lines},
@@ -191,29 +191,7 @@ impl<'a> CoreNotes<'a> {
             .unwrap_or(&"relocation of");
         Some(Name::from(format!(
             "CO-RE: {kind} {}",
-            field(btf, relocation)?
+            relocation.path(btf)?
         )))
     }
-}
-
-/// The field that a relocation accesses, such as `task_struct.pid`. The access string
-/// is a list of member indexes after a first array index.
-fn field(btf: &Btf<'_>, relocation: &CoreRelocation) -> Option<String> {
-    let mut current = btf.resolve(relocation.type_id)?;
-    let mut path = btf.string(current.name).into_owned();
-    let access = btf.string(relocation.access);
-    for index in access
-        .split(':')
-        .skip(1)
-        .filter_map(|index| index.parse::<usize>().ok())
-    {
-        if !matches!(current.kind, Kind::Struct | Kind::Union) {
-            path += &format!("[{index}]");
-            break;
-        }
-        let member = btf.members(current).nth(index)?;
-        path += &format!(".{}", btf.string(member.name));
-        current = btf.resolve(member.type_id)?;
-    }
-    Some(path)
 }

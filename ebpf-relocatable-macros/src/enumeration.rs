@@ -45,11 +45,11 @@ pub(crate) fn expand(item: ItemEnum) -> Result<TokenStream> {
         .collect();
     let exists: Vec<_> = names
         .iter()
-        .map(|value| symbol::answer(&symbol::of_member(&name, value, "exists")))
+        .map(|value| symbol::answer(&symbol::of_member(&name, value, "exists"), value.span()))
         .collect();
     let values: Vec<_> = names
         .iter()
-        .map(|value| symbol::answer(&symbol::of_member(&name, value, "value")))
+        .map(|value| symbol::answer(&symbol::of_member(&name, value, "value"), value.span()))
         .collect();
     let relocatable = symbol::questions_of_type(&name);
     Ok(quote! {

@@ -1,7 +1,7 @@
 //! Structs and unions.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{
     Attribute, Error, Fields, Generics, Ident, ItemStruct, ItemUnion, Result, Type, Visibility,
     ext::IdentExt as _,
@@ -173,8 +173,9 @@ impl Member {
         .map(|question| {
             let function = format_ident!("{question}");
             let symbol = symbol::of_member(of, name, question);
-            let answer = symbol::answer(&symbol);
-            quote! {
+            let answer = symbol::answer(&symbol, name.span());
+            // The line of the member: debuggers and diagnoses show it.
+            quote_spanned! {Span::call_site().located_at(name.span())=>
                 #[inline(always)]
                 fn #function(self) -> u64 { #answer }
             }

@@ -1,7 +1,7 @@
 //! The functions that `ebpf-build` defines, by the names that `relocatable/ir.rs` gives them there.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, ext::IdentExt as _};
 
 /// `__btf.TYPE.MEMBER.QUESTION`: no name in C has a dot, so each is another one.
@@ -14,9 +14,9 @@ fn of_type(of: &Ident, question: &str) -> String {
     format!("__btf.{}..{question}", of.unraw())
 }
 
-/// A call of the function, which returns a number.
-pub(crate) fn answer(symbol: &str) -> TokenStream {
-    quote! {{
+/// A call of the function, which returns a number, at the line of `span`.
+pub(crate) fn answer(symbol: &str, span: Span) -> TokenStream {
+    quote_spanned! {Span::call_site().located_at(span)=> {
         unsafe extern "C" {
             #[link_name = #symbol]
             safe fn question() -> u64;
@@ -29,7 +29,7 @@ pub(crate) fn answer(symbol: &str) -> TokenStream {
 pub(crate) fn questions_of_type(name: &Ident) -> TokenStream {
     let questions = ["exists", "byte_size", "matches"].map(|question| {
         let function = format_ident!("{question}");
-        let answer = answer(&of_type(name, question));
+        let answer = answer(&of_type(name, question), name.span());
         quote! {
             #[inline(always)]
             fn #function() -> u64 { #answer }

@@ -393,7 +393,7 @@ impl<'kernel> Session<'kernel> {
             } => {
                 let refusal = VerifierLog {
                     errno: error.raw_os_error().unwrap_or_default(),
-                    log: in_words(&log, &unit.externs),
+                    log: in_words(&log, &unit.externs, &code.absent),
                     truncated,
                 };
                 Loaded {
@@ -419,19 +419,31 @@ const UNKNOWN_HELPER: &str = "invalid func unknown#";
 /// kernel.
 const UNFITTED: i32 = 0x0bad_2310;
 
-/// Adds what a helper that there is not stands for.
-fn in_words(log: &str, externs: &[link::Extern]) -> String {
+/// Adds what a helper that there is not stands for. `absent` is what this kernel does not have, by
+/// the instruction that accesses it.
+fn in_words(log: &str, externs: &[link::Extern], absent: &[(usize, String)]) -> String {
+    // The log contains the instruction itself before: `11: (85) call unknown#195896080`.
+    let mut called = None;
     let mut text = String::with_capacity(log.len());
     for line in log.split_inclusive('\n') {
         text.push_str(line.trim_end_matches('\n'));
         let helper = line.trim_end().strip_prefix(UNKNOWN_HELPER);
+        if let Some((slot, _)) = line.split_once(": (85) call ") {
+            called = slot.parse().ok();
+        }
         let missing = |helper: i32| {
             let number = usize::try_from(helper.checked_sub(MISSING_FUNCTION)?).ok()?;
             externs.get(number)
         };
         match helper.and_then(|number| number.parse().ok()) {
-            Some(UNFITTED) => text
-                .push_str(": it accesses a field or a type that this kernel does not have (CO-RE)"),
+            Some(UNFITTED) => {
+                let found = absent.iter().find(|(slot, _)| Some(*slot) == called);
+                text.push_str(": it accesses ");
+                if let Some((_, path)) = found {
+                    text.push_str(&format!("`{}`, ", untrusted::name(path)));
+                }
+                text.push_str("a field or a type that this kernel does not have (CO-RE)");
+            }
             Some(helper) => {
                 if let Some(missing) = missing(helper) {
                     text.push_str(": the weak function `");
@@ -451,3 +463,24 @@ fn in_words(log: &str, externs: &[link::Extern]) -> String {
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.
 const BTF_LOG: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kernel_lacks_is_named() {
+        let log = "10: (bf) r3 = r6\n11: (85) call unknown#195896080\n\
+                   invalid func unknown#195896080\nprocessed 12 insns\n";
+        let absent = [
+            (3, "task_struct.state".to_owned()),
+            (11, "task_struct.__state".to_owned()),
+        ];
+        assert_eq!(
+            in_words(log, &[], &absent),
+            "10: (bf) r3 = r6\n11: (85) call unknown#195896080\n\
+             invalid func unknown#195896080: it accesses `task_struct.__state`, a field or a type \
+             that this kernel does not have (CO-RE)\nprocessed 12 insns\n"
+        );
+    }
+}

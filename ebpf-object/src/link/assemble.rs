@@ -16,6 +16,8 @@ pub struct Assembled {
     pub instructions: Vec<bpf_insn>,
     /// What else instructions refer to, by slot.
     pub references: Vec<(usize, Target)>,
+    /// What the kernel does not have, of what instructions access, by slot.
+    pub absent: Vec<(usize, String)>,
     /// The types of its functions; none if that of one is not known.
     pub functions: Vec<bpf_func_info>,
     /// The source lines; none if those of a function are not known.
@@ -94,6 +96,10 @@ impl Assembly {
                 "with what it calls it has more than {MAX_INSTRUCTIONS} instructions"
             ));
         }
+        let absent = function.absent.iter();
+        program
+            .absent
+            .extend(absent.map(|(slot, path)| (start + slot, path.clone())));
         let offset = u32::try_from(start).unwrap_or(u32::MAX);
         match function.type_id {
             Some(type_id) => program.functions.push(bpf_func_info {

@@ -26,6 +26,8 @@ pub struct Function {
     pub instructions: Vec<bpf_insn>,
     /// What instructions refer to, by slot.
     pub references: Vec<(usize, Target)>,
+    /// What the kernel that it was fitted to does not have, of what instructions access, by slot.
+    pub absent: Vec<(usize, String)>,
     /// Its type in the object's BTF.
     pub type_id: Option<u32>,
     /// Its source lines; the instructions are counted from its own beginning.
@@ -84,6 +86,7 @@ pub(super) fn functions(elf: &Elf<'_>, ext: Option<&BtfExt>) -> ebpf_base::Resul
                     .map(instruction)
                     .collect(),
                 references: Vec::new(),
+                absent: Vec::new(),
                 type_id: records.types.get(&(section, function.offset)).copied(),
                 lines: Vec::new(),
             };

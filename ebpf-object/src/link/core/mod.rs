@@ -170,8 +170,14 @@ pub(super) fn relocate(
         let Some(slot) = function.slot(relocation.offset) else {
             continue;
         };
-        let done = resolve(local, relocation, kernel)
-            .and_then(|computed| patch(&mut function.instructions, slot, &computed));
+        let done = resolve(local, relocation, kernel).and_then(|computed| {
+            if computed.poisoned {
+                function
+                    .absent
+                    .extend(relocation.path(local).map(|path| (slot, path)));
+            }
+            patch(&mut function.instructions, slot, &computed)
+        });
         if let Err(cause) = done {
             failures.entry(number).or_insert_with(|| {
                 format!("{cause}, at instruction {slot} of `{}`", function.name)
