@@ -12,7 +12,11 @@ fn main() -> ebpf_build::Result<()> {
     if env::var_os(REQUIRE).is_some() {
         return ebpf_build::embed("programs");
     }
-    let path = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("relocatable");
+    let directory = env::var_os("OUT_DIR").unwrap_or_default();
     let stub = ebpf_build::stub::of("the programs are built only where EBPF_TEST_REQUIRE is set");
-    fs::write(&path, stub).map_err(|cause| ebpf_build::Error::io("write", &path, &cause))
+    for name in ["exec", "relocatable"] {
+        let path = Path::new(&directory).join(name);
+        fs::write(&path, &stub).map_err(|cause| ebpf_build::Error::io("write", &path, &cause))?;
+    }
+    Ok(())
 }

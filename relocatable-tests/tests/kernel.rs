@@ -1,5 +1,12 @@
 //! What the programs read, on this kernel and on those of guests, is what user space knows.
 
+#[path = "../../examples/exec/exec-ebpf/src/event.rs"]
+#[expect(
+    unreachable_pub,
+    reason = "the file of the example is a part of three programs"
+)]
+mod event;
+
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
@@ -12,11 +19,11 @@ use ebpf_test::{
     Input, Loaded,
     aya::{
         Btf as KernelBtf,
-        maps::{Array, MapData},
+        maps::{Array, MapData, RingBuf},
         programs::BtfTracePoint,
     },
 };
-use relocatable_tests::OBJECT;
+use relocatable_tests::{EXAMPLE, OBJECT};
 use test_support::{
     Failed, Need, Outcome, Suite,
     machine::{CAPABILITIES, KERNEL_BTF, TOOLCHAIN},
@@ -37,12 +44,13 @@ fn main() -> ExitCode {
             loads_from_arguments_are_those_of_proc,
             the_layout_is_that_of_the_kernel,
             a_member_is_read_where_the_kernel_has_it,
+            the_example_sends_what_proc_knows,
         ])
         .run()
 }
 
-fn load() -> Result<Loaded, Failed> {
-    ebpf_test::load(OBJECT).map_err(|error| {
+fn load(object: &[u8]) -> Result<Loaded, Failed> {
+    ebpf_test::load(object).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!("{cause:?}"));
         format!("{error}: {cause:?}").into()
     })
@@ -101,7 +109,7 @@ fn same_file(read: &[u64], path: &Path) -> Outcome {
 }
 
 fn values_are_those_of_proc() -> Outcome {
-    let mut loaded = load()?;
+    let mut loaded = load(OBJECT)?;
     for reset_on_fork in [0, libc::SCHED_RESET_ON_FORK] {
         let parameter = libc::sched_param { sched_priority: 0 };
         // SAFETY: the parameter is valid for the call.
@@ -154,16 +162,59 @@ fn values_are_those_of_proc() -> Outcome {
     Ok(())
 }
 
-fn loads_from_arguments_are_those_of_proc() -> Outcome {
-    let mut loaded = load()?;
-    let mut map: Array<&mut MapData, u64> = loaded.map_mut("VALUES").ok_or("no map")?.try_into()?;
-    map.set(31, u64::from(std::process::id()), 0)?;
-    let program: &mut BtfTracePoint = loaded
-        .program_mut("executed")
-        .ok_or("no program")?
-        .try_into()?;
+fn attach_at_exec(loaded: &mut Loaded) -> Outcome {
+    let program = loaded.program_mut("executed").ok_or("no program")?;
+    let program: &mut BtfTracePoint = program.try_into()?;
     program.load("sched_process_exec", &KernelBtf::from_sys_fs()?)?;
     program.attach()?;
+    Ok(())
+}
+
+fn the_example_sends_what_proc_knows() -> Outcome {
+    let mut loaded = load(EXAMPLE)?;
+    attach_at_exec(&mut loaded)?;
+    let mut events = RingBuf::try_from(loaded.take_map("EVENTS").ok_or("no map")?)?;
+    let mut child = Command::new("/proc/self/exe")
+        .args(["--list", "no such test"])
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
+    let id = child.id();
+    child.wait()?;
+    // Others start programs, too.
+    let event = std::iter::from_fn(|| events.next().map(|bytes| event::Event::read(&bytes)))
+        .flatten()
+        .find(|event| event.pid == id)
+        .ok_or("no event of the child")?;
+    same("parent", event.parent, std::process::id())?;
+    let program = fs::read_link("/proc/self/exe")?;
+    if !fs::read_to_string("/proc/self/mountinfo")?.contains(" - overlay ") {
+        same("inode number", event.inode, fs::metadata(&program)?.ino())?;
+    }
+    let known = program.file_name().ok_or("no name")?.as_encoded_bytes();
+    if until_nul(&event.file) != &known[..known.len().min(event.file.len() - 1)] {
+        return Err(format!("{:?} is not the file's name", event.file).into());
+    }
+    // That of the link, or of the file.
+    let names: [&[u8]; 2] = [b"exe", &known[..known.len().min(15)]];
+    if !names.contains(&until_nul(&event.name)) {
+        return Err(format!("{:?} is not the thread's name", event.name).into());
+    }
+    let arguments = event.arguments.get(..usize::try_from(event.arguments_len)?);
+    match arguments == Some(b"/proc/self/exe\0--list\0no such test\0") {
+        true => Ok(()),
+        false => Err(format!("{arguments:?} are not the arguments").into()),
+    }
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn loads_from_arguments_are_those_of_proc() -> Outcome {
+    let mut loaded = load(OBJECT)?;
+    let mut map: Array<&mut MapData, u64> = loaded.map_mut("VALUES").ok_or("no map")?.try_into()?;
+    map.set(31, u64::from(std::process::id()), 0)?;
+    attach_at_exec(&mut loaded)?;
     // This program lists its tests, and ends.
     let child = Command::new("/proc/self/exe")
         .arg("--list")
@@ -196,7 +247,7 @@ fn the_layout_is_that_of_the_kernel() -> Outcome {
     let task = kernel
         .find(Kind::Struct, "task_struct")
         .ok_or("no task_struct")?;
-    let read = run(&mut load()?, "layout", &[])?;
+    let read = run(&mut load(OBJECT)?, "layout", &[])?;
     same("existence of pid", read[0], 1_u64)?;
     same("existence of no_such_member", read[1], 0_u64)?;
     same("offset of pid", read[2], offset("task_struct", "pid"))?;
@@ -231,7 +282,7 @@ fn the_layout_is_that_of_the_kernel() -> Outcome {
 /// Before 5.14 the kernel has `state`, and from then on `__state`. A program that reads the one
 /// that is there is accepted, although the other one cannot be relocated.
 fn a_member_is_read_where_the_kernel_has_it() -> Outcome {
-    let mut loaded = load()?;
+    let mut loaded = load(OBJECT)?;
     // The thread runs: state 0. The rounds add up to 0 + 1 + 2.
     same("state", run(&mut loaded, "guarded", &[3])?[0], 3_u64)?;
     let pid = Btf::parse(fs::read("/sys/kernel/btf/vmlinux")?)?

@@ -46,7 +46,7 @@ impl Sources {
                 .because(cause.to_string())
             })?;
         let mut sources = Self {
-            manifest_dir: manifest_dir.to_owned(),
+            manifest_dir: canonical(manifest_dir),
             directories: BTreeSet::new(),
             watched: BTreeSet::from([metadata.workspace_root.join("Cargo.lock").into()]),
         };
@@ -71,19 +71,23 @@ impl Sources {
         });
         let directories = targets.filter_map(|target| target.src_path.parent());
         for directory in directories {
-            self.watched.insert(directory.into());
-            self.directories.insert(directory.into());
+            let directory = canonical(directory.as_std_path());
+            self.watched.insert(directory.clone());
+            self.directories.insert(directory);
         }
     }
 
-    /// All declarations, in the order of files.
+    /// All declarations, those of the crate itself first: members are in their order.
     pub(super) fn declarations(&self) -> Result<(Vec<Declaration>, Vec<Problem>)> {
         let mut files = BTreeSet::new();
         for directory in &self.directories {
             collect(directory, &mut files)?;
         }
+        let (own, others): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|path| path.starts_with(&self.manifest_dir));
         let (mut all, mut problems) = (Vec::new(), Vec::new());
-        for path in files {
+        for path in own.into_iter().chain(others) {
             let text =
                 fs::read_to_string(&path).map_err(|cause| Error::io("read", &path, &cause))?;
             let shown = path.strip_prefix(&self.manifest_dir).unwrap_or(&path);
@@ -109,6 +113,11 @@ fn collect(directory: &Path, into: &mut BTreeSet<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Two spellings of a path are one, as `path = "../shared/main.rs"` in a manifest.
+fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The package with this manifest, and those that it depends on and that depend on the crate
