@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         .tests(tests![
             records_are_those_of_clang,
             shuffled_members_are_found: [KERNEL_BTF],
+            members_of_another_size_fit: [KERNEL_BTF],
         ])
         .run()
 }
@@ -150,6 +151,20 @@ fn shuffled() -> Result<Vec<u8>, Failed> {
         at = members.end;
     }
     Ok(bytes)
+}
+
+/// `on_rq` is declared with four bytes, and has one in later kernels. A load of another size at
+/// the record itself would be rejected.
+fn members_of_another_size_fit() -> Outcome {
+    let kernel = Btf::parse(std::fs::read("/sys/kernel/btf/vmlinux")?)?;
+    let mut unit = Unit::parse(OBJECT)?;
+    unit.fit(Some(&KernelTypes::of(&kernel)));
+    for program in &unit.programs {
+        if let Err(failure) = unit.assemble(program) {
+            return Err(format!("{}: {failure:?}", program.name).into());
+        }
+    }
+    Ok(())
 }
 
 fn shuffled_members_are_found() -> Outcome {

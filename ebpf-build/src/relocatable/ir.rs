@@ -41,6 +41,11 @@ const OF_ENUMERATOR: [(&str, u32); 2] = [("exists", 0), ("value", 1)];
 /// it would move the read out of loops, above the branch that asks whether the member exists.
 const STAY: &str = "call void asm sideeffect \"\", \"~{memory}\"()\n  ";
 
+/// Returns a number that LLVM knows nothing of. It would put the offset of a member into the loads
+/// at that offset, and loaders take each such load for one of the whole member: they reject one of
+/// another size, such as of a part of an array, where the member's size is another one.
+const OPAQUE: &str = "%opaque = call i64 asm \"\", \"=r,0\"(i64 %wide)\n  ret i64 %opaque";
+
 /// The text for `types`, for a target triple.
 pub(super) fn module(types: &Types, triple: &str) -> String {
     let mut module = Module {
@@ -158,7 +163,7 @@ impl<'types> Module<'types> {
                 "define i64 @\"__btf.{of}.{name}.{question}\"() alwaysinline nounwind {{\n  \
                  {STAY}%member = call ptr {access}, !llvm.preserve.access.index !{node}\n  \
                  %answer = call i32 @llvm.bpf.preserve.field.info.p0(ptr %member, i64 {kind})\n  \
-                 %wide = zext i32 %answer to i64\n  ret i64 %wide\n}}"
+                 %wide = zext i32 %answer to i64\n  {OPAQUE}\n}}"
             );
         }
         for (question, _) in OF_INTEGER.iter().filter(|_| !integer) {
