@@ -206,8 +206,8 @@ impl Keeper {
     fn run(self) -> ! {
         close_all_but(self.end);
         let children = signals();
-        // Without a descriptor for it, the end of a child is looked for, in milliseconds.
-        let timeout = if children < 0 { 20 } else { -1 };
+        // In milliseconds: an event may be missed where a call fails, or there is no descriptor.
+        let timeout = if children < 0 { 20 } else { 1000 };
         // SAFETY: the name is a string that ends in zero.
         unsafe { libc::prctl(libc::PR_SET_NAME, c"keeper".as_ptr()) };
         loop {
