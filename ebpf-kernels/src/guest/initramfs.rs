@@ -44,6 +44,8 @@ impl Initramfs {
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
             ..Self::default()
         };
+        // The root of a tmpfs is everybody's to write to, unless the archive has it.
+        initramfs.append(newc::Builder::new(".").mode(DIRECTORY), &[])?;
         // Without it, the first process starts with no stdin, stdout and stderr.
         initramfs.directories_of("/dev/console".as_ref())?;
         initramfs.append(
