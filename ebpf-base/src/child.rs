@@ -9,7 +9,7 @@
 //! the kernel closes it if this process is killed, and [`Child`] if it is dropped.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, PipeReader, PipeWriter, Read as _, pipe},
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
@@ -20,6 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// A running child. It is killed with its descendants when this is dropped.
@@ -69,6 +70,25 @@ pub fn output(command: &mut Command) -> io::Result<Output> {
 }
 
 impl Child {
+    /// For how long a thread of it, the one that it was longest for, has been ready to run while
+    /// others had the CPUs. Zero where the kernel does not report it (CONFIG_SCHED_INFO and
+    /// CONFIG_PROC_CHILDREN).
+    #[must_use]
+    pub fn run_queue_delay(&self) -> Duration {
+        let keeper = self.keeper.id();
+        let children = format!("/proc/{keeper}/task/{keeper}/children");
+        fs::read_to_string(children)
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|child| fs::read_dir(format!("/proc/{child}/task")).ok())
+            .flatten()
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+            // Nanoseconds on a CPU, then ready to run.
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .max()
+            .map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
@@ -414,6 +434,20 @@ mod tests {
         words.retain(|word| word != "done");
         let processes = words.iter().map(|pid| PathBuf::from("/proc").join(pid));
         (child, processes.collect())
+    }
+
+    #[test]
+    fn a_child_that_shares_its_cpu_waits_for_it() {
+        // Both stay on the CPU that this thread is on at the moment.
+        let busy =
+            "taskset -p -c $(cut -d' ' -f39 /proc/$$/stat) $$ >/dev/null; while :; do :; done";
+        let command = format!("({busy}) & {busy}");
+        let child = spawn(&mut shell(&command)).unwrap();
+        let idle = spawn(&mut shell("exec sleep 60")).unwrap();
+        wait_until("a delay of 100 ms", || {
+            child.run_queue_delay() > Duration::from_millis(100)
+        });
+        assert!(idle.run_queue_delay() < child.run_queue_delay());
     }
 
     fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

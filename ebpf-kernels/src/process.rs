@@ -94,6 +94,12 @@ impl RunningProgram {
         self.child.stdout.take()
     }
 
+    /// For how long it has been kept from a CPU by others: see
+    /// [`Child::run_queue_delay`](ebpf_base::child::Child::run_queue_delay).
+    pub fn run_queue_delay(&self) -> Duration {
+        self.child.run_queue_delay()
+    }
+
     /// Ends it, and returns how it ended and what it printed on stderr.
     pub fn end(mut self) -> (Option<ExitStatus>, String) {
         // One that is about to exit reports more than one that is killed.

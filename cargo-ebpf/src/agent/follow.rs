@@ -12,7 +12,8 @@ use ebpf_build::Result;
 use super::protocol::Answer;
 use crate::{host::thread, interrupt, verifier::observation::Event};
 
-/// How long is waited for the other end, always since its last answer.
+/// How long is waited for the other end, always since its last answer. The time in which it is
+/// ready to run and others have the CPU does not count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// With no sign of life: while a guest boots, and between two programs. What a
@@ -35,11 +36,28 @@ pub(crate) enum Deadline {
     Step(Duration),
 }
 
+/// A moment, by two clocks.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    /// For how long the other end had been kept from a CPU until then.
+    kept: Duration,
+}
+
 impl Limits {
     /// The deadline that has passed, if one has: `answered` is when the last answer came,
     /// `lively` when there was the last sign of life.
-    fn passed(&self, in_step: bool, answered: Instant, lively: Instant) -> Option<Deadline> {
-        let beyond = |since: Instant, limit| since.elapsed() >= limit;
+    fn passed(
+        &self,
+        in_step: bool,
+        now: Moment,
+        answered: Moment,
+        lively: Moment,
+    ) -> Option<Deadline> {
+        let beyond = |since: Moment, limit| {
+            let kept = now.kept.saturating_sub(since.kept);
+            now.at.duration_since(since.at).saturating_sub(kept) >= limit
+        };
         if in_step {
             // What a kernel prints meanwhile is no progress of its verifier.
             return beyond(answered, self.step).then_some(Deadline::Step(self.step));
@@ -65,7 +83,8 @@ pub(crate) enum Ended {
 }
 
 /// Reads an answer to its end and gives each piece to `each`. `printed` is how much the
-/// other end has printed elsewhere so far, in bytes: that it grows is a sign of life.
+/// other end has printed elsewhere so far, in bytes: that it grows is a sign of life. `kept` is for
+/// how long it has been kept from a CPU so far.
 ///
 /// # Errors
 /// After Ctrl-C.
@@ -73,6 +92,7 @@ pub(crate) fn follow(
     source: impl Read + Send + 'static,
     limits: Limits,
     printed: impl Fn() -> u64,
+    kept: impl Fn() -> Duration,
     mut each: impl FnMut(Answer),
 ) -> Result<Ended> {
     /// How soon Ctrl-C is noticed.
@@ -91,7 +111,11 @@ pub(crate) fn follow(
         }
     })?;
     let mut in_step = false;
-    let mut answered = Instant::now();
+    let now = || Moment {
+        at: Instant::now(),
+        kept: kept(),
+    };
+    let mut answered = now();
     let mut lively = answered;
     let mut length = printed();
     loop {
@@ -106,7 +130,7 @@ pub(crate) fn follow(
                     Answer::Event(Event::Trying(_)) | Answer::Testing(_)
                 );
                 each(answer);
-                answered = Instant::now();
+                answered = now();
                 lively = answered;
             }
             Ok(Ok(None)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Closed),
@@ -115,12 +139,13 @@ pub(crate) fn follow(
             }
             Ok(Err(cause)) => return Ok(Ended::Damaged(cause.to_string())),
             Err(RecvTimeoutError::Timeout) => {
-                let now = printed();
-                if now != length {
-                    length = now;
-                    lively = Instant::now();
+                let now = now();
+                let printed = printed();
+                if printed != length {
+                    length = printed;
+                    lively = now;
                 }
-                if let Some(deadline) = limits.passed(in_step, answered, lively) {
+                if let Some(deadline) = limits.passed(in_step, now, answered, lively) {
                     return Ok(Ended::TimedOut(deadline));
                 }
             }
@@ -158,10 +183,21 @@ mod tests {
         }
     }
 
+    fn never_kept() -> Duration {
+        Duration::ZERO
+    }
+
     /// How it ended, and how many pieces came before.
     fn followed(bytes: Vec<u8>) -> (Ended, usize) {
         let mut count = 0;
-        let ended = follow(io::Cursor::new(bytes), QUICK, || 0, |_| count += 1).unwrap();
+        let ended = follow(
+            io::Cursor::new(bytes),
+            QUICK,
+            || 0,
+            never_kept,
+            |_| count += 1,
+        )
+        .unwrap();
         (ended, count)
     }
 
@@ -213,13 +249,13 @@ mod tests {
         });
         let words = said(&[hello(), Answer::Event(trying)]);
         writer.write_all(&words).unwrap();
-        let ended = follow(reader, limits, || 0, |_| {}).unwrap();
+        let ended = follow(reader, limits, || 0, never_kept, |_| {}).unwrap();
         assert_eq!(ended, Ended::TimedOut(Deadline::Step(limits.step)));
         assert!(since.elapsed() < Duration::from_secs(5));
         // Noise is no word.
         let (reader, mut writer) = pipe().unwrap();
         writer.write_all(b"[ 0.1] booting").unwrap();
-        let ended = follow(reader, limits, || 0, |_| {}).unwrap();
+        let ended = follow(reader, limits, || 0, never_kept, |_| {}).unwrap();
         assert_eq!(ended, Ended::TimedOut(Deadline::Silence(limits.silence)));
     }
 
@@ -234,8 +270,19 @@ mod tests {
         let since = Instant::now();
         // A console that grows all the time.
         let printed = || u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let ended = follow(reader, limits, printed, |_| {}).unwrap();
+        let ended = follow(reader, limits, printed, never_kept, |_| {}).unwrap();
         assert_eq!(ended, Ended::TimedOut(Deadline::Ceiling(limits.ceiling)));
         assert!(since.elapsed() >= limits.ceiling);
+    }
+
+    #[test]
+    fn time_without_a_cpu_does_not_count() {
+        let (reader, _writer) = pipe().unwrap();
+        let since = Instant::now();
+        // Kept from a CPU nine tenths of the time.
+        let kept = || since.elapsed().mul_f64(0.9);
+        let ended = follow(reader, QUICK, || 0, kept, |_| {}).unwrap();
+        assert_eq!(ended, Ended::TimedOut(Deadline::Silence(QUICK.silence)));
+        assert!(since.elapsed() >= QUICK.silence * 9);
     }
 }

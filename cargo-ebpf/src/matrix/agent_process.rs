@@ -71,8 +71,10 @@ impl AgentProcess {
         };
         let console = self.console.as_ref();
         let printed = || console.map_or(0, Console::printed);
-        match self.program.output() {
-            Some(output) => agent::follow(output, limits, printed, each),
+        let output = self.program.output();
+        let kept = || self.program.run_queue_delay();
+        match output {
+            Some(output) => agent::follow(output, limits, printed, kept, each),
             None => Ok(Ended::Closed),
         }
     }

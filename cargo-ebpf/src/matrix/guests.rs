@@ -71,5 +71,5 @@ fn replies(output: ChildStdout) -> Result<bool> {
         // The empty request has no steps.
         step: Duration::from_secs(1),
     };
-    Ok(agent::follow(output, limits, || 0, |_| {})? == Ended::Done)
+    Ok(agent::follow(output, limits, || 0, || Duration::ZERO, |_| {})? == Ended::Done)
 }
