@@ -71,6 +71,8 @@ counters! {
     UserSamplesLost,
     /// Samples whose end was lost: the buffer was full.
     UserSampleEndsLost,
+    /// Threads of 32-bit programs that a futex call blocked: their waits are not measured.
+    UserUnmeasured,
     // sched_waking
     /// Samples taken when the thread was woken.
     WokenSamples,

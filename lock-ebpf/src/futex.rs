@@ -3,22 +3,10 @@
 use aya_ebpf::helpers::bpf_probe_read_user;
 use lock_common::WaitKind;
 
-use crate::task::{Register, Registers};
-
-/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
-pub mod call {
-    pub const KILL: u64 = 62;
-    pub const RT_SIGQUEUEINFO: u64 = 129;
-    pub const TKILL: u64 = 200;
-    pub const FUTEX: u64 = 202;
-    pub const EXIT_GROUP: u64 = 231;
-    pub const TGKILL: u64 = 234;
-    pub const RT_TGSIGQUEUEINFO: u64 = 297;
-    pub const FUTEX_WAITV: u64 = 449;
-    pub const FUTEX_WAKE: u64 = 454;
-    pub const FUTEX_WAIT: u64 = 455;
-    pub const FUTEX_REQUEUE: u64 = 456;
-}
+use crate::{
+    arch::{Register, call},
+    task::Registers,
+};
 
 /// Commands and flags: the kernel's `include/uapi/linux/futex.h`.
 pub mod command {

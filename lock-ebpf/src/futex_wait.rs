@@ -11,18 +11,19 @@ use aya_ebpf::{
     helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
 };
 use lock_common::{
-    Block, Counter, Event, Outcome, SAME_CALL_NS, Tally, ThreadRef, WOKEN_EARLY, bucket, event,
-    expected_log, sample_number,
+    Block, Counter, Event, Outcome, SAME_CALL_NS, Tally, ThreadRef, WOKEN_EARLY, WaitKind, bucket,
+    event, expected_log, sample_number,
 };
 
 use crate::{
+    arch::{self, Register},
     clock::{self, now_ns},
     events::{self, Sender},
     filter,
-    futex::{self, Futex},
+    futex::{self, Futex, command},
     lost,
     sampler::{self, SampleSource},
-    task::{self, Register, Registers, Task, Thread},
+    task::{self, Registers, Task, Thread},
     threads::{self, BlockExt as _, Waits},
     totals::{self, Ended},
     user_stack,
@@ -163,6 +164,21 @@ pub fn block(task: Task, waits: Option<Waits>) {
     ) {
         block.sample = 0;
         lost::count(Counter::UserSamplesLost);
+    }
+}
+
+/// The current thread leaves its CPU and sleeps: counts it if it is in a call whose arguments
+/// are not read here. Before all else, where the verifier finds both ways to lead to the same
+/// state: within [`block`], everything behind it would be verified twice.
+#[inline(always)]
+pub fn count_unmeasured(task: Task) {
+    let any = WaitKind::futex(command::WAIT as u32, 0);
+    if let Some(registers) = Registers::of(task)
+        && arch::is_32_bit_futex_call(registers)
+        && !task::is_kernel_thread(task)
+        && filter::matches(Thread::current(), 0, any)
+    {
+        lost::count(Counter::UserUnmeasured);
     }
 }
 

@@ -9,6 +9,7 @@
               at it gives another reason"
 )]
 
+mod arch;
 mod clock;
 mod events;
 mod filter;
@@ -65,10 +66,13 @@ pub fn contended_release(ctx: RawTracePointContext) -> u32 {
 /// unsigned int prev_state)`: `prev`, the current task, leaves the CPU to `next`.
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
-    let waits = futex_wait::leave(ctx.arg(1));
-    let preempted: u64 = ctx.arg(0);
     // bool: only its lowest byte is defined.
-    if preempted & 0xff == 0 {
+    let is_preempted = || ctx.arg::<u64>(0) & 0xff != 0;
+    if !is_preempted() && task::sleep_of(&ctx, ctx.arg(1)) == Sleep::Interruptible {
+        futex_wait::count_unmeasured(ctx.arg(1));
+    }
+    let waits = futex_wait::leave(ctx.arg(1));
+    if !is_preempted() {
         match task::sleep_of(&ctx, ctx.arg(1)) {
             Sleep::Interruptible => futex_wait::block(ctx.arg(1), waits),
             Sleep::Uninterruptible => futex_wait::sleep(waits),

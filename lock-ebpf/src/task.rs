@@ -14,6 +14,8 @@ use aya_ebpf::{
 };
 use lock_common::ThreadRef;
 
+use crate::arch::{REGISTERS, Register, THREAD_SIZE};
+
 // Offsets in the running kernel's `struct task_struct`, in bytes. Set by the loader before
 // the programs are verified: the verifier knows their values.
 #[unsafe(no_mangle)]
@@ -52,10 +54,6 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 /// futexes have it; waits for memory or for the kernel's own locks do not.
 const TASK_INTERRUPTIBLE: u32 = 1;
 
-/// Size of a kernel stack, of which the registers are at the end: `THREAD_SIZE` of the
-/// kernel's `arch/x86/include/asm/page_64_types.h` without KASAN.
-const THREAD_SIZE: usize = 16 << 10;
-
 /// A task of the kernel.
 pub type Task = *const c_void;
 
@@ -82,27 +80,9 @@ impl Thread {
     }
 }
 
-/// The registers with which a thread entered the kernel: words of `struct pt_regs`, x86-64.
+/// The registers with which a thread entered the kernel: words of `struct pt_regs`.
 #[derive(Clone, Copy)]
 pub struct Registers(*const u64);
-
-/// Positions in `struct pt_regs` of the kernel's `arch/x86/include/asm/ptrace.h`, in words.
-#[derive(Clone, Copy)]
-#[repr(usize)]
-pub enum Register {
-    Bp = 4,
-    R10 = 7,
-    R8 = 9,
-    Dx = 12,
-    Si = 13,
-    Di = 14,
-    OrigAx = 15,
-    Ip = 16,
-    Sp = 19,
-}
-
-/// Size of `struct pt_regs`, in words.
-const REGISTERS: usize = 21;
 
 impl Registers {
     /// Those of a task given to a program. Which of them mean something depends on how it

@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use aya_ebpf::{Global, helpers::generated::bpf_probe_read_user};
 use lock_common::{EventWithStack, USER_STACK, USER_STACK_PORTION};
 
-use crate::task::{Register, Registers};
+use crate::{arch::Register, task::Registers};
 
 /// How many portions are copied at the most. Set by the loader.
 #[unsafe(no_mangle)]

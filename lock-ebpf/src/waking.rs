@@ -3,8 +3,9 @@
 use lock_common::Block;
 
 use crate::{
-    futex::{call, command},
-    task::{self, Register, Registers, Thread},
+    arch::{Register, call},
+    futex::command,
+    task::{self, Registers, Thread},
 };
 
 /// The cause of a wake-up.

@@ -20,6 +20,12 @@ pub(crate) fn time(clock: libc::clockid_t) -> Option<Duration> {
     (result == 0).then(|| Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec as u32))
 }
 
+/// The CPU time of this thread, user and system.
+#[cfg(test)]
+pub(crate) fn thread_cpu() -> Duration {
+    time(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or_default()
+}
+
 /// The CPU time of a process, user and system.
 pub(crate) fn cpu_time(usage: &libc::rusage) -> Duration {
     [usage.ru_utime, usage.ru_stime]

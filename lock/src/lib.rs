@@ -5,6 +5,7 @@
 //! The program is all there is to use; it is a library only so that the fuzz targets and
 //! benches can reach its parsers.
 
+mod arch;
 mod cli;
 mod clock;
 mod command;

@@ -166,6 +166,12 @@ pub fn kernels() -> Result<Vec<&'static str>, Failed> {
     Ok(kernels)
 }
 
+/// 32-bit programs of an x86-64 machine: CONFIG_IA32_EMULATION.
+pub const PROGRAMS_32_BIT: Need = Need {
+    name: "32-bit-programs",
+    check: || exists("/proc/sys/abi/vsyscall32"),
+};
+
 /// A mount namespace, with a file system mounted in it.
 pub const MOUNT_NAMESPACE: Need = Need {
     name: "namespaces",

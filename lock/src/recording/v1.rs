@@ -251,6 +251,8 @@ structures! {
         lost: Lost,
         open: u64,
         ends_without_begin: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        unmeasured: u64,
         nested: u64,
         other: u64,
     }

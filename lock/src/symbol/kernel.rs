@@ -16,7 +16,7 @@ use blazesym::{
     },
 };
 
-use crate::profile::snapshot::Frame;
+use crate::{arch::KERNEL_LOADED_LATER, profile::snapshot::Frame};
 
 /// The kernel's symbols: lines `address type name`.
 pub(super) const KALLSYMS: &str = "/proc/kallsyms";
@@ -27,10 +27,6 @@ const MOST_REMEMBERED: usize = 1 << 16;
 
 /// How long what was read of kallsyms holds, for addresses that are not in it.
 const HOLDS: Duration = Duration::from_secs(2);
-
-/// The first address of what is loaded while the kernel runs, on x86-64: modules and BPF
-/// programs (`MODULES_VADDR` is this or higher).
-const LOADED_LATER: u64 = 0xffff_ffff_c000_0000;
 
 /// The functions of this kernel. Keeps what it read for a whole recording: later calls cost
 /// a look-up.
@@ -91,7 +87,9 @@ impl KernelNames {
             Ok(table) => table,
             Err(_) => return,
         };
-        let later = addresses.iter().any(|&address| address >= LOADED_LATER);
+        let later = addresses
+            .iter()
+            .any(|&address| address >= KERNEL_LOADED_LATER);
         if later && table.read.elapsed() > HOLDS {
             *table = Table::new();
         }

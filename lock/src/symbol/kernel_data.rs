@@ -6,11 +6,7 @@ use std::{
     io::{self, BufRead, BufReader},
 };
 
-use crate::symbol::kernel::KALLSYMS;
-
-/// Where the kernel's image is mapped, and modules behind it: `__START_KERNEL_map` of its
-/// `arch/x86/include/asm/page_64_types.h`. What is allocated while it runs is below.
-const IMAGE: u64 = 0xffff_ffff_8000_0000;
+use crate::{arch::KERNEL_IMAGE, symbol::kernel::KALLSYMS};
 
 /// The largest structure that a lock is looked for in, in bytes.
 const LARGEST: u64 = 1 << 16;
@@ -25,7 +21,7 @@ impl KernelData {
     /// The name of what is at an address: `cgroup_mutex`, or `init_net+0x40` within a larger
     /// structure. None if it is not the image's, or the kernel does not name its data.
     pub(crate) fn name(&mut self, address: u64) -> Option<String> {
-        if address < IMAGE {
+        if address < KERNEL_IMAGE {
             return None;
         }
         let symbols = self.symbols.get_or_insert_with(|| {
@@ -53,7 +49,7 @@ fn parse(text: impl BufRead) -> io::Result<Vec<(u64, Box<str>)>> {
         if let (Some(address), Some(kind), Some(name)) = (words.next(), words.next(), words.next())
             && is_data(kind)
             && let Ok(address) = u64::from_str_radix(address, 16)
-            && address >= IMAGE
+            && address >= KERNEL_IMAGE
         {
             symbols.push((address, name.into()));
         }

@@ -2,17 +2,12 @@
 //! function that waits, which is not exported, and leaves no frame of its own. Distributions
 //! strip their libraries, so that only the jump tells.
 
-use std::{collections::HashMap, ops::Range};
+use std::collections::HashMap;
 
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection as _};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, ReadRef};
 
-use crate::symbol::class_names;
-
-/// Opcodes of x86's jumps with an offset of 32 bits: `jmp`, and the second byte of `jcc`.
-const JUMP: u8 = 0xe9;
-const CONDITIONAL: u8 = 0x0f;
-const CONDITIONS: Range<u8> = 0x80..0x90;
+use crate::{arch, symbol::class_names};
 
 /// The nameless functions of a file in which locking code ends.
 #[derive(Debug, Default)]
@@ -70,30 +65,8 @@ impl TailCalls {
 /// Where a function's jumps lead that leave it. Bytes that only look like a jump lead to no
 /// function's first address.
 fn jumps_out(start: u64, code: &[u8]) -> impl Iterator<Item = u64> {
-    let end = start.saturating_add(code.len() as u64);
-    code.windows(6)
-        .enumerate()
-        .chain(last_jump(code))
-        .filter_map(move |(at, bytes)| {
-            let (length, offset) = match *bytes {
-                [JUMP, a, b, c, d, ..] => (5, [a, b, c, d]),
-                [CONDITIONAL, condition, a, b, c, d] if CONDITIONS.contains(&condition) => {
-                    (6, [a, b, c, d])
-                }
-                _ => return None,
-            };
-            let target = start
-                .wrapping_add(at as u64)
-                .wrapping_add(length)
-                .wrapping_add_signed(i64::from(i32::from_le_bytes(offset)));
-            (!(start..end).contains(&target)).then_some(target)
-        })
-}
-
-/// The five bytes that a function ends with: `windows` of six leave them out.
-fn last_jump(code: &[u8]) -> Option<(usize, &[u8])> {
-    let at = code.len().checked_sub(5)?;
-    Some((at, code.get(at..)?))
+    let own = start..start.saturating_add(code.len() as u64);
+    arch::jumps(start, code).filter(move |target| !own.contains(target))
 }
 
 /// The first address of the function that `address` is in, by the unwind information that

@@ -1,12 +1,12 @@
 //! User stacks of programs with and without frame pointers, from their unwind information
 //! and a copy of the top of the stack.
 
-use framehop::{
-    Error, Module as Unwindable, Unwinder as _,
-    x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64},
-};
+use framehop::{Error, Module as Unwindable, Unwinder as _};
 
-use crate::symbol::code_file::Bytes;
+use crate::{
+    arch::{Unwinder, UnwinderCache, UnwinderRegisters},
+    symbol::code_file::Bytes,
+};
 
 /// Where a thread stood when it went to sleep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Unwound {
 }
 
 /// How to unwind one process.
-pub(crate) type ProcessUnwinder = UnwinderX86_64<Bytes>;
+pub(crate) type ProcessUnwinder = Unwinder<Bytes>;
 
 /// The most frames of a stack.
 const MOST_FRAMES: usize = 256;
@@ -43,7 +43,7 @@ const MOST_MODULES: u32 = 60_000;
 /// What all processes' unwinding shares.
 #[derive(Default)]
 pub(crate) struct Cache {
-    rules: CacheX86_64,
+    rules: UnwinderCache,
     modules: u32,
 }
 
@@ -80,7 +80,7 @@ impl Cache {
         };
         let mut frames = unwinder.iter_frames(
             ip,
-            UnwindRegsX86_64::new(ip, sp, bp),
+            UnwinderRegisters::new(ip, sp, bp),
             &mut self.rules,
             &mut read,
         );

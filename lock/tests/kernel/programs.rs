@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use test_support::{
     Outcome, Test,
-    machine::{CGROUP, PYTHON, cgroup_mount},
+    machine::{CGROUP, PROGRAMS_32_BIT, PYTHON, cgroup_mount},
     skip, tests,
 };
 
@@ -23,7 +23,34 @@ pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     the_gil_is_first_in_python: [PYTHON],
     the_gil_is_first_in_the_distributions_python: [PYTHON],
     a_percpu_rwsem_is_called_so: [CGROUP],
+    waits_of_a_32_bit_program_are_said_to_be_unmeasured: [PROGRAMS_32_BIT],
 ];
+
+/// Its system calls have other numbers, and its stacks other words.
+fn waits_of_a_32_bit_program_are_said_to_be_unmeasured() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let program = directory.path().join("waits");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel/waits_32_bit.c");
+    let built = std::process::Command::new("cc")
+        .args(["-m32", "-nostdlib", "-static", "-fno-pie", "-no-pie"])
+        .args(["-fno-stack-protector", "-o"])
+        .args([&program, Path::new(source)])
+        .output()?;
+    expect_code(&built, 0)?;
+    let output = lock(&["record", "--"]).arg(&program).output()?;
+    expect_code(&output, 0)?;
+    let text = String::from_utf8(output.stdout)?;
+    let mut lines = text.lines();
+    let heading = lines.next().unwrap_or_default();
+    expect(
+        heading.starts_with("No measured wait for a lock in"),
+        || text.clone(),
+    )?;
+    expect(
+        lines.next() == Some("Not measured: 7 futex waits of 32-bit programs."),
+        || text.clone(),
+    )
+}
 
 fn the_gil_is_first_in_python() -> Outcome {
     gil("python3")

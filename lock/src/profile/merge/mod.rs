@@ -287,6 +287,7 @@ fn add_events(sum: &mut Events, term: Events) {
             },
         open,
         ends_without_begin,
+        unmeasured,
         nested,
         other,
     } = term;
@@ -300,6 +301,7 @@ fn add_events(sum: &mut Events, term: Events) {
         (&mut sum.lost.nested, lost_nested),
         (&mut sum.lost.end_not_seen, end_not_seen),
         (&mut sum.ends_without_begin, ends_without_begin),
+        (&mut sum.unmeasured, unmeasured),
         (&mut sum.nested, nested),
         (&mut sum.other, other),
     ]);

@@ -41,6 +41,9 @@ pub(crate) struct Events {
     pub(crate) open: u64,
     /// Ends whose begin was not seen: from before recording, or missed.
     pub(crate) ends_without_begin: u64,
+    /// Waits of 32-bit programs, which are seen to begin and not measured. They are none of the
+    /// begins.
+    pub(crate) unmeasured: u64,
     /// Waits that began while the same thread already waited for something else.
     pub(crate) nested: u64,
     /// Waits in the row for "other": the table of locks had no row left.

@@ -139,6 +139,7 @@ struct EventsOf {
     lost: LostOf,
     open: u64,
     ends_without_begin: u64,
+    unmeasured: u64,
     nested: u64,
     other: u64,
 }
@@ -177,6 +178,7 @@ impl From<&Events> for EventsOf {
             },
             open: events.open,
             ends_without_begin: events.ends_without_begin,
+            unmeasured: events.unmeasured,
             nested: events.nested,
             other: events.other,
         }

@@ -69,13 +69,20 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         only => format!(", only {}", untrusted::line(&only.join(", "))),
     };
     if grouped.rows.is_empty() {
-        let nothing = format!("No wait for a lock in {duration} of {whose}{only}.");
+        let unmeasured = unmeasured(snapshot);
+        let wait = match unmeasured {
+            None => "wait",
+            Some(_) => "measured wait",
+        };
+        let nothing = format!("No {wait} for a lock in {duration} of {whose}{only}.");
         return [nothing]
             .into_iter()
+            .chain(unmeasured)
             .chain(left_out(snapshot, options))
             .collect();
     }
     let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
+    lines.extend(unmeasured(snapshot));
     if grouped.estimated_by_filter() {
         lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
     }
@@ -83,6 +90,22 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         lines.push("Estimates lack this metric: sorted by total.".to_owned());
     }
     lines
+}
+
+/// The waits that were seen and could not be measured: without them a report would be taken for
+/// complete.
+fn unmeasured(snapshot: &Snapshot) -> Option<String> {
+    let accounting = &snapshot.accounting;
+    let count = accounting
+        .kernel
+        .unmeasured
+        .saturating_add(accounting.user.unmeasured);
+    (count > 0).then(|| {
+        format!(
+            "Not measured: {} of 32-bit programs.",
+            plural(count, "futex wait")
+        )
+    })
 }
 
 /// What the options leave out of an empty ranking: so that a filter which asks for too much is
