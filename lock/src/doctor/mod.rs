@@ -90,7 +90,7 @@ pub(crate) struct Examination {
     pub(crate) memory: Memory,
 }
 
-/// Looks at everything. Loads the programs for a moment, and attaches none.
+/// Looks at everything, and records for some milliseconds.
 pub(crate) fn examine(limits: Limits) -> Examination {
     let kernel = requirements::kernel();
     let mut items = capabilities::items();

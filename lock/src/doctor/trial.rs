@@ -1,14 +1,35 @@
-//! Whether the programs can really be loaded: all of them are, and none is attached.
+//! Whether a recording works: the programs are loaded, and attached for some milliseconds, in
+//! which `lock` waits itself and has to find its own waits.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
 
 use crate::{
     doctor::Item,
     error::{Error, Result},
     probe::{
-        load, memory, object,
+        load::{self, Loaded},
+        memory, object,
         plan::{Filters, Limits, Plan, UserStacks},
-        requirements::Kernel,
+        requirements::{self, Kernel},
     },
-    profile::snapshot::Scope,
+    profile::snapshot::{Identity, Scope, Snapshot},
+    source::live::Live,
+};
+
+/// How many waits have to be found.
+const WAITS: usize = 3;
+
+/// How long each lasts at least, if its thread gets to wait at all.
+const WAIT: Duration = Duration::from_millis(5);
+
+/// After how long a thread no longer waits for the one that is to wake it.
+static TIMEOUT: libc::timespec = libc::timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
 };
 
 /// What came of it, and how much memory the kernel says that the maps take.
@@ -21,34 +42,139 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
     let Ok(kernel) = kernel else {
         return (items, None); // An item of its own.
     };
+    let futexes = [const { AtomicU32::new(0) }; WAITS];
+    let plan = plan(limits, &futexes);
     let before = memory::reported_by_kernel();
-    let loaded = load::load(object, kernel, &plan(limits));
-    let told = memory::reported_by_kernel()
+    let loaded = load::load(object, kernel, &plan);
+    let reported = memory::reported_by_kernel()
         .zip(before)
         .map(|(after, before)| after.saturating_sub(before))
         .filter(|&bytes| loaded.is_ok() && bytes > 0);
-    items.push(match &loaded {
-        Ok(loaded) => Item::ok(
-            "programs-load",
-            format!("all {} programs load", loaded.count()),
-        ),
-        Err(error) => Item::of_error("programs-load", error),
-    });
-    (items, told)
+    match loaded {
+        Ok(loaded) => {
+            items.push(Item::ok(
+                "programs-load",
+                format!("all {} programs load", loaded.count()),
+            ));
+            items.push(
+                trial(loaded, kernel, &plan, &futexes)
+                    .unwrap_or_else(|error| Item::of_error("trial", &error)),
+            );
+        }
+        Err(error) => items.push(Item::of_error("programs-load", &error)),
+    }
+    (items, reported)
 }
 
-/// A recording of a process needs all programs.
-fn plan(limits: Limits) -> Plan {
-    Plan {
-        scope: Scope::Process {
+/// A recording of this process, which needs all programs. In a pid namespace its number is
+/// another one for the kernel; `lock` leaves out itself by this number as well, so that the
+/// whole system has it there.
+fn plan(limits: Limits, futexes: &[AtomicU32]) -> Plan {
+    let scope = if requirements::in_initial_pid_namespace() {
+        Scope::Process {
             pid: std::process::id(),
+        }
+    } else {
+        Scope::System
+    };
+    Plan {
+        scope,
+        filters: Filters {
+            addresses: futexes.iter().map(address).collect(),
+            ..Filters::default()
         },
-        filters: Filters::default(),
         exact: false,
         user_stacks: UserStacks::Auto,
         stack_bytes: 8 << 10,
         limits,
     }
+}
+
+/// Records while this thread waits for each futex.
+fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan, futexes: &[AtomicU32]) -> Result<Item> {
+    let live = Live::begin(loaded, kernel, plan)?;
+    let waited = futexes
+        .iter()
+        .map(wait_once)
+        .collect::<Result<Vec<bool>>>()?
+        .into_iter()
+        .filter(|&waited| waited)
+        .count() as u64;
+    let found = count(&live.finish()?, futexes);
+    Ok(if waited == 0 {
+        // Who is to wake it ran first each time, on a machine with one busy CPU.
+        Item::limited(
+            "trial",
+            "no trial: this machine is too busy for a thread to wait",
+            "lock doctor",
+        )
+    } else if found == waited {
+        Item::ok(
+            "trial",
+            format!("a recording has {found} of {waited} waits"),
+        )
+    } else {
+        Item::failed(
+            "trial",
+            format!("a recording has {found} of {waited} waits: reports are wrong on this machine"),
+            "report it with the output of `uname -a`",
+        )
+    })
+}
+
+/// Waits for a futex until another thread wakes this one. Returns whether it slept: not if the
+/// other thread was first.
+fn wait_once(futex: &AtomicU32) -> Result<bool> {
+    thread::scope(|scope| {
+        let waker = move || {
+            thread::sleep(WAIT);
+            futex.store(1, Ordering::SeqCst);
+            // SAFETY: FUTEX_WAKE reads no memory.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_futex,
+                    futex.as_ptr(),
+                    libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                    1,
+                )
+            };
+        };
+        thread::Builder::new()
+            .spawn_scoped(scope, waker)
+            .map_err(|error| {
+                Error::new("no-thread", "a thread could not be started").because_of(&error)
+            })?;
+        // SAFETY: the futex and the timeout outlive the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                futex.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                0,
+                &raw const TIMEOUT,
+            )
+        };
+        Ok(result == 0)
+    })
+}
+
+/// How many waits for these futexes a recording has.
+fn count(snapshot: &Snapshot, futexes: &[AtomicU32]) -> u64 {
+    let addresses: Vec<u64> = futexes.iter().map(address).collect();
+    snapshot
+        .locks
+        .iter()
+        .filter(|lock| match lock.identity {
+            Identity::Private { address, .. } => addresses.contains(&address),
+            _ => false,
+        })
+        .map(|lock| lock.waits.count.saturating_add(lock.waits.failed()))
+        .sum()
+}
+
+/// Where a futex is.
+fn address(futex: &AtomicU32) -> u64 {
+    futex.as_ptr() as u64
 }
 
 impl Item {

@@ -16,7 +16,7 @@ use crate::{
     probe::{
         attach::{Attached, Run},
         batch::{self, unreadable},
-        load::{self, map, strange_object},
+        load::{self, Loaded, map, strange_object},
         object,
         plan::{Filters, Plan},
         requirements::{self, Kernel},
@@ -86,7 +86,12 @@ pub(crate) fn prepare(plan: &Plan) -> Result<(&'static [u8], Kernel)> {
 impl Live {
     /// Loads the programs and begins recording.
     pub(crate) fn start(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Self> {
-        let mut attached = load::load(object, kernel, plan)?.attach()?;
+        Self::begin(load::load(object, kernel, plan)?, kernel, plan)
+    }
+
+    /// Begins recording with programs that were loaded for this plan.
+    pub(crate) fn begin(loaded: Loaded, kernel: &Kernel, plan: &Plan) -> Result<Self> {
+        let mut attached = loaded.attach()?;
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
         let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
         let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps)?;

@@ -238,6 +238,7 @@ fn doctor_tells_what_is_missing() -> Outcome {
             ("cap-bpf", "ok"),
             ("cap-perfmon", "ok"),
             ("programs-load", "ok"),
+            ("trial", "ok"),
             ("run-time-statistics", "limited"),
             ("other-users-programs", "limited"),
         ],
