@@ -4,7 +4,7 @@ use aya_ebpf::helpers::bpf_probe_read_user;
 use lock_common::WaitKind;
 
 use crate::{
-    arch::{Register, call},
+    arch::{self, Register, call, call_32},
     task::Registers,
 };
 
@@ -115,6 +115,16 @@ impl Futex {
         let command = u64::from(self.kind.command());
         command == command::LOCK_PI || command == command::LOCK_PI2
     }
+}
+
+/// Whether a thread with these registers is in a futex call of a 32-bit program, whose arguments
+/// are not read here.
+#[inline(always)]
+pub fn is_32_bit_call(registers: Registers) -> bool {
+    matches!(
+        registers.get(Register::OrigAx),
+        call_32::FUTEX | call_32::FUTEX_TIME64
+    ) && arch::is_32_bit(registers.get(Register::Cs))
 }
 
 /// Whether a thread with these registers is in a system call that wakes those who wait for a

@@ -16,7 +16,7 @@ use lock_common::{
 };
 
 use crate::{
-    arch::{self, Register},
+    arch::Register,
     clock::{self, now_ns},
     events::{self, Sender},
     filter,
@@ -174,7 +174,7 @@ pub fn block(task: Task, waits: Option<Waits>) {
 pub fn count_unmeasured(task: Task) {
     let any = WaitKind::futex(command::WAIT as u32, 0);
     if let Some(registers) = Registers::of(task)
-        && arch::is_32_bit_futex_call(registers)
+        && futex::is_32_bit_call(registers)
         && !task::is_kernel_thread(task)
         && filter::matches(Thread::current(), 0, any)
     {

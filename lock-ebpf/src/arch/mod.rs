@@ -3,4 +3,4 @@
 
 mod x86_64;
 
-pub use self::x86_64::{REGISTERS, Register, THREAD_SIZE, call, is_32_bit_futex_call};
+pub use self::x86_64::{REGISTERS, Register, THREAD_SIZE, call, call_32, is_32_bit};

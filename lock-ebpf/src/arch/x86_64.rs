@@ -1,7 +1,5 @@
 //! x86-64.
 
-use crate::task::Registers;
-
 /// Size of a kernel stack, of which the registers are at the end: `THREAD_SIZE` of the
 /// kernel's `arch/x86/include/asm/page_64_types.h` without KASAN.
 pub const THREAD_SIZE: usize = 16 << 10;
@@ -40,18 +38,16 @@ pub mod call {
     pub const FUTEX_REQUEUE: u64 = 456;
 }
 
-/// `futex` and `futex_time64` of 32-bit programs: the kernel's
+/// Numbers of system calls of 32-bit programs: the kernel's
 /// `arch/x86/entry/syscalls/syscall_32.tbl`.
-const FUTEX_32: u64 = 240;
-const FUTEX_TIME64_32: u64 = 422;
+pub mod call_32 {
+    pub const FUTEX: u64 = 240;
+    pub const FUTEX_TIME64: u64 = 422;
+}
 
-/// The code segment of 32-bit programs: `__USER32_CS` of the kernel's
+/// Whether the code segment is that of 32-bit programs: `__USER32_CS` of the kernel's
 /// `arch/x86/include/asm/segment.h`.
-const USER32_CS: u64 = 0x23;
-
-/// Whether a thread with these registers is in a futex call of a 32-bit program.
 #[inline(always)]
-pub fn is_32_bit_futex_call(registers: Registers) -> bool {
-    matches!(registers.get(Register::OrigAx), FUTEX_32 | FUTEX_TIME64_32)
-        && registers.get(Register::Cs) & 0xffff == USER32_CS
+pub const fn is_32_bit(cs: u64) -> bool {
+    cs & 0xffff == 0x23
 }
