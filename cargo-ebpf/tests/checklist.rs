@@ -45,12 +45,13 @@ fn members() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every file below `folder`, without what cargo and git make.
+/// Every file below `folder`, without what cargo, git and scripts/package make.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.ends_with("target") || path.ends_with(".git") {
+        let made = ["target", ".git", "lock/ebpf"];
+        if made.iter().any(|made| path.ends_with(made)) {
             continue;
         }
         if path.is_dir() {
@@ -62,9 +63,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a file belongs to a project that only tests build.
-fn is_fixture(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests")
+/// Whether a file belongs to a project of its own: of tests, an example, or what `new` writes.
+fn is_of_another_project(path: &Path) -> bool {
+    const OTHERS: [&str; 4] = ["tests", "examples", "template", "relocatable-tests"];
+    path.components()
+        .any(|part| OTHERS.iter().any(|other| part.as_os_str() == *other))
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn no_other_cargo_config_speaks_of_bpf() {
             file.parent().unwrap().ends_with(".cargo")
                 && (name == "config.toml" || name == "config")
         })
-        .filter(|file| !is_fixture(file.strip_prefix(&repo).unwrap()))
+        .filter(|file| !is_of_another_project(file.strip_prefix(&repo).unwrap()))
         .collect();
     let found: BTreeSet<&Path> = configs
         .iter()
@@ -131,7 +134,7 @@ fn only_the_ebpf_crate_has_no_main_and_a_panic_handler() {
     let mut bare: Vec<PathBuf> = files(&repo)
         .into_iter()
         .map(|file| file.strip_prefix(&repo).unwrap().to_owned())
-        .filter(|file| file.extension().is_some_and(|end| end == "rs") && !is_fixture(file))
+        .filter(|file| file.extension().is_some_and(|end| end == "rs") && !is_of_another_project(file))
         // The `main` of a fuzz target is libFuzzer's.
         .filter(|file| !file.starts_with("fuzz/targets"))
         .filter(|file| {
