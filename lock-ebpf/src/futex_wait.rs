@@ -102,7 +102,10 @@ pub fn block(task: Task, waits: Option<Waits>) {
     // SAFETY: the slot of this thread, in a live map.
     let block = unsafe { &mut *waits.block() };
     let sp = registers.get(Register::Sp);
-    let is_same_call = block.resumed_ns != 0
+    // A filter by length is for sleeps: whether they are a call's is not known here for all kinds
+    // of locks, and a short sleep is none that the filter lets in because its call is long.
+    let is_same_call = MIN_USER_WAIT_NS.load() == 0
+        && block.resumed_ns != 0
         && block.address == futex.address
         && block.kind == futex.kind
         && block.sp == sp
