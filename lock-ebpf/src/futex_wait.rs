@@ -268,15 +268,9 @@ pub fn resume(task: Task) {
     block.close();
     block.call_ns += ended.sampling_ns;
     let call_ns = now_ns.saturating_sub(block.call_ns);
-    if call_ns < MIN_USER_WAIT_NS.load() {
+    if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
     } else {
-        // What was too short to be counted is no sleep by itself.
-        let counted_ns = if ended.before_ns == 0 {
-            call_ns
-        } else {
-            wait_ns
-        };
         let sleep = Ended {
             lock: ended.address,
             tgid: ended.tgid,
@@ -287,8 +281,8 @@ pub fn resume(task: Task) {
             } else {
                 Tally::FIRST
             },
-            wait_ns: counted_ns,
-            bucket: bucket(counted_ns),
+            wait_ns,
+            bucket: bucket(wait_ns),
             part_ns,
         };
         if !totals::add(sleep) {
