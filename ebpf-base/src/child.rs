@@ -226,7 +226,8 @@ impl Keeper {
     fn run(self) -> ! {
         close_all_but(self.end);
         let children = signals();
-        // In milliseconds: an event may be missed where a call fails, or there is no descriptor.
+        // Milliseconds. Without the descriptor, or after a failed call, only the timeout finds a child
+        // that has ended.
         let timeout = if children < 0 { 20 } else { 1000 };
         // SAFETY: the name is a string that ends in zero.
         unsafe { libc::prctl(libc::PR_SET_NAME, c"keeper".as_ptr()) };

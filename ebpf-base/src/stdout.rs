@@ -47,7 +47,7 @@ pub fn check() -> io::Result<()> {
 /// has seen what it wanted.
 ///
 /// # Errors
-/// When it could not be written, or there is no standard output.
+/// When the write failed, or standard output is closed.
 pub fn written(outcome: io::Result<()>) -> Result<()> {
     match check().and(outcome) {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {

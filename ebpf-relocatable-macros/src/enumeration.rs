@@ -62,6 +62,7 @@ pub(crate) fn expand(item: ItemEnum) -> Result<TokenStream> {
         // SAFETY: a transparent integer.
         unsafe impl ::ebpf_relocatable::Plain for #name {}
 
+        // A user declares members that only some kernels need, in the names of the kernel.
         #[allow(dead_code, missing_docs, non_camel_case_types, non_snake_case, unreachable_pub)]
         const _: () = {
             #[derive(Clone, Copy)]

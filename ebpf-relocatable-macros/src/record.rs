@@ -94,6 +94,7 @@ pub(crate) fn expand(record: Record) -> Result<TokenStream> {
             _not_movable: ::core::marker::PhantomData<(*mut u8, ::core::marker::PhantomPinned)>,
         }
 
+        // A user declares members that only some kernels need, in the names of the kernel.
         #[allow(dead_code, missing_docs, non_camel_case_types, non_snake_case, unreachable_pub)]
         const _: () = {
             #[derive(Clone, Copy)]

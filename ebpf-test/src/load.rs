@@ -92,7 +92,7 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Loaded> {
 /// and `load` needs it.
 ///
 /// # Errors
-/// When there is no such program, or the kernel rejects it. A rejection is explained as by
+/// When the object lacks the program, or the kernel rejects it. A rejection is explained as by
 /// `cargo ebpf verify`; see [`Error::diagnosis`].
 #[track_caller]
 pub fn verify(

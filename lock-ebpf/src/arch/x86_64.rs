@@ -1,7 +1,7 @@
 //! x86-64.
 
-/// Size of a kernel stack, of which the registers are at the end: `THREAD_SIZE` of the
-/// kernel's `arch/x86/include/asm/page_64_types.h` without KASAN.
+/// Size of a kernel stack, which ends with the registers: `THREAD_SIZE` of the kernel's
+/// `arch/x86/include/asm/page_64_types.h` without KASAN.
 pub const THREAD_SIZE: usize = 16 << 10;
 
 /// Size of `struct pt_regs`, in words.

@@ -1,5 +1,5 @@
-//! Threads that wait for user locks, as `/proc` shows them: what no event told, because the
-//! wait began before recording, or because its stack was not sampled.
+//! Threads that wait for user locks, from `/proc`: waits that began before recording, and waits
+//! whose stack was not sampled.
 
 use std::{
     fs::{self, File},

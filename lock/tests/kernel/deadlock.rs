@@ -96,8 +96,8 @@ impl Program {
         Ok(program)
     }
 
-    /// Records it for a moment: the report as data and as text, each of which ends with this
-    /// exit code.
+    /// Records it for a moment. Returns the report as data and as text; both commands exit with
+    /// this code.
     fn record(&self, code: i32) -> Result<(Value, String), Failed> {
         let directory = tempfile::tempdir()?;
         let recording = directory.path().join("recording");

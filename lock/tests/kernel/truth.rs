@@ -63,7 +63,7 @@ enum Mode {
     Default,
 }
 
-/// Types of locks of which a wait is a call, however often it sleeps.
+/// Types of locks whose waits are calls, however often a call sleeps.
 const BY_CALL: [&str; 3] = ["user mutex", "user rwlock", "pi mutex"];
 
 /// How far a reported total may be from what the threads measured, beyond what they know

@@ -67,7 +67,7 @@ impl Arguments {
             } else {
                 let (name, target) = word.split_once('=').ok_or(USAGE)?;
                 if !PROGRAMS.iter().any(|program| program.name == name) {
-                    return Err(format!("there is no program {name}").into());
+                    return Err(format!("unknown program {name}").into());
                 }
                 arguments.targets.push((name.into(), target.into()));
             }

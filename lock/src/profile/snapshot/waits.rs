@@ -33,11 +33,10 @@ pub(crate) struct Waits {
     /// Sleeps that were no wait by themselves: all but one of each wait. Only in the values of
     /// rows ([`Lock::ranked`]): recordings have what the kernel counted.
     pub(crate) pieces: u64,
-    /// Of these, those of waits of which it is not known how long each took
-    /// ([`FutexRole::is_piece`]): only their time together, in `total_ns`.
+    /// Pieces of waits whose individual lengths are unknown ([`FutexRole::is_piece`]): only
+    /// `total_ns` includes them.
     pub(crate) polled: u64,
-    /// Of the waits for a user lock, each of which is a sleep: those of calls that slept several
-    /// times.
+    /// For user locks, whose waits are sleeps: the sleeps of calls with more than one.
     pub(crate) calls: SleptCalls,
 }
 
@@ -252,7 +251,7 @@ impl Estimate {
         }
     }
 
-    /// The range of lengths of these waits, of which all are in one: [`Histogram::ranges`], from
+    /// The range of lengths that contains all these waits: an index of [`Histogram::ranges`], from
     /// [`AGAIN`] on for further sleeps of calls, or [`PIECES`].
     pub(crate) fn range(&self) -> u8 {
         match self.wait_ns.checked_div(self.count) {
