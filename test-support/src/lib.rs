@@ -17,6 +17,7 @@ mod repeat;
 mod require;
 mod schema;
 mod skips;
+pub mod standard_output;
 mod suite;
 mod waiting_program;
 
