@@ -12,6 +12,7 @@ mod plain;
 mod bucket;
 mod counter;
 mod expected;
+mod futex_call;
 mod kind;
 mod open;
 mod sample;
@@ -24,6 +25,7 @@ mod totals;
 pub use bucket::{BUCKETS, bucket, bucket_floor, bucket_log};
 pub use counter::{COUNTERS, Counter};
 pub use expected::{expected_log, mean_square};
+pub use futex_call::command;
 pub use kind::{FutexValue, LOCK_TYPES, Outcome, WaitKind, flag, lock_type, only_spins};
 pub use open::{
     Block, Release, SAME_CALL_NS, SLEEPS_PER_THREAD, SPINS_PER_CPU, Sleep, Spin, Spins, ThreadIds,

@@ -1,33 +1,12 @@
 //! The system calls of futexes, as the registers of a thread show them.
 
 use aya_ebpf::helpers::bpf_probe_read_user;
-use lock_common::WaitKind;
+use lock_common::{WaitKind, command};
 
 use crate::{
     arch::{self, Register, call, call_32},
     task::Registers,
 };
-
-/// Commands and flags: the kernel's `include/uapi/linux/futex.h`.
-pub mod command {
-    pub const WAIT: u64 = 0;
-    pub const WAKE: u64 = 1;
-    pub const REQUEUE: u64 = 3;
-    pub const CMP_REQUEUE: u64 = 4;
-    pub const WAKE_OP: u64 = 5;
-    pub const LOCK_PI: u64 = 6;
-    pub const UNLOCK_PI: u64 = 7;
-    pub const WAIT_BITSET: u64 = 9;
-    pub const WAKE_BITSET: u64 = 10;
-    pub const WAIT_REQUEUE_PI: u64 = 11;
-    pub const CMP_REQUEUE_PI: u64 = 12;
-    pub const LOCK_PI2: u64 = 13;
-    pub const MASK: u64 = 0x7f;
-    pub const PRIVATE: u64 = 128;
-    pub const REALTIME: u64 = 256;
-    /// `FUTEX2_PRIVATE`, the same bit in the calls from Linux 5.16 and 6.7.
-    pub const PRIVATE2: u64 = 128;
-}
 
 /// A futex that a thread waits for.
 #[derive(Clone, Copy)]
@@ -46,10 +25,8 @@ impl Futex {
             call::FUTEX_WAITV => Self::first_of_waitv(registers),
             call::FUTEX_WAIT => {
                 let value = registers.get(Register::Si) as u32;
-                let mut kind = WaitKind::futex(WaitKind::FUTEX2_WAIT, value);
-                if registers.get(Register::R10) & command::PRIVATE2 != 0 {
-                    kind = kind.private();
-                }
+                let flags = registers.get(Register::R10);
+                let kind = WaitKind::futex2(WaitKind::FUTEX2_WAIT, value, flags);
                 Some(Self {
                     address: registers.get(Register::Di),
                     kind,
@@ -64,25 +41,7 @@ impl Futex {
     #[inline(always)]
     fn of_futex(registers: Registers) -> Option<Self> {
         let operation = registers.get(Register::Si);
-        let command = operation & command::MASK;
-        if !matches!(
-            command,
-            command::WAIT
-                | command::WAIT_BITSET
-                | command::LOCK_PI
-                | command::LOCK_PI2
-                | command::WAIT_REQUEUE_PI
-        ) {
-            return None;
-        }
-        let value = registers.get(Register::Dx) as u32;
-        let mut kind = WaitKind::futex(command as u32, value);
-        if operation & command::PRIVATE != 0 {
-            kind = kind.private();
-        }
-        if operation & command::REALTIME != 0 {
-            kind = kind.realtime();
-        }
+        let kind = WaitKind::of_operation(operation, registers.get(Register::Dx) as u32)?;
         Some(Self {
             address: registers.get(Register::Di),
             kind,
@@ -98,10 +57,7 @@ impl Futex {
         let waiters = registers.get(Register::Di) as *const Waiter;
         // SAFETY: the helper checks the address.
         let [value, address, flags] = unsafe { bpf_probe_read_user(waiters) }.ok()?;
-        let mut kind = WaitKind::futex(WaitKind::WAITV, value as u32);
-        if flags & command::PRIVATE2 != 0 {
-            kind = kind.private();
-        }
+        let kind = WaitKind::futex2(WaitKind::WAITV, value as u32, flags);
         Some(Self {
             address,
             kind,

@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use lock_common::{
     Block, Counter, Event, Outcome, SAME_CALL_NS, Tally, ThreadRef, WOKEN_EARLY, WaitKind, bucket,
-    event, expected_log, sample_number,
+    command, event, expected_log, sample_number,
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     clock::{self, now_ns},
     events::{self, Sender},
     filter,
-    futex::{self, Futex, command},
+    futex::{self, Futex},
     lost,
     sampler::{self, SampleSource},
     task::{self, Registers, Task, Thread},

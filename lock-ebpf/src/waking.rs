@@ -1,10 +1,9 @@
 //! How a thread that waits for a user lock is woken.
 
-use lock_common::Block;
+use lock_common::{Block, command};
 
 use crate::{
     arch::{Register, call},
-    futex::command,
     task::{self, Registers, Thread},
 };
 

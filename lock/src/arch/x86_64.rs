@@ -14,6 +14,13 @@ pub(crate) const KERNEL_IMAGE: u64 = 0xffff_ffff_8000_0000;
 /// (`MODULES_VADDR` of its `arch/x86/include/asm/pgtable_64_types.h` is this or higher).
 pub(crate) const KERNEL_LOADED_LATER: u64 = 0xffff_ffff_c000_0000;
 
+/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
+pub(crate) mod call {
+    pub(crate) const FUTEX: u64 = 202;
+    pub(crate) const FUTEX_WAITV: u64 = 449;
+    pub(crate) const FUTEX_WAIT: u64 = 455;
+}
+
 /// Opcodes of jumps with an offset of 32 bits: `jmp`, and the second byte of `jcc`.
 const JUMP: u8 = 0xe9;
 const CONDITIONAL: u8 = 0x0f;

@@ -6,34 +6,19 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
-use lock_common::{ThreadRef, USER_STACK, WaitKind};
+use lock_common::{ThreadRef, USER_STACK, WaitKind, command};
 
 use crate::{
+    arch::call,
     profile::lock_type::Class,
     source::totals::LockKey,
     symbol::{Registers, UserStack},
 };
 
-/// Numbers of system calls: the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`.
-mod call {
-    pub(super) const FUTEX: u64 = 202;
-    pub(super) const FUTEX_WAITV: u64 = 449;
-    pub(super) const FUTEX_WAIT: u64 = 455;
-}
-
-/// Commands and flags: the kernel's `include/uapi/linux/futex.h`.
-mod command {
-    pub(super) const WAIT: u64 = 0;
-    pub(super) const LOCK_PI: u64 = 6;
-    pub(super) const WAIT_BITSET: u64 = 9;
-    pub(super) const WAIT_REQUEUE_PI: u64 = 11;
-    pub(super) const LOCK_PI2: u64 = 13;
-    pub(super) const MASK: u64 = 0x7f;
-    pub(super) const PRIVATE: u64 = 128;
-    pub(super) const REALTIME: u64 = 256;
-    /// `FUTEX_WAITERS`, in the words of locks whose value is their owner's number.
+/// In the words of locks whose value is their owner's number: `FUTEX_WAITERS` and
+/// `FUTEX_TID_MASK` of the kernel's `include/uapi/linux/futex.h`.
+mod word {
     pub(super) const WAITERS: u32 = 1 << 31;
-    /// `FUTEX_TID_MASK`.
     pub(super) const TID: u32 = 0x3fff_ffff;
 }
 
@@ -73,44 +58,19 @@ impl BlockedThread {
             *word = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?;
         }
         let [first, second, third, fourth, fifth, _, sp, ip] = words;
-        let futex = |command: u64, value: u64, private: bool, realtime: bool| {
-            let mut kind = WaitKind::futex(command as u32, value as u32);
-            if private {
-                kind = kind.private();
-            }
-            if realtime {
-                kind = kind.realtime();
-            }
-            kind
-        };
         let (address, value, kind, has_timeout) = match number {
             call::FUTEX => {
-                let operation = second & command::MASK;
-                if !matches!(
-                    operation,
-                    command::WAIT
-                        | command::WAIT_BITSET
-                        | command::LOCK_PI
-                        | command::LOCK_PI2
-                        | command::WAIT_REQUEUE_PI
-                ) {
-                    return None;
-                }
-                let private = second & command::PRIVATE != 0;
-                let realtime = second & command::REALTIME != 0;
-                let kind = futex(operation, third, private, realtime);
+                let kind = WaitKind::of_operation(second, third as u32)?;
                 (first, third as u32, kind, fourth != 0)
             }
             call::FUTEX_WAIT => {
-                let private = fourth & command::PRIVATE != 0;
-                let kind = futex(WaitKind::FUTEX2_WAIT.into(), second, private, false);
+                let kind = WaitKind::futex2(WaitKind::FUTEX2_WAIT, second as u32, fourth);
                 (first, second as u32, kind, fifth != 0)
             }
             call::FUTEX_WAITV => {
                 // `struct futex_waitv`: value, address, flags and reserved.
                 let [value, address, flags] = memory(first)?;
-                let private = flags & command::PRIVATE != 0;
-                let kind = futex(WaitKind::WAITV.into(), value, private, false);
+                let kind = WaitKind::futex2(WaitKind::WAITV, value as u32, flags);
                 (address, value as u32, kind, fourth != 0)
             }
             _ => return None,
@@ -148,7 +108,7 @@ impl BlockedThread {
     /// it has.
     pub(super) fn owner(&self, stack: Option<&UserStack>) -> Option<ThreadRef> {
         let memory = read_memory(self.key.tgid, self.key.address)?;
-        let tid = owner_word(self.key.kind, self.value, stack, memory)? & command::TID;
+        let tid = owner_word(self.key.kind, self.value, stack, memory)? & word::TID;
         let tgid = self.key.tgid;
         if fs::exists(format!("/proc/{tgid}/task/{tid}")).unwrap_or(false) {
             return Some(ThreadRef::new(tgid, tid));
@@ -177,7 +137,7 @@ fn owner_word(
         return None;
     }
     // A robust mutex has it in the futex itself.
-    let robust = value & command::WAITERS != 0;
+    let robust = value & word::WAITERS != 0;
     Some(if robust { word } else { third })
 }
 
