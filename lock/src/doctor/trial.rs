@@ -3,7 +3,6 @@
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
-    thread,
     time::Duration,
 };
 
@@ -18,10 +17,11 @@ use crate::{
     },
     profile::snapshot::{Identity, Scope, Snapshot},
     source::live::Live,
+    thread,
 };
 
-/// How many waits have to be found.
-const WAITS: usize = 3;
+/// What is waited for, once each.
+static FUTEXES: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
 
 /// How long each lasts at least, if its thread gets to wait at all.
 const WAIT: Duration = Duration::from_millis(5);
@@ -42,8 +42,7 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
     let Ok(kernel) = kernel else {
         return (items, None); // An item of its own.
     };
-    let futexes = [const { AtomicU32::new(0) }; WAITS];
-    let plan = plan(limits, &futexes);
+    let plan = plan(limits);
     let before = memory::reported_by_kernel();
     let loaded = load::load(object, kernel, &plan);
     let reported = memory::reported_by_kernel()
@@ -57,7 +56,7 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
                 format!("all {} programs load", loaded.count()),
             ));
             items.push(
-                trial(loaded, kernel, &plan, &futexes)
+                trial(loaded, kernel, &plan)
                     .unwrap_or_else(|error| Item::of_error("trial", &error)),
             );
         }
@@ -69,7 +68,7 @@ pub(super) fn items(kernel: &Result<Kernel>, limits: Limits) -> (Vec<Item>, Opti
 /// A recording of this process, which needs all programs. In a pid namespace its number is
 /// another one for the kernel; `lock` leaves out itself by this number as well, so that the
 /// whole system has it there.
-fn plan(limits: Limits, futexes: &[AtomicU32]) -> Plan {
+fn plan(limits: Limits) -> Plan {
     let scope = if requirements::in_initial_pid_namespace() {
         Scope::Process {
             pid: std::process::id(),
@@ -80,7 +79,7 @@ fn plan(limits: Limits, futexes: &[AtomicU32]) -> Plan {
     Plan {
         scope,
         filters: Filters {
-            addresses: futexes.iter().map(address).collect(),
+            addresses: addresses(),
             ..Filters::default()
         },
         exact: false,
@@ -91,16 +90,16 @@ fn plan(limits: Limits, futexes: &[AtomicU32]) -> Plan {
 }
 
 /// Records while this thread waits for each futex.
-fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan, futexes: &[AtomicU32]) -> Result<Item> {
+fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan) -> Result<Item> {
     let live = Live::begin(loaded, kernel, plan)?;
-    let waited = futexes
+    let waited = FUTEXES
         .iter()
         .map(wait_once)
         .collect::<Result<Vec<bool>>>()?
         .into_iter()
         .filter(|&waited| waited)
         .count() as u64;
-    let found = count(&live.finish()?, futexes);
+    let found = count(&live.finish()?);
     Ok(if waited == 0 {
         // Who is to wake it ran first each time, on a machine with one busy CPU.
         Item::limited(
@@ -124,43 +123,36 @@ fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan, futexes: &[AtomicU32]) ->
 
 /// Waits for a futex until another thread wakes this one. Returns whether it slept: not if the
 /// other thread was first.
-fn wait_once(futex: &AtomicU32) -> Result<bool> {
-    thread::scope(|scope| {
-        let waker = move || {
-            thread::sleep(WAIT);
-            futex.store(1, Ordering::SeqCst);
-            // SAFETY: FUTEX_WAKE reads no memory.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_futex,
-                    futex.as_ptr(),
-                    libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                    1,
-                )
-            };
-        };
-        thread::Builder::new()
-            .spawn_scoped(scope, waker)
-            .map_err(|error| {
-                Error::new("no-thread", "a thread could not be started").because_of(&error)
-            })?;
-        // SAFETY: the futex and the timeout outlive the call.
-        let result = unsafe {
+fn wait_once(futex: &'static AtomicU32) -> Result<bool> {
+    thread::start("waker", move || {
+        std::thread::sleep(WAIT);
+        futex.store(1, Ordering::SeqCst);
+        // SAFETY: FUTEX_WAKE reads no memory.
+        unsafe {
             libc::syscall(
                 libc::SYS_futex,
                 futex.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                0,
-                &raw const TIMEOUT,
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                1,
             )
         };
-        Ok(result == 0)
-    })
+    })?;
+    // SAFETY: the futex and the timeout outlive the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            futex.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            0,
+            &raw const TIMEOUT,
+        )
+    };
+    Ok(result == 0)
 }
 
 /// How many waits for these futexes a recording has.
-fn count(snapshot: &Snapshot, futexes: &[AtomicU32]) -> u64 {
-    let addresses: Vec<u64> = futexes.iter().map(address).collect();
+fn count(snapshot: &Snapshot) -> u64 {
+    let addresses = addresses();
     snapshot
         .locks
         .iter()
@@ -172,9 +164,9 @@ fn count(snapshot: &Snapshot, futexes: &[AtomicU32]) -> u64 {
         .sum()
 }
 
-/// Where a futex is.
-fn address(futex: &AtomicU32) -> u64 {
-    futex.as_ptr() as u64
+/// Where the futexes are.
+fn addresses() -> Vec<u64> {
+    FUTEXES.iter().map(|futex| futex.as_ptr() as u64).collect()
 }
 
 impl Item {
