@@ -148,9 +148,25 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
     if let Some(impossible) = impossible {
         return format!("no Linux there is: {}", impossible.reason(here));
     }
-    let Some(release) = needs.release else {
-        return "no Linux in particular".to_owned();
+    let end = needs.ends().next().map(|end| {
+        let gone = end
+            .gone
+            .map_or_else(String::new, |gone| gone.by.to_string());
+        format!("{}, which Linux {gone} lacks", end.reason(here))
+    });
+    let (Some(release), last) = (needs.release, needs.last) else {
+        return match (needs.last, end) {
+            (Some(last), Some(end)) => format!("Linux {last} or older: {end}"),
+            _ => "no Linux in particular".to_owned(),
+        };
     };
+    if let (Some(last), Some(end)) = (last, end) {
+        return if release > last {
+            format!("no Linux there is: Linux {release} or newer, and {end}")
+        } else {
+            format!("Linux {release} to {last}: {end}")
+        };
+    }
     match needs.reasons().next() {
         Some(first) => {
             let more = match needs.reasons().count() {
@@ -165,6 +181,12 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
 
 fn since(requirement: &Requirement) -> String {
     match requirement.since {
+        Some(since) if requirement.gone.is_some() => {
+            let last = requirement
+                .last()
+                .map_or_else(String::new, |last| last.to_string());
+            format!("{since}; up to {last}")
+        }
         Some(since) => since.to_string(),
         None if requirement.impossible => "never".to_owned(),
         None => "unknown".to_owned(),
@@ -214,7 +236,10 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
                 release.map_or_else(String::new, |release| release.to_string())
             };
             programs.add_row([
-                release(program.release),
+                match program.last {
+                    Some(last) => format!("{} to {last}", release(program.release)),
+                    None => release(program.release),
+                },
                 program.name.demangled().to_string(),
                 if program.optional {
                     "optional".to_owned()

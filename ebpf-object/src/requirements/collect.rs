@@ -229,6 +229,7 @@ impl List<'_> {
                 kind,
                 name,
                 since: entry.and_then(|entry| entry.since),
+                gone: entry.and_then(|entry| entry.gone),
                 source: entry.map(|entry| entry.source),
                 stage,
                 softened,

@@ -99,6 +99,9 @@ pub struct Requirement {
     pub name: Name,
     /// The first release that has it; none if no table knows.
     pub since: Option<Since>,
+    /// The first release without it again, where later kernels removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Since>,
     /// How `since` is known: a commit of the kernel, or the header or BTF that shows it.
     pub source: Option<&'static str>,
     /// When a kernel without it says so.
@@ -137,12 +140,19 @@ impl Requirement {
         self.since?.floor()
     }
 
+    /// The last release that is known to have it, where later kernels removed it.
+    pub fn last(&self) -> Option<KernelVersion> {
+        self.gone?.last_before()
+    }
+
     /// Whether Linux `release` has it.
     pub fn at(&self, release: KernelVersion) -> Presence {
-        match self.since {
+        let gone = self.gone.map(|gone| gone.at(release));
+        match (self.since, gone) {
             _ if self.impossible => Presence::Absent,
-            Some(since) => since.at(release),
-            None => Presence::Unknown,
+            (_, Some(Presence::There)) => Presence::Absent,
+            (_, Some(Presence::Unknown)) | (None, _) => Presence::Unknown,
+            (Some(since), _) => since.at(release),
         }
     }
 }
@@ -158,6 +168,9 @@ pub struct ProgramRequirements {
     /// The first release that loads and attaches it, as far as it is known.
     #[serde(serialize_with = "shown")]
     pub release: Option<KernelVersion>,
+    /// The last release that does, where later kernels removed what it needs.
+    #[serde(serialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    pub last: Option<KernelVersion>,
     /// What the object needs without this program, where that is less.
     #[serde(serialize_with = "shown")]
     pub without: Option<KernelVersion>,
@@ -173,6 +186,9 @@ pub struct Requirements {
     /// as it is known.
     #[serde(serialize_with = "shown")]
     pub release: Option<KernelVersion>,
+    /// The last release that does, where later kernels removed what it needs.
+    #[serde(serialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    pub last: Option<KernelVersion>,
     /// Newest first; what is unknown before all.
     pub requirements: Vec<Requirement>,
     /// In the order of the file.
@@ -196,6 +212,14 @@ fn newest<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<Ker
         .filter(|requirement| requirement.binds())
         .filter_map(Requirement::floor)
         .max()
+}
+
+/// The oldest of the last releases that have what requirements ask for.
+fn oldest_last<'a>(requirements: impl Iterator<Item = &'a Requirement>) -> Option<KernelVersion> {
+    requirements
+        .filter(|requirement| requirement.binds())
+        .filter_map(Requirement::last)
+        .min()
 }
 
 impl Requirements {
@@ -227,6 +251,7 @@ impl Requirements {
     ) -> Self {
         let required = || requirements.iter().filter(|one| !one.is_only_of(optional));
         let release = newest(required());
+        let last = oldest_last(required());
         let programs = programs
             .into_iter()
             .map(|(name, section)| {
@@ -240,6 +265,11 @@ impl Requirements {
                             .iter()
                             .filter(|requirement| requirement.programs.contains(&name)),
                     ),
+                    last: oldest_last(
+                        requirements
+                            .iter()
+                            .filter(|requirement| requirement.programs.contains(&name)),
+                    ),
                     without: newest(others).filter(|without| Some(*without) < release),
                     optional: optional.iter().any(|other| other == name.as_str()),
                     name,
@@ -249,6 +279,7 @@ impl Requirements {
             .collect();
         Self {
             release,
+            last,
             requirements,
             programs,
         }
@@ -275,6 +306,13 @@ impl Requirements {
     pub fn reasons(&self) -> impl Iterator<Item = &Requirement> {
         self.required().filter(|requirement| {
             requirement.binds() && self.release.is_some() && requirement.floor() == self.release
+        })
+    }
+
+    /// What makes the object's last release what it is.
+    pub fn ends(&self) -> impl Iterator<Item = &Requirement> {
+        self.required().filter(|requirement| {
+            requirement.binds() && self.last.is_some() && requirement.last() == self.last
         })
     }
 

@@ -33,6 +33,20 @@ impl Since {
         (self.not_before > KernelVersion::default()).then_some(self.by)
     }
 
+    /// The last release before it; none where nothing shows one.
+    pub fn last_before(self) -> Option<KernelVersion> {
+        /// The last release with each first number.
+        const LAST: [(u16, u16); 4] = [(3, 19), (4, 20), (5, 19), (6, 19)];
+        let KernelVersion { major, minor } = self.not_before;
+        match minor.checked_sub(1) {
+            Some(minor) => Some(KernelVersion::new(major, minor)),
+            None => LAST
+                .into_iter()
+                .find(|(last, _)| last + 1 == major)
+                .map(|(major, minor)| KernelVersion::new(major, minor)),
+        }
+    }
+
     /// Whether Linux `release` has it.
     pub fn at(self, release: KernelVersion) -> Presence {
         match () {
@@ -98,6 +112,19 @@ mod tests {
         assert_eq!(at("5.11..6.1", "5.10"), Presence::Absent);
         assert_eq!(at("5.11..6.1", "5.15"), Presence::Unknown);
         assert_eq!(at("5.11..6.1", "6.1"), Presence::There);
+    }
+
+    #[test]
+    fn releases_before_others() {
+        let last = |text: &str| {
+            let last = text.parse::<Since>().unwrap().last_before();
+            last.map(|last| last.to_string())
+        };
+        assert_eq!(last("6.12").as_deref(), Some("6.11"));
+        assert_eq!(last("6.2..6.12").as_deref(), Some("6.1"));
+        assert_eq!(last("6.0").as_deref(), Some("5.19"));
+        assert_eq!(last("7.0").as_deref(), Some("6.19"));
+        assert_eq!(last("..5.10"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Entry {
     pub name: &'static str,
     /// None if no release has it.
     pub since: Option<Since>,
+    /// The first release without it again; none if the newest that was looked at has it.
+    pub gone: Option<Since>,
     /// A commit of the kernel, or the header or BTF that shows it.
     pub source: &'static str,
     /// The fields behind these, still with tabs between them.
@@ -52,14 +54,24 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.starts_with('#') && !line.is_empty())
 }
 
+/// What is between the releases in which a thing came and went: `..5.10 gone 6.2..6.12`.
+pub(super) const GONE: &str = " gone ";
+
 fn entry(line: &'static str) -> Option<Entry> {
     let mut fields = line.splitn(4, '\t');
+    let name = fields.next()?;
+    let releases = fields.next()?;
+    let (since, gone) = match releases.split_once(GONE) {
+        Some((since, gone)) => (since, Some(gone.parse().ok()?)),
+        None => (releases, None),
+    };
     Some(Entry {
-        name: fields.next()?,
-        since: match fields.next()? {
+        name,
+        since: match since {
             "none" => None,
             since => Some(since.parse().ok()?),
         },
+        gone,
         source: fields.next()?,
         rest: fields.next().unwrap_or_default(),
     })

@@ -53,11 +53,21 @@ fn every_line_of_every_table_reads() {
             if *file == "helper-programs" {
                 fields.remove(1);
             }
-            let since = fields[1];
+            let (since, gone) = match fields[1].split_once(table::GONE) {
+                Some((since, gone)) => (since, Some(gone)),
+                None => (fields[1], None),
+            };
             assert!(
                 since == "none" || since.parse::<Since>().is_ok(),
                 "{file}: {line}"
             );
+            if let Some(gone) = gone {
+                let gone: Since = gone.parse().unwrap();
+                assert!(
+                    since.parse::<Since>().unwrap().by < gone.not_before,
+                    "{line}"
+                );
+            }
             assert!(!fields[2].is_empty(), "{file}: {line}");
         }
     }
@@ -168,6 +178,30 @@ fn kernel_functions_need_their_release_also_undeclared() {
         let needs = needs_of(&format!("../linking/objects/{name}"));
         assert_eq!(needs.release, Some(release(since)), "{name}");
     }
+}
+
+#[test]
+fn what_later_kernels_removed_is_an_end() {
+    let needs = needs_of("../linking/objects/removed");
+    let ends: Vec<_> = needs.ends().map(|end| end.name.as_str()).collect();
+    assert_eq!(needs.last, Some(release("5.10")));
+    assert_eq!(ends, ["kmalloc_node", "task_getsecid"]);
+    let last = |name| {
+        let program = needs.programs.iter().find(|one| one.name.as_str() == name);
+        program.unwrap().last
+    };
+    assert_eq!(last("traces"), Some(release("5.10")));
+    assert_eq!(last("traces_later"), Some(release("6.12")));
+    assert_eq!(last("enters"), Some(release("6.1")));
+    let predict = |program, version| needs.predict(program, release(version), Stage::Attach);
+    assert_eq!(predict("secures", "5.10"), Prediction::Supported);
+    assert!(matches!(predict("secures", "5.15"), Prediction::Unknown(_)));
+    assert!(matches!(predict("secures", "6.1"), Prediction::Lacks(_)));
+    assert_eq!(predict("traces_later", "6.12"), Prediction::Supported);
+    assert!(matches!(
+        predict("traces_later", "7.3"),
+        Prediction::Lacks(_)
+    ));
 }
 
 #[test]
