@@ -21,7 +21,6 @@ pub(crate) fn time(clock: libc::clockid_t) -> Option<Duration> {
 }
 
 /// The CPU time of this thread, user and system.
-#[cfg(test)]
 pub(crate) fn thread_cpu() -> Duration {
     time(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or_default()
 }

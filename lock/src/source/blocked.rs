@@ -1,17 +1,14 @@
 //! Threads that wait for user locks, from `/proc`: waits that began before recording, and waits
 //! whose stack was not sampled.
 
-use std::{
-    fs::{self, File},
-    os::unix::fs::FileExt as _,
-};
+use std::fs;
 
 use lock_common::{ThreadRef, USER_STACK, WaitKind, command};
 
 use crate::{
     arch::call,
     profile::lock_type::Class,
-    source::totals::LockKey,
+    source::{process_memory, totals::LockKey},
     symbol::{Registers, UserStack},
 };
 
@@ -97,8 +94,7 @@ impl BlockedThread {
     /// What is on its stack, from the stack pointer upwards, as far as it is mapped.
     pub(super) fn stack(&self) -> Vec<u8> {
         let mut stack = vec![0; USER_STACK];
-        let read = File::open(format!("/proc/{}/mem", self.key.tgid))
-            .and_then(|memory| memory.read_at(&mut stack, self.registers.sp));
+        let read = process_memory::read(self.key.tgid, self.registers.sp, &mut stack);
         stack.truncate(read.unwrap_or(0));
         stack
     }
@@ -172,14 +168,13 @@ pub(super) fn thread_group(tid: u32) -> Option<u32> {
 }
 
 fn read_memory(pid: u32, address: u64) -> Option<[u64; 3]> {
-    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut bytes = [0; 24];
+    let read = process_memory::read(pid, address, &mut bytes).ok()?;
     let mut words = [0; 3];
-    for (word, at) in words.iter_mut().zip((address..).step_by(8)) {
-        let mut bytes = [0; 8];
-        memory.read_exact_at(&mut bytes, at).ok()?;
-        *word = u64::from_ne_bytes(bytes);
+    for (word, bytes) in words.iter_mut().zip(bytes.get(..read)?.chunks_exact(8)) {
+        *word = u64::from_ne_bytes(bytes.try_into().ok()?);
     }
-    Some(words)
+    (read == bytes.len()).then_some(words)
 }
 
 #[cfg(test)]

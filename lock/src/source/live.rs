@@ -32,6 +32,7 @@ use crate::{
         cost::own_cpu,
         counts::Counts,
         frame_steps::FrameSteps,
+        process_memory,
         reader::Reader,
         samples::SampleDecoder,
         stacks::{KernelStacks, intern},
@@ -236,6 +237,9 @@ impl Live {
         snapshot.notes.clone_from(&self.notes);
         snapshot.notes.extend(self.samples.symbols.notes(last));
         snapshot.notes.extend(self.timer.note());
+        if last {
+            snapshot.notes.extend(process_memory::note());
+        }
         self.own_cpu = own;
         self.since_ns = until_ns;
         self.since_unix_ms = unix_ms();

@@ -5,6 +5,7 @@ pub(crate) mod cost;
 pub(crate) mod counts;
 pub(crate) mod frame_steps;
 pub(crate) mod live;
+mod process_memory;
 mod reader;
 pub(crate) mod replay;
 pub(crate) mod samples;

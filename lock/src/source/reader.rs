@@ -22,7 +22,7 @@ use crate::{error::Result, source::frame_steps::FrameSteps, thread};
 /// How often the buffer is looked at.
 const TICK: Duration = Duration::from_millis(10);
 /// How much may be under way, in bytes. Beyond it, events stay in the kernel's buffer.
-const UNDER_WAY: usize = 256 << 20;
+const UNDER_WAY: usize = 128 << 20;
 /// The nice value of the thread, where the right to it is there.
 const NICE: libc::c_int = -10;
 

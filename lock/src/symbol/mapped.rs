@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     mem::take,
+    rc::Rc,
 };
 
 use perf_event::{
@@ -21,6 +22,9 @@ use crate::{
 /// Size of each CPU's buffer, in bytes. With the page before it, it is what
 /// `perf_event_mlock_kb` permits by default.
 const BUFFER: usize = 512 << 10;
+
+/// The size of what precedes each record, `struct perf_event_header`, in bytes.
+const RECORD_HEADER: usize = 8;
 
 /// How many ended processes are remembered.
 const MOST_ENDED: usize = 4096;
@@ -74,9 +78,14 @@ impl MappedCode {
         let now_ns = monotonic_ns();
         let mut reports = take(&mut self.later);
         for buffer in &mut self.buffers {
-            while let Some(record) = buffer.next_record() {
+            // No more than was in it at first: processes may map as fast as this is read.
+            let mut left = BUFFER;
+            while left > 0
+                && let Some(record) = buffer.next_record()
+            {
                 // Each record ends with its time, as no other field is asked for.
                 let bytes = record.to_contiguous();
+                left = left.saturating_sub(RECORD_HEADER.saturating_add(bytes.len()));
                 let time = bytes
                     .last_chunk()
                     .map_or(0, |time| u64::from_ne_bytes(*time));
@@ -153,26 +162,38 @@ fn mapping(mapped: &Mmap2<'_>) -> Option<Mapping> {
 struct Code {
     /// A process older than the recording, whose code it shares since a fork.
     parent: Option<u32>,
-    mappings: Vec<Mapping>,
+    /// Shared with what it was forked from, until one of both maps more.
+    mappings: Rc<Vec<Mapping>>,
+    /// What the mappings take, in bytes, as if they were not shared.
+    bytes: usize,
 }
 
 impl Code {
-    fn bytes(&self) -> usize {
-        let of_one = |mapping: &Mapping| size_of::<Mapping>() + mapping.path.len();
-        size_of::<Self>() + self.mappings.iter().map(of_one).sum::<usize>()
-    }
-
     fn add(&mut self, mapping: Mapping) {
         let new = mapping.range.clone();
-        self.mappings
-            .retain(|old| old.range.end <= new.start || old.range.start >= new.end);
-        if self.mappings.len() < MOST_MAPPINGS {
-            let at = self
-                .mappings
-                .partition_point(|old| old.range.start < new.start);
-            self.mappings.insert(at, mapping);
+        let mappings = Rc::make_mut(&mut self.mappings);
+        mappings.retain(|old| {
+            let stays = old.range.end <= new.start || old.range.start >= new.end;
+            if !stays {
+                self.bytes = self.bytes.saturating_sub(bytes(old));
+            }
+            stays
+        });
+        if mappings.len() < MOST_MAPPINGS {
+            self.bytes = self.bytes.saturating_add(bytes(&mapping));
+            let at = mappings.partition_point(|old| old.range.start < new.start);
+            mappings.insert(at, mapping);
         }
     }
+
+    fn bytes(&self) -> usize {
+        self.bytes.saturating_add(size_of::<Self>())
+    }
+}
+
+/// What a mapping takes.
+fn bytes(mapping: &Mapping) -> usize {
+    size_of::<Mapping>().saturating_add(mapping.path.len())
 }
 
 /// Processes that began during the recording, by their numbers.
@@ -199,7 +220,7 @@ impl Processes {
             Report::Forked { parent, child } => {
                 let inherited = self.known.get(&parent).cloned().unwrap_or(Code {
                     parent: Some(parent),
-                    mappings: Vec::new(),
+                    ..Code::default()
                 });
                 self.insert(child, inherited);
             }
@@ -254,17 +275,16 @@ impl Processes {
             return Vec::new();
         };
         let Some(parent) = own.parent.filter(|parent| !self.known.contains_key(parent)) else {
-            return own.mappings.clone();
+            return own.mappings.to_vec();
         };
-        let mut all = Code {
-            parent: None,
-            mappings: mapping::of_process(parent).unwrap_or_default(),
-        };
-        all.mappings.retain(|mapping| mapping.executable);
-        for mapping in &own.mappings {
-            all.add(mapping.clone());
+        let mut all = Code::default();
+        let inherited = mapping::of_process(parent).unwrap_or_default();
+        let inherited = inherited.into_iter().filter(|mapping| mapping.executable);
+        let own = own.mappings.iter().cloned();
+        for mapping in inherited.take(MOST_MAPPINGS).chain(own) {
+            all.add(mapping);
         }
-        all.mappings
+        Rc::unwrap_or_clone(all.mappings)
     }
 }
 

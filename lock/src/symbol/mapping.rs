@@ -1,10 +1,16 @@
 //! What is mapped into a process: the lines of `/proc/PID/maps`.
 
 use std::{
+    cell::Cell,
     fs::File,
     io::{self, Read as _},
     ops::Range,
+    time::{Duration, Instant},
 };
+
+use ebpf_base::units::plural;
+
+use crate::clock::thread_cpu;
 
 /// A line of `/proc/PID/maps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +48,62 @@ impl Mapping {
 }
 
 /// What the kernel appends to the path of a file that is gone.
-pub(crate) const DELETED: &str = " (deleted)";
+const DELETED: &str = " (deleted)";
 
 /// How much of a process's `maps` is read, in bytes: 65,530 mappings, the kernel's limit, are
 /// less, unless their paths are long on purpose.
 const LARGEST: u64 = 16 << 20;
 
+/// How much CPU time reading mappings may take at first, and later per time: a process that maps
+/// as much as it can has each of its stacks and locks take as long as thousands of others.
+const CPU: Duration = Duration::from_secs(5);
+const CPU_SHARE: u32 = 4;
+
+/// What reading mappings took in this thread.
+struct Spent {
+    since: Instant,
+    cpu: Cell<Duration>,
+    passed_over: Cell<u64>,
+}
+
+thread_local! {
+    static SPENT: Spent = Spent {
+        since: Instant::now(),
+        cpu: Cell::default(),
+        passed_over: Cell::default(),
+    };
+}
+
+/// What was not read, as a sentence.
+pub(crate) fn note() -> Option<String> {
+    let times = SPENT.with(|spent| spent.passed_over.get());
+    (times > 0).then(|| {
+        format!(
+            "some functions have no names, and locks in shared memory may be several: the mappings \
+             of processes were not read {}, as they are so many that reading them took too much \
+             time",
+            plural(times, "time")
+        )
+    })
+}
+
 /// Reads what is mapped into a process, in the order of addresses.
 pub(crate) fn of_process(pid: u32) -> io::Result<Vec<Mapping>> {
+    SPENT.with(|spent| {
+        if spent.cpu.get() > CPU.saturating_add(spent.since.elapsed() / CPU_SHARE) {
+            let passed_over = spent.passed_over.get().saturating_add(1);
+            spent.passed_over.set(passed_over);
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let began = thread_cpu();
+        let mappings = read(pid);
+        let taken = thread_cpu().saturating_sub(began);
+        spent.cpu.set(spent.cpu.get().saturating_add(taken));
+        mappings
+    })
+}
+
+fn read(pid: u32) -> io::Result<Vec<Mapping>> {
     let mut text = Vec::new();
     File::open(format!("/proc/{pid}/maps"))?
         .take(LARGEST)
@@ -87,7 +141,20 @@ fn line(line: &str) -> Option<Mapping> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use std::time::Duration;
+
+    use super::{SPENT, note, of_process, parse};
+
+    #[test]
+    fn reading_mappings_takes_no_more_than_its_share() {
+        let own = std::process::id();
+        assert!(!of_process(own).unwrap().is_empty());
+        assert!(SPENT.with(|spent| spent.cpu.get()) > Duration::ZERO);
+        assert_eq!(note(), None);
+        SPENT.with(|spent| spent.cpu.set(Duration::from_secs(3600)));
+        assert!(of_process(own).is_err());
+        assert!(note().unwrap().contains("not read 1 time,"));
+    }
 
     #[test]
     fn lines_of_maps_are_read() {

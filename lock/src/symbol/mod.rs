@@ -202,6 +202,7 @@ impl Symbols {
         }
         if last {
             notes.extend(self.modules.unread());
+            notes.extend(mapping::note());
         }
         notes
     }

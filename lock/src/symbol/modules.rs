@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use ebpf_base::units::plural;
+
 use crate::symbol::{
     code_file::{CodeFile, Outline},
     confined::Readers,
@@ -24,6 +26,9 @@ use crate::symbol::{
 /// How many files are kept open: a process may have 1024 by default.
 pub(crate) const MOST_FILES: usize = 384;
 
+/// How many may be open at a time: one process may map more than there are descriptors.
+const MOST_OPEN: usize = 640;
+
 /// A file: device, inode, path. Inode numbers alone are not unique in some file systems.
 type Key = (String, u64, String);
 
@@ -34,6 +39,8 @@ pub(crate) struct Modules {
     files: HashMap<Key, Option<Rc<Module>>>,
     /// How many files and processes this user may not read.
     pub(crate) denied: u64,
+    /// How many mappings were not read, as too many files were open.
+    passed_over: u64,
     /// What the perf maps of each user take.
     pub(crate) perf_maps: Budgets,
     readers: Readers,
@@ -45,6 +52,10 @@ impl Modules {
         let key = (mapping.device.clone(), mapping.inode, mapping.path.clone());
         if let Some(known) = self.files.get(&key) {
             return known.clone();
+        }
+        if self.files.len() >= MOST_OPEN {
+            self.passed_over = self.passed_over.saturating_add(1);
+            return None;
         }
         let file = match open(pid, mapping) {
             Ok(file) => file,
@@ -89,6 +100,12 @@ impl Modules {
     pub(crate) fn unread(&self) -> Vec<String> {
         let mut notes = self.readers.notes();
         notes.extend(self.perf_maps.note());
+        if self.passed_over > 0 {
+            notes.push(format!(
+                "functions at {} have no names, as more than {MOST_OPEN} files were mapped at once",
+                plural(self.passed_over, "mapping")
+            ));
+        }
         notes
     }
 

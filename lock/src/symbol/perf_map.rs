@@ -32,10 +32,14 @@ const AT_A_TIME: usize = 1 << 20;
 const TIMES: usize = 32;
 
 /// How much of the maps of one user is kept in memory, in bytes.
-const LARGEST: u64 = 48 << 20;
+const LARGEST: u64 = 36 << 20;
 
 /// How much of them is read, in bytes.
 const MOST_READ: u64 = 256 << 20;
+
+/// The same for all users: one may have processes with many user ids.
+const LARGEST_OF_ALL: u64 = 48 << 20;
+const MOST_READ_OF_ALL: u64 = 512 << 20;
 
 /// What an entry takes beyond its name.
 const ENTRY: u64 = 64;
@@ -45,16 +49,26 @@ const HOLDS: Duration = Duration::from_millis(100);
 
 /// What the maps of each user take.
 #[derive(Debug, Default)]
-pub(crate) struct Budgets(HashMap<u32, Rc<Budget>>);
+pub(crate) struct Budgets {
+    of_users: HashMap<u32, Rc<Budget>>,
+    of_all: Rc<Usage>,
+}
 
-/// What the maps of one user take.
+/// What maps take.
 #[derive(Debug, Default)]
-pub(crate) struct Budget {
+struct Usage {
     /// The bytes in memory.
     kept: Cell<u64>,
     /// The bytes that were read.
     read: Cell<u64>,
-    /// Whether that was too much.
+}
+
+/// What the maps of one user may take.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    used: Usage,
+    of_all: Rc<Usage>,
+    /// Whether more was wanted.
     exceeded: Cell<bool>,
 }
 
@@ -62,13 +76,20 @@ impl Budgets {
     /// That of the user whose process this is.
     pub(crate) fn of(&mut self, pid: u32) -> Rc<Budget> {
         let uid = Identity::of(pid).map_or(u32::MAX, |identity| identity.uid);
-        Rc::clone(self.0.entry(uid).or_default())
+        let of_all = &self.of_all;
+        let budget = self.of_users.entry(uid).or_insert_with(|| {
+            Rc::new(Budget {
+                of_all: Rc::clone(of_all),
+                ..Budget::default()
+            })
+        });
+        Rc::clone(budget)
     }
 
     /// What was not read, as a sentence.
     pub(crate) fn note(&self) -> Option<String> {
         let users = self
-            .0
+            .of_users
             .values()
             .filter(|budget| budget.exceeded.get())
             .count();
@@ -78,19 +99,45 @@ impl Budgets {
         let whose = plural(users as u64, "user");
         Some(format!(
             "compiled code of processes of {whose} has no names in part, as their perf maps are \
-             larger than {} MiB",
-            LARGEST >> 20
+             larger than {} MiB, or those of all users than {} MiB",
+            LARGEST >> 20,
+            LARGEST_OF_ALL >> 20
         ))
     }
 }
 
 impl Budget {
     fn is_open(&self) -> bool {
-        let open = self.kept.get() < LARGEST && self.read.get() < MOST_READ;
+        let open = self.used.is_below(LARGEST, MOST_READ)
+            && self.of_all.is_below(LARGEST_OF_ALL, MOST_READ_OF_ALL);
         if !open {
             self.exceeded.set(true);
         }
         open
+    }
+
+    fn read(&self, bytes: u64) {
+        for usage in [&self.used, &*self.of_all] {
+            usage.read.set(usage.read.get().saturating_add(bytes));
+        }
+    }
+
+    fn keep(&self, bytes: u64) {
+        for usage in [&self.used, &*self.of_all] {
+            usage.kept.set(usage.kept.get().saturating_add(bytes));
+        }
+    }
+
+    fn keep_less(&self, bytes: u64) {
+        for usage in [&self.used, &*self.of_all] {
+            usage.kept.set(usage.kept.get().saturating_sub(bytes));
+        }
+    }
+}
+
+impl Usage {
+    fn is_below(&self, kept: u64, read: u64) -> bool {
+        self.kept.get() < kept && self.read.get() < read
     }
 }
 
@@ -160,8 +207,7 @@ impl PerfMap {
         let mut bytes = Vec::new();
         file.take(AT_A_TIME as u64).read_to_end(&mut bytes).ok()?;
         self.read_to = self.read_to.saturating_add(bytes.len() as u64);
-        let read = self.budget.read.get().saturating_add(bytes.len() as u64);
-        self.budget.read.set(read);
+        self.budget.read(bytes.len() as u64);
         Some(bytes)
     }
 
@@ -208,8 +254,7 @@ impl PerfMap {
         }
         let name = beginning(name, LONGEST_NAME);
         self.kept = self.kept.saturating_add(cost(name));
-        let kept = self.budget.kept.get().saturating_add(cost(name));
-        self.budget.kept.set(kept);
+        self.budget.keep(cost(name));
         if let Some((_, old)) = self.functions.insert(start, (end, name.into())) {
             self.keep_less(&old);
         }
@@ -217,15 +262,13 @@ impl PerfMap {
 
     fn keep_less(&mut self, name: &str) {
         self.kept = self.kept.saturating_sub(cost(name));
-        let kept = self.budget.kept.get().saturating_sub(cost(name));
-        self.budget.kept.set(kept);
+        self.budget.keep_less(cost(name));
     }
 }
 
 impl Drop for PerfMap {
     fn drop(&mut self) {
-        let kept = self.budget.kept.get().saturating_sub(self.kept);
-        self.budget.kept.set(kept);
+        self.budget.keep_less(self.kept);
     }
 }
 
@@ -305,10 +348,10 @@ mod tests {
             map.add(line(number * 2).as_bytes());
         }
         assert!(budget.exceeded.get());
-        assert!(budget.kept.get() <= LARGEST + 1024);
+        assert!(budget.used.kept.get() <= LARGEST + 1024);
         assert!(map.functions.len() < 100_000);
         drop(map);
-        assert_eq!(budget.kept.get(), 0);
+        assert_eq!(budget.used.kept.get(), 0);
     }
 
     #[test]
@@ -327,7 +370,7 @@ mod tests {
             map.known(random.u64(..));
             let entries = map.functions.values();
             let kept: u64 = entries.map(|(_, name)| super::cost(name)).sum();
-            assert_eq!(map.budget.kept.get(), kept);
+            assert_eq!(map.budget.used.kept.get(), kept);
         }
     }
 
@@ -337,6 +380,6 @@ mod tests {
         for _ in 0..1000 {
             map.add(b"1000 100 one\n1000 0 nothing\n");
         }
-        assert!(map.budget.kept.get() < 1000, "{:?}", map.budget);
+        assert!(map.budget.used.kept.get() < 1000, "{:?}", map.budget);
     }
 }

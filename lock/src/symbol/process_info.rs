@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::symbol::mapping::{self, DELETED};
+use crate::symbol::{mapping, text::beginning};
+
+/// How much of the path of shared memory is kept, in bytes: there is one per lock.
+const LONGEST_PATH: usize = 160;
 
 /// A process's or thread's name. None if it ended.
 pub(crate) fn comm(pid: u32, tid: u32) -> Option<String> {
@@ -54,7 +57,7 @@ pub(crate) fn shared_memory(pid: u32, address: u64) -> Option<String> {
         .saturating_sub(mapping.range.start)
         .saturating_add(mapping.offset);
     // Each process may have another path to it, or it may be gone by now: not so its inode.
-    let path = mapping.path.strip_suffix(DELETED).unwrap_or(&mapping.path);
+    let path = beginning(mapping.file_path(), LONGEST_PATH);
     Some(format!(
         "{}:{} {path}+{offset:#x}",
         mapping.device, mapping.inode

@@ -57,7 +57,7 @@ pub(super) struct Confined {
 /// Leaves a new process what reading needs: the descriptor `socket` as number 0, files that
 /// come through it, and the rights of a user on these.
 pub(super) fn confine(socket: RawFd, parent: libc::pid_t, uid: u32) -> io::Result<Confined> {
-    let memory = private_memory()?.saturating_add(MEMORY);
+    let memory = private_memory("self")?.saturating_add(MEMORY);
     // SAFETY: numbers only.
     unsafe {
         // Who stops the recorder by the terminal does not mean this one.
@@ -96,10 +96,10 @@ fn check(result: libc::c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// How much memory of its own this process has, as RLIMIT_DATA counts it.
-fn private_memory() -> io::Result<u64> {
+/// How much memory of its own a process has, as RLIMIT_DATA counts it.
+pub(super) fn private_memory(process: &str) -> io::Result<u64> {
     const PAGE: u64 = 4096;
-    let pages = fs::read_to_string("/proc/self/statm")?
+    let pages = fs::read_to_string(format!("/proc/{process}/statm"))?
         .split_whitespace()
         .nth(5)
         .and_then(|pages| pages.parse::<u64>().ok());

@@ -19,7 +19,8 @@ use std::{
         unix::{fs::FileExt as _, net::UnixStream},
     },
     panic::{self, AssertUnwindSafe},
-    rc::Rc,
+    rc::{Rc, Weak},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -47,14 +48,48 @@ const ALL_OWNERS: u32 = 4;
 const MOST_ENDS: u32 = 16;
 /// How many processes there are at a time.
 const MOST_PROCESSES: usize = 8;
-/// How many bytes of unwind information are kept per owner.
-const UNWINDING: u64 = 96 << 20;
-/// How many bytes of names there are per owner.
-const NAMES: u64 = 32 << 20;
+/// How much memory a process may keep while another one is asked, in bytes. So one of them at a
+/// time is large.
+const IDLE_MEMORY: u64 = 8 << 20;
+/// How many bytes of unwind information are kept.
+const UNWINDING: Limit = Limit {
+    of_one: 64 << 20,
+    of_all: 80 << 20,
+};
+/// How many bytes of names there are.
+const NAMES: Limit = Limit {
+    of_one: 24 << 20,
+    of_all: 32 << 20,
+};
 /// The longest answer, in bytes.
 const LONGEST: u64 = 96 << 20;
+/// How long the end of a process that was killed is waited for.
+const KILLED: Duration = Duration::from_secs(5);
 /// How often a process that takes long is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How much the files of one owner may take, and those of all: one user can own files under
+/// many user ids, and has as many mount namespaces as wanted.
+struct Limit {
+    of_one: u64,
+    of_all: u64,
+}
+
+impl Limit {
+    /// Takes so many bytes more for one owner; whether they are within the limit.
+    fn take(&self, of_one: &mut u64, of_all: &Cell<u64>, bytes: u64) -> bool {
+        let (one, all) = (
+            of_one.saturating_add(bytes),
+            of_all.get().saturating_add(bytes),
+        );
+        let within = one <= self.of_one && all <= self.of_all;
+        if within {
+            *of_one = one;
+            of_all.set(all);
+        }
+        within
+    }
+}
 
 /// Reads the files of all owners.
 #[derive(Default)]
@@ -69,6 +104,12 @@ struct Shared {
     since: Instant,
     cpu: Cell<Duration>,
     uses: Cell<u64>,
+    /// The one that was asked last.
+    asked: RefCell<Weak<RefCell<Reader>>>,
+    /// The bytes of unwind information that are kept.
+    unwinding: Cell<u64>,
+    /// The bytes of names that were handed out.
+    names: Cell<u64>,
     unread: RefCell<Unread>,
 }
 
@@ -78,6 +119,9 @@ impl Default for Shared {
             since: Instant::now(),
             cpu: Cell::default(),
             uses: Cell::default(),
+            asked: RefCell::default(),
+            unwinding: Cell::default(),
+            names: Cell::default(),
             unread: RefCell::default(),
         }
     }
@@ -122,6 +166,8 @@ struct Process {
     clock: libc::clockid_t,
     /// How much of its CPU time was counted.
     cpu: Duration,
+    /// How much memory it began with, in bytes.
+    memory: u64,
 }
 
 impl Readers {
@@ -193,13 +239,11 @@ impl ConfinedFile {
         .flatten()
         .map(|bytes| bytes.len() as u64)
         .sum::<u64>();
-        let mut reader = self.reader.borrow_mut();
-        let all = reader.unwinding.saturating_add(bytes);
-        if all > UNWINDING {
+        let reader = &mut *self.reader.borrow_mut();
+        if !UNWINDING.take(&mut reader.unwinding, &reader.shared.unwinding, bytes) {
             reader.count(Reason::Unwinding, self.number);
             return UnwindSections::default();
         }
-        reader.unwinding = all;
         self.unwinding.set(bytes);
         sections
     }
@@ -229,7 +273,19 @@ impl ConfinedFile {
         Vec::new()
     }
 
+    /// Ends the process of the owner that was asked before, if it is large.
+    fn take_turn(&self) {
+        let shared = Rc::clone(&self.reader.borrow().shared);
+        let before = shared.asked.replace(Rc::downgrade(&self.reader));
+        if let Some(before) = before.upgrade()
+            && !Rc::ptr_eq(&before, &self.reader)
+        {
+            before.borrow_mut().end_if_large();
+        }
+    }
+
     fn outline(&self) -> Option<Outline> {
+        self.take_turn();
         let mut reader = self.reader.borrow_mut();
         let outline = reader.ready().and_then(|()| self.open(&mut reader));
         match outline {
@@ -268,6 +324,7 @@ impl ConfinedFile {
 
     /// None: there is no answer, for a reason that was counted.
     fn ask<A: Answer>(&self, question: Question, address: u64) -> Option<A> {
+        self.take_turn();
         let mut reader = self.reader.borrow_mut();
         if let Err(reason) = reader.ready() {
             reader.count(reason, self.number);
@@ -307,7 +364,10 @@ impl Drop for ConfinedFile {
         let Ok(mut reader) = self.reader.try_borrow_mut() else {
             return;
         };
-        reader.unwinding = reader.unwinding.saturating_sub(self.unwinding.get());
+        let bytes = self.unwinding.get();
+        reader.unwinding = reader.unwinding.saturating_sub(bytes);
+        let all = &reader.shared.unwinding;
+        all.set(all.get().saturating_sub(bytes));
         if reader.process.is_some() && self.opened.get() == reader.started {
             let request = Request {
                 question: Question::Close,
@@ -384,6 +444,12 @@ impl Reader {
         }
     }
 
+    fn end_if_large(&mut self) {
+        if self.process.as_ref().is_some_and(Process::is_large) {
+            self.end();
+        }
+    }
+
     fn add_cpu(&mut self, cpu: Duration) {
         self.cpu = self.cpu.saturating_add(cpu);
         let all = self.shared.cpu.get().saturating_add(cpu);
@@ -395,12 +461,10 @@ impl Reader {
             let file = function.file.as_ref().map_or(0, String::len);
             (size_of::<Function>() + function.name.len() + file) as u64
         });
-        let all = self.names.saturating_add(bytes.sum());
-        if all > NAMES {
+        if !NAMES.take(&mut self.names, &self.shared.names, bytes.sum()) {
             self.count(Reason::Names, file);
             return Vec::new();
         }
-        self.names = all;
         functions
     }
 
@@ -419,6 +483,7 @@ impl Drop for Reader {
 impl Process {
     fn start(uid: u32) -> io::Result<Self> {
         let (socket, other) = UnixStream::pair()?;
+        let memory = limits::private_memory("self")?;
         // SAFETY: without arguments.
         let parent = unsafe { libc::getpid() };
         // SAFETY: the new process has this thread only. What it does with memory is safe, as
@@ -448,6 +513,7 @@ impl Process {
             socket,
             clock,
             cpu: Duration::ZERO,
+            memory,
         })
     }
 
@@ -495,6 +561,11 @@ impl Process {
         Ok(())
     }
 
+    fn is_large(&self) -> bool {
+        limits::private_memory(&self.pid.to_string())
+            .is_ok_and(|memory| memory.saturating_sub(self.memory) > IDLE_MEMORY)
+    }
+
     fn cpu_now(&self) -> Duration {
         clock::time(self.clock).unwrap_or_default()
     }
@@ -510,13 +581,27 @@ impl Process {
     /// Ends it; the CPU time that was not counted before.
     fn end(self) -> Duration {
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: the child is this process's own, and not waited for yet. Zero is a value of
-        // `usage`, which the call may not write.
-        let usage = unsafe {
-            libc::kill(self.pid, libc::SIGKILL);
-            libc::wait4(self.pid, std::ptr::null_mut(), 0, usage.as_mut_ptr());
-            usage.assume_init()
-        };
+        // SAFETY: the child is this process's own, and not waited for yet.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        let began = Instant::now();
+        // One that the kernel has wait for a file system cannot be killed, and is left behind.
+        while began.elapsed() < KILLED {
+            // SAFETY: as above.
+            let ended = unsafe {
+                libc::wait4(
+                    self.pid,
+                    std::ptr::null_mut(),
+                    libc::WNOHANG,
+                    usage.as_mut_ptr(),
+                )
+            };
+            if ended != 0 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        // SAFETY: zero is a value of it, where the call did not write.
+        let usage = unsafe { usage.assume_init() };
         clock::cpu_time(&usage).saturating_sub(self.cpu)
     }
 }
