@@ -21,6 +21,16 @@ pub struct Place {
     pub line: u32,
 }
 
+/// Where the source of the object in `bytes` declares `symbols`, as far as its DWARF shows.
+pub fn of<'a>(bytes: &[u8], symbols: impl IntoIterator<Item = &'a str>) -> HashMap<String, Place> {
+    let symbols: HashSet<&str> = symbols.into_iter().collect();
+    if symbols.is_empty() {
+        return HashMap::new();
+    }
+    let elf = Elf::parse(bytes);
+    elf.map_or_else(|_| HashMap::new(), |elf| places(&elf, &symbols))
+}
+
 /// The declarations of `symbols` that DWARF has. Damaged DWARF is as good as none.
 pub(crate) fn places(elf: &Elf<'_>, symbols: &HashSet<&str>) -> HashMap<String, Place> {
     let mut found = HashMap::new();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod btf_ext;
+pub mod calls;
 mod code;
 pub mod declaration;
 pub mod disassembly;
