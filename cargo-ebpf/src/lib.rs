@@ -6,6 +6,7 @@
 
 mod agent;
 mod budget;
+mod call_sites;
 mod cli;
 mod code;
 mod command;

@@ -150,17 +150,18 @@ impl Build {
         self.each_with(tools)?.into_iter().collect()
     }
 
-    /// As [`Build::run_with`], with a result for each binary: the error is that of the check of
-    /// its object.
+    /// As [`Build::run_with`], with a result for each binary that compiles: the error is that of
+    /// the check of its object. One more error, the first, is about all that do not compile.
     ///
     /// # Errors
-    /// As there, but for the check.
+    /// As there, but for these.
     pub fn each_with(&self, tools: &BuildTools) -> Result<Vec<Result<Artifact>>> {
         let crate_dir = fs::canonicalize(&self.crate_dir)
             .map_err(|cause| Error::io("enter", &self.crate_dir, &cause))?;
         let settings = settings::read(&crate_dir)?;
-        let artifacts = run(&mut self.command(&settings, &crate_dir, tools)?, &crate_dir)?;
-        if artifacts.is_empty() {
+        let Built { artifacts, failure } =
+            run(&mut self.command(&settings, &crate_dir, tools)?, &crate_dir)?;
+        if artifacts.is_empty() && failure.is_none() {
             return Err(Error::new(
                 Code::NoBinary,
                 format!(
@@ -171,10 +172,10 @@ impl Build {
             .because("it has no binary target")
             .fix("put the programs into src/main.rs, with #![no_main]"));
         }
-        let artifacts = artifacts.into_iter();
-        Ok(artifacts
-            .map(|artifact| self.accept(artifact, &settings))
-            .collect())
+        let accepted = artifacts
+            .into_iter()
+            .map(|artifact| self.accept(artifact, &settings));
+        Ok(failure.map(Err).into_iter().chain(accepted).collect())
     }
 
     fn command(
@@ -189,6 +190,8 @@ impl Build {
             .arg("build")
             .args(["--target", self.target.triple()])
             .args(["-Z", "build-std=core,alloc", "--release"])
+            // So that each binary's errors are found in one run.
+            .arg("--keep-going")
             .arg(format!(
                 "--message-format={}",
                 compile_error::MESSAGE_FORMAT
@@ -287,8 +290,15 @@ pub struct Artifact {
     pub fresh: bool,
 }
 
+/// What cargo built.
+struct Built {
+    artifacts: Vec<CargoArtifact>,
+    /// Why it did not build all.
+    failure: Option<Error>,
+}
+
 /// Runs cargo to its end and returns the binaries of the crate in `crate_dir`.
-fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
+fn run(command: &mut Command, crate_dir: &Path) -> Result<Built> {
     let mut child = child::spawn(command)
         .map_err(|cause| spawn_error(command, &cause).fix("cargo ebpf doctor"))?;
     let manifest = crate_dir.join("Cargo.toml");
@@ -311,16 +321,16 @@ fn run(command: &mut Command, crate_dir: &Path) -> Result<Vec<CargoArtifact>> {
         }
     }
     let status = child.wait().map_err(|cause| spawn_error(command, &cause))?;
-    if status.success() {
-        return Ok(artifacts);
-    }
-    Err(Error::new(
-        Code::BuildFailed,
-        format!("the eBPF crate in {} was not built", crate_dir.display()),
-    )
-    .because(format!("cargo ended with {status}; see its output above"))
-    .fix("fix the reported errors, then run the same command again")
-    .with_details(errors))
+    let failure = (!status.success()).then(|| {
+        Error::new(
+            Code::BuildFailed,
+            format!("the eBPF crate in {} was not built", crate_dir.display()),
+        )
+        .because(format!("cargo ended with {status}; see its output above"))
+        .fix("fix the reported errors, then run the same command again")
+        .with_details(errors)
+    });
+    Ok(Built { artifacts, failure })
 }
 
 fn is_binary(target: &cargo_metadata::Target) -> bool {

@@ -10,7 +10,11 @@ use object::{
 use crate::{Code, Finding, Result, Severity, target::Target};
 
 /// Every warning code that can be denied.
-pub const WARNING_CODES: [&str; 2] = [Code::LegacyMaps.as_str(), Code::LicenseMissing.as_str()];
+pub const WARNING_CODES: [&str; 3] = [
+    Code::IndirectCall.as_str(),
+    Code::LegacyMaps.as_str(),
+    Code::LicenseMissing.as_str(),
+];
 
 /// Checks the object that a build for `target` made. Errors come first.
 pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
@@ -29,6 +33,7 @@ pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
         findings.extend(btf(&file));
         findings.extend(unresolved(&file));
         findings.extend(panics(&file));
+        findings.extend(indirect_calls(&file));
         findings.extend(legacy_maps(&file));
     }
     findings
@@ -151,13 +156,34 @@ fn unresolved(file: &File<'_>) -> Option<Finding> {
             Code::SymbolUnresolved,
             format!("the object needs {}", list(&names)),
         )
-        .because("nothing defines it, and no loader of Rust objects resolves it")
-        .fix("remove the call, or define the function in the eBPF crate"),
+        .because(UNRESOLVED_CAUSE)
+        .fix(unresolved_fix(&names)),
     )
 }
 
-/// Functions that core only calls to panic. Their module paths are core's own.
-fn is_panic(name: &str) -> bool {
+/// What to write in place of code of which LLVM makes a call, by the function's name.
+const LIBRARY_FIXES: [(&str, &str); 3] = [
+    (
+        "strlen",
+        "limit the loop that looks for a zero: `for index in 0..LENGTH`",
+    ),
+    ("bcmp", COMPARISON_FIX),
+    ("memcmp", COMPARISON_FIX),
+];
+const COMPARISON_FIX: &str = "compare slices of variable length byte by byte, in a loop that is limited: `for index in 0..LENGTH`";
+
+fn unresolved_fix(names: &BTreeSet<String>) -> &'static str {
+    let mut fixes = LIBRARY_FIXES.into_iter();
+    fixes
+        .find(|(name, _)| names.contains(*name))
+        .map_or(UNRESOLVED_FIX, |(_, fix)| fix)
+}
+
+const UNRESOLVED_CAUSE: &str = "nothing defines it, and no loader of Rust objects resolves it";
+const UNRESOLVED_FIX: &str = "remove the call, or define the function in the eBPF crate";
+
+/// Whether core only calls the function with this path, as demangled, to panic.
+pub fn is_panic(name: &str) -> bool {
     name.starts_with("core::panicking::")
         || name.ends_with("rust_begin_unwind")
         || name.starts_with("core::slice::index::slice_") && name.contains("_fail")
@@ -182,6 +208,7 @@ fn panics(file: &File<'_>) -> Option<Finding> {
         return None;
     }
     let callers = callers_of_panics(file);
+    let fix = panic_fix(&functions);
     let who = if callers.is_empty() {
         "the object".to_owned()
     } else {
@@ -190,11 +217,115 @@ fn panics(file: &File<'_>) -> Option<Finding> {
     Some(
         Finding::error(Code::PanicCode, format!("{who} can panic"))
             .because(format!("{} is left in the object", list(&functions)))
-            .fix(
-                "use get() for indexing, checked or wrapping arithmetic, and if-let for unwrap();\n\
-                 `cargo ebpf inspect --disasm` on the object shows the lines",
-            ),
+            .fix(fix),
     )
+}
+
+/// What to write instead of code that panics: by a part of the function that it calls.
+const PANIC_FIXES: [(&str, &str); 6] = [
+    (
+        "panic_bounds_check",
+        "index with get(): `let Some(value) = values.get(index) else { return 0 };`",
+    ),
+    (
+        "core::slice::",
+        "take a part with get(): `let Some(part) = bytes.get(..length) else { return 0 };`",
+    ),
+    (
+        "unwrap_failed",
+        "take the value with let-else: `let Some(value) = option else { return 0 };`",
+    ),
+    (
+        "expect_failed",
+        "take the value with let-else: `let Some(value) = option else { return 0 };`",
+    ),
+    (
+        "by_zero",
+        "divide with checked_div() or checked_rem(): `let Some(part) = total.checked_div(count) else { return 0 };`",
+    ),
+    (
+        "overflow",
+        "calculate with wrapping_add(), checked_mul() and the like",
+    ),
+];
+
+const OTHER_PANIC_FIX: &str =
+    "handle the case and return a value, in place of panic!(), assert!() and unreachable!()";
+
+/// What to do about these panic functions, and those that call them.
+pub fn panic_fix(functions: &BTreeSet<String>) -> String {
+    let mut fixes: Vec<&str> = PANIC_FIXES
+        .into_iter()
+        .filter(|(part, _)| functions.iter().any(|function| function.contains(part)))
+        .map(|(_, fix)| fix)
+        .collect();
+    fixes.dedup();
+    if fixes.is_empty() {
+        return OTHER_PANIC_FIX.to_owned();
+    }
+    fixes.join("\n")
+}
+
+/// The opcode of a call of what a register points to.
+const INDIRECT_CALL: u8 = 0x8d;
+/// The opcode of the only instruction with two slots.
+const WIDE_LOAD: u8 = 0x18;
+
+/// Calls through pointers. No kernel accepts a program with one, but the other programs of the
+/// object can be loaded.
+fn indirect_calls(file: &File<'_>) -> Option<Finding> {
+    let mut callers = BTreeSet::new();
+    let is_code = |section: &object::Section<'_, '_>| section.kind() == SectionKind::Text;
+    for section in file.sections().filter(is_code) {
+        let mut slots = (0..).step_by(8).zip(section.data().ok()?.chunks_exact(8));
+        while let Some((offset, slot)) = slots.next() {
+            match slot.first() {
+                Some(&WIDE_LOAD) => {
+                    slots.next();
+                }
+                Some(&INDIRECT_CALL) => callers.extend(function_at(file, section.index(), offset)),
+                _ => {}
+            }
+        }
+    }
+    if callers.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::warning(
+            Code::IndirectCall,
+            format!("{} calls functions through pointers", list(&callers)),
+        )
+        .because(INDIRECT_CALL_CAUSE)
+        .fix(INDIRECT_CALL_FIX),
+    )
+}
+
+const INDIRECT_CALL_CAUSE: &str = "the verifier rejects programs with such calls: eBPF code calls functions at known addresses only";
+const INDIRECT_CALL_FIX: &str = "`match` on an index and call the functions by name, use generics in place of `dyn`, and \
+     `bpf_printk!` or aya-log in place of `write!` and `format_args!`";
+
+/// Why a check finds what has this code, and what to do about it, in all its forms.
+pub(crate) fn explanation(code: Code) -> Option<(&'static str, Vec<&'static str>)> {
+    match code {
+        Code::PanicCode => {
+            let mut fixes: Vec<_> = PANIC_FIXES.into_iter().map(|(_, fix)| fix).collect();
+            fixes.dedup();
+            fixes.push(OTHER_PANIC_FIX);
+            Some((
+                "code that can panic ends in an endless loop, which the verifier rejects",
+                fixes,
+            ))
+        }
+        Code::IndirectCall => Some((INDIRECT_CALL_CAUSE, vec![INDIRECT_CALL_FIX])),
+        Code::SymbolUnresolved => {
+            let mut fixes = vec![UNRESOLVED_FIX];
+            fixes.extend(LIBRARY_FIXES.into_iter().map(|(_, fix)| fix));
+            fixes.dedup();
+            Some((UNRESOLVED_CAUSE, fixes))
+        }
+        _ => None,
+    }
 }
 
 /// The functions that call a panic function.
@@ -317,6 +448,23 @@ mod tests {
         for name in ["my::panicking", "core::slice::memchr", "unwrap_failed"] {
             assert!(!is_panic(name), "{name}");
         }
+    }
+
+    #[test]
+    fn each_kind_of_panic_has_its_fix() {
+        let fix =
+            |names: &[&str]| panic_fix(&names.iter().map(|name| (*name).to_owned()).collect());
+        let bounds = "core::panicking::panic_bounds_check";
+        assert!(fix(&[bounds, "core::panicking::panic_fmt"]).starts_with("index with get()"));
+        assert!(fix(&["core::slice::index::slice_index_fail"]).contains(".get(..length)"));
+        let unwrap = fix(&["core::option::unwrap_failed", "core::option::expect_failed"]);
+        assert!(
+            unwrap.contains("let-else") && !unwrap.contains('\n'),
+            "{unwrap}"
+        );
+        let zero = fix(&["core::panicking::panic_const::panic_const_div_by_zero"]);
+        assert!(zero.contains("checked_div()"));
+        assert!(fix(&["core::panicking::panic_fmt"]).contains("assert!()"));
     }
 
     #[test]

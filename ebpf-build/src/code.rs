@@ -33,6 +33,8 @@ ebpf_base::codes! {
         CompileError = "compile-error",
         /// The code calculates with floating-point numbers, which eBPF does not have.
         FloatUnsupported = "float-unsupported",
+        /// The object contains a call through a pointer, which no kernel accepts.
+        IndirectCall = "indirect-call",
         /// The linker rejects the code for another reason.
         LinkError = "link-error",
         /// The code divides 128-bit numbers, for which eBPF has no function.
@@ -107,6 +109,8 @@ ebpf_base::codes! {
         ObjectNotRelocatable = "object-not-relocatable",
         /// The object contains code of core that panics.
         PanicCode = "panic-code",
+        /// The crate defines no function that panics call.
+        PanicHandlerMissing = "panic-handler-missing",
         /// A directory's name has a colon, which PATH cannot contain.
         PathColon = "path-colon",
         /// There is neither an eBPF crate nor a prebuilt object.

@@ -7,6 +7,7 @@ mod code;
 mod command;
 mod compile_error;
 mod embed;
+mod explanation;
 pub mod file;
 pub mod linker;
 mod relocatable;
@@ -21,10 +22,11 @@ pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, pr
 pub use crate::{
     build::{Artifact, Build},
     candidates::Candidates,
-    check::{WARNING_CODES, check},
+    check::{WARNING_CODES, check, is_panic, panic_fix},
     code::Code,
     command::FOREIGN_VARIABLES,
     embed::{Embed, REQUIRED_ENV, embed},
+    explanation::{Explanation, explanation},
     relocatable::relocatable,
     strip::strip_debug,
     target::{Cpu, Target},

@@ -48,6 +48,11 @@ impl Marks {
         }
     }
 
+    /// Each marked code, with its line.
+    pub fn errors(&self) -> &[(String, u32)] {
+        &self.errors
+    }
+
     /// The lines that a diagnosis of this class may point at, in order.
     pub fn lines(&self, code: &str) -> Vec<u32> {
         let of_class = self.errors.iter().filter(|(of, _)| of == code);

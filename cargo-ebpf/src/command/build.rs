@@ -9,6 +9,7 @@ use ebpf_build::{
 use ebpf_object::Object;
 
 use crate::{
+    call_sites,
     cli::{self, DebugInfo},
     code::Code,
     context::Context,
@@ -136,7 +137,7 @@ pub(crate) fn build_all(
             let artifact = match result {
                 Ok(artifact) => artifact,
                 Err(error) => {
-                    failed.push(error);
+                    failed.push(call_sites::of_error(error));
                     continue;
                 }
             };
@@ -246,7 +247,12 @@ fn copy(
     debug_info: DebugInfo,
     console: Console,
 ) -> Result<BuiltObject> {
-    for warning in &artifact.warnings {
+    let warnings: Vec<_> = artifact
+        .warnings
+        .into_iter()
+        .flat_map(|warning| call_sites::of_finding(warning, &artifact.content))
+        .collect();
+    for warning in &warnings {
         console.show(warning);
     }
     let content = match debug_info {
@@ -265,6 +271,6 @@ fn copy(
         summary: Object::parse(&content)?.summary(),
         optional: settings::read(&ebpf.dir)?.optional,
         fresh: artifact.fresh,
-        warnings: artifact.warnings,
+        warnings,
     })
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Result};
+use ebpf_build::{Error, Result, explanation};
 use ebpf_diagnosis::diagnosis::catalogue::{self, Class};
 
 use super::explain_log;
@@ -39,12 +39,21 @@ pub(crate) fn run(request: &Explain, context: &Context) -> Result<Outcome> {
 }
 
 fn meaning(text: &str) -> Option<Meaning> {
+    let built = ebpf_build::Code::named(text);
     let own = Code::named(text).map(|code| (code.as_str(), code.meaning()));
-    let build = || ebpf_build::Code::named(text).map(|code| (code.as_str(), code.meaning()));
+    let build = || built.map(|code| (code.as_str(), code.meaning()));
     let kernels = || ebpf_kernels::Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let object = || ebpf_object::Code::named(text).map(|code| (code.as_str(), code.meaning()));
     let (code, meaning) = own.or_else(build).or_else(kernels).or_else(object)?;
-    Some(Meaning { code, meaning })
+    let explanation = built.and_then(explanation);
+    let because = explanation.as_ref().map(|known| known.because);
+    let fixes = explanation.map_or_else(Vec::new, |known| known.fixes);
+    Some(Meaning {
+        code,
+        meaning,
+        because,
+        fixes,
+    })
 }
 
 fn unknown(code: &str) -> Error {

@@ -18,6 +18,31 @@ pub(crate) enum Explained {
 pub(crate) struct Meaning {
     pub(crate) code: &'static str,
     pub(crate) meaning: &'static str,
+    /// Why it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) because: Option<&'static str>,
+    /// What to do about it, depending on the case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fixes: Vec<&'static str>,
+}
+
+impl Meaning {
+    fn text(&self) -> String {
+        let Self {
+            code,
+            meaning,
+            because,
+            fixes,
+        } = self;
+        let mut text = format!("{code}: {meaning}");
+        if let Some(because) = because {
+            text += &format!("\n\ncause: {because}");
+        }
+        for fix in fixes {
+            text += &format!("\nfix: {}", fix.replace('\n', "\n     "));
+        }
+        text
+    }
 }
 
 /// A class in the list of all.
@@ -31,7 +56,7 @@ impl Report for Explained {
     fn human(&self) -> String {
         match self {
             Self::Page(class) => class.page.trim_end().to_owned(),
-            Self::Code(Meaning { code, meaning }) => format!("{code}: {meaning}"),
+            Self::Code(meaning) => meaning.text(),
             Self::List { classes } => {
                 let width = classes.iter().map(|line| line.code.len()).max();
                 let lines: Vec<_> = classes

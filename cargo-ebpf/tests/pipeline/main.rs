@@ -4,6 +4,7 @@
 mod builds;
 mod by_hand;
 mod embedding;
+mod failures;
 mod interruptions;
 mod linkers;
 mod other_eyes;
@@ -39,6 +40,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         builds::a_crate_without_cargo_config_gets_every_flag,
         builds::a_missing_license_is_a_warning_until_denied,
         builds::builds_big_endian_for_an_old_instruction_set,
+        failures::what_ebpf_does_not_have_is_at_its_line,
         selection::binaries_and_features_are_selected,
         linkers::a_linker_that_does_not_fit_is_passed_over,
         linkers::a_half_written_linker_is_not_used,

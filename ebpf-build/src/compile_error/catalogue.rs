@@ -15,6 +15,8 @@ pub(super) struct Class {
     pub(super) fix: &'static str,
     /// Whether the whole function is meant: LLVM names any instruction of it.
     pub(super) of_function: bool,
+    /// How the line begins that is meant by an error of rustc without one.
+    pub(super) declared_by: Option<&'static str>,
     /// Parts of LLVM's text.
     llvm: &'static [&'static str],
     /// The beginning of rustc's text.
@@ -30,6 +32,7 @@ const CLASSES: &[Class] = &[
         fix: "keep large values in a `PerCpuArray` of one element, or reserve them in the ring buffer \
               (`EVENTS.reserve(0)`), and fill them there, field by field",
         of_function: true,
+        declared_by: None,
         llvm: &["BPF stack limit is exceeded"],
         rustc: &[],
     },
@@ -40,6 +43,7 @@ const CLASSES: &[Class] = &[
         fix: "calculate with integers: scale first, then divide (`value * 1000 / total`), and convert \
               in user space",
         of_function: false,
+        declared_by: None,
         // The names of the compiler's library for 32-bit and 64-bit floating-point numbers.
         llvm: &[
             "sf3' is not",
@@ -59,6 +63,7 @@ const CLASSES: &[Class] = &[
         because: "eBPF divides 64-bit numbers only, and has no library for others",
         fix: "divide 64-bit numbers: reduce the operands first, or pass both to user space",
         of_function: false,
+        declared_by: None,
         llvm: &[
             "function '__udivti3'",
             "function '__umodti3'",
@@ -74,6 +79,7 @@ const CLASSES: &[Class] = &[
         because: "this operation has no instruction in eBPF, and no library implements it",
         fix: "use smaller types or simpler operations, or define the function in the eBPF crate",
         of_function: false,
+        declared_by: None,
         llvm: &["A call to built-in function '"],
         rustc: &[],
     },
@@ -84,6 +90,7 @@ const CLASSES: &[Class] = &[
         fix: "divide unsigned numbers (`value as u64 / 3`, `unsigned_abs()`), or build for Linux 6.6 \
               and newer: `cargo ebpf build --cpu v4`",
         of_function: false,
+        declared_by: None,
         llvm: &["unsupported signed division", "unsupported signed modulo"],
         rustc: &[],
     },
@@ -93,6 +100,7 @@ const CLASSES: &[Class] = &[
         because: "arguments are passed in the registers r1 to r5, not on the stack",
         fix: "pass a reference to a struct, or have the function inlined: `#[inline(always)]`",
         of_function: false,
+        declared_by: None,
         llvm: &[
             "too many arguments",
             "stack arguments are not supported",
@@ -108,6 +116,7 @@ const CLASSES: &[Class] = &[
         fix: "ignore the result, keep one value per CPU (`PerCpuArray`), or build for Linux 5.12 and \
               newer: `cargo ebpf build --cpu v3`",
         of_function: false,
+        declared_by: None,
         llvm: &[
             "Invalid usage of the XADD return value",
             "unsupported atomic operation",
@@ -122,12 +131,14 @@ const CLASSES: &[Class] = &[
               result, or a `PerCpuArray`; other operations require `cargo ebpf build --cpu v3` \
               (Linux 5.12)",
         of_function: false,
+        declared_by: None,
         llvm: &[],
         rustc: &[
             "no method named `fetch_",
             "no method named `compare_exchange",
             "no method named `swap` found for struct `Atomic",
             "no method named `compare_and_swap",
+            "unresolved import `core::sync::atomic::Atomic",
         ],
     },
     Class {
@@ -137,8 +148,29 @@ const CLASSES: &[Class] = &[
         fix: "use arrays of a fixed size, and maps: a `PerCpuArray` for large values, a `HashMap` for \
               collections",
         of_function: false,
+        declared_by: Some("extern crate alloc"),
         llvm: &[],
-        rustc: &["no global memory allocator found"],
+        rustc: &[
+            "no global memory allocator found",
+            "cannot find type `Vec`",
+            "cannot find type `String`",
+            "cannot find type `Box`",
+            "failed to resolve: use of undeclared type `Vec`",
+            "failed to resolve: use of undeclared type `String`",
+            "failed to resolve: use of undeclared type `Box`",
+        ],
+    },
+    Class {
+        code: Code::PanicHandlerMissing,
+        title: "",
+        because: "code of core that panics calls it, and no library for eBPF defines it",
+        fix: "add to the eBPF crate:\n\
+              #[panic_handler]\n\
+              fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }",
+        of_function: false,
+        declared_by: Some("#![no_std]"),
+        llvm: &[],
+        rustc: &["`#[panic_handler]` function required"],
     },
     Class {
         code: Code::StdUnavailable,
@@ -147,9 +179,13 @@ const CLASSES: &[Class] = &[
         fix: "declare `#![no_std]`, and use `core`, maps and helpers; print with `aya-log` or \
               `bpf_printk!`",
         of_function: false,
+        declared_by: None,
         llvm: &[],
         rustc: &[
             "can't find crate for `std`",
+            "unresolved import `std",
+            "cannot find module or crate `std`",
+            "failed to resolve: use of unresolved module or unlinked crate `std`",
             "cannot find macro `println`",
             "cannot find macro `eprintln`",
             "cannot find macro `print`",
@@ -158,6 +194,13 @@ const CLASSES: &[Class] = &[
         ],
     },
 ];
+
+/// Why there are errors with this code, and what to do about each kind of them.
+pub(crate) fn explanation(code: Code) -> Option<(&'static str, Vec<&'static str>)> {
+    let classes: Vec<_> = CLASSES.iter().filter(|class| class.code == code).collect();
+    let because = classes.first()?.because;
+    Some((because, classes.iter().map(|class| class.fix).collect()))
+}
 
 impl Class {
     /// The class of an error of LLVM.

@@ -43,28 +43,62 @@ fn file_and_line(place: &str) -> Option<(&str, u32)> {
     Some((file, line))
 }
 
-/// The errors in the linker's text, each once per function. `source` is the file that contains
-/// the crate root.
+/// The errors in the linker's text, each class once per function. `source` is the file that
+/// contains the crate root.
 pub(super) fn findings(text: &str, crate_dir: &Path, source: &Path) -> Vec<Finding> {
-    let mut found: Vec<(Code, &str, Finding)> = Vec::new();
-    for report in text.lines().filter_map(Report::of) {
-        let class = Class::of_llvm(report.text);
-        let code = class.map_or(Code::LinkError, |class| class.code);
-        let is_known = |(other, function, _): &(Code, &str, Finding)| {
-            *other == code && *function == report.function && code != Code::LinkError
-        };
-        if !found.iter().any(is_known) {
-            let finding = finding(&report, class, crate_dir, source);
-            found.push((code, report.function, finding));
+    let reports: Vec<_> = text.lines().filter_map(Report::of).collect();
+    let mut found: Vec<(Kind<'_>, Vec<&Report<'_>>)> = Vec::new();
+    for report in &reports {
+        let kind = Kind::of(report);
+        match found.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, same)) => same.push(report),
+            None => found.push((kind, vec![report])),
         }
     }
+    // What is not known of a function follows from what is known.
+    let known: Vec<_> = found
+        .iter()
+        .filter(|(kind, _)| matches!(kind, Kind::Known(..)))
+        .map(|(kind, _)| kind.function())
+        .collect();
+    found.retain(|(kind, _)| matches!(kind, Kind::Known(..)) || !known.contains(&kind.function()));
     if found.is_empty() {
         return vec![other(text)];
     }
-    found.into_iter().map(|(_, _, finding)| finding).collect()
+    found
+        .into_iter()
+        .filter_map(|(_, same)| finding(&same, crate_dir, source))
+        .collect()
 }
 
-fn finding(report: &Report<'_>, class: Option<&Class>, crate_dir: &Path, source: &Path) -> Finding {
+/// Reports of one kind become one finding.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind<'text> {
+    /// The class, by its code, and the function.
+    Known(Code, &'text str),
+    /// The function, and the text.
+    Unknown(&'text str, &'text str),
+}
+
+impl<'text> Kind<'text> {
+    fn of(report: &Report<'text>) -> Self {
+        match Class::of_llvm(report.text) {
+            Some(class) => Self::Known(class.code, report.function),
+            None => Self::Unknown(report.function, report.text),
+        }
+    }
+
+    fn function(&self) -> &'text str {
+        match self {
+            Self::Known(_, function) | Self::Unknown(function, _) => function,
+        }
+    }
+}
+
+/// The finding that reports of one kind make, at the first line of the crate among theirs.
+fn finding(same: &[&Report<'_>], crate_dir: &Path, source: &Path) -> Option<Finding> {
+    let report = same.first()?;
+    let class = Class::of_llvm(report.text);
     let name = format!("{:#}", rustc_demangle::demangle(report.function));
     let finding = match class {
         Some(class) => Finding::error(class.code, format!("{} in `{name}`", class.title))
@@ -75,29 +109,65 @@ fn finding(report: &Report<'_>, class: Option<&Class>, crate_dir: &Path, source:
         }
     };
     let is_of_function = class.is_some_and(|class| class.of_function);
-    let named = report
-        .place
+    let places = same.iter().filter_map(|report| report.place);
+    let named = places
         .map(|(file, line)| (crate_dir.join(file), line))
         // Paths of libraries are relative to those.
-        .filter(|(file, _)| file.is_file() && !is_of_function);
-    match named.or_else(|| declaration(&name, source)) {
+        .find(|(file, _)| file.is_file() && !is_of_function);
+    Some(match named.or_else(|| declaration(&name, source)) {
         Some((file, line)) => finding.at(file, Some(line)),
         None => finding,
-    }
+    })
 }
 
-/// Where a source declares the function of this path.
+/// Where the crate declares the function of this path: in `source`, or in a module below it.
 fn declaration(path: &str, source: &Path) -> Option<(PathBuf, u32)> {
-    let name = path.rsplit("::").next()?;
-    let text = fs::read_to_string(source).ok()?;
+    let mut parts = path.rsplit("::");
+    let name = parts.next()?;
+    let module = parts.next().unwrap_or_default();
+    let mut files = modules(source.parent()?);
+    // The file that is named like the module, then the crate root.
+    files.sort_by_key(|file| {
+        let stem = file.file_stem().unwrap_or_default();
+        (stem != module, file != source)
+    });
+    files
+        .into_iter()
+        .find_map(|file| declared_in(&file, name).map(|line| (file, line)))
+}
+
+fn declared_in(file: &Path, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(file).ok()?;
     let is_it = |line: &str| {
         line.split_once("fn ").is_some_and(|(_, rest)| {
             rest.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with(['(', '<']))
         })
     };
-    let line = text.lines().zip(1..).find(|(line, _)| is_it(line))?.1;
-    Some((source.to_owned(), line))
+    let mut lines = text.lines().zip(1..);
+    lines.find(|(line, _)| is_it(line)).map(|(_, line)| line)
+}
+
+/// The sources in a directory and those below it.
+fn modules(directory: &Path) -> Vec<PathBuf> {
+    /// As many directories as no crate has.
+    const MOST: usize = 100;
+    let mut files = Vec::new();
+    let mut left = vec![directory.to_owned()];
+    for _ in 0..MOST {
+        let Some(directory) = left.pop() else {
+            break;
+        };
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => left.push(path),
+                _ if path.extension().is_some_and(|end| end == "rs") => files.push(path),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 /// A failed linker without an error of LLVM: its own words.
@@ -221,10 +291,48 @@ mod tests {
     }
 
     #[test]
+    fn a_function_is_found_in_its_module() {
+        let (folder, source) = source();
+        let parse = folder.path().join("src/net/parse.rs");
+        fs::create_dir(folder.path().join("src/net")).unwrap();
+        fs::write(folder.path().join("src/a.rs"), "fn header() {}\n").unwrap();
+        fs::write(&parse, "\nfn header() {}\nfn tail<T>() {}\n").unwrap();
+        for (name, line) in [("header", 2), ("tail", 3)] {
+            let path = format!("probe::net::parse::{name}");
+            let found = declaration(&path, &source).unwrap();
+            assert_eq!(found, (parse.clone(), line));
+        }
+        assert_eq!(declaration("probe::parse::other", &source), None);
+    }
+
+    #[test]
     fn the_same_error_in_a_function_is_reported_once() {
         let (folder, source) = source();
         let text = line("src/main.rs:5:9", REPORTS[1].0) + &line("src/main.rs:6:1", REPORTS[2].0);
         assert_eq!(findings(&text, folder.path(), &source).len(), 1);
+    }
+
+    #[test]
+    fn the_line_is_one_of_the_crate_if_any_is() {
+        let (folder, source) = source();
+        let text = line("src/num/f64.rs:7:9", REPORTS[1].0)
+            + &line("src/main.rs:5:9", REPORTS[2].0)
+            + &line("src/main.rs:6:1", REPORTS[2].0);
+        let findings = findings(&text, folder.path(), &source);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].place.as_ref().unwrap().line, Some(5));
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_function_follows_from_what_is_known() {
+        let (folder, source) = source();
+        let unknown = line("src/main.rs:5:9", "only small returns supported");
+        let text = unknown.clone() + &line("src/main.rs:5:9", REPORTS[5].0);
+        let found = findings(&text, folder.path(), &source);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].code, "wide-division");
+        let found = findings(&unknown, folder.path(), &source);
+        assert_eq!(found[0].code, "link-error");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod catalogue;
 mod llvm;
 
 use std::{
+    fs,
     io::{IsTerminal as _, Write as _, stderr},
     path::Path,
 };
@@ -17,6 +18,7 @@ use cargo_metadata::{
 };
 
 use self::catalogue::Class;
+pub(crate) use self::catalogue::explanation;
 use crate::{Code, Finding};
 
 /// Cargo then writes each message of rustc to stdout as JSON, with its text.
@@ -56,11 +58,13 @@ pub(crate) fn findings(message: &CompilerMessage, crate_dir: &Path) -> Vec<Findi
             .collect();
         return llvm::findings(&notes.join("\n"), crate_dir, source);
     }
-    vec![of_rustc(diagnostic, crate_dir)]
+    let source = message.target.src_path.as_std_path();
+    vec![of_rustc(diagnostic, crate_dir, source)]
 }
 
-/// An error of rustc itself, with the fix for eBPF if it is a known one.
-fn of_rustc(diagnostic: &Diagnostic, crate_dir: &Path) -> Finding {
+/// An error of rustc itself, with the fix for eBPF if it is a known one. `source` contains the
+/// crate root, which an error without a line is about.
+fn of_rustc(diagnostic: &Diagnostic, crate_dir: &Path, source: &Path) -> Finding {
     let class = Class::of_rustc(&diagnostic.message);
     let mut finding = Finding::error(
         class.map_or(Code::CompileError, |class| class.code),
@@ -82,8 +86,20 @@ fn of_rustc(diagnostic: &Diagnostic, crate_dir: &Path) -> Finding {
             let line = u32::try_from(span.line_start).ok();
             finding.at(crate_dir.join(&span.file_name), line)
         }
-        None => finding,
+        None => {
+            let line = class.and_then(|class| line_with(class.declared_by?, source));
+            finding.at(source, line)
+        }
     }
+}
+
+/// The first line of a source that begins with `text`.
+fn line_with(text: &str, source: &Path) -> Option<u32> {
+    let content = fs::read_to_string(source).ok()?;
+    let mut lines = content.lines().zip(1..);
+    lines
+        .find(|(line, _)| line.trim_start().starts_with(text))
+        .map(|(_, number)| number)
 }
 
 /// Text without the escape sequences that colour it.
@@ -164,6 +180,12 @@ mod tests {
                 "cannot find macro `println` in this scope",
                 "std-unavailable",
             ),
+            (
+                "unresolved import `core::sync::atomic::AtomicU32`",
+                "atomic-unsupported",
+            ),
+            ("unresolved import `std::collections`", "std-unavailable"),
+            ("cannot find type `Vec` in this scope", "allocator-missing"),
             ("no method named `frobnicate` found", "compile-error"),
         ] {
             let findings = of_rustc(text, "null", "");

@@ -1,0 +1,2 @@
+#![no_std] //~ ERROR panic-handler-missing
+#![no_main]
