@@ -143,7 +143,7 @@ impl<'kernel> Session<'kernel> {
             kernel_btf.as_ref(),
         );
         let given = Given {
-            maps: Maps::create(&unit.maps, types.as_ref().map(|types| types.as_fd())),
+            maps: Maps::create(&unit.maps, data, types.as_ref().map(|types| types.as_fd())),
             settings: unit.maps.len().saturating_sub(1),
             externs,
             types,

@@ -9,10 +9,16 @@ use std::{
 
 use aya_obj::generated::bpf_map_type::{self, *};
 use ebpf_base::untrusted;
-use ebpf_build::{Error, Finding};
-use ebpf_object::link::{Map, Shape};
+use ebpf_build::Finding;
+use ebpf_object::{
+    declaration,
+    link::{Map, Shape},
+};
 
-use super::syscall::{self, MapTypes};
+use super::{
+    map_limits,
+    syscall::{self, MapTypes},
+};
 use crate::{code::Code, host::kernel};
 
 /// The maps of one object, by their numbers.
@@ -30,8 +36,8 @@ struct Slot {
 }
 
 impl Maps {
-    /// Makes `maps`. `btf` is the object's BTF if the kernel took it.
-    pub(super) fn create(maps: &[Map], btf: Option<BorrowedFd<'_>>) -> Self {
+    /// Makes `maps`, which the object in `data` defines. `btf` is its BTF if the kernel took it.
+    pub(super) fn create(maps: &[Map], data: &[u8], btf: Option<BorrowedFd<'_>>) -> Self {
         let slots = maps.iter().map(|map| {
             let mut shape = map.shape.clone();
             let assumed = assume_size(&map.name, &mut shape);
@@ -44,7 +50,21 @@ impl Maps {
                 assumed,
             }
         });
-        Self(slots.collect())
+        let mut maps = Self(slots.collect());
+        maps.locate(data);
+        maps
+    }
+
+    /// Adds to the maps that could not be made where the source of the object in `data` defines
+    /// them.
+    fn locate(&mut self, data: &[u8]) {
+        let refused = self.0.iter().filter(|slot| slot.state.is_err());
+        let places = declaration::of(data, refused.map(|slot| slot.name.as_str()));
+        for slot in &mut self.0 {
+            if let (Err(finding), Some(place)) = (&mut slot.state, places.get(&slot.name)) {
+                *finding = finding.clone().at(place.file.as_str(), Some(place.line));
+            }
+        }
     }
 
     /// Why the maps that could not be made could not be made, and what was assumed of
@@ -257,19 +277,21 @@ fn refusal(name: &str, shape: &Shape, error: &io::Error) -> Finding {
                 .to_ascii_lowercase()
         },
     );
-    Error::new(
+    let error_text = format!(
+        "{error} (key {} bytes, value {} bytes, {} entries, flags {:#x})",
+        shape.key_size, shape.value_size, shape.max_entries, shape.flags,
+    );
+    let refused = Finding::error(
         Code::MapRefused,
         format!(
             "the kernel refused the map `{}` ({kind})",
             untrusted::name(name)
         ),
-    )
-    .because(format!(
-        "{error} (key {} bytes, value {} bytes, {} entries, flags {:#x})",
-        shape.key_size, shape.value_size, shape.max_entries, shape.flags,
-    ))
-    .finding()
-    .clone()
+    );
+    match map_limits::broken(shape, error) {
+        Some((because, fix)) => refused.because(format!("{because}; {error_text}")).fix(fix),
+        None => refused.because(error_text),
+    }
 }
 
 #[cfg(test)]

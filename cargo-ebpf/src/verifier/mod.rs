@@ -11,6 +11,7 @@ pub(crate) mod bpftool;
 mod externs;
 mod features;
 pub(crate) mod load;
+mod map_limits;
 mod maps;
 pub(crate) mod observation;
 pub(crate) mod outcome;
