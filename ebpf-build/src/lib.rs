@@ -10,6 +10,7 @@ mod embed;
 mod explanation;
 pub mod file;
 pub mod linker;
+#[cfg(feature = "relocatable")]
 mod relocatable;
 pub mod settings;
 mod strip;
@@ -19,6 +20,8 @@ mod tools;
 
 pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, progress, stub};
 
+#[cfg(feature = "relocatable")]
+pub use crate::relocatable::relocatable;
 pub use crate::{
     build::{Artifact, Build},
     candidates::Candidates,
@@ -27,7 +30,6 @@ pub use crate::{
     command::FOREIGN_VARIABLES,
     embed::{Embed, REQUIRED_ENV, embed},
     explanation::{Explanation, explanation},
-    relocatable::relocatable,
     strip::strip_debug,
     target::{Cpu, Target},
     tools::BuildTools,
