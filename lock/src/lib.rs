@@ -19,6 +19,7 @@ mod privileges;
 mod probe;
 mod profile;
 mod recording;
+mod server_process;
 mod session;
 mod source;
 mod symbol;

@@ -10,3 +10,4 @@ pub(crate) mod plan;
 pub(crate) mod requirements;
 pub(crate) mod statistics;
 pub(crate) mod syscall;
+mod timing_switch;

@@ -5,13 +5,12 @@
 
 use std::{
     fs, io,
-    os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
 use crate::probe::{
     attach::{Attached, Run},
-    syscall,
+    timing_switch::TimingSwitch,
 };
 
 /// How long programs are timed, once in each [`EVERY`].
@@ -23,8 +22,10 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Timer {
     /// Somebody has all programs timed all the time: `kernel.bpf_stats_enabled`.
     always: bool,
-    /// Open while programs are timed.
-    window: Option<(OwnedFd, Instant)>,
+    /// None: it does not work.
+    switch: Option<TimingSwitch>,
+    /// Since when programs are timed.
+    window: Option<Instant>,
     next: Instant,
     /// The programs' figures at the begin of what is being timed.
     before: Vec<Run>,
@@ -36,7 +37,7 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Begins with a window.
+    /// Begins with a window. To be called before privileges are given up.
     pub(crate) fn start(attached: &Attached) -> Self {
         let now = Instant::now();
         let always = fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled")
@@ -44,6 +45,7 @@ impl Timer {
         let programs = attached.runs();
         let mut this = Self {
             always,
+            switch: None,
             window: None,
             next: now,
             timed: vec![Run::default(); programs.len()],
@@ -51,28 +53,39 @@ impl Timer {
             timed_for: Duration::ZERO,
             error: None,
         };
+        if !always {
+            match TimingSwitch::start() {
+                Ok(switch) => this.switch = Some(switch),
+                Err(error) => this.error = Some(error),
+            }
+        }
         this.tick(attached);
         this
     }
 
     /// To be called often: opens and closes windows.
     pub(crate) fn tick(&mut self, attached: &Attached) {
-        if self.always {
+        let Some(switch) = &self.switch else {
             return;
-        }
+        };
         let now = Instant::now();
-        match &self.window {
-            Some((_, since)) if now.duration_since(*since) >= WINDOW => self.close(attached),
+        match self.window {
+            Some(since) if now.duration_since(since) >= WINDOW => self.close(attached),
             None if now >= self.next => {
-                match syscall::enable_run_time_statistics() {
-                    Ok(fd) => self.window = Some((fd, Instant::now())),
-                    Err(error) => self.error = Some(error),
+                match switch.on() {
+                    Ok(()) => self.window = Some(Instant::now()),
+                    Err(error) => self.fail(error),
                 }
                 self.before = attached.runs();
                 self.next = now + EVERY;
             }
             _ => {}
         }
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.switch = None;
+        self.error = Some(error);
     }
 
     /// Why the overhead of the programs is unknown, and how to fix that.
@@ -85,12 +98,14 @@ impl Timer {
     }
 
     fn close(&mut self, attached: &Attached) {
-        let Some((fd, since)) = self.window.take() else {
+        let Some(since) = self.window.take() else {
             return;
         };
         self.add(attached);
         self.timed_for += since.elapsed();
-        drop(fd);
+        if let Some(Err(error)) = self.switch.as_ref().map(TimingSwitch::off) {
+            self.fail(error);
+        }
     }
 
     fn add(&mut self, attached: &Attached) {

@@ -26,6 +26,7 @@ pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
     two_rights_are_enough: [ROOT],
     the_missing_right_is_named: [ROOT],
     what_is_not_needed_is_given_up: [ROOT],
+    programs_are_timed_after_it: [ROOT],
     doctor_tells_what_is_missing: [ROOT],
     memory_is_what_the_kernel_says
 ];
@@ -61,6 +62,31 @@ fn what_is_not_needed_is_given_up() -> Outcome {
         })?;
     }
     Ok(())
+}
+
+/// Programs are timed once a second, by a process that can do nothing else.
+fn programs_are_timed_after_it() -> Outcome {
+    const CAP_SYS_ADMIN: u32 = 21;
+    // $PPID is lock.
+    let script = "sleep 2.3; for p in $(cat /proc/$PPID/task/*/children); \
+                  do [ $p = $$ ] || cat /proc/$p/status; done >&2";
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report");
+    let mut record = lock(&["record", "--format", "json", "--report"]);
+    let output = record
+        .arg(&report)
+        .args(["--", "sh", "-c", script])
+        .output()?;
+    let notes = notes(&read_json(&report)?);
+    expect(!notes.contains("overhead"), || {
+        format!("not measured: {notes}")
+    })?;
+    let statuses = String::from_utf8(output.stderr)?;
+    let sets = statuses.lines().filter(|line| line.starts_with("CapEff:"));
+    let only = format!("CapEff:\t{:016x}", 1 << CAP_SYS_ADMIN);
+    expect(sets.clone().any(|set| set == only), || {
+        format!("no process with this capability only: {statuses}")
+    })
 }
 
 /// A copy of `lock` that nobody may run, in a folder that nobody may write to: the folder of

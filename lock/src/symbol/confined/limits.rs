@@ -1,8 +1,11 @@
 //! What the process that reads files of others can do: hardly anything.
 
-use std::{fs, io, os::fd::RawFd, ptr};
+use std::{fs, io, ptr};
 
-use crate::symbol::root;
+use crate::{
+    server_process::{Parent, check},
+    symbol::root,
+};
 
 /// How much memory it has beyond that of the recorder, which it begins with.
 const MEMORY: u64 = 160 << 20;
@@ -54,19 +57,10 @@ pub(super) struct Confined {
     pub(super) by_number: bool,
 }
 
-/// Leaves a new process what reading needs: the descriptor `socket` as number 0, files that
-/// come through it, and the rights of a user on these.
-pub(super) fn confine(socket: RawFd, parent: libc::pid_t, uid: u32) -> io::Result<Confined> {
+/// Leaves a new process, which has the socket as its only descriptor, what reading needs: files that
+/// come through the socket, and the rights of a user on these.
+pub(super) fn confine(parent: &Parent, uid: u32) -> io::Result<Confined> {
     let memory = private_memory("self")?.saturating_add(MEMORY);
-    // SAFETY: numbers only.
-    unsafe {
-        // Who stops the recorder by the terminal does not mean this one.
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
-            libc::signal(signal, libc::SIG_IGN);
-        }
-        check(libc::dup2(socket, 0))?;
-    }
-    close_all_but_first()?;
     // SAFETY: strings that end in zero.
     let by_number =
         unsafe { libc::chroot(c"/proc/self/fd".as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0 };
@@ -75,25 +69,14 @@ pub(super) fn confine(socket: RawFd, parent: libc::pid_t, uid: u32) -> io::Resul
     limit(libc::RLIMIT_DATA, memory)?;
     root::become_user(uid);
     drop_capabilities()?;
+    parent.end_with()?;
     // SAFETY: numbers only.
     unsafe {
-        // Changes of rights take this back.
-        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-        if libc::getppid() != parent {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-        }
         check(libc::prctl(libc::PR_SET_DUMPABLE, 0))?;
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     allow_calls();
     Ok(Confined { by_number })
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }
 
 /// How much memory of its own a process has, as RLIMIT_DATA counts it.
@@ -104,22 +87,6 @@ pub(super) fn private_memory(process: &str) -> io::Result<u64> {
         .nth(5)
         .and_then(|pages| pages.parse::<u64>().ok());
     Ok(pages.unwrap_or(0).saturating_mul(PAGE))
-}
-
-fn close_all_but_first() -> io::Result<()> {
-    // SAFETY: numbers only. Nothing in this process uses what is closed any more.
-    if unsafe { libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0) } == 0 {
-        return Ok(());
-    }
-    // Before Linux 5.9.
-    let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    for descriptor in open.into_iter().filter(|&descriptor| descriptor > 0) {
-        // SAFETY: as above.
-        unsafe { libc::close(descriptor) };
-    }
-    Ok(())
 }
 
 fn limit(resource: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {

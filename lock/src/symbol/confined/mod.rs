@@ -16,17 +16,15 @@ use std::{
     io::{self, Read as _},
     os::{
         fd::{AsFd as _, AsRawFd as _, BorrowedFd},
-        unix::{fs::FileExt as _, net::UnixStream},
+        unix::fs::FileExt as _,
     },
-    panic::{self, AssertUnwindSafe},
     rc::{Rc, Weak},
-    thread,
     time::{Duration, Instant},
 };
 
 use self::wire::{Answer, Parser, Question, Request};
 use crate::{
-    clock,
+    server_process::ServerProcess,
     symbol::{
         code_file::{Detail, Function, Outline, UnwindSections},
         debug_files::DebugFiles,
@@ -63,8 +61,6 @@ const NAMES: Limit = Limit {
 };
 /// The longest answer, in bytes.
 const LONGEST: u64 = 96 << 20;
-/// How long the end of a process that was killed is waited for.
-const KILLED: Duration = Duration::from_secs(5);
 /// How often a process that takes long is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -161,9 +157,7 @@ pub(super) struct ConfinedFile {
 
 /// A process that reads.
 struct Process {
-    pid: libc::pid_t,
-    socket: UnixStream,
-    clock: libc::clockid_t,
+    process: ServerProcess,
     /// How much of its CPU time was counted.
     cpu: Duration,
     /// How much memory it began with, in bytes.
@@ -482,36 +476,13 @@ impl Drop for Reader {
 
 impl Process {
     fn start(uid: u32) -> io::Result<Self> {
-        let (socket, other) = UnixStream::pair()?;
         let memory = limits::private_memory("self")?;
-        // SAFETY: without arguments.
-        let parent = unsafe { libc::getpid() };
-        // SAFETY: the new process has this thread only. What it does with memory is safe, as
-        // the C library has its allocator in order after a fork, and it does not return.
-        let pid = unsafe { libc::fork() };
-        if pid < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        if pid == 0 {
-            // A message of a panic has no descriptor to go to. Another hook would need a lock,
-            // which a thread of the recorder may have held.
-            let served = panic::catch_unwind(AssertUnwindSafe(|| {
-                let confined = limits::confine(other.as_raw_fd(), parent, uid)?;
-                server::serve(confined)
-            }));
-            let code = i32::from(!matches!(served, Ok(Ok(()))));
-            // SAFETY: a number only. Nothing of the recorder is undone.
-            unsafe { libc::_exit(code) };
-        }
-        let mut clock = 0;
-        // SAFETY: `clock` is what the call writes.
-        if unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) } != 0 {
-            clock = libc::CLOCK_MONOTONIC;
-        }
+        let process = ServerProcess::start(|parent| {
+            let confined = limits::confine(parent, uid)?;
+            server::serve(confined)
+        })?;
         Ok(Self {
-            pid,
-            socket,
-            clock,
+            process,
             cpu: Duration::ZERO,
             memory,
         })
@@ -521,7 +492,7 @@ impl Process {
     fn ask(&mut self, request: Request, file: Option<BorrowedFd<'_>>) -> io::Result<Vec<u8>> {
         let (began, cpu) = (Instant::now(), self.cpu_now());
         let bytes = request.to_bytes();
-        if socket::send(self.socket.as_fd(), &bytes, file)? != bytes.len() {
+        if socket::send(self.process.socket().as_fd(), &bytes, file)? != bytes.len() {
             return Err(io::Error::from(io::ErrorKind::WriteZero));
         }
         let mut length = [0; size_of::<u64>()];
@@ -538,7 +509,7 @@ impl Process {
     fn read(&mut self, mut to: &mut [u8], began: Instant, cpu: Duration) -> io::Result<()> {
         while !to.is_empty() {
             let mut poll = libc::pollfd {
-                fd: self.socket.as_raw_fd(),
+                fd: self.process.socket().as_raw_fd(),
                 events: libc::POLLIN,
                 revents: 0,
             };
@@ -551,7 +522,7 @@ impl Process {
                 }
                 continue;
             }
-            match self.socket.read(to) {
+            match self.process.socket().read(to) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
                 Ok(count) => to = to.get_mut(count..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -562,12 +533,12 @@ impl Process {
     }
 
     fn is_large(&self) -> bool {
-        limits::private_memory(&self.pid.to_string())
+        limits::private_memory(&self.process.pid().to_string())
             .is_ok_and(|memory| memory.saturating_sub(self.memory) > IDLE_MEMORY)
     }
 
     fn cpu_now(&self) -> Duration {
-        clock::time(self.clock).unwrap_or_default()
+        self.process.cpu()
     }
 
     /// The CPU time since this was called last.
@@ -580,29 +551,7 @@ impl Process {
 
     /// Ends it; the CPU time that was not counted before.
     fn end(self) -> Duration {
-        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: the child is this process's own, and not waited for yet.
-        unsafe { libc::kill(self.pid, libc::SIGKILL) };
-        let began = Instant::now();
-        // One that the kernel has wait for a file system cannot be killed, and is left behind.
-        while began.elapsed() < KILLED {
-            // SAFETY: as above.
-            let ended = unsafe {
-                libc::wait4(
-                    self.pid,
-                    std::ptr::null_mut(),
-                    libc::WNOHANG,
-                    usage.as_mut_ptr(),
-                )
-            };
-            if ended != 0 {
-                break;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        // SAFETY: zero is a value of it, where the call did not write.
-        let usage = unsafe { usage.assume_init() };
-        clock::cpu_time(&usage).saturating_sub(self.cpu)
+        self.process.end().saturating_sub(self.cpu)
     }
 }
 

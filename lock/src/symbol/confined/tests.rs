@@ -118,7 +118,14 @@ fn a_file_that_shrinks_costs_its_own_names_only() {
         .unwrap()
         .set_len(64)
         .unwrap();
-    let reader = shrinks.reader.borrow().process.as_ref().unwrap().pid;
+    let reader = shrinks
+        .reader
+        .borrow()
+        .process
+        .as_ref()
+        .unwrap()
+        .process
+        .pid();
     assert_eq!(names(&shrinks, first), [""; 0]);
     assert_ne!(
         stays
@@ -126,7 +133,7 @@ fn a_file_that_shrinks_costs_its_own_names_only() {
             .borrow()
             .process
             .as_ref()
-            .map(|process| process.pid),
+            .map(|process| process.process.pid()),
         Some(reader)
     );
     assert_eq!(names(&stays, first), ["first"]);
@@ -333,7 +340,7 @@ fn files_are_read_with_the_rights_of_their_owner() {
     let file = open(&mut readers, &path).unwrap();
     assert_eq!(names(&file, first), ["first"]);
     let status = |field: &str| {
-        let pid = file.reader.borrow().process.as_ref().unwrap().pid;
+        let pid = file.reader.borrow().process.as_ref().unwrap().process.pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(field));
         line.unwrap().trim().to_owned()
