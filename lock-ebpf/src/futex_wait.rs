@@ -342,6 +342,7 @@ pub fn wake(task: Task) {
         // is shown.
         if registers.is_some_and(futex::wakes) {
             block.waker = thread.reference();
+            leave_call(thread);
         }
         block.wake_ns = WOKEN_EARLY;
         return;
@@ -360,12 +361,7 @@ pub fn wake(task: Task) {
         Waking::Signal => block.outcome = Outcome::INTERRUPTED,
         Waking::Exit | Waking::Release => {
             block.waker = thread.reference();
-            // What the waker waited for it got, or gave up.
-            if let Some(waits) = threads::find(thread.tid) {
-                // SAFETY: the slot of the current thread, in a live map. An interrupt that
-                // wakes another thread runs here, too, and then a call is taken for two.
-                unsafe { &mut *waits.block() }.leave_call();
-            }
+            leave_call(thread);
             if !was_early && sampled_when_woken(block) && thread.tgid == block.tgid {
                 sample_woken(task, thread, block, now_ns);
             }
@@ -380,6 +376,16 @@ pub fn wake(task: Task) {
                 block.sampling_ns = clock::now_ns().saturating_sub(now_ns);
             }
         }
+    }
+}
+
+/// The current thread wakes another one: what it waited for itself it got, or gave up.
+#[inline(always)]
+fn leave_call(thread: Thread) {
+    if let Some(waits) = threads::find(thread.tid) {
+        // SAFETY: the slot of the current thread, in a live map. An interrupt that wakes another
+        // thread runs here, too, and then a call is taken for two.
+        unsafe { &mut *waits.block() }.leave_call();
     }
 }
 
