@@ -158,12 +158,15 @@ fn every_class_is_told_at_its_line_on_every_kernel() {
 }
 
 const BEFORE: &str = "\
-# Classes on kernels
+# Rejection classes by kernel version
 
 How five kernels reject each program in
 [`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `line 23` means that the
-kernel rejects the program as this class, at that line of its source; `as unbounded-loop` means that
-it reports another class, because it checks that first. A test generates this table from the kernels'
-own logs, and compares each line with the mark in the source.
+kernel rejects the program, and that the diagnosis is this class at that line of the source; `as
+unbounded-loop` means that the diagnosis is another class, because this kernel checks that first. On
+Linux 6.18, uninitialised-stack, pointer-leak and two cases of uninitialised-register are loaded by a
+process without CAP_PERFMON; all others, and all on the other kernels, by one with all capabilities. A test
+generates this table from the kernels' own logs, and compares each line with a mark in the source, such
+as `//~ ERROR map-bounds`.
 
 ";

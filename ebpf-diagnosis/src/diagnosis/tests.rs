@@ -109,7 +109,7 @@ fn a_refusal_in_an_inlined_function_has_the_whole_chain() {
     let mask = r6.story.iter().find(|step| line(step) == Some(23)).unwrap();
     assert_eq!(
         mask.note.as_ref().map(ToString::to_string).as_deref(),
-        Some("returned by `bpf_get_prandom_u32`, then made a number from 0 to 63")
+        Some("returned by `bpf_get_prandom_u32`, then changed to a number from 0 to 63")
     );
 }
 

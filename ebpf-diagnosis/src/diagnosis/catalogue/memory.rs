@@ -122,7 +122,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "map-bounds",
         title: "a map value access may be out of bounds",
         rule: "a map value access must be in bounds for every possible value of the index",
-        hint: "check the index against the length: `if let Some(slot) = values.get_mut(index)`, or mask it: `index & (LENGTH - 1)`",
+        hint: "check the index against the length: `if let Some(slot) = values.get_mut(index)`, or, if the length is a power of two, mask it: `index & (LENGTH - 1)`",
         cases: &[Case {
             name: "helper-width",
             title: "a helper may access memory beyond the end of a map value",
