@@ -56,7 +56,7 @@ pub(crate) enum Format {
     /// Text and tables
     #[default]
     Human,
-    /// One versioned JSON document, alone on stdout
+    /// One versioned JSON document; nothing else is written to stdout
     Json,
     /// Like human, plus each finding as a GitHub workflow annotation
     Github,
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Create a project: eBPF programs of given types, their loader, tests and CI
     #[command(after_help = "Example: cargo ebpf new watch --program xdp")]
     New(New),
-    /// Add what an existing project lacks to embed its objects with ebpf-build, and show it
+    /// Set up an existing project to embed its objects with ebpf-build, and print the changes
     #[command(after_help = "Example: cargo ebpf init --dry-run")]
     Init(Init),
     /// Install what a build needs: compiler sources and a matching linker
@@ -91,31 +91,35 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cargo ebpf build --cpu v2")]
     Build(Build),
     /// Show the contents of a BPF object
-    #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/lock")]
+    #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/my-program")]
     Inspect(Inspect),
     /// Report the minimum kernel of an object, and the source line that requires it
-    #[command(after_help = "Example: cargo ebpf requirements target/ebpf/lock")]
+    #[command(after_help = "Example: cargo ebpf requirements target/ebpf/my-program")]
     Requirements(Requirements),
     /// Load every program into the verifier of this kernel, or of several
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
     /// Explain a rejection class, the code of an error, or a verifier log
     #[command(after_help = "Example: cargo ebpf explain packet-bounds\n\
-                              Example: cargo ebpf explain --log loader.log target/ebpf/prog")]
+                              Example: cargo ebpf explain --log loader.log target/ebpf/my-program")]
     Explain(Explain),
     /// List the kernels that objects can be tried on, and download them in advance
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
     /// Set up if needed, build, verify, then run the native loader
-    #[command(after_help = "The exit code is that of the loader.\n\
-                              Example: cargo ebpf run -- record --duration 3")]
+    #[command(
+        after_help = "All eBPF crates are built, with their default features. Without root, the verify step is\n\
+                              skipped, and the loader is started with sudo. The exit code is that of the loader.\n\
+                              Example: cargo ebpf run -- --seconds 5"
+    )]
     Run(Run),
     /// Run every test of the project, including those that load programs into this kernel
     #[command(
-        after_help = "The last line of stdout is \"N passed, N failed, N skipped\".\n\
-                              Example: cargo ebpf test -- verify\n\
-                              With --kernel, only the test programs that use the crate ebpf-test run, on each kernel.\n\
-                              Example: cargo ebpf test --kernel host,6.1 -- every_packet"
+        after_help = "Tests that load programs are skipped without root. With --kernel, only the test programs\n\
+                      that use the crate ebpf-test run, on each kernel; those on guests need no root.\n\
+                      The last line of stdout is \"N passed, N failed, N skipped\".\n\
+                      Example: cargo ebpf test -- packet    (tests whose name contains \"packet\")\n\
+                      Example: cargo ebpf test --kernel host,6.1"
     )]
     Test(Test),
     /// Print shell exports for building an eBPF crate by hand
@@ -125,11 +129,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
     /// Print the manual page
-    #[command(after_help = "Example: cargo ebpf man > ~/.local/share/man/man1/cargo-ebpf.1")]
+    #[command(after_help = "Example: mkdir -p ~/.local/share/man/man1\n         \
+                              cargo ebpf man > ~/.local/share/man/man1/cargo-ebpf.1\n         \
+                              man cargo-ebpf")]
     Man,
-    /// Generate a shell completion script for cargo-ebpf
+    /// Generate a shell completion script for `cargo-ebpf`, not for `cargo ebpf`
     #[command(
-        after_help = "Example: cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf"
+        after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
+                              cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf"
     )]
     Completions(Completions),
     /// Serve one request on stdin: how this program loads objects in another process or kernel
@@ -145,7 +152,7 @@ pub(crate) enum Command {
 pub(crate) struct New {
     /// Name of the project, and of the directory that is created
     pub(crate) name: String,
-    /// Type of a program (may be repeated; default: ask)
+    /// Type of a program (may be repeated; default: ask, which requires a terminal)
     #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = ProgramTypeParser)]
     pub(crate) program: Vec<&'static ProgramType>,
 }
@@ -286,8 +293,8 @@ pub(crate) struct Inspect {
 pub(crate) struct Requirements {
     /// Object files (default: build the project and use its objects)
     pub(crate) objects: Vec<PathBuf>,
-    /// Also predict the verdict of these kernels on each program
-    #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
+    /// Also predict the verdict of these kernels, such as 5.10,6.1, on each program
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<ebpf_build::KernelVersion>,
     /// Also look up names in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
@@ -317,11 +324,11 @@ pub(crate) struct Verify {
     #[arg(long, conflicts_with = "locked")]
     pub(crate) update: bool,
     /// Also attach each accepted program briefly to a temporary target (network namespace,
-    /// cgroup, socket). A tracing program observes the whole system meanwhile; one that does
-    /// more than observe, such as lsm, is attached in guests only
+    /// cgroup, socket). Tracing programs observe the whole system while they are attached.
+    /// Programs that can change its behaviour, such as lsm, are attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
-    /// Rank source lines by the verifier's work on them
+    /// Rank source lines by the number of instructions that the verifier processed for them
     #[arg(long)]
     pub(crate) hot: bool,
     /// Maximum time the verifier may take per program
@@ -398,7 +405,7 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove the linkers and everything else in cargo-ebpf's cache directory
+    /// Also remove cargo-ebpf's whole cache directory: linkers and kernel images
     #[arg(long)]
     pub(crate) toolchain: bool,
     /// Also remove the kernel images in cargo-ebpf's cache directory

@@ -35,7 +35,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use ebpf_base::stdout;
 use ebpf_build::Result;
 
@@ -48,7 +48,7 @@ use crate::{
 
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments()) {
+    let cli = match Cli::try_parse_from(arguments()).and_then(with_its_format) {
         Ok(cli) => cli,
         Err(shown) => return show(&shown),
     };
@@ -62,6 +62,19 @@ pub fn main() -> ExitCode {
             context.console.error(&error);
             Outcome::of_error(&error).into()
         }
+    }
+}
+
+/// # Errors
+/// When a command is to print another format than the one that it has.
+fn with_its_format(cli: Cli) -> std::result::Result<Cli, clap::Error> {
+    match (&cli.command, cli.global.format) {
+        (_, cli::Format::Human) => Ok(cli),
+        (Command::Man | Command::Completions(_), _) => Err(Cli::command().error(
+            ErrorKind::ArgumentConflict,
+            "`man` and `completions` print no other format than their own",
+        )),
+        _ => Ok(cli),
     }
 }
 

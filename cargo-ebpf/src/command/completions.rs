@@ -9,7 +9,8 @@ use crate::{
     outcome::Outcome,
 };
 
-/// The program that shells know: they complete `cargo ebpf` through cargo's own script.
+/// The program whose command lines are completed. Those of `cargo ebpf` belong to the completion
+/// script of cargo.
 const PROGRAM: &str = "cargo-ebpf";
 
 /// # Errors

@@ -19,7 +19,7 @@ pub(crate) struct Export {
 impl Report for Exports {
     fn human(&self) -> String {
         let mut text =
-            "# for a POSIX shell, in an eBPF crate's folder: eval \"$(cargo ebpf env)\"".to_owned();
+            "# for a POSIX shell: eval \"$(cargo ebpf env)\", then run cargo in an eBPF crate's directory".to_owned();
         for Export { name, value } in &self.exports {
             text += &format!("\nexport {name}={}", quote(value));
         }

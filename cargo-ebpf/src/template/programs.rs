@@ -94,21 +94,21 @@ macro_rules! types {
 
 // The versions are those of the kernel's first program of the type, or of its attach type.
 types! {
-    kprobe: "when a function of the kernel is called", 4 . 1, verify, [];
-    kretprobe: "when a function of the kernel returns", 4 . 1, verify, [];
-    uprobe: "when a function of a program or library is called", 4 . 1, verify, [];
-    uretprobe: "when a function of a program or library returns", 4 . 1, verify, [];
-    fentry: "when a function of the kernel is called, with BTF", 5 . 5, verify, [];
-    fexit: "when a function of the kernel returns, with BTF", 5 . 5, verify, [];
-    tracepoint / "tp": "at a tracepoint of the kernel", 4 . 7, verify, [];
+    kprobe: "on entry to a kernel function", 4 . 1, verify, [];
+    kretprobe: "on return from a kernel function", 4 . 1, verify, [];
+    uprobe: "on entry to a function of a program or library", 4 . 1, verify, [];
+    uretprobe: "on return from a function of a program or library", 4 . 1, verify, [];
+    fentry: "on entry to a kernel function, with typed arguments (BTF)", 5 . 5, verify, [];
+    fexit: "on return from a kernel function, with typed arguments (BTF)", 5 . 5, verify, [];
+    tracepoint / "tp": "at a kernel tracepoint", 4 . 7, verify, [];
     raw_tracepoint / "raw_tp": "at a tracepoint, with its raw arguments", 4 . 17, run, [];
-    btf_tracepoint / "tp_btf": "at a tracepoint, with BTF", 5 . 5, verify, [];
-    perf_event: "at a sample of a perf event", 4 . 9, verify, [];
+    btf_tracepoint / "tp_btf": "at a tracepoint, with typed arguments (BTF)", 5 . 5, verify, [];
+    perf_event: "on each sample of a perf event", 4 . 9, verify, [];
     lsm: "at a hook of the security modules", 5 . 7, verify, [];
     lsm_cgroup: "at a hook of the security modules, for a cgroup", 6 . 0, verify, [cgroup];
     xdp: "for a packet in the network driver", 4 . 8, packet, [];
     classifier / "tc" / "sched_cls": "for a packet in traffic control", 4 . 1, packet, [];
-    cgroup_skb: "for a packet of a cgroup", 4 . 10, packet, [cgroup];
+    cgroup_skb: "for a packet to or from a cgroup", 4 . 10, packet, [cgroup];
     cgroup_sock: "when a socket of a cgroup is created or bound", 4 . 10, verify, [cgroup];
     cgroup_sock_addr: "when a socket of a cgroup is connected", 4 . 17, verify, [cgroup];
     cgroup_sockopt: "at getsockopt and setsockopt of a cgroup", 5 . 3, verify, [cgroup];
@@ -118,11 +118,11 @@ types! {
     socket_filter: "for a packet of a socket", 3 . 19, packet, [traffic];
     sk_lookup: "when the kernel looks for a listening socket", 5 . 9, verify, [];
     sk_msg: "when a socket of a map sends", 4 . 17, verify, [traffic];
-    sk_reuseport: "when sockets share a port", 4 . 19, verify, [shared_socket, traffic];
+    sk_reuseport: "to select one of the sockets that share a port", 4 . 19, verify, [shared_socket, traffic];
     stream_parser: "when a socket of a map receives, to find messages", 4 . 14, verify, [],
         with "stream_verdict";
     stream_verdict / "sk_skb": "when a socket of a map receives", 4 . 14, verify, [traffic];
-    flow_dissector: "when the kernel needs addresses and ports of a packet", 4 . 20, packet, [];
+    flow_dissector: "to extract addresses and ports from a packet", 4 . 20, packet, [];
 }
 
 impl ProgramType {

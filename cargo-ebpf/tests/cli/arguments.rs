@@ -161,3 +161,20 @@ fn env_prints_nothing_when_it_fails() {
         .stdout("")
         .stderr(predicate::str::contains("RUSTC="));
 }
+
+#[test]
+fn a_command_with_a_format_of_its_own_takes_no_other() {
+    for arguments in [&["man"][..], &["completions", "bash"]] {
+        let run = |format: &str| {
+            let mut command = command();
+            command.args(arguments).args(["--format", format]);
+            command.output().unwrap()
+        };
+        assert!(run("human").status.success(), "{arguments:?}");
+        for format in ["json", "github"] {
+            let output = run(format);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?} {format}");
+            assert!(output.stdout.is_empty(), "{arguments:?} {format}");
+        }
+    }
+}
