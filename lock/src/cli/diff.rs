@@ -30,8 +30,8 @@ pub(crate) struct Diff {
     /// Write the comparison to FILE atomically
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with status 1 if a row is new or has regressed by more than PERCENT with
-    /// statistical significance
+    /// Exit with status 1 if a row is new, or if its wait time per second has increased by more
+    /// than PERCENT (without a value: 0) with statistical significance
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,

@@ -37,8 +37,9 @@ lock help record                              all options of a command\n\
 record and top need root or capabilities; lock doctor checks them. With sudo:\n  \
 sudo \"$(command -v lock)\" record -- make -j8\n\
 \n\
-Exit status: 0 on success; 1 on failure; 2 on usage errors; 126 or 127 if the command could \
-not be started; otherwise that of the command, or 128 + N if signal N killed it."
+Exit status: 0 on success; 1 on failure; 2 on usage errors; 3 if the report of record or report \
+contains a deadlock. If a recorded command fails, that of the command: 126 or 127 if it could \
+not be started, 128 + N if signal N killed it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -104,8 +105,8 @@ lock diff --by type --fail-on-worse=20 main.lockrec branch.lockrec")]
     Diff(diff::Diff),
     /// Check what this machine and kernel support
     ///
-    /// Checks capabilities, hooks, symbol names and namespaces, and loads all programs without
-    /// attaching them. Each problem is printed with a fix.
+    /// Checks capabilities, hooks, symbol names and namespaces, loads all programs, and records
+    /// waits of its own for some milliseconds as a trial. Each problem is printed with a fix.
     #[command(after_help = "\
 The exit status is 0 if lock can record here, otherwise 1.\n\
 \n\
@@ -128,6 +129,7 @@ lock record -- lock workload rust-mutex --waiters 8 --hold 500us")]
     /// Generate a shell completion script
     #[command(after_help = "\
 Examples:\n  \
+mkdir -p ~/.local/share/bash-completion/completions\n  \
 lock completions bash > ~/.local/share/bash-completion/completions/lock\n  \
 lock completions zsh > ~/.zfunc/_lock\n  \
 lock completions fish > ~/.config/fish/completions/lock.fish")]

@@ -17,10 +17,10 @@ pub(crate) struct Record {
     /// Stop after this time: 5s, 500ms, 1m (default unit: seconds)
     #[arg(short, long, value_name = "TIME", value_parser = values::period)]
     pub(crate) duration: Option<Duration>,
-    /// Write a recording to FILE instead of a report; `lock report FILE` shows it
+    /// Write a recording to FILE and print no report; `lock report FILE` shows it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write the report to FILE atomically
+    /// Write the report to FILE atomically, instead of to stdout
     #[arg(long = "report", value_name = "FILE", conflicts_with = "output")]
     pub(crate) report_file: Option<PathBuf>,
     /// What the report shows, and how. --type also filters in the kernel.
@@ -31,7 +31,7 @@ pub(crate) struct Record {
 /// What to record.
 #[derive(Debug, Args)]
 pub(crate) struct Recorded {
-    /// Record only this process and the children that it starts
+    /// Record only this process, with all its threads, and the children that it starts from now on
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
@@ -39,11 +39,11 @@ pub(crate) struct Recorded {
     /// per wait
     #[arg(long)]
     pub(crate) exact: bool,
-    /// Only threads with these IDs
+    /// Only threads with these IDs, separated by commas
     #[arg(long, value_name = "TID", value_delimiter = ',', help_heading = "Filters",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) tid: Vec<u32>,
-    /// Only threads with these names (compared by their first 15 bytes)
+    /// Only threads with these names, separated by commas (compared by their first 15 bytes)
     #[arg(
         long,
         value_name = "NAME",
@@ -51,13 +51,13 @@ pub(crate) struct Recorded {
         help_heading = "Filters"
     )]
     pub(crate) comm: Vec<String>,
-    /// Only tasks in these cgroups, by path: system.slice/x.service
+    /// Only tasks in this cgroup, by path: system.slice/x.service; can be repeated
     #[arg(long, value_name = "PATH", help_heading = "Filters")]
     pub(crate) cgroup: Vec<PathBuf>,
     /// Only waits that start on these CPUs: 0,2-3
     #[arg(long, value_name = "LIST", help_heading = "Filters")]
     pub(crate) cpu: Option<String>,
-    /// Only the locks at these addresses: 0xffff8881000
+    /// Only the locks at these addresses, separated by commas: 0xffff888100012340
     #[arg(
         short = 'L',
         long = "lock",

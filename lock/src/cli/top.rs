@@ -34,7 +34,7 @@ pub(crate) struct Top {
     /// Include idle waits: condition variables, joins, parked threads; the key i changes it
     #[arg(long)]
     pub(crate) idle: bool,
-    /// Replay a recording, one of its intervals per --interval
+    /// Replay a recording; shows one recorded interval every --interval
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pid", "command"])]
     pub(crate) replay: Option<PathBuf>,
 }

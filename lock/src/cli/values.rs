@@ -26,15 +26,15 @@ impl ValueEnum for By {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Lock => "A lock; nameless kernel locks by the function that waits for them",
-            Self::Address => "A lock, by its address",
-            Self::Caller => "A function that waits for locks of a type",
-            Self::Stack => "A stack that waits for locks of a type",
-            Self::Thread => "A thread that waits",
-            Self::Process => "A process that waits",
-            Self::Type => "A type of locks",
-            Self::Cgroup => "A cgroup that waits",
-            Self::Holder => "A waiter and the holder that it waited for",
+            Self::Lock => "Locks by name; unnamed kernel locks by the function that waits",
+            Self::Address => "Locks by address",
+            Self::Caller => "Functions that wait, per type of lock",
+            Self::Stack => "Stacks that wait, per type of lock",
+            Self::Thread => "Threads that wait",
+            Self::Process => "Processes that wait",
+            Self::Type => "Types of locks",
+            Self::Cgroup => "Cgroups that wait",
+            Self::Holder => "Pairs of a waiter and the holder that it waited for",
         };
         value(self.name(), help)
     }
