@@ -43,11 +43,6 @@ const LIMITS: &[Limit] = &[
               element per CPU, indexed by `bpf_get_smp_processor_id()`",
     },
     Limit {
-        is_broken: |_, shape| shape.key_size > KEY,
-        because: "a key may have at most 512 bytes, which is the stack of a program",
-        fix: "use a hash of the key as the key, and keep the key itself in the value",
-    },
-    Limit {
         is_broken: |kind, shape| {
             matches!(kind, BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY) && shape.key_size != 4
         },
@@ -81,6 +76,12 @@ const LIMITS: &[Limit] = &[
         },
         because: "the size of a ring buffer is a power of two, and whole pages",
         fix: "declare a power of two from 4096 on",
+    },
+    // Last: newer kernels have no such limit, and then another one is the cause.
+    Limit {
+        is_broken: |_, shape| shape.key_size > KEY,
+        because: "older kernels accept keys of at most 512 bytes, which is the stack of a program",
+        fix: "use a hash of the key as the key, and keep the key itself in the value",
     },
 ];
 
@@ -141,11 +142,10 @@ mod tests {
         assert_eq!(broken(&fine, &invalid), None);
     }
 
-    /// Each limit is one of this kernel, too.
+    /// Each limit is one of this kernel, too, but for that of keys.
     #[test]
     fn this_kernel_has_these_limits() {
         for shape in [
-            shape(BPF_MAP_TYPE_HASH, 513, 4, 1, 0),
             shape(BPF_MAP_TYPE_ARRAY, 8, 4, 1, 0),
             shape(BPF_MAP_TYPE_LPM_TRIE, 4, 4, 1, 1),
             shape(BPF_MAP_TYPE_LPM_TRIE, 8, 4, 1, 0),
