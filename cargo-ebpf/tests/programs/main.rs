@@ -256,12 +256,22 @@ fn in_repo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// The example of the documentation.
+/// The example of the documentation, with the names of the project's binary, program and map.
 fn documented() -> String {
+    const NAMES: [(&str, &str); 3] = [
+        ("/my-program", "/watch"),
+        ("\"count_xdp\"", "\"watch\""),
+        ("\"XDP_COUNT\"", "\"COUNTS\""),
+    ];
     let page = fs::read_to_string(in_repo("docs/testing.md")).unwrap();
     let (_, after) = page.split_once("```rust\n").unwrap();
     let (example, _) = after.split_once("```").unwrap();
-    example.to_owned()
+    NAMES
+        .iter()
+        .fold(example.to_owned(), |text, (shown, here)| {
+            assert!(text.contains(shown), "{shown} is in docs/testing.md");
+            text.replace(shown, here)
+        })
 }
 
 fn command(program: &str) -> Command {
