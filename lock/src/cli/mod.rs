@@ -106,7 +106,7 @@ lock diff --by type --fail-on-worse=20 main.lockrec branch.lockrec")]
     /// Check what this machine and kernel support
     ///
     /// Checks capabilities, hooks, symbol names and namespaces, loads all programs, and records
-    /// waits of its own for some milliseconds as a trial. Each problem is printed with a fix.
+    /// its own waits for some milliseconds as a trial. Each problem is printed with a fix.
     #[command(after_help = "\
 The exit status is 0 if lock can record here, otherwise 1.\n\
 \n\
