@@ -533,7 +533,9 @@ mod tests {
         let manifest = "[package.metadata.ebpf]\ndeny = [\"leagcy-maps\"]\n";
         let error = read(crate_with(manifest, None).path()).unwrap_err();
         assert!(
-            error.to_string().contains("deny one of: legacy-maps"),
+            error
+                .to_string()
+                .contains("deny one of: indirect-call, legacy-maps"),
             "{error}"
         );
     }

@@ -24,8 +24,8 @@ pub struct Site {
 const MOST_SITES: usize = 32;
 /// As deep as the kernel allows calls to be nested, and some for library functions.
 const MOST_CALLS: usize = 16;
-/// The same for all paths together.
-const MOST_STEPS: usize = 1000;
+/// How many calls are followed in all.
+const MOST_STEPS: usize = 2000;
 
 /// Where the instructions are that `is_wanted`, each line once. An instruction in a library's
 /// function is reported at the lines of the own crate that call it.
@@ -33,12 +33,14 @@ pub fn sites(listings: &[Listing], is_wanted: impl Fn(&Listing, &Line) -> bool) 
     let mut search = Search {
         callers: callers(listings),
         seen: BTreeSet::new(),
+        passed: BTreeSet::new(),
         found: Vec::new(),
         steps: 0,
     };
     for listing in listings {
         for line in &listing.code {
             if is_wanted(listing, line) {
+                search.passed.clear();
                 search.walk(line.note.as_ref(), line.frames.clone(), listing, 0);
             }
         }
@@ -70,6 +72,8 @@ fn callers(listings: &[Listing]) -> Callers<'_> {
 struct Search<'a> {
     callers: Callers<'a>,
     seen: BTreeSet<(Option<Name>, Option<u32>, Option<Name>)>,
+    /// The functions whose callers were followed from one instruction: they can call each other.
+    passed: BTreeSet<Name>,
     found: Vec<Site>,
     steps: usize,
 }
@@ -97,6 +101,9 @@ impl Search<'_> {
         }
         let name = function.function.name.demangled();
         let callers = self.callers.get(&name).cloned().unwrap_or_default();
+        if !self.passed.insert(name) {
+            return;
+        }
         for (caller, line) in callers {
             let frames = [&frames[..], &line.frames[..]].concat();
             self.walk(note, frames, caller, depth + 1);
