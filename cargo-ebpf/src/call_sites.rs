@@ -1,5 +1,5 @@
-//! At which source lines an object does what a check of it found: the findings of `ebpf-build`,
-//! which name functions, each become one per line, with the calls that lead there.
+//! Source lines of what a check found in an object. The findings of `ebpf-build` name functions;
+//! each becomes one finding per line, with the calls that lead there.
 
 use std::{collections::BTreeSet, path::Path};
 

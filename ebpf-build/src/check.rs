@@ -161,7 +161,7 @@ fn unresolved(file: &File<'_>) -> Option<Finding> {
     )
 }
 
-/// What to write in place of code of which LLVM makes a call, by the function's name.
+/// Replacements for code that LLVM compiles to a library call, by the name of the called function.
 const LIBRARY_FIXES: [(&str, &str); 3] = [
     (
         "strlen",
@@ -221,7 +221,7 @@ fn panics(file: &File<'_>) -> Option<Finding> {
     )
 }
 
-/// What to write instead of code that panics: by a part of the function that it calls.
+/// Replacements for code that panics, by a part of the name of the called function.
 const PANIC_FIXES: [(&str, &str); 6] = [
     (
         "panic_bounds_check",
@@ -231,14 +231,8 @@ const PANIC_FIXES: [(&str, &str); 6] = [
         "core::slice::",
         "take a part with get(): `let Some(part) = bytes.get(..length) else { return 0 };`",
     ),
-    (
-        "unwrap_failed",
-        "take the value with let-else: `let Some(value) = option else { return 0 };`",
-    ),
-    (
-        "expect_failed",
-        "take the value with let-else: `let Some(value) = option else { return 0 };`",
-    ),
+    ("unwrap_failed", LET_ELSE_FIX),
+    ("expect_failed", LET_ELSE_FIX),
     (
         "by_zero",
         "divide with checked_div() or checked_rem(): `let Some(part) = total.checked_div(count) else { return 0 };`",
@@ -249,6 +243,8 @@ const PANIC_FIXES: [(&str, &str); 6] = [
     ),
 ];
 
+const LET_ELSE_FIX: &str =
+    "take the value with let-else: `let Some(value) = option else { return 0 };`";
 const OTHER_PANIC_FIX: &str =
     "handle the case and return a value, in place of panic!(), assert!() and unreachable!()";
 

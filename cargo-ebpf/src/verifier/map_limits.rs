@@ -1,4 +1,4 @@
-//! What about a map's definition the kernel does not accept: it only returns an error number.
+//! The limit that a map's definition breaks: the kernel only returns an error number.
 
 use std::io;
 
