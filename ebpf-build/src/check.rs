@@ -216,7 +216,7 @@ fn panics(file: &File<'_>) -> Option<Finding> {
     };
     Some(
         Finding::error(Code::PanicCode, format!("{who} can panic"))
-            .because(format!("{} is left in the object", list(&functions)))
+            .because(format!("the object contains {}", list(&functions)))
             .fix(fix),
     )
 }

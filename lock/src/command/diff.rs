@@ -121,14 +121,14 @@ mod tests {
         assert!(!run(&["--fail-on-worse=20"], &before, &after).0);
         assert!(!run(&["--fail-on-worse"], &before, &after).0);
         assert!(run(&["--fail-on-worse"], &after, &before).0);
-        // A killed recorder leaves no end: it is compared and said all the same.
+        // A killed recorder leaves no end: it is compared nevertheless, and a note reports it.
         let content = fs::read(&after).unwrap();
         fs::write(&after, &content[..content.len() - 1]).unwrap();
         let (_, text) = run(&["--format=json"], &before, &after);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["rows"][0]["verdict"], "worse");
         let note = json["notes"][0].as_str().unwrap();
-        assert!(note.contains("after: the recording breaks off"), "{note}");
+        assert!(note.contains("after: the recording is cut off"), "{note}");
         let lines = run(&["--format=csv", "--by=type"], &before, &before).1;
         assert!(lines.lines().count() > 2, "{lines}");
         fs::write(&after, "no").unwrap();

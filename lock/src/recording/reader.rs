@@ -30,7 +30,7 @@ pub(crate) struct Recording<R> {
     file: R,
     duration_ns: u64,
     end: Option<End>,
-    /// Where it breaks off, and why.
+    /// Where it is cut off, and why.
     break_off: Option<String>,
     /// Whether the end was reached, whole or not.
     over: bool,
@@ -114,7 +114,7 @@ impl<R: BufRead> Recording<R> {
     fn break_off(&mut self, why: &str) {
         let seconds = self.duration_ns as f64 / 1e9;
         self.break_off = Some(format!(
-            "the recording breaks off after {seconds:.1} s: {why}"
+            "the recording is cut off after {seconds:.1} s: {why}"
         ));
         self.over = true;
     }
@@ -147,7 +147,7 @@ impl<R: BufRead> Recording<R> {
                     _ => format!("the rest is damaged: {cause}"),
                 })?
             else {
-                return Err("it has no end, as when the recorder is killed".to_owned());
+                return Err("the end record is missing, as after a kill of the recorder".to_owned());
             };
             let line: AnyLine = serde_json::from_slice(&content)
                 .map_err(|cause| format!("the rest is damaged: {cause}"))?;

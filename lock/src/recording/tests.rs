@@ -180,13 +180,13 @@ fn cut_off_anywhere_all_before_is_read_and_it_is_said() {
         };
         counts[intervals.len()] += 1;
         assert_eq!(intervals, whole[..intervals.len()], "{length} bytes");
-        let beginning = format!("the recording breaks off after {}.0 s: ", intervals.len());
+        let beginning = format!("the recording is cut off after {}.0 s: ", intervals.len());
         assert_eq!(notes.len(), 1, "{length} bytes");
         assert!(notes[0].starts_with(&beginning), "{notes:?}");
     }
     assert!(counts.iter().all(|&count| count > 20), "{counts:?}");
     let (_, notes) = read(&content[..content.len() - 1]).unwrap();
-    let said = "the recording breaks off after 3.0 s: its last part is truncated";
+    let said = "the recording is cut off after 3.0 s: its last part is truncated";
     assert_eq!(notes, [said]);
 }
 
@@ -252,7 +252,7 @@ fn a_bomb_is_not_unpacked() {
     assert!(bomb.len() < 1 << 20);
     let content = [line("{\"lock-recording\": 1}\n"), bomb].concat();
     let (_, notes) = read(&content).unwrap();
-    let said = "the recording breaks off after 0.0 s: the rest is damaged: a line has more than \
+    let said = "the recording is cut off after 0.0 s: the rest is damaged: a line has more than \
                 32 MiB, 524288 objects or 4194304 values";
     assert_eq!(notes, [said]);
 }
@@ -290,7 +290,7 @@ fn rows_without_content_do_not_fill_memory() {
     }
     let whole = open(&content).unwrap().merge_rows(1000);
     assert_eq!(whole.locks.len(), 1100);
-    let said = "the recording breaks off after 0.0 s: it has more than 1000 rows";
+    let said = "the recording is cut off after 0.0 s: it has more than 1000 rows";
     assert!(
         whole.notes.iter().any(|note| note == said),
         "{:?}",
@@ -316,7 +316,7 @@ fn a_full_disk_keeps_what_was_written() {
         assert_eq!(written.unwrap_err().code(), "disk-full");
         assert!(whole.starts_with(&content));
         if let Ok((_, notes)) = read(&content) {
-            assert!(notes[0].contains("it has no end"), "{notes:?}");
+            assert!(notes[0].contains("the end record is missing"), "{notes:?}");
         } else {
             assert!(content.is_empty());
         }

@@ -203,7 +203,7 @@ impl<T: Target> Writer<T> {
                 Ok(())
             }
             Err(cause) => {
-                // If that fails too, readers still find where it breaks off.
+                // If that fails too, readers still find where it is cut off.
                 let _ = self.file.cut(self.length);
                 Err(Error::write(&self.path, &cause))
             }

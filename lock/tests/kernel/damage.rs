@@ -108,7 +108,7 @@ fn a_truncated_or_forged_recording_is_read_as_far_as_it_goes() -> Outcome {
         let output = report(&file, "human")?;
         if output.status.code() == Some(0) {
             let told = String::from_utf8_lossy(&output.stdout).into_owned();
-            expect(told.contains("the recording breaks off after "), || told)?;
+            expect(told.contains("the recording is cut off after "), || told)?;
         } else {
             // Not even the header is there.
             expect_code(&output, 1)?;
@@ -170,7 +170,7 @@ fn a_bomb_is_rejected() -> Outcome {
     expect_code(&output, 0)?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     expect(
-        told.contains("the recording breaks off after 0.0 s"),
+        told.contains("the recording is cut off after 0.0 s"),
         || told,
     )?;
     Ok(())

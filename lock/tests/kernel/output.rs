@@ -128,7 +128,7 @@ pub(crate) fn breaks_off(report: &serde_json::Value) -> bool {
         notes
             .iter()
             .filter_map(serde_json::Value::as_str)
-            .any(|note| note.starts_with("the recording breaks off after "))
+            .any(|note| note.starts_with("the recording is cut off after "))
     })
 }
 

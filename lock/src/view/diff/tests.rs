@@ -57,7 +57,9 @@ fn compared() -> Diff {
             ..change(Verdict::Better, mutex, "all", 9.035e8, 1.0466e8, 0.02)
         },
         small: 3,
-        notes: vec!["b.lock: the recording breaks off after 12.5 s: it has no end".to_owned()],
+        notes: vec![
+            "b.lock: the recording is cut off after 12.5 s: the end record is missing".to_owned(),
+        ],
     }
 }
 
