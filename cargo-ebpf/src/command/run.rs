@@ -7,6 +7,7 @@ use std::{
 
 use cargo_metadata::Message;
 use ebpf_build::{BuildTools, Error, Result};
+use ebpf_kernels::process::RunningProgram;
 
 use crate::{
     cli,
@@ -15,7 +16,7 @@ use crate::{
     context::Context,
     host::{
         exit::{ending, exit_code},
-        process::Destination,
+        process::{Destination, Process},
         root::Root,
     },
     outcome::Outcome,
@@ -28,6 +29,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;
     let loader = project.loader(request.package.as_deref(), request.bin.as_deref())?;
+    let ahead = compile_ahead(&project, &loader, request, context);
 
     let mut stages = Stages::new(context.console, 5);
     let (tools, _steps) = stages.run("Setting up the toolchain", || {
@@ -62,6 +64,8 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
             ));
         }
     }
+    // From here on, cargo reports to the user.
+    drop(ahead);
     let program = stages.run(&format!("Building the loader {}", loader.package), || {
         build_loader(&project, &loader, request, &tools, context)
     })?;
@@ -70,7 +74,42 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     start(program, arguments, built, context)
 }
 
+/// Compiles the loader's dependencies while the toolchain is set up and the objects are built,
+/// which takes minutes of a first run and does not keep all CPUs busy. Whatever fails here is
+/// built and reported again in its stage.
+fn compile_ahead(
+    project: &Project,
+    loader: &Loader,
+    request: &cli::Run,
+    context: &Context,
+) -> Option<RunningProgram> {
+    // Later, this would take cargo's lock on the build of an object that was edited.
+    if project.objects_dir().exists() {
+        return None;
+    }
+    // The loader itself needs the objects, and then its build script fails.
+    let process = loader_build(project, loader, request, context).arg("--keep-going");
+    process.start().ok()
+}
+
 /// Builds the loader for the host, with the user's own cargo and settings.
+fn loader_build(
+    project: &Project,
+    loader: &Loader,
+    request: &cli::Run,
+    context: &Context,
+) -> Process {
+    let process = context.spawner.cargo();
+    process
+        .args(["build", "--profile", &loader.profile])
+        .args(["--package", &loader.package, "--bin", &loader.binary])
+        .args(features(request))
+        .current_dir(&project.root)
+        // A loader without its object would be built well and run badly.
+        .env(ebpf_build::REQUIRED_ENV, "1")
+}
+
+/// Builds the loader, and returns its path.
 fn build_loader(
     project: &Project,
     loader: &Loader,
@@ -79,14 +118,8 @@ fn build_loader(
     context: &Context,
 ) -> Result<PathBuf> {
     let mut program = None;
-    let status = context.spawner.cargo()
-        .args(["build", "--profile", &loader.profile])
-        .args(["--package", &loader.package, "--bin", &loader.binary])
-        .args(features(request))
+    let status = loader_build(project, loader, request, context)
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(&project.root)
-        // A loader without its object would be built well and run badly.
-        .env(ebpf_build::REQUIRED_ENV, "1")
         // Build scripts of aya-template look for the linker themselves.
         .env("PATH", tools.path()?)
         .each_line(|line| {
