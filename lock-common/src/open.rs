@@ -113,6 +113,11 @@ shared! {
         pub tgid: u32,
         /// Whether a timeout was given.
         pub has_timeout: u32,
+        /// The lock's owner in memory as the wait began, where glibc's mutexes keep it; zero if
+        /// it was not looked at.
+        pub owner: u32,
+        /// Zero.
+        pub zero: u32,
     }
 
     /// The open waits of one thread.

@@ -65,11 +65,19 @@ impl Futex {
         })
     }
 
-    /// Whether it is locked with priority inheritance.
+    /// The number of the thread that owns it, where glibc's mutexes have it: in bytes 8 to 11 of
+    /// a `pthread_mutex_t`, with priority inheritance in the futex's word itself. Glibc waits for
+    /// mutexes with these commands, and for most else with others. Zero if it cannot be read.
     #[inline(always)]
-    pub fn is_pi(self) -> bool {
-        let command = u64::from(self.kind.command());
-        command == command::LOCK_PI || command == command::LOCK_PI2
+    pub fn owner(self) -> u32 {
+        let offset = match u64::from(self.kind.command()) {
+            command::WAIT => 8,
+            command::LOCK_PI | command::LOCK_PI2 => 0,
+            _ => return 0,
+        };
+        let word = self.address.wrapping_add(offset) as *const u32;
+        // SAFETY: the helper checks the address.
+        unsafe { bpf_probe_read_user(word) }.unwrap_or(0)
     }
 }
 

@@ -6,10 +6,7 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_ebpf::{
-    Global,
-    helpers::{bpf_get_smp_processor_id, bpf_probe_read_user},
-};
+use aya_ebpf::{Global, helpers::bpf_get_smp_processor_id};
 use lock_common::{
     Block, Counter, Event, Outcome, SAME_CALL_NS, Tally, ThreadRef, WOKEN_EARLY, WaitKind, bucket,
     command, event, expected_log, sample_number,
@@ -122,6 +119,7 @@ pub fn block(task: Task, waits: Option<Waits>) {
     block.tgid = thread.tgid;
     block.has_timeout = futex.has_timeout.into();
     block.outcome = Outcome::ACQUIRED;
+    block.owner = futex.owner();
     block.sample = 0;
     block.sampling_ns = 0;
     // The last store: from here on a wake-up on another CPU finds the wait.
@@ -147,15 +145,10 @@ pub fn block(task: Task, waits: Option<Waits>) {
         return;
     };
     lost::count(Counter::UserSamples);
-    // Bytes 8 to 11 of glibc's pthread_mutex_t are its owner's number; in a mutex with
-    // priority inheritance it is the futex's word itself.
-    // SAFETY: the helper checks the address.
-    let [word, _, owner] =
-        unsafe { bpf_probe_read_user(futex.address as *const [u32; 3]) }.unwrap_or_default();
     let begin = Begin {
         sample: next_sample(now_ns),
         shift,
-        word: if futex.is_pi() { word } else { owner },
+        word: block.owner,
     };
     block.sample = begin.sample;
     if !send_begin(
@@ -256,7 +249,8 @@ pub fn resume(task: Task) {
     let mut ended = *block;
     // A sample must not make what it measures longer: where many waits are short, and a sample
     // stands for many of them, their total would be estimated at several times what it is.
-    let end_ns = now_ns.saturating_sub(ended.sampling_ns);
+    // But it is no shorter than until it was woken.
+    let end_ns = now_ns.saturating_sub(ended.sampling_ns).max(ended.wake_ns);
     let wait_ns = end_ns.saturating_sub(ended.start_ns);
     let part_ns = match ended.wake_ns {
         0 => 0,
@@ -266,7 +260,7 @@ pub fn resume(task: Task) {
     let acquired = ended.outcome == Outcome::ACQUIRED;
     block.learn(wait_ns, part_ns);
     block.close();
-    block.call_ns += ended.sampling_ns;
+    block.call_ns += now_ns - end_ns;
     let call_ns = now_ns.saturating_sub(block.call_ns);
     if wait_ns < MIN_USER_WAIT_NS.load() {
         lost::count(Counter::UserFiltered);
@@ -403,8 +397,7 @@ fn sample_woken(task: Task, waker: Thread, block: &mut Block, now_ns: u64) {
     let begin = Begin {
         sample: next_sample(now_ns),
         shift,
-        // By now it is another thread's.
-        word: 0,
+        word: block.owner,
     };
     let waiter = Event {
         tid: task::tid(task),

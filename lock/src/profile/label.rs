@@ -10,8 +10,15 @@ use crate::profile::{
 pub(crate) const STACK_LOST: &str = "(stack lost)";
 /// What stands for a caller when there is no stack.
 pub(crate) const NO_STACK: &str = "(no stack)";
+/// What stands for the name of a thread or process that ended before it could be read.
+pub(crate) const NO_NAME: &str = "(no name)";
 /// What stands for whatever a forged or damaged recording does not hold.
 const MISSING: &str = "(missing)";
+
+/// A name of a thread or process.
+pub(crate) const fn or_no_name(comm: &str) -> &str {
+    if comm.is_empty() { NO_NAME } else { comm }
+}
 
 impl Snapshot {
     /// A frame's function, or where it is: `libfoo.so+0x1234`.
@@ -66,7 +73,7 @@ impl Snapshot {
     /// A thread's name and number: `worker[12]`.
     pub(crate) fn thread_name(&self, thread: ThreadId) -> String {
         match self.threads.get(thread.index()) {
-            Some(thread) => format!("{}[{}]", thread.comm, thread.tid),
+            Some(thread) => format!("{}[{}]", or_no_name(&thread.comm), thread.tid),
             None => MISSING.to_owned(),
         }
     }
@@ -74,7 +81,7 @@ impl Snapshot {
     /// A process's name and number: `server[10]`.
     pub(crate) fn process_name(&self, process: ProcessId) -> String {
         match self.processes.get(process.index()) {
-            Some(process) => format!("{}[{}]", process.comm, process.pid),
+            Some(process) => format!("{}[{}]", or_no_name(&process.comm), process.pid),
             None => MISSING.to_owned(),
         }
     }

@@ -49,18 +49,24 @@ impl Metrics {
         }
     }
 
-    /// The same; of waits in pieces, the longest piece.
+    /// The same; of waits in pieces, the longest piece. At least the mean, which of estimates and
+    /// pieces can be more: the longest wait is no shorter.
     pub(crate) fn max_ns(&self) -> u64 {
-        match self {
+        let known_ns = match self {
             Self::Exact(waits) => waits.max_ns,
             Self::Estimated(estimate) => estimate.max_ns,
-        }
+        };
+        known_ns.max(self.mean_ns())
     }
 
-    /// The shortest wait, in nanoseconds. Neither samples nor the pieces of waits tell it.
+    /// The shortest wait, in nanoseconds. Neither samples nor the pieces of waits tell it. One
+    /// nanosecond stands for a wait too short to be measured.
     pub(crate) fn min_ns(&self) -> Option<u64> {
         match self {
-            Self::Exact(waits) => (waits.count > 0 && waits.polled == 0).then_some(waits.min_ns),
+            Self::Exact(waits) => {
+                let is_known = waits.count > 0 && waits.polled == 0 && waits.min_ns > 1;
+                is_known.then(|| waits.min_ns.min(self.mean_ns()))
+            }
             Self::Estimated(_) => None,
         }
     }
@@ -192,5 +198,51 @@ impl Sort {
     pub(crate) fn order(self, a: &Metrics, b: &Metrics) -> Ordering {
         let metrics = |of| (self.of(of), of.total_ns(), of.count());
         metrics(b).cmp(&metrics(a))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metrics;
+    use crate::profile::snapshot::{Estimate, Waits};
+
+    #[test]
+    fn no_mean_is_over_the_maximum() {
+        // Two waits of the same lock, of which the shorter one was sampled.
+        let estimated = Metrics::Estimated(Estimate {
+            samples: 1,
+            count: 2,
+            wait_ns: 10_000,
+            max_ns: 1_000,
+            ..Estimate::default()
+        });
+        assert_eq!((estimated.mean_ns(), estimated.max_ns()), (5_000, 5_000));
+        let exact = |min_ns, max_ns| {
+            Metrics::Exact(Waits {
+                count: 2,
+                total_ns: 10_000,
+                min_ns,
+                max_ns,
+                ..Waits::default()
+            })
+        };
+        assert_eq!(exact(1_000, 9_000).max_ns(), 9_000);
+        assert_eq!(exact(1_000, 4_000).max_ns(), 5_000);
+        assert_eq!(exact(6_000, 9_000).min_ns(), Some(5_000));
+    }
+
+    #[test]
+    fn a_nanosecond_is_no_minimum() {
+        let waits = |min_ns| {
+            Metrics::Exact(Waits {
+                count: 1,
+                total_ns: 100,
+                min_ns,
+                max_ns: 100,
+                ..Waits::default()
+            })
+        };
+        assert_eq!(waits(1).min_ns(), None);
+        assert_eq!(waits(100).min_ns(), Some(100));
     }
 }

@@ -41,6 +41,11 @@ impl Threads {
         }
     }
 
+    /// Whether an event told of a thread with this number.
+    pub(crate) fn has(&self, tid: u32) -> bool {
+        self.names.contains_key(&tid)
+    }
+
     fn process(&mut self, pid: u32) -> &mut Process {
         if self.processes.len() >= REMEMBERED {
             self.processes.clear();

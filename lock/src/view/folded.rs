@@ -14,6 +14,7 @@ use std::{
 use crate::{
     profile::{
         group::{Estimates, Filter},
+        label::or_no_name,
         snapshot::{LockId, ProcessId, Snapshot, StackId, ThreadId},
     },
     view::stack_text::{LineKind, lock_line, outermost_first},
@@ -109,7 +110,7 @@ fn in_words(snapshot: &Snapshot, key: Option<Weighted>) -> String {
     };
     let process = process.and_then(|id| snapshot.processes.get(id.index()));
     let mut text = match process {
-        Some(process) => escaped(&process.comm),
+        Some(process) => escaped(or_no_name(&process.comm)),
         None => "(unknown process)".to_owned(),
     };
     match stack {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::profile::{
     futex_role::FutexRole,
     group::{By, Row},
+    label::or_no_name,
     lock_type::LockType,
     snapshot::{Identity, Lock, LockId, ProcessId, Site, Snapshot, StackId, ThreadId},
 };
@@ -288,7 +289,7 @@ fn thread_of_process(snapshot: &Snapshot, id: ThreadId) -> String {
 fn party_name(snapshot: &Snapshot, party: &Party, threads: &BTreeSet<ThreadId>) -> String {
     let who = match (threads.len(), threads.first()) {
         (1, Some(&thread)) => snapshot.thread_name(thread),
-        (count, _) => format!("{count} × {}", party.comm),
+        (count, _) => format!("{count} × {}", or_no_name(&party.comm)),
     };
     match &party.caller {
         Some(caller) => format!("{who} in {caller}"),
@@ -309,7 +310,8 @@ fn dominant_callers(snapshot: &Snapshot) -> HashMap<LockId, Dominant> {
                 .threads
                 .get(site.thread.index())
                 .and_then(|thread| snapshot.processes.get(thread.process.index()));
-            let comm = process.map_or_else(String::new, |process| process.comm.clone());
+            let comm =
+                process.map_or_else(String::new, |process| or_no_name(&process.comm).to_owned());
             processes.entry(site.lock).or_insert(comm);
         }
         let caller = snapshot.caller(site.stack, lock.lock_type);

@@ -10,6 +10,7 @@ use crate::{
         blocked::is_glibc_mutex,
         samples::{REMEMBERED, pending::Pending},
         stacks::NamedStack,
+        threads::Threads,
     },
     symbol::UserStack,
 };
@@ -52,7 +53,7 @@ impl Releases {
 
 /// The owner that the lock's memory named when the wait began, if it is one: glibc's mutexes
 /// and those with priority inheritance have the thread's number there.
-pub(super) fn owner_in_memory(pending: &Pending) -> Option<ThreadRef> {
+pub(super) fn owner_in_memory(pending: &Pending, threads: &Threads) -> Option<ThreadRef> {
     /// `FUTEX_TID_MASK` of the kernel's `include/uapi/linux/futex.h`.
     const TID: u32 = 0x3fff_ffff;
     let Pending { event, stack, .. } = pending;
@@ -65,7 +66,9 @@ pub(super) fn owner_in_memory(pending: &Pending) -> Option<ThreadRef> {
         return None;
     }
     let tid = event.word & TID;
-    let thread = format!("/proc/{}/task/{tid}", event.tgid);
-    (tid != 0 && tid != event.tid && Path::new(&thread).exists())
-        .then(|| ThreadRef::new(event.tgid, tid))
+    // In another pid namespace it is another number. A thread that has ended by now was seen
+    // when it released the lock.
+    let is_thread =
+        || threads.has(tid) || Path::new(&format!("/proc/{}/task/{tid}", event.tgid)).exists();
+    (tid != 0 && tid != event.tid && is_thread()).then(|| ThreadRef::new(event.tgid, tid))
 }

@@ -270,7 +270,7 @@ impl SampleDecoder {
         // Whoever had the lock when the wait began; else who released it at its end, who may
         // have waited for it as well.
         let waker = event.holder.known();
-        let holder = owner_in_memory(&pending).or(waker);
+        let holder = owner_in_memory(&pending, &self.threads).or(waker);
         let released = pending.released.as_ref().filter(|_| holder == waker);
         let pieces = self.pending.take_pieces(tid);
         if pending.stack.role.is_of_process() {

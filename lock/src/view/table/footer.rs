@@ -184,6 +184,27 @@ fn open(snapshot: &Snapshot) -> String {
     untrusted::line(&list.join(", ")).into_owned()
 }
 
+/// That many samples were lost, and what to do about it: a share that rows by anything but the
+/// lock are not to be read without.
+pub(super) fn lost_samples(snapshot: &Snapshot) -> Option<String> {
+    let samples = &snapshot.accounting.samples;
+    let lost = samples.buffer_full;
+    if lost == 0 || lost < samples.taken / 100 {
+        return None;
+    }
+    let share = 100.0 * lost as f64 / samples.taken.max(lost) as f64;
+    let without = match snapshot.metadata.exact {
+        true => ", or record without --exact",
+        false => "",
+    };
+    Some(format!(
+        "LOST: {lost} of {} sampled waits ({share:.0} %), as the ring buffer was full. Rows by \
+         caller, stack, thread or holder know the others only. Record again with a larger buffer, \
+         such as --buffer 64 (MiB){without}.",
+        samples.taken.max(lost)
+    ))
+}
+
 fn lost(snapshot: &Snapshot) -> String {
     let accounting = &snapshot.accounting;
     let (kernel, user) = (&accounting.kernel, &accounting.user);
@@ -209,7 +230,11 @@ fn lost(snapshot: &Snapshot) -> String {
         }
     }
     let begins = both(|it| it.begins);
+    let samples = snapshot.accounting.samples.buffer_full;
     let mut text = match lost.as_slice() {
+        [] if samples > 0 => {
+            format!("none of {begins} events, but {samples} samples with their stacks")
+        }
         [] => format!("none of {begins} events"),
         lost => format!("of {begins} events: {}", lost.join(", ")),
     };

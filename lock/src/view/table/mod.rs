@@ -32,11 +32,12 @@ pub(super) fn report(snapshot: &Snapshot, options: &Options, columns: Option<u16
     let mut grouped = group(snapshot, options.by, &options.filter);
     rank(&mut grouped.rows, options.sort);
     let mut text = String::new();
-    let waiting = waiting::lines(snapshot, &options.filter);
-    for line in &waiting {
+    let mut first = waiting::lines(snapshot, &options.filter);
+    first.extend(footer::lost_samples(snapshot));
+    for line in &first {
         text += &facts::wrapped(line, columns);
     }
-    if !waiting.is_empty() {
+    if !first.is_empty() {
         text.push('\n');
     }
     for line in heading(snapshot, options, &grouped) {

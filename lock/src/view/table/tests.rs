@@ -219,3 +219,35 @@ fn colours_change_nothing_else() {
         assert_eq!(stripped, plain, "{by:?}");
     }
 }
+
+#[test]
+fn lost_samples_come_first_with_what_to_do() {
+    let mut snapshot = fixtures::snapshot();
+    snapshot.metadata.exact = true;
+    snapshot.accounting.samples.taken = 1000;
+    snapshot.accounting.samples.buffer_full = 750;
+    let text = report(&snapshot, &Options::default(), None);
+    assert!(
+        text.starts_with("LOST: 750 of 1000 sampled waits (75 %)"),
+        "{text}"
+    );
+    assert!(text.contains("--buffer 64 (MiB), or record without --exact"));
+    // What is lost of few does not come first.
+    snapshot.accounting.samples.buffer_full = 2;
+    let text = report(&snapshot, &Options::default(), None);
+    assert!(text.starts_with("Waits for locks"), "{text}");
+}
+
+#[test]
+fn threads_without_a_name_are_called_so() {
+    let mut snapshot = fixtures::snapshot();
+    for thread in &mut snapshot.threads {
+        thread.comm.clear();
+    }
+    let options = Options {
+        by: By::Thread,
+        ..Options::default()
+    };
+    let text = report(&snapshot, &options, None);
+    assert!(text.contains(" (no name)["), "{text}");
+}
