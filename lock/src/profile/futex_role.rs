@@ -6,7 +6,7 @@ pub(crate) enum FutexRole {
     /// The lock's own: another word is another lock.
     #[default]
     Own,
-    /// One of the two that a condition variable of glibc has side by side.
+    /// One of the two that a condition variable or rwlock of glibc has side by side.
     Pair,
     /// The waiter's own, whatever it waits for, as `parking_lot`'s parker or the semaphore of
     /// a process of PostgreSQL. Which lock it was only the caller tells.

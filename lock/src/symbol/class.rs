@@ -176,7 +176,10 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
         Some(Known {
             class: Some(class),
             name,
-        }) => (confirmed(class, name, operation), name),
+        }) => {
+            let locking = frames.get(..locking).unwrap_or_default();
+            (confirmed(class, name, operation, locking), name)
+        }
         _ => (operation.map_or(Class::Unknown, from_operation), None),
     };
     Classified {
@@ -200,20 +203,30 @@ fn role(
     locking: &[Frame],
 ) -> FutexRole {
     let mut functions = locking.iter().filter_map(|frame| frame.function.as_deref());
-    if name == Some(class_table::GIL) {
+    if name.is_some_and(class_table::is_interpreters) {
         return if takes_mutex(operation) {
             FutexRole::Inner
         } else {
             FutexRole::Polled
         };
     }
-    if class == Class::Condvar && functions.clone().any(|name| name.contains("pthread_cond_")) {
-        return FutexRole::Pair;
-    }
-    if functions.any(class_names::is_waiters_own) {
+    if functions.clone().any(class_names::is_waiters_own) {
         return FutexRole::Waiter;
     }
-    FutexRole::Own
+    if functions.clone().any(class_names::is_musl) {
+        return FutexRole::Own;
+    }
+    let with_bitset = operation.is_some_and(|operation| operation.op == WAIT_BITSET);
+    let pair = match class {
+        Class::Condvar => "pthread_cond_",
+        Class::RwLock if with_bitset => "pthread_rwlock_",
+        _ => return FutexRole::Own,
+    };
+    if functions.any(|name| name.contains(pair)) {
+        FutexRole::Pair
+    } else {
+        FutexRole::Own
+    }
 }
 
 /// Whether a wait for a lock of Python was one for the end of a thread: that is what releases
@@ -241,22 +254,34 @@ fn takes_mutex(operation: Option<Operation>) -> bool {
 fn overrides(inner: Known, outer: Class, outer_name: Option<&str>) -> bool {
     const LOCKS: &[Class] = &[Class::Mutex, Class::RwLock, Class::PiMutex];
     let inner_locks = inner.class.is_some_and(|class| LOCKS.contains(&class));
-    // Who waited for a lock of Python has to take the GIL again, within the same call.
-    let gil = inner.name == Some(class_table::GIL);
-    if gil || inner.name.is_some() && outer_name.is_none() {
+    // The nearest lock that has a name is it: who waited for a lock of Python has to take the GIL
+    // again within the same call, and PostgreSQL's heavyweight locks are in memory that its
+    // LWLocks protect. But which of Python's locks it is, the outer function tells.
+    if let Some(name) = inner.name
+        && (name != class_table::PYTHON_LOCK || outer_name.is_none())
+    {
         return false;
     }
     !inner_locks || LOCKS.contains(&outer)
 }
 
 /// The same when a C library's inner functions have no names.
-fn confirmed(class: Class, name: Option<&str>, operation: Option<Operation>) -> Class {
+fn confirmed(
+    class: Class,
+    name: Option<&str>,
+    operation: Option<Operation>,
+    locking: &[Frame],
+) -> Class {
     let takes_pi = operation.is_some_and(|operation| {
         operation.call == Call::Futex && matches!(operation.op, LOCK_PI | LOCK_PI2)
     });
+    let functions = || locking.iter().filter_map(|frame| frame.function.as_deref());
     match class {
-        // glibc and musl wait for a condition with other commands or values.
-        Class::Condvar if takes_mutex(operation) => Class::Mutex,
+        // glibc waits for a condition with another command; musl with the same, in functions
+        // of its own.
+        Class::Condvar if takes_mutex(operation) && !functions().any(class_names::is_musl) => {
+            Class::Mutex
+        }
         Class::Mutex | Class::Condvar if takes_pi && name.is_none() => Class::PiMutex,
         class => class,
     }

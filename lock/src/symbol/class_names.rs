@@ -65,9 +65,20 @@ pub(crate) fn is_waiters_own(function: &str) -> bool {
         "runtime.semasleep",
         "runtime.notesleep",
         "runtime.notetsleep",
+        "Parker::park",
+        "PlatformEvent::park",
+        "os::PlatformEvent::park",
+        "rb_mutex_lock",
+        "v8::internal::FutexEmulation::",
+        "rocksdb::WriteThread::",
     ];
     let name = plain(function);
     OWN.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a function is one of musl with which everything in it waits.
+pub(crate) fn is_musl(function: &str) -> bool {
+    ["sccp", "__timedwait", "__timedwait_cp"].contains(&function)
 }
 
 /// Whether functions without a name may come between this one and the one that called it:

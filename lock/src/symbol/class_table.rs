@@ -1,10 +1,17 @@
-//! The table of functions that lock: of C libraries, of Rust, C++, Go, Python and Java, of
-//! PostgreSQL, OpenMP and libuv.
+//! The table of functions that lock: of C libraries, of Rust, C++, Go, Python, Ruby, Java and
+//! JavaScript, of servers, OpenMP and libuv.
 
 use crate::profile::lock_type::Class;
 
 /// `CPython`'s global interpreter lock.
 pub(crate) const GIL: &str = "GIL";
+/// Ruby's global VM lock.
+pub(crate) const GVL: &str = "GVL";
+/// What Java's locks, queues and pools are built on: `LockSupport.park`. Which of these it is,
+/// is written in Java alone.
+pub(crate) const JAVA_PARK: &str = "Java park (ReentrantLock, queue, pool)";
+/// JavaScript's futex, of which programs build locks and everything else.
+pub(crate) const ATOMICS_WAIT: &str = "Atomics.wait";
 /// A lightweight lock of PostgreSQL.
 pub(crate) const LWLOCK: &str = "LWLock";
 /// A lock of Python. That a thread ended, and that something happened, is told by one, too:
@@ -22,8 +29,13 @@ pub(crate) enum Name {
     Has(&'static str),
 }
 
-use Class::{Barrier, Condvar, Join, Mutex, Parked, RwLock, Semaphore};
+use Class::{Barrier, Condvar, Join, Mutex, Parked, RwLock, Semaphore, Unknown};
 use Name::{Has, Is, Starts};
+
+/// Whether a lock is that of an interpreter: a process has one, and its waiters poll it.
+pub(crate) fn is_interpreters(name: &str) -> bool {
+    [GIL, GVL].contains(&name)
+}
 
 /// Locking code that does not tell of what: a row later in the table may.
 const ANY: Option<Class> = None;
@@ -82,6 +94,7 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Has("pthread_once"), Some(Mutex), Some("once")),
     (Is("call_once"), Some(Mutex), Some("once")),
     // musl.
+    (Is("sccp"), ANY, None),
     (Is("__timedwait"), ANY, None),
     (Is("__timedwait_cp"), ANY, None),
     (Is("__wait"), ANY, None),
@@ -95,6 +108,8 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("__tl_sync"), Some(Join), None),
     // C's streams.
     (Is("flockfile"), Some(Mutex), Some("stdio")),
+    (Is("__flockfile"), Some(Mutex), Some("stdio")),
+    (Is("__funlockfile"), Some(Mutex), Some("stdio")),
     (Is("_IO_flockfile"), Some(Mutex), Some("stdio")),
     (Is("funlockfile"), Some(Mutex), Some("stdio")),
     (Is("_IO_funlockfile"), Some(Mutex), Some("stdio")),
@@ -208,6 +223,21 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("lock_api::mutex::"), Some(Mutex), None),
     (Starts("lock_api::rwlock::"), Some(RwLock), None),
     (Starts("lock_api::"), ANY, None),
+    (Starts("dashmap::lock::"), Some(RwLock), None),
+    (Starts("dashmap::"), ANY, None),
+    (Starts("once_cell::imp::"), Some(Mutex), Some("once")),
+    (Starts("once_cell::"), ANY, None),
+    (
+        Starts("crossbeam_utils::sync::sharded_lock::"),
+        Some(RwLock),
+        None,
+    ),
+    (
+        Starts("crossbeam_utils::sync::wait_group::"),
+        Some(Condvar),
+        None,
+    ),
+    (Starts("flume::"), Some(Parked), None),
     (Starts("tokio::runtime::park::"), Some(Parked), None),
     (
         Starts("tokio::runtime::scheduler::multi_thread::park::"),
@@ -247,6 +277,7 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     // C++.
     (Starts("std::mutex::"), Some(Mutex), None),
     (Starts("std::timed_mutex::"), Some(Mutex), None),
+    (Starts("std::__timed_mutex_impl<"), Some(Mutex), None),
     (Starts("std::recursive_mutex::"), Some(Mutex), None),
     (Starts("std::recursive_timed_mutex::"), Some(Mutex), None),
     (Starts("std::__recursive_mutex_base::"), ANY, None),
@@ -254,6 +285,7 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("std::shared_timed_mutex::"), Some(RwLock), None),
     (Starts("std::__shared_"), Some(RwLock), None),
     (Starts("std::__glibcxx_rwlock_"), Some(RwLock), None),
+    (Starts("__glibcxx_rwlock_"), Some(RwLock), None),
     (Starts("std::shared_lock<"), Some(RwLock), None),
     (Starts("std::unique_lock<"), ANY, None),
     (Starts("std::lock_guard<"), ANY, None),
@@ -269,10 +301,17 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("std::counting_semaphore"), Some(Semaphore), None),
     (Starts("std::__semaphore_impl"), Some(Semaphore), None),
     (Starts("std::__platform_semaphore"), Some(Semaphore), None),
+    (Starts("std::__atomic_semaphore"), Some(Semaphore), None),
     (Starts("std::latch::"), Some(Barrier), None),
     (Starts("std::barrier<"), Some(Barrier), None),
     (Starts("std::__atomic_wait"), ANY, None),
+    (Starts("std::__atomic_base<"), ANY, None),
+    (Starts("std::atomic_flag::wait"), ANY, None),
+    (Starts("std::atomic<"), ANY, None),
     (Starts("std::__detail::__platform_wait"), ANY, None),
+    (Starts("std::__detail::__wait"), ANY, None),
+    (Starts("std::__detail::__bare_wait"), ANY, None),
+    (Starts("std::__detail::__enters_wait"), ANY, None),
     (Starts("__gthread_mutex_"), Some(Mutex), None),
     (Starts("__gthread_recursive_mutex_"), Some(Mutex), None),
     (Starts("__gthread_cond_"), Some(Condvar), None),
@@ -386,8 +425,13 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Is("JVM_Sleep"), Some(Parked), None),
     (Starts("os::PlatformMonitor::"), Some(Condvar), None),
     (Starts("os::PlatformMutex::"), Some(Mutex), None),
-    (Starts("Unsafe_Park"), Some(Parked), None),
-    (Starts("Parker::park"), Some(Parked), None),
+    (Starts("Unsafe_Park"), Some(Parked), Some(JAVA_PARK)),
+    (Starts("Parker::park"), Some(Parked), Some(JAVA_PARK)),
+    // What waits for the work of the machine's own threads.
+    (Starts("os::signal_wait"), Some(Parked), None),
+    (Starts("G1ConcurrentRefine"), Some(Parked), None),
+    (Starts("SemaphoreGangTaskDispatcher::"), Some(Parked), None),
+    (Starts("WorkerTaskDispatcher::"), Some(Parked), None),
     (Starts("PlatformEvent::park"), ANY, None),
     (Starts("os::PlatformEvent::park"), ANY, None),
     (Starts("PlatformMonitor::"), Some(Condvar), None),
@@ -398,6 +442,93 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
     (Starts("MutexLocker"), ANY, None),
     (Starts("Semaphore::wait"), Some(Semaphore), None),
     (Starts("PosixSemaphore::wait"), Some(Semaphore), None),
+    // Ruby: the lock of the interpreter, then those of the language.
+    (Starts("gvl_acquire"), Some(Mutex), Some(GVL)),
+    (Starts("gvl_yield"), Some(Mutex), Some(GVL)),
+    (Starts("thread_sched_wait_running"), Some(Mutex), Some(GVL)),
+    (Starts("thread_sched_to_running"), Some(Mutex), Some(GVL)),
+    (Starts("thread_sched_yield"), Some(Mutex), Some(GVL)),
+    (Starts("rb_mutex_lock"), Some(Mutex), Some("Ruby Mutex")),
+    (Starts("rb_native_cond_"), Some(Condvar), None),
+    (Starts("native_cond_"), Some(Condvar), None),
+    (Starts("rb_native_mutex_"), Some(Mutex), None),
+    // JavaScript's engine V8.
+    (
+        Starts("v8::internal::FutexEmulation::"),
+        Some(Unknown),
+        Some(ATOMICS_WAIT),
+    ),
+    (Starts("v8::internal::Builtin_AtomicsWait"), ANY, None),
+    (Starts("v8::base::Mutex::"), Some(Mutex), None),
+    (Starts("v8::base::RecursiveMutex::"), Some(Mutex), None),
+    (Starts("v8::base::SharedMutex::"), Some(RwLock), None),
+    (Starts("v8::base::ConditionVariable::"), Some(Condvar), None),
+    (Starts("v8::base::Semaphore::"), Some(Semaphore), None),
+    // .NET.
+    (Starts("AwareLock::"), Some(Mutex), Some(".NET monitor")),
+    (Starts("CLREventBase::"), Some(Parked), None),
+    // Erlang.
+    (Starts("ethr_mutex_lock"), Some(Mutex), None),
+    (Starts("ethr_rwmutex_"), Some(RwLock), None),
+    (Starts("erts_mtx_lock"), Some(Mutex), None),
+    (Starts("ethr_event_"), Some(Parked), None),
+    // MariaDB's and MySQL's.
+    (
+        Starts("sync_array_wait_event"),
+        Some(RwLock),
+        Some("InnoDB latch"),
+    ),
+    (Starts("srw_mutex_impl"), Some(Mutex), None),
+    (Starts("ssux_lock_impl"), Some(RwLock), None),
+    (Starts("srw_lock_impl"), Some(RwLock), None),
+    (Starts("os_event::"), Some(Condvar), None),
+    (Starts("os_event_wait"), Some(Condvar), None),
+    (Starts("inline_mysql_mutex_lock"), Some(Mutex), None),
+    (Starts("my_mutex_lock"), Some(Mutex), None),
+    (Starts("safe_mutex_lock"), Some(Mutex), None),
+    (Starts("inline_mysql_rwlock_"), Some(RwLock), None),
+    (Starts("inline_mysql_cond_"), Some(Condvar), None),
+    (
+        Starts("MDL_wait::timed_wait"),
+        Some(RwLock),
+        Some("metadata lock"),
+    ),
+    // Libraries of locks.
+    (Starts("rocksdb::port::Mutex::"), Some(Mutex), None),
+    (Starts("rocksdb::port::RWMutex::"), Some(RwLock), None),
+    (Starts("rocksdb::port::CondVar::"), Some(Condvar), None),
+    (Starts("rocksdb::InstrumentedMutex"), Some(Mutex), None),
+    (Starts("rocksdb::InstrumentedCondVar"), Some(Condvar), None),
+    (
+        Starts("rocksdb::WriteThread::BlockingAwaitState"),
+        Some(Mutex),
+        Some("write queue"),
+    ),
+    (
+        Starts("rocksdb::WriteThread::AwaitState"),
+        Some(Mutex),
+        Some("write queue"),
+    ),
+    (Has("::CondVar::WaitCommon"), Some(Condvar), None),
+    (Has("::Mutex::LockSlow"), Some(Mutex), None),
+    (Starts("absl::"), ANY, None),
+    (Starts("AbslInternalPerThreadSem"), Some(Mutex), None),
+    (Starts("folly::SharedMutexImpl"), Some(RwLock), None),
+    (Starts("folly::detail::futex"), ANY, None),
+    (Starts("je_malloc_mutex_lock"), Some(Mutex), None),
+    (Starts("malloc_mutex_lock"), Some(Mutex), None),
+    (Starts("g_mutex_lock"), Some(Mutex), None),
+    (Starts("g_rec_mutex_lock"), Some(Mutex), None),
+    (Starts("g_rw_lock_"), Some(RwLock), None),
+    (Starts("g_cond_"), Some(Condvar), None),
+    (Starts("g_once_init_enter"), Some(Mutex), Some("once")),
+    (Starts("apr_thread_mutex_lock"), Some(Mutex), None),
+    (Starts("apr_thread_rwlock_"), Some(RwLock), None),
+    (Starts("apr_thread_cond_"), Some(Condvar), None),
+    (Starts("CRYPTO_THREAD_write_lock"), Some(RwLock), None),
+    (Starts("CRYPTO_THREAD_read_lock"), Some(RwLock), None),
+    (Starts("ngx_thread_mutex_"), Some(Mutex), None),
+    (Starts("ngx_thread_cond_"), Some(Condvar), None),
     // PostgreSQL.
     (Starts("PGSemaphoreUnlock"), Some(Semaphore), None),
     (Starts("PGSemaphoreLock"), Some(Semaphore), None),

@@ -16,6 +16,8 @@ use framehop::ExplicitModuleSectionInfo;
 use object::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache, SegmentFlags, elf};
 
 use crate::symbol::{
+    data_symbols::DataSymbols,
+    demangle::demangled,
     rust_path::qualify,
     tail_call::{self, TailCalls},
 };
@@ -50,6 +52,8 @@ pub(super) struct Segment {
     pub(super) file: Range<u64>,
     /// Where it is in memory, without the bias.
     pub(super) address: u64,
+    /// How large it is in memory, which is more than in the file where data begins as zero.
+    pub(super) size: u64,
     /// Whether it is code.
     pub(super) executable: bool,
 }
@@ -83,6 +87,7 @@ pub(super) struct CodeFile {
     lines: bool,
     symbolizer: Symbolizer,
     tail_calls: OnceCell<TailCalls>,
+    data: OnceCell<DataSymbols>,
     sections: OnceCell<UnwindSections>,
 }
 
@@ -93,7 +98,7 @@ impl CodeFile {
             .enable_auto_reload(false)
             .enable_code_info(true)
             .enable_inlined_fns(true)
-            .enable_demangling(true)
+            .enable_demangling(false)
             .set_debug_dirs(Some(debug_dirs))
             .build();
         Self {
@@ -103,8 +108,14 @@ impl CodeFile {
             lines: true,
             symbolizer,
             tail_calls: OnceCell::new(),
+            data: OnceCell::new(),
             sections: OnceCell::new(),
         }
+    }
+
+    /// The open file.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
     }
 
     /// Whether its debugging information leads to other files.
@@ -152,6 +163,7 @@ impl CodeFile {
                 Segment {
                     file: offset..offset.saturating_add(size),
                     address: segment.address(),
+                    size: segment.size(),
                     executable: matches!(
                         segment.flags(),
                         SegmentFlags::Elf { p_flags, .. } if p_flags & elf::PF_X != elf::ProgramFlags(0)
@@ -239,6 +251,21 @@ impl CodeFile {
         calls.name(start)
     }
 
+    /// The variable at an address, by the symbol tables of the file and its separate debug file.
+    pub(super) fn variable(&self, address: u64) -> Option<String> {
+        let data = self.data.get_or_init(|| {
+            let mut data = DataSymbols::default();
+            data.add(&self.file);
+            if let Some(debug) = self.debug.as_deref()
+                && let Ok(debug) = File::open(debug)
+            {
+                data.add(&debug);
+            }
+            data.finish()
+        });
+        data.name(address)
+    }
+
     /// The functions at an address, innermost first. None: there is no name.
     pub(super) fn functions(&self, call: u64, detail: Detail) -> Vec<Function> {
         let lines = (self.lines && detail == Detail::Lines).then_some(true);
@@ -279,6 +306,7 @@ fn checksum(mut file: &File) -> io::Result<u32> {
 fn expand(symbol: Sym<'_>) -> Vec<Function> {
     let function = |name: &str, code: Option<&CodeInfo<'_>>, inlined| {
         let file = code.map(|code| code.to_path().to_string_lossy().into_owned());
+        let name = &*demangled(name);
         let path = file.as_deref().and_then(|file| qualify(name, file));
         // glibc's own calls lead to a second name of the same function, and compilers
         // have names for their copies of one.

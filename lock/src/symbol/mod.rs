@@ -2,12 +2,15 @@
 //! what kind of lock these are about.
 
 mod call_frames;
+mod call_scan;
 pub(crate) mod class;
 mod class_names;
 mod class_table;
 mod code_file;
 mod confined;
+mod data_symbols;
 mod debug_files;
+mod demangle;
 pub(crate) mod fuzzing;
 mod kernel;
 mod kernel_data;
@@ -133,6 +136,13 @@ impl Symbols {
     /// The name of the kernel's own data at an address, where it shows that.
     pub(crate) fn kernel_data(&mut self, address: u64) -> Option<String> {
         self.kernel_data.name(address)
+    }
+
+    /// The variable of a program or library that is at an address of a process, or its place in
+    /// the file: `stats`, `libfoo.so+0x4060`. None where nothing is known of the process yet, or
+    /// no file's data is there.
+    pub(crate) fn variable(&self, pid: u32, address: u64) -> Option<String> {
+        self.processes.get(&pid)?.1.variable(address)
     }
 
     /// Learns what is mapped into a process, so that its stacks have names even if it ends

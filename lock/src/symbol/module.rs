@@ -4,6 +4,7 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::HashMap,
+    os::unix::fs::FileExt as _,
     rc::Rc,
 };
 
@@ -111,6 +112,43 @@ impl Module {
             Reading::Here(file) => file.tail_caller(call).map(str::to_owned),
             Reading::Confined(file) => file.tail_caller(call),
         }
+    }
+
+    /// The bytes at an address of the file.
+    pub(crate) fn bytes<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
+        let segment = self.segments.iter().find(|segment| {
+            segment.executable
+                && (segment.address..segment.address.saturating_add(segment.size))
+                    .contains(&address)
+        })?;
+        let offset = segment
+            .file
+            .start
+            .checked_add(address.checked_sub(segment.address)?)?;
+        let mut bytes = [0; N];
+        let file = match &self.file {
+            Reading::Here(file) => file.file(),
+            Reading::Confined(file) => file.file(),
+        };
+        file.read_exact_at(&mut bytes, offset).ok()?;
+        Some(bytes)
+    }
+
+    /// The variable at an address of the file, or the place in the file: `libfoo.so+0x4060`.
+    /// None: it is not of the file's data.
+    pub(crate) fn variable(&self, address: u64) -> Option<String> {
+        let is_data = |segment: &Segment| {
+            let end = segment.address.saturating_add(segment.size);
+            !segment.executable && (segment.address..end).contains(&address)
+        };
+        if !self.segments.iter().any(is_data) {
+            return None;
+        }
+        let name = match &self.file {
+            Reading::Here(file) => file.variable(address),
+            Reading::Confined(file) => file.variable(address),
+        };
+        name.or_else(|| Some(format!("{}+{address:#x}", self.name)))
     }
 
     fn look_up(&self, call: u64, address: u64) -> Vec<Frame> {

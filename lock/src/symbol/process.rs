@@ -13,6 +13,8 @@ use framehop::Module as Unwindable;
 use crate::{
     profile::snapshot::Frame,
     symbol::{
+        call_scan::{self, Target},
+        class_names,
         mapped::MappedCode,
         mapping::{self, Mapping},
         module::Module,
@@ -30,6 +32,19 @@ const LATEST: Duration = Duration::from_secs(5);
 
 /// How many mappings with code are remembered per process; beyond, its stacks are cut.
 const MOST_AREAS: usize = 4096;
+
+/// With more frames, a stack was not cut because its innermost functions have no unwind
+/// information.
+const FEW_FRAMES: usize = 3;
+
+/// How far a function without a name is taken to reach, in bytes.
+const LONGEST_NAMELESS: u64 = 512;
+
+/// How much of a function is searched for a jump to the one that it ends with, in bytes.
+const LONGEST_WRAPPER: usize = 128;
+
+/// How many calls within locking code are followed without unwind information.
+const MOST_CALLS: usize = 12;
 
 /// What is known of a process.
 #[derive(Default)]
@@ -125,18 +140,110 @@ impl Process {
         if old || !self.is_code(registers.ip) || changed(self.program, program(pid)) {
             self.learn(pid, modules, mapped);
         }
-        let unwound = self.unwind_known(registers, stack, cache);
-        match unwound.unknown {
-            // A library that was loaded since?
-            Some(address) => {
-                self.learn(pid, modules, mapped);
-                if self.is_code(address) {
-                    self.unwind_known(registers, stack, cache)
-                } else {
-                    unwound
-                }
+        let mut unwound = self.unwind_known(registers, stack, cache);
+        // A library that was loaded since?
+        if let Some(address) = unwound.unknown {
+            self.learn(pid, modules, mapped);
+            if self.is_code(address) {
+                unwound = self.unwind_known(registers, stack, cache);
             }
-            None => unwound,
+        }
+        // One whose innermost functions have no unwind information ends within them.
+        let last = unwound.addresses.last().copied().unwrap_or_default();
+        if unwound.addresses.len() <= FEW_FRAMES && self.is_locking(last, last) {
+            self.unwind_by_calls(registers, stack, cache, unwound)
+        } else {
+            unwound
+        }
+    }
+
+    /// Whether code at `call` is locking code. What has no name in a C library is.
+    fn is_locking(&self, call: u64, address: u64) -> bool {
+        match (self.function(call, address), self.file(call)) {
+            (Some(function), _) => class_names::find(&function).is_some(),
+            (None, Some((module, _))) => class_names::is_c_library(&module.name),
+            (None, None) => false,
+        }
+    }
+
+    /// Unwinds a stack that ends within locking code: through that by the calls of its functions,
+    /// and from their caller on by unwind information.
+    fn unwind_by_calls(
+        &mut self,
+        registers: Registers,
+        stack: &[u8],
+        cache: &mut unwind::Cache,
+        cut: Unwound,
+    ) -> Unwound {
+        let (mut address, mut ip, mut top) = (registers.ip, registers.ip, 0);
+        let mut addresses = vec![address];
+        while addresses.len() < MOST_CALLS
+            && self.is_locking(ip, address)
+            && let function = self.function(ip, address)
+            && let Some(call) = call_scan::find(stack, top, |return_address| {
+                self.is_call_of(return_address, ip, function.as_deref())
+            })
+        {
+            addresses.push(call.return_address);
+            // Within the call.
+            (address, top) = (call.return_address, call.above);
+            ip = address.saturating_sub(1);
+        }
+        if addresses.len() < cut.addresses.len().max(2) {
+            return cut;
+        }
+        let registers = Registers {
+            ip,
+            sp: registers.sp.saturating_add(top as u64),
+            ..registers
+        };
+        let outer = self.unwind_known(registers, stack.get(top..).unwrap_or_default(), cache);
+        addresses.extend(outer.addresses.iter().skip(1));
+        Unwound { addresses, ..outer }
+    }
+
+    /// Whether the instruction before an address calls this function, which is at another one.
+    fn is_call_of(&self, return_address: u64, callee: u64, function: Option<&str>) -> bool {
+        let Some((module, bias)) = self.file(return_address.saturating_sub(1)) else {
+            return false;
+        };
+        let is_other = self
+            .file(callee)
+            .is_none_or(|(callees, _)| !Rc::ptr_eq(module, callees));
+        let target = call_scan::target(return_address, |address| {
+            module.bytes(address.wrapping_sub(bias))
+        });
+        let start = match target {
+            // Through a table of other modules' functions.
+            Some(_) if is_other => return true,
+            Some(Target::Address(start)) => start,
+            Some(Target::Indirect) | None => return false,
+        };
+        let is_callee = |start: u64| match function {
+            Some(function) => self
+                .function(start, start)
+                .is_some_and(|name| name == function),
+            // It begins not far before.
+            None => (start..start.saturating_add(LONGEST_NAMELESS)).contains(&callee),
+        };
+        let code: Option<[u8; LONGEST_WRAPPER]> = module.bytes(start.wrapping_sub(bias));
+        is_callee(start)
+            || call_scan::jumps(start, code.as_ref().map_or(&[], |code| code.as_slice()))
+                .any(is_callee)
+    }
+
+    /// The name of the compiled function that code at `call` is in; `address` is the one to show.
+    fn function(&self, call: u64, address: u64) -> Option<String> {
+        let (module, bias) = self.file(call)?;
+        let frames = module.frames(call.wrapping_sub(bias), address.wrapping_sub(bias));
+        frames.last()?.function.clone()
+    }
+
+    /// The file whose code is at an address, and how much further than in it the code is mapped.
+    fn file(&self, address: u64) -> Option<(&Rc<Module>, u64)> {
+        match &area(&self.areas, address)?.code {
+            Code::File(module, bias) => Some((module, *bias)),
+            Code::Named(_) | Code::Jit => None,
         }
     }
 
@@ -201,6 +308,15 @@ impl Process {
             }
         }
         frames
+    }
+
+    /// The variable at an address. Data of a file is as far from where the file has it as its
+    /// code.
+    pub(crate) fn variable(&self, address: u64) -> Option<String> {
+        self.areas.iter().find_map(|area| match &area.code {
+            Code::File(module, bias) => module.variable(address.wrapping_sub(*bias)),
+            Code::Named(_) | Code::Jit => None,
+        })
     }
 
     /// Whether a return address is a file's. Only exported functions are called from others.

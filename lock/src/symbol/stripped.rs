@@ -37,16 +37,37 @@ pub(super) fn hidden(inner: Option<&str>, frames: &[Frame]) -> Option<Hidden> {
     }
     let known = class_names::find(function).and_then(|known| known.name);
     // These call nothing of a program's own: whatever is within them is theirs.
-    if known.is_some_and(|name| [class_table::GIL, class_table::LWLOCK].contains(&name)) {
+    if known.is_some_and(|name| class_table::is_interpreters(name) || name == class_table::LWLOCK) {
         return Some(Hidden {
             frames: nameless,
             name: None,
         });
     }
+    let inner = inner?;
+    // Ruby's functions that take the GVL have no exported name. These call them, and wait for
+    // nothing else by a condition variable; a Mutex of the language waits by one as well.
+    if module.starts_with("libruby") && (inner.contains("cond_")) {
+        const TAKE_GVL: &[&str] = &[
+            "rb_threadptr_execute_interrupts",
+            "rb_nogvl",
+            "rb_thread_call_without_gvl",
+            "rb_thread_call_with_gvl",
+            "rb_thread_io_blocking_region",
+            "rb_thread_schedule",
+        ];
+        let name = match known {
+            Some(name) => Some(name),
+            None if TAKE_GVL.contains(&function) => Some(class_table::GVL),
+            None => return None,
+        };
+        return Some(Hidden {
+            frames: nameless,
+            name,
+        });
+    }
     if !is_python(module) {
         return None;
     }
-    let inner = inner?;
     // The interpreter's loop gives the GIL away and takes it again by take_gil and drop_gil,
     // which have no exported name. Of its own functions only these use a condition variable:
     // a lock of the language is a semaphore.

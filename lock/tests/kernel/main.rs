@@ -20,6 +20,7 @@ mod machine;
 mod names;
 mod output;
 mod perf;
+mod primitives;
 mod process;
 mod programs;
 mod recording;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         estimator::TESTS,
         truth::TESTS,
         calls::TESTS,
+        primitives::TESTS,
         deadlock::TESTS,
         perf::TESTS,
         filters::TESTS,

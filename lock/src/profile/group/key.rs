@@ -125,7 +125,8 @@ impl<'a> Keys<'a> {
                 return Key::Waiters(lock_type, process.clone(), name.clone(), caller.clone());
             }
             (FutexRole::Pair, Identity::Private { process, address }, ..) => {
-                // They are the last eight bytes of glibc's pthread_cond_t, which is aligned.
+                // Both are in the same eight bytes of glibc's pthread_cond_t and pthread_rwlock_t,
+                // which are aligned.
                 let identity = Identity::Private {
                     process: *process,
                     address: address & !7,
@@ -265,7 +266,8 @@ impl<'a> Keys<'a> {
             .map(|dominant| &dominant.caller);
         match (name, caller, identity) {
             (_, _, Identity::Other) => location,
-            (Some(name), _, _) => format!("{name} ({location})"),
+            (Some(name), Some(caller), _) => format!("{name} in {caller} ({location})"),
+            (Some(name), None, _) => format!("{name} ({location})"),
             (None, Some(caller), _) => format!("in {caller} ({location})"),
             (None, None, _) => location,
         }

@@ -29,6 +29,31 @@ pub(super) struct LockInfo {
     /// For a futex that processes share: what memory, and where in it. None within if that
     /// could not be told.
     shared: Option<Option<String>>,
+    /// The variable that it is, or is in, once that is known.
+    variable: Option<String>,
+}
+
+impl LockInfo {
+    /// The variable that a lock of a process is, or is in.
+    fn variable(&mut self, key: LockKey, symbols: &Symbols) -> Option<&str> {
+        // The word of a waiter is nobody's lock.
+        if self.variable.is_none() && matches!(self.role, FutexRole::Own | FutexRole::Pair) {
+            let address = self.address(key);
+            self.variable = symbols.variable(key.tgid, address);
+        }
+        self.variable.as_deref()
+    }
+
+    /// Where the lock begins that a futex is of.
+    fn address(&self, key: LockKey) -> u64 {
+        // glibc's pthread_rwlock_t and pthread_cond_t; other libraries wait otherwise.
+        let before = match (self.role, self.class) {
+            (FutexRole::Pair, Some(Class::RwLock)) => 8,
+            (FutexRole::Pair, Some(Class::Condvar)) => 40,
+            _ => return key.address,
+        };
+        (key.address & !7).saturating_sub(before)
+    }
 }
 
 /// The locks that were seen.
@@ -82,6 +107,9 @@ impl Locks {
                 .get_or_insert_with(|| process_info::shared_memory(key.tgid, key.address))
                 .clone()
         };
+        if object.is_none() && info.name.is_none() {
+            info.variable(key, symbols);
+        }
         let identity = match object {
             Some(object) => Identity::Shared { object },
             None => Identity::Private {
@@ -93,7 +121,7 @@ impl Locks {
             identity,
             lock_type(key.kind, info.class),
             &operation(key.kind).to_string(),
-            info.name.as_deref(),
+            info.name.as_deref().or(info.variable.as_deref()),
         );
         builder.set_role(id, info.role);
         id

@@ -201,7 +201,7 @@ impl SampleDecoder {
     /// Keeps what the stack of a wait shows of the lock.
     fn learn(&mut self, key: LockKey, stack: &UserStack) {
         let info = self.locks.info(key);
-        if stack.class != Class::Unknown {
+        if stack.class != Class::Unknown || stack.name.is_some() {
             info.class = Some(stack.class);
             info.role = stack.role;
         }

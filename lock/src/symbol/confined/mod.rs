@@ -219,6 +219,11 @@ impl Readers {
 }
 
 impl ConfinedFile {
+    /// The open file, to be read within bounds and not to be mapped.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// How to unwind its code.
     pub(super) fn unwind_sections(&self) -> UnwindSections {
         let Some(sections) = self.ask::<UnwindSections>(Question::Unwinding, 0) else {
@@ -245,6 +250,11 @@ impl ConfinedFile {
     /// The locking function that jumped to the nameless one with the address `call`.
     pub(super) fn tail_caller(&self, call: u64) -> Option<String> {
         self.ask::<Option<String>>(Question::TailCaller, call)?
+    }
+
+    /// The variable at an address.
+    pub(super) fn variable(&self, address: u64) -> Option<String> {
+        self.ask::<Option<String>>(Question::Variable, address)?
     }
 
     /// The functions at an address, innermost first. None: there is no name.

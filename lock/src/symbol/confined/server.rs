@@ -89,6 +89,14 @@ impl Server {
                     .and_then(|opened| opened.code.tail_caller(address));
                 name.map(str::to_owned).put(to);
             }
+            Question::Variable => {
+                let name = self
+                    .files
+                    .get(&number)
+                    .and_then(|opened| opened.code.variable(address));
+                name.map(|name| beginning(&name, LONGEST_NAME).to_owned())
+                    .put(to);
+            }
             Question::Symbol | Question::Lines => {
                 let detail = if question == Question::Lines {
                     Detail::Lines

@@ -22,17 +22,20 @@ pub(super) enum Question {
     Symbol,
     /// The functions at an address.
     Lines,
+    /// The variable at an address.
+    Variable,
     /// Close the file.
     Close,
 }
 
-const QUESTIONS: [Question; 7] = [
+const QUESTIONS: [Question; 8] = [
     Question::Open,
     Question::Debug,
     Question::Unwinding,
     Question::TailCaller,
     Question::Symbol,
     Question::Lines,
+    Question::Variable,
     Question::Close,
 ];
 
@@ -200,10 +203,12 @@ impl Answer for Segment {
         let Self {
             file,
             address,
+            size,
             executable,
         } = self;
         file.put(to);
         address.put(to);
+        size.put(to);
         executable.put(to);
     }
 
@@ -211,6 +216,7 @@ impl Answer for Segment {
         Some(Self {
             file: Answer::take(from)?,
             address: Answer::take(from)?,
+            size: Answer::take(from)?,
             executable: Answer::take(from)?,
         })
     }
@@ -320,6 +326,7 @@ mod tests {
             segments: vec![Segment {
                 file: 1..2,
                 address: 3,
+                size: 6,
                 executable: true,
             }],
             build_id: Some([4, 5].into()),

@@ -2,5 +2,6 @@
 
 mod classes;
 mod programs;
+mod runtimes;
 mod rust_locks;
 mod waiting_process;

@@ -1,9 +1,12 @@
 //! The report for people: a ranking, then its limits.
 
+use std::collections::BTreeMap;
+
 use ebpf_base::units::{plural, time};
 
 use crate::{
     profile::{
+        futex_role::FutexRole,
         group::{By, Filter, Grouped, group, rank},
         label::NO_STACK,
         metrics::{Metrics, Sort},
@@ -79,11 +82,13 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         return [nothing]
             .into_iter()
             .chain(unmeasured)
+            .chain(undetermined(snapshot, options))
             .chain(left_out(snapshot, options))
             .collect();
     }
     let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
     lines.extend(unmeasured(snapshot));
+    lines.extend(undetermined(snapshot, options));
     if grouped.estimated_by_filter() {
         lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
     }
@@ -105,6 +110,40 @@ fn unmeasured(snapshot: &Snapshot) -> Option<String> {
         format!(
             "Not measured: {} of 32-bit programs.",
             plural(count, "futex wait")
+        )
+    })
+}
+
+/// Idle waits that may be for locks: runtimes wait for both in one way, which has a name. Without
+/// them nothing would be taken to be contended.
+fn undetermined(snapshot: &Snapshot, options: &Options) -> Option<String> {
+    if options.filter.include_idle || !options.filter.types.is_empty() {
+        return None;
+    }
+    let mut by_name: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for lock in &snapshot.locks {
+        if lock.lock_type.is_idle()
+            && lock.role == FutexRole::Waiter
+            && let Some(name) = &lock.name
+        {
+            let waits = lock.ranked();
+            let (count, total_ns) = by_name.entry(name).or_default();
+            *count = count.saturating_add(waits.count);
+            *total_ns = total_ns.saturating_add(waits.total_ns);
+        }
+    }
+    by_name.retain(|_, (count, _)| *count > 0);
+    let list: Vec<String> = by_name
+        .into_iter()
+        .map(|(name, (count, total_ns))| {
+            let name = untrusted::line(name);
+            format!("{name}, {} in {}", time(total_ns), plural(count, "wait"))
+        })
+        .collect();
+    (!list.is_empty()).then(|| {
+        format!(
+            "Not ranked, as it may be waits for locks or for work (--idle ranks it): {}.",
+            list.join("; ")
         )
     })
 }

@@ -4,8 +4,9 @@ use super::report;
 use crate::{
     profile::{
         fixtures,
+        futex_role::FutexRole,
         group::{By, Filter},
-        lock_type,
+        lock_type::{self, Class, LockType},
         metrics::Sort,
         snapshot::{EventAccounting, Snapshot},
     },
@@ -250,4 +251,29 @@ fn threads_without_a_name_are_called_so() {
     };
     let text = report(&snapshot, &options, None);
     assert!(text.contains(" (no name)["), "{text}");
+}
+
+#[test]
+fn idle_waits_that_may_be_for_locks_are_in_the_heading() {
+    let mut snapshot = fixtures::snapshot();
+    let lock = snapshot
+        .locks
+        .iter_mut()
+        .find(|lock| lock.waits.count > 0)
+        .unwrap();
+    lock.lock_type = LockType::User(Class::Parked);
+    lock.role = FutexRole::Waiter;
+    lock.name = Some("Java park".to_owned());
+    let line =
+        "Not ranked, as it may be waits for locks or for work (--idle ranks it): Java park, ";
+    let text = report(&snapshot, &Options::default(), None);
+    assert!(text.lines().nth(1).unwrap().starts_with(line), "{text}");
+    let ranked = Options {
+        filter: Filter {
+            include_idle: true,
+            ..Filter::default()
+        },
+        ..Options::default()
+    };
+    assert!(!report(&snapshot, &ranked, None).contains("Not ranked, as"));
 }
