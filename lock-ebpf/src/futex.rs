@@ -72,6 +72,8 @@ impl Futex {
     pub fn owner(self) -> u32 {
         let offset = match u64::from(self.kind.command()) {
             command::WAIT => 8,
+            // `pthread_mutex_timedlock`.
+            command::WAIT_BITSET if self.has_timeout => 8,
             command::LOCK_PI | command::LOCK_PI2 => 0,
             _ => return 0,
         };

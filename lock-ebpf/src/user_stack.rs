@@ -12,6 +12,9 @@ use crate::{arch::Register, task::Registers};
 #[unsafe(no_mangle)]
 static USER_STACK_PORTIONS: Global<u32> = Global::new(8);
 
+/// The size of the smallest page.
+const PAGE: u64 = 4096;
+
 /// Copies from the stack pointer upwards what can be read without a page fault, and tells the
 /// registers to unwind from. How many bytes are there stands in the event.
 #[inline(always)]
@@ -27,18 +30,32 @@ pub fn copy(registers: Registers, to: &mut EventWithStack) {
             break;
         }
         let begin = portion * USER_STACK_PORTION;
-        // SAFETY: the portion is within the array: the loop ends before. The helper checks
-        // the address in user space.
-        let result = unsafe {
-            bpf_probe_read_user(
-                (&raw mut to.stack).cast::<u8>().add(begin).cast::<c_void>(),
-                USER_STACK_PORTION as u32,
-                sp.wrapping_add(begin as u64) as *const c_void,
-            )
-        };
-        if result != 0 {
-            break;
+        let from = sp.wrapping_add(begin as u64);
+        if read(to, begin, from, USER_STACK_PORTION as u32) {
+            to.event.user_bytes = (begin + USER_STACK_PORTION) as u32;
+            continue;
         }
-        to.event.user_bytes = (begin + USER_STACK_PORTION) as u32;
+        // The stack may end within the portion, at the end of a page: those of musl's threads have
+        // less than a portion above their outermost frame.
+        let rest = (PAGE - from % PAGE) as u32;
+        if rest < USER_STACK_PORTION as u32 && read(to, begin, from, rest) {
+            to.event.user_bytes = begin as u32 + rest;
+        }
+        break;
     }
+}
+
+/// Copies so many bytes, at most a portion, to a place that begins a portion.
+#[inline(always)]
+fn read(to: &mut EventWithStack, begin: usize, from: u64, bytes: u32) -> bool {
+    // SAFETY: the portion is within the array: the loop ends before. The helper checks the
+    // address in user space.
+    let result = unsafe {
+        bpf_probe_read_user(
+            (&raw mut to.stack).cast::<u8>().add(begin).cast::<c_void>(),
+            bytes,
+            from as *const c_void,
+        )
+    };
+    result == 0
 }
