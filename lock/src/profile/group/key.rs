@@ -266,8 +266,10 @@ impl<'a> Keys<'a> {
             .map(|dominant| &dominant.caller);
         match (name, caller, identity) {
             (_, _, Identity::Other) => location,
-            (Some(name), Some(caller), _) => format!("{name} in {caller} ({location})"),
-            (Some(name), None, _) => format!("{name} ({location})"),
+            (Some(name), Some(caller), Identity::Private { .. } | Identity::Shared { .. }) => {
+                format!("{name} in {caller} ({location})")
+            }
+            (Some(name), _, _) => format!("{name} ({location})"),
             (None, Some(caller), _) => format!("in {caller} ({location})"),
             (None, None, _) => location,
         }
