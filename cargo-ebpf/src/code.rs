@@ -64,6 +64,8 @@ ebpf_base::codes! {
         ConfigMissing = "config-missing",
         /// CO-RE relocations could not be applied for this kernel.
         CoreRelocation = "core-relocation",
+        /// A crate for BPF in the project's directory that is not built with the project.
+        CratePassedOver = "crate-passed-over",
         /// An eBPF crate is outside of the workspace.
         EbpfCrateApart = "ebpf-crate-apart",
         /// An eBPF crate is a member of the native workspace.

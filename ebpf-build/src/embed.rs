@@ -263,16 +263,17 @@ fn prebuilt(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
 /// Everything that the objects were made from: what rustc read, by cargo's dep-info
 /// files, the crate's settings, and the two tools.
 fn watched(crate_dir: &Path, artifacts: &[Artifact], tools: &BuildTools) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = [
-        "Cargo.toml",
-        "Cargo.lock",
-        ".cargo/config",
-        ".cargo/config.toml",
-    ]
-    .into_iter()
-    .map(|name| crate_dir.join(name))
-    .filter(|path| path.is_file())
-    .collect();
+    let own = ["Cargo.toml", "Cargo.lock"].map(|name| crate_dir.join(name));
+    // Cargo merges those of all directories above.
+    let root = fs::canonicalize(crate_dir).unwrap_or_else(|_| crate_dir.to_owned());
+    let configs = root
+        .ancestors()
+        .flat_map(|above| [".cargo/config", ".cargo/config.toml"].map(|name| above.join(name)));
+    let mut paths: Vec<PathBuf> = own
+        .into_iter()
+        .chain(configs)
+        .filter(|path| path.is_file())
+        .collect();
     paths.push(tools.toolchain.rustc.clone());
     paths.push(tools.linker.path.clone());
     for artifact in artifacts {

@@ -71,10 +71,15 @@ pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The cargo config that was read, if there is one.
+    /// The crate's own cargo config, else the nearest one above that sets a BPF target.
     pub file: Option<PathBuf>,
-    /// The BPF target in it.
+    /// The BPF target in it, else in the nearest config above that has one. Of two, it is the
+    /// one with the byte order of this machine.
     pub target: Option<Target>,
+    /// The other one, if both are listed.
+    pub other_target: Option<Target>,
+    /// Whether the target is in the crate's own config.
+    pub target_is_own: bool,
     /// The linker that it names for a BPF target.
     pub linker: Option<String>,
     /// Whether the manifest has `[package.metadata.ebpf]`.
@@ -83,6 +88,8 @@ pub struct Settings {
     pub programs: BTreeSet<String>,
     /// Whether it depends on aya-ebpf: its programs compile for BPF only.
     pub depends_on_aya: bool,
+    /// Whether one of its programs is `#![no_main]`.
+    pub freestanding: bool,
     /// Codes of warnings that `[package.metadata.ebpf] deny` makes errors.
     pub deny: Vec<String>,
     /// The oldest kernel that the crate's object is for, by `[package.metadata.ebpf]
@@ -104,9 +111,38 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether the crate is one for BPF, by its config or its manifest.
+    /// Whether the crate is one for BPF, by its config or its manifest. A target in a config above
+    /// counts for crates below it that no host could run.
     pub fn is_ebpf(&self) -> bool {
-        self.target.is_some() || self.declared || self.depends_on_aya && !self.programs.is_empty()
+        let inherited = self.target.is_some() && self.freestanding;
+        self.target_is_own
+            || self.declared
+            || (self.depends_on_aya || inherited) && !self.programs.is_empty()
+    }
+
+    /// Takes the flags of all targets and the linker from a config.
+    fn take(&mut self, config: &Value) {
+        let flags = strings(at(config, &["build", "rustflags"]));
+        self.build_rustflags.extend(flags);
+        let linker = Target::ALL.iter().find_map(|target| {
+            let linker = at(config, &["target", target.triple(), "linker"])?;
+            linker.as_str().map(str::to_owned)
+        });
+        self.linker = linker.or(self.linker.take());
+    }
+
+    /// Takes the target from a config, if that names one. Whether it is for BPF.
+    fn build_for(&mut self, config: &Value) -> bool {
+        if at(config, &["build", "target"]).is_none() {
+            return false;
+        }
+        let targets = bpf_targets(config);
+        // A project that lists both can be built for either; its loader runs here.
+        let host = targets.iter().find(|target| **target == Target::host());
+        self.target = host.or(targets.first()).copied();
+        let mut others = targets.into_iter();
+        self.other_target = others.find(|other| Some(*other) != self.target);
+        self.target.is_some()
     }
 
     /// The flags that cargo takes for `target` from the config of the crate and from those above
@@ -180,6 +216,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
         }
     }
     settings.programs = programs(&manifest, folder);
+    settings.freestanding = is_freestanding(&manifest, folder);
     settings.depends_on_aya = depends_on_aya(&manifest);
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
         .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
@@ -193,29 +230,19 @@ pub fn read(folder: &Path) -> Result<Settings> {
     above.reverse();
     let mut configs = Vec::new();
     for (config, file) in above {
-        if bpf_targets(&config).is_empty() && at(&config, &["build", "rustflags"]).is_some() {
+        let for_bpf = settings.build_for(&config);
+        if !for_bpf && at(&config, &["build", "rustflags"]).is_some() {
             settings.host_rustflags.push(file);
         } else {
-            let flags = strings(at(&config, &["build", "rustflags"]));
-            settings.build_rustflags.extend(flags);
+            settings.take(&config);
+            settings.file = for_bpf.then_some(file).or(settings.file);
         }
         configs.push(config);
     }
     if let Some(file) = own {
         let config = parse(&file)?;
-        let targets = bpf_targets(&config);
-        // A project that lists both can be built for either; its loader runs here.
-        settings.target = if targets.contains(&Target::default()) {
-            Some(Target::default())
-        } else {
-            targets.first().copied()
-        };
-        let flags = strings(at(&config, &["build", "rustflags"]));
-        settings.build_rustflags.extend(flags);
-        settings.linker = Target::ALL.iter().find_map(|target| {
-            let linker = at(&config, &["target", target.triple(), "linker"])?;
-            linker.as_str().map(str::to_owned)
-        });
+        settings.target_is_own = settings.build_for(&config);
+        settings.take(&config);
         settings.file = Some(file);
         configs.push(config);
     }
@@ -269,7 +296,7 @@ fn target_flags(config: &Value, target: Target, by_cfg: bool) -> Vec<String> {
 }
 
 /// The crates that programs for BPF are written with.
-const AYA_CRATES: [&str; 2] = ["aya-ebpf", "aya-bpf"];
+pub const AYA_CRATES: [&str; 2] = ["aya-ebpf", "aya-bpf"];
 
 /// Whether a crate depends on aya-ebpf, under whatever name and for whatever target.
 fn depends_on_aya(manifest: &Value) -> bool {
@@ -301,6 +328,26 @@ fn programs(manifest: &Value, folder: &Path) -> BTreeSet<String> {
         source.then(|| Some(path.file_stem()?.to_str()?.to_owned()))?
     }));
     names
+}
+
+/// Whether the source of a program has the attribute `no_main`.
+fn is_freestanding(manifest: &Value, folder: &Path) -> bool {
+    let listed = manifest.get("bin").and_then(Value::as_array);
+    let listed = listed.into_iter().flatten();
+    let paths = listed.filter_map(|bin| Some(folder.join(bin.get("path")?.as_str()?)));
+    let more = fs::read_dir(folder.join("src/bin")).into_iter().flatten();
+    let more = more.flatten().map(|entry| entry.path());
+    paths
+        .chain([folder.join("src/main.rs")])
+        .chain(more.map(|path| match path.is_dir() {
+            true => path.join("main.rs"),
+            false => path,
+        }))
+        .filter_map(|source| ebpf_base::read_text(&source).ok())
+        .any(|text| {
+            let mut lines = text.lines().map(str::trim_start);
+            lines.any(|line| line.starts_with("#![") && line.contains("no_main"))
+        })
 }
 
 fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
@@ -416,6 +463,58 @@ mod tests {
         let config = "[build]\ntarget = [\"bpfeb-unknown-none\"]\n";
         let folder = crate_with("[package]\n", Some(config));
         assert_eq!(read(folder.path()).unwrap().target, Some(Target::Big));
+    }
+
+    #[test]
+    fn the_other_of_two_targets_is_known() {
+        for listed in [
+            "bpfeb-unknown-none\", \"bpfel",
+            "bpfel-unknown-none\", \"bpfeb",
+        ] {
+            let config = format!("[build]\ntarget = [\"{listed}-unknown-none\"]\n");
+            let settings = read(crate_with("[package]\n", Some(&config)).path()).unwrap();
+            assert_eq!(settings.target, Some(Target::Little));
+            assert_eq!(settings.other_target, Some(Target::Big));
+        }
+    }
+
+    #[test]
+    fn a_target_above_counts_for_what_has_no_main() {
+        let folder = crate_with("", Some("[build]\ntarget = \"bpfel-unknown-none\"\n"));
+        let probe = folder.path().join("probe");
+        let with = |file: &str, source: &str| {
+            let file = probe.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, source).unwrap();
+            let settings = read(&probe).unwrap();
+            fs::remove_file(file).unwrap();
+            assert_eq!(settings.target, Some(Target::Little));
+            assert!(!settings.target_is_own);
+            settings.is_ebpf()
+        };
+        fs::create_dir(&probe).unwrap();
+        fs::write(probe.join("Cargo.toml"), "[package]\nname = \"probe\"\n").unwrap();
+        assert!(with("src/main.rs", "#![no_std]\n#![no_main]\n"));
+        assert!(with("src/bin/one.rs", "#![cfg_attr(not(test), no_main)]\n"));
+        assert!(with("src/bin/two/main.rs", "#![no_main]\n"));
+        assert!(!with("src/main.rs", "// #![no_main]\nfn main() {}\n"));
+        assert!(!with("src/lib.rs", "#![no_std]\n"));
+        fs::create_dir(probe.join(".cargo")).unwrap();
+        fs::write(
+            probe.join(".cargo/config.toml"),
+            "[build]\ntarget = \"x86_64-unknown-none\"\n",
+        )
+        .unwrap();
+        assert_eq!(read(&probe).unwrap().target, None);
+        fs::remove_dir_all(probe.join(".cargo")).unwrap();
+        let manifest = "[package]\nname = \"probe\"\n[[bin]]\nname = \"p\"\npath = \"p.rs\"\n";
+        fs::write(probe.join("Cargo.toml"), manifest).unwrap();
+        assert!(with("p.rs", "#![no_main]\n"));
+        // The name of an object is that of its binary.
+        assert_eq!(
+            read(&probe).unwrap().programs,
+            BTreeSet::from(["p".to_owned()])
+        );
     }
 
     fn missing(rustflags: &str) -> Vec<&'static str> {

@@ -20,6 +20,14 @@ impl Target {
     /// All targets.
     pub const ALL: [Self; 2] = [Self::Little, Self::Big];
 
+    /// The target with the byte order of this machine.
+    pub fn host() -> Self {
+        match cfg!(target_endian = "big") {
+            true => Self::Big,
+            false => Self::Little,
+        }
+    }
+
     /// The target triple as rustc spells it.
     pub fn triple(self) -> &'static str {
         match self {

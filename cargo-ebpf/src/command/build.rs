@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     interrupt, min_kernel,
     outcome::Outcome,
-    project::{EbpfCrate, Project, pin_not_used},
+    project::{EbpfCrate, Project, Reason, pin_not_used},
     report::{
         Console,
         build::{Built, BuiltObject},
@@ -120,6 +120,9 @@ pub(crate) fn build_all(
     tools: &BuildTools,
     console: Console,
 ) -> Result<Built> {
+    if request.selection.package.is_empty() {
+        note_passed_over(project, console);
+    }
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
     let mut built = Vec::new();
     let mut failed = Vec::new();
@@ -160,8 +163,12 @@ pub(crate) fn build_all(
         }
     }
     if built.is_empty() && !failed.is_empty() {
-        let objects = Vec::new();
-        return Built { objects, failed }.whole(console);
+        return Built {
+            objects: Vec::new(),
+            failed,
+            passed_over: Vec::new(),
+        }
+        .whole(console);
     }
     let objects = built
         .into_iter()
@@ -169,7 +176,26 @@ pub(crate) fn build_all(
             copy(ebpf, target, path, artifact, request.debug_info, console)
         })
         .collect::<Result<_>>()?;
-    Ok(Built { objects, failed })
+    Ok(Built {
+        objects,
+        failed,
+        passed_over: project.passed_over.clone(),
+    })
+}
+
+/// Shows which crates are not built with the project, and why. Those that the project excludes
+/// itself, only `doctor` and JSON list.
+fn note_passed_over(project: &Project, console: Console) {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in &project.passed_over {
+        if one.reason != Reason::Excluded {
+            let names = by_reason.entry(one.reason.to_string()).or_default();
+            names.push(&one.name);
+        }
+    }
+    for (reason, names) in by_reason {
+        console.note(&format!("not built: {} ({reason})", names.join(", ")));
+    }
 }
 
 /// The crates that are selected, each with the binaries to build of it; none are all.

@@ -11,7 +11,7 @@ use super::only_a_warning;
 use crate::{
     code::Code,
     min_kernel,
-    project::{CargoConfig, EbpfCrate, Project, configs_of},
+    project::{CargoConfig, EbpfCrate, PassedOver, Project, Reason, configs_of},
 };
 
 /// The checks of this group.
@@ -31,6 +31,7 @@ pub(super) fn check(project: Result<Project>) -> Vec<Finding> {
     for ebpf in &project.ebpf_crates {
         findings.extend(or_its_error(ebpf_crate(&project, ebpf)));
     }
+    findings.extend(project.passed_over.iter().map(passed_over));
     findings.extend(or_its_error(root_config(&project)));
     findings.extend(or_its_error(loader(&project)));
     findings
@@ -73,6 +74,15 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+fn passed_over(one: &PassedOver) -> Finding {
+    let finding = match one.reason {
+        Reason::Unreadable(_) => Finding::warning,
+        Reason::Aside(_) | Reason::Excluded | Reason::Copy(_) => Finding::fine,
+    };
+    let message = format!("{} is not built with the project: {}", one.name, one.reason);
+    finding(Code::CratePassedOver, message).at(one.dir.join("Cargo.toml"), None)
+}
+
 fn no_config(ebpf: &EbpfCrate, target: Target) -> Finding {
     Finding::warning(
         Code::ConfigMissing,
@@ -113,10 +123,24 @@ impl Config<'_> {
     fn target(&self) -> Finding {
         let Self { name, target, .. } = self;
         match self.settings.target {
-            Some(target) => Finding::fine(
-                Code::Config,
-                format!("{name} is built for {target} by its own config"),
-            ),
+            Some(target) => {
+                let whose = match self.settings.target_is_own {
+                    true => "its own config",
+                    false => "a cargo config above it",
+                };
+                let other = self
+                    .settings
+                    .other_target
+                    .map_or_else(String::new, |other| {
+                        format!(
+                            ", which lists {other} too: {target} has the byte order of this machine"
+                        )
+                    });
+                Finding::fine(
+                    Code::Config,
+                    format!("{name} is built for {target} by {whose}{other}"),
+                )
+            }
             None => Finding::warning(
                 Code::TargetMissing,
                 format!("{name}'s config names no BPF target"),

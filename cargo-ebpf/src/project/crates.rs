@@ -1,16 +1,23 @@
-//! Which crates of a project are for BPF.
+//! Which crates of a project are for BPF, and which such crates are not the project's.
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fmt,
     path::{Path, PathBuf},
 };
 
 use cargo_metadata::Metadata;
-use ebpf_build::{Error, Result, settings};
-use serde::Deserialize;
+use ebpf_build::{
+    Result,
+    settings::{self, Settings},
+};
+use serde::{Serialize, Serializer};
 
-use crate::code::Code;
+use super::{
+    build_scripts,
+    manifest::Manifest,
+    tree::{self, Aside},
+};
 
 /// A crate that is built for BPF.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,125 +41,175 @@ impl EbpfCrate {
     }
 }
 
-/// What matters here of a `Cargo.toml`.
-#[derive(Debug, Default, Deserialize)]
-struct Manifest {
-    package: Option<PackageTable>,
-    workspace: Option<WorkspaceTable>,
+/// A crate for BPF in the project's directory that is not built with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct PassedOver {
+    /// The package's name; of one that cannot be read, that of its directory.
+    #[serde(rename = "crate")]
+    pub(crate) name: String,
+    /// The directory of its Cargo.toml.
+    #[serde(rename = "path")]
+    pub(crate) dir: PathBuf,
+    pub(crate) reason: Reason,
 }
 
-#[derive(Debug, Deserialize)]
-struct PackageTable {
+/// Why a crate is passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Because of the directory that it is in.
+    Aside(Aside),
+    /// `[workspace.metadata.ebpf] exclude` lists it, or a directory above it.
+    Excluded,
+    /// The crate in this directory has the same name and the same programs.
+    Copy(PathBuf),
+    /// Its manifest cannot be read, for this cause.
+    Unreadable(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aside(aside) => aside.fmt(f),
+            Self::Excluded => write!(f, "[workspace.metadata.ebpf] excludes it"),
+            Self::Copy(of) => write!(f, "it has the name and the programs of {}", of.display()),
+            Self::Unreadable(cause) => write!(f, "its Cargo.toml cannot be read: {cause}"),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Sorted by name.
+    pub(super) crates: Vec<EbpfCrate>,
+    /// Sorted by directory.
+    pub(super) passed_over: Vec<PassedOver>,
+}
+
+/// A package that may be an eBPF crate.
+struct Candidate {
     name: String,
+    dir: PathBuf,
+    member: bool,
+    settings: Settings,
+    reason: Option<Reason>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct WorkspaceTable {
-    #[serde(default)]
-    exclude: Vec<PathBuf>,
-}
-
-/// The eBPF crates of the workspace at `root`: among its members, the crates in its
-/// direct sub folders, and what it excludes.
-pub(super) fn find(root: &Path, metadata: &Metadata) -> Result<Vec<EbpfCrate>> {
+/// The eBPF crates of the workspace at `root`: its members, what its manifest excludes from it, and
+/// the packages in all directories below, but for those that `exclude` lists and those in
+/// directories that are not a project's own.
+pub(super) fn find(root: &Path, metadata: &Metadata, exclude: &[PathBuf]) -> Result<Found> {
     let members: BTreeSet<PathBuf> = metadata
         .workspace_packages()
         .iter()
         .filter_map(|package| Some(package.manifest_path.parent()?.as_std_path().to_owned()))
         .collect();
-    let mut folders = members.clone();
-    folders.insert(root.to_owned());
-    folders.extend(sub_folders(root)?);
-    for excluded in excluded(root)? {
-        folders.extend(sub_folders(&excluded)?);
-        folders.insert(excluded);
-    }
+    let manifest = Manifest::read(root)?;
+    let named: BTreeSet<PathBuf> = manifest
+        .into_iter()
+        .flat_map(|manifest| manifest.excluded)
+        .map(|directory| root.join(directory))
+        .collect();
+    let excluded = |dir: &Path| {
+        exclude
+            .iter()
+            .any(|below| dir.starts_with(root.join(below)))
+    };
 
-    let mut found = Vec::new();
-    for dir in folders {
-        if let Some(name) = ebpf_package(&dir)? {
-            let member = members.contains(&dir);
-            // A workspace whose root config names a BPF target has other members that
-            // it spoils; `doctor` says so. It is an eBPF crate only when alone.
-            let spoiled = dir == root && members.len() > 1;
-            if !spoiled {
-                found.push(EbpfCrate { name, dir, member });
+    let mut found = Found::default();
+    let mut candidates = Vec::new();
+    for (dir, aside) in tree::packages(root, &members, &named)? {
+        let member = members.contains(&dir);
+        let reason = match excluded(&dir) {
+            true => Some(Reason::Excluded),
+            false => aside.map(Reason::Aside),
+        };
+        match read(&dir) {
+            Ok(None) => {}
+            Ok(Some((name, settings))) => candidates.push(Candidate {
+                name,
+                dir,
+                member,
+                settings,
+                reason,
+            }),
+            Err(error) if reason.is_none() && dir.join(".cargo").is_dir() => return Err(error),
+            // A template, or somebody's fixture. One for BPF has this name in it.
+            Err(error) => {
+                let text = ebpf_base::read_text(&dir.join("Cargo.toml")).unwrap_or_default();
+                if settings::AYA_CRATES.iter().any(|name| text.contains(name)) {
+                    let cause = error.finding().cause.clone().unwrap_or_default();
+                    let first = cause.lines().next().unwrap_or_default().to_owned();
+                    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+                    found.passed_over.push(PassedOver {
+                        name: name.into_owned(),
+                        reason: reason.unwrap_or(Reason::Unreadable(first)),
+                        dir,
+                    });
+                }
             }
         }
     }
-    found.sort_unstable_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
+
+    let handed = build_scripts::handed(metadata);
+    let handed = |one: &Candidate| one.settings.freestanding && handed.contain(&one.name, &one.dir);
+    candidates.retain(|one| {
+        // A workspace whose root config names a BPF target has other members that
+        // it spoils; `doctor` says so. It is an eBPF crate only when alone.
+        let spoiled = one.dir == root && members.len() > 1;
+        (one.settings.is_ebpf() || handed(one)) && !spoiled
+    });
+    // Of two copies, the one that the project names, else the one that is less deep.
+    candidates.sort_by_key(|one| {
+        let depth = one.dir.components().count();
+        (
+            !one.member,
+            !named.contains(&one.dir),
+            depth,
+            one.dir.clone(),
+        )
+    });
+    let mut kept: Vec<Candidate> = Vec::new();
+    for mut one in candidates {
+        let twin = kept.iter().find(|other| {
+            !one.member
+                && one.name == other.name
+                && one.settings.programs == other.settings.programs
+        });
+        one.reason = one.reason.or_else(|| Some(Reason::Copy(twin?.dir.clone())));
+        let Candidate { name, dir, .. } = &one;
+        match one.reason {
+            Some(reason) => found.passed_over.push(PassedOver {
+                name: one.name,
+                dir: one.dir,
+                reason,
+            }),
+            None => {
+                found.crates.push(EbpfCrate {
+                    name: name.clone(),
+                    dir: dir.clone(),
+                    member: one.member,
+                });
+                kept.push(one);
+            }
+        }
+    }
+    let by_name = |a: &EbpfCrate, b: &EbpfCrate| (&a.name, &a.dir).cmp(&(&b.name, &b.dir));
+    found.crates.sort_unstable_by(by_name);
+    found.passed_over.sort_unstable_by(|a, b| a.dir.cmp(&b.dir));
     Ok(found)
 }
 
-/// The name of the package in `dir` when its own settings make it an eBPF crate.
-fn ebpf_package(dir: &Path) -> Result<Option<String>> {
-    let package = match manifest(dir) {
-        Ok(manifest) => manifest.and_then(|manifest| manifest.package),
-        // A template, or somebody's fixture: only a crate with settings can be meant.
-        Err(_) if !dir.join(".cargo").is_dir() => None,
-        Err(error) => return Err(error),
-    };
-    let Some(package) = package else {
+/// The name and the settings of the package in `dir`, if its manifest has one.
+fn read(dir: &Path) -> Result<Option<(String, Settings)>> {
+    let Some(name) = Manifest::read(dir)?.and_then(|manifest| manifest.package) else {
         return Ok(None);
     };
-    Ok(settings::read(dir)?.is_ebpf().then_some(package.name))
-}
-
-fn excluded(root: &Path) -> Result<Vec<PathBuf>> {
-    let workspace = manifest(root)?.and_then(|manifest| manifest.workspace);
-    Ok(workspace
-        .unwrap_or_default()
-        .exclude
-        .iter()
-        .map(|folder| root.join(folder))
-        .collect())
-}
-
-fn manifest(dir: &Path) -> Result<Option<Manifest>> {
-    let path = dir.join("Cargo.toml");
-    let text = match ebpf_base::read_text(&path) {
-        Ok(text) => text,
-        Err(cause) if is_elsewhere(&cause) => return Ok(None),
-        Err(cause) => return Err(Error::io("read", &path, &cause)),
-    };
-    toml::from_str(&text).map(Some).map_err(|cause| {
-        broken_manifest(
-            format!("{} is not a valid manifest", path.display()),
-            cause.to_string(),
-        )
-    })
-}
-
-/// A manifest that cargo, or this program, cannot read.
-pub(super) fn broken_manifest(message: String, cause: String) -> Error {
-    Error::new(Code::ManifestBroken, message).because(cause)
-}
-
-/// Folders right below `folder`, without hidden ones and cargo's own.
-fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(cause) if is_elsewhere(&cause) => return Ok(Vec::new()),
-        Err(cause) => return Err(Error::io("list", folder, &cause)),
-    };
-    Ok(entries
-        .flatten()
-        .filter(|entry| {
-            let name = entry.file_name();
-            // A link is another name of a folder that counts where it is.
-            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            name != "target" && !name.to_string_lossy().starts_with('.') && !link
-        })
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect())
-}
-
-/// Whatever lies beside a project is no fault of it: a folder of another user's, a
-/// file where a folder was meant.
-fn is_elsewhere(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
-    )
+    Ok(Some((name, settings::read(dir)?)))
 }

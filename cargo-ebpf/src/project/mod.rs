@@ -1,11 +1,14 @@
 //! The project that the user stands in: its eBPF crates, known by their dependencies and their
 //! own cargo settings and never by name, and the native program that loads them.
 
+mod build_scripts;
 mod config;
 mod crates;
 mod loader;
+mod manifest;
 mod pin;
 mod settings;
+mod tree;
 
 use std::{
     env, fs,
@@ -18,7 +21,7 @@ use ebpf_build::{Error, Result};
 use self::settings::Settings;
 pub(crate) use self::{
     config::{CargoConfig, configs_of},
-    crates::EbpfCrate,
+    crates::{EbpfCrate, PassedOver, Reason},
     loader::Loader,
     pin::not_used as pin_not_used,
 };
@@ -37,6 +40,8 @@ pub(crate) struct Project {
     pub(crate) target_dir: PathBuf,
     /// Sorted by name.
     pub(crate) ebpf_crates: Vec<EbpfCrate>,
+    /// The crates for BPF in its directory that are not built with it.
+    pub(crate) passed_over: Vec<PassedOver>,
     metadata: Metadata,
 }
 
@@ -79,6 +84,16 @@ impl Project {
                     "add one, such as {}",
                     package.manifest_path.with_file_name("src/main.rs")
                 )),
+            None if !self.passed_over.is_empty() => {
+                let each =
+                    |one: &PassedOver| format!("{} is passed over: {}", one.name, one.reason);
+                let all: Vec<_> = self.passed_over.iter().map(each).collect();
+                let first = self.passed_over[0].dir.join("Cargo.toml");
+                error.because(all.join("\n")).fix(format!(
+                    "give the --manifest-path of one, such as {}",
+                    first.display()
+                ))
+            }
             None => error
                 .because(
                     "no crate in or beside the workspace has programs that depend on aya-ebpf, a \
@@ -155,7 +170,7 @@ impl Project {
                 return error;
             }
             let cause = error.finding().cause.clone().unwrap_or_default();
-            crates::broken_manifest(format!("cargo cannot read {}", manifest.display()), cause)
+            manifest::broken(format!("cargo cannot read {}", manifest.display()), cause)
         })?;
         let metadata = MetadataCommand::parse(&text).map_err(|cause| {
             Error::new(
@@ -165,19 +180,28 @@ impl Project {
             .because(cause.to_string())
         })?;
         let root = metadata.workspace_root.clone().into_std_path_buf();
+        // What else is wrong with the settings is reported where they are used.
+        let exclude = Settings::of(&metadata).map(|settings| settings.exclude);
+        let crates::Found {
+            crates,
+            passed_over,
+        } = crates::find(&root, &metadata, &exclude.unwrap_or_default())?;
         Ok(Self {
             target_dir: metadata.target_directory.clone().into_std_path_buf(),
-            ebpf_crates: crates::find(&root, &metadata)?,
+            ebpf_crates: crates,
+            passed_over,
             root,
             metadata,
         })
     }
 
-    /// The project around a lone eBPF crate, where that crate is one of its own: the
-    /// user may stand inside of a crate that is kept out of her workspace.
+    /// The project around eBPF crates that are a workspace of their own: the user may stand
+    /// inside of a crate that is kept out of her workspace.
     fn enclosing(&self, spawner: &Spawner) -> Result<Option<Self>> {
-        let alone = matches!(self.ebpf_crates.as_slice(), [only] if only.dir == self.root);
-        if !alone {
+        let Some(first) = self.ebpf_crates.first() else {
+            return Ok(None);
+        };
+        if self.has_native_programs() {
             return Ok(None);
         }
         for folder in self.root.ancestors().skip(1) {
@@ -190,11 +214,27 @@ impl Project {
                 spawner.check_interrupted()?;
                 continue;
             };
-            if around.ebpf_crates.iter().any(|ebpf| ebpf.dir == self.root) {
+            if around.ebpf_crates.iter().any(|ebpf| ebpf.dir == first.dir) {
                 return Ok(Some(around));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a member of the workspace has a program for the host.
+    fn has_native_programs(&self) -> bool {
+        let is_ebpf = |package: &Package| {
+            let mut crates = self.ebpf_crates.iter();
+            crates.any(|ebpf| {
+                package
+                    .manifest_path
+                    .parent()
+                    .is_some_and(|dir| dir == ebpf.dir)
+            })
+        };
+        let packages = self.metadata.workspace_packages();
+        let mut packages = packages.into_iter().filter(|package| !is_ebpf(package));
+        packages.any(|package| package.targets.iter().any(|target| target.is_bin()))
     }
 
     /// A package that would be an eBPF crate if it had a program.

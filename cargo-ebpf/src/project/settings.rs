@@ -1,5 +1,7 @@
 //! What the project's root manifest says of it as a whole.
 
+use std::path::PathBuf;
+
 use cargo_metadata::Metadata;
 use ebpf_build::{Error, Result};
 use serde::Deserialize;
@@ -17,6 +19,9 @@ pub(super) struct Settings {
     pub(super) demo: Vec<String>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
+    /// Directories whose eBPF crates are not built with the project.
+    #[serde(default)]
+    pub(super) exclude: Vec<PathBuf>,
 }
 
 fn release() -> String {
@@ -30,6 +35,7 @@ impl Default for Settings {
             loader_profile: release(),
             demo: Vec::new(),
             tolerance: Tolerances::default(),
+            exclude: Vec::new(),
         }
     }
 }
@@ -54,7 +60,7 @@ impl Settings {
             .because(cause)
             .fix(
                 "loader = \"PACKAGE\", loader-profile = \"PROFILE\", demo = [\"ARGUMENT\", ...], \
-                 tolerance = { default = 5, PROGRAM = 10 }",
+                 tolerance = { default = 5, PROGRAM = 10 }, exclude = [\"DIRECTORY\", ...]",
             )
         };
         let settings = Self::deserialize(table).map_err(|cause| broken(cause.to_string()))?;

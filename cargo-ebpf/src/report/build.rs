@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 use serde::{Serialize, Serializer};
 
 use super::{Report, human};
+use crate::project::PassedOver;
 
 /// The objects of a project.
 #[derive(Debug, Serialize)]
@@ -16,6 +17,9 @@ pub(crate) struct Built {
     /// Why other objects are not there.
     #[serde(serialize_with = "findings_of", skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Error>,
+    /// Crates for BPF that are not built with the project.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) passed_over: Vec<PassedOver>,
 }
 
 fn findings_of<S: Serializer>(errors: &[Error], serializer: S) -> Result<S::Ok, S::Error> {

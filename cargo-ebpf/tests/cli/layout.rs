@@ -85,25 +85,6 @@ fn a_lone_ebpf_crate_is_a_project() {
 }
 
 #[test]
-fn a_crate_inside_of_a_strange_project_stays_its_own() {
-    // Its folder is no direct sub folder, and the project around it does not name it.
-    let sandbox = Sandbox::new(&[
-        ("Cargo.toml", "[workspace]\nresolver = \"3\"\n"),
-        (
-            "a/b/filter/Cargo.toml",
-            &(package("filter") + "[workspace]\n"),
-        ),
-        ("a/b/filter/src/main.rs", "#![no_std]\n#![no_main]\n"),
-        ("a/b/filter/.cargo/config.toml", BPF_CONFIG),
-    ]);
-    let root = sandbox.path("a/b/filter");
-    assert_eq!(
-        described(&sandbox, "a/b/filter"),
-        format!("{} has the eBPF crates filter", root.display())
-    );
-}
-
-#[test]
 fn crates_are_known_by_metadata_and_by_exclusion_too() {
     let marked = package("marked") + "[package.metadata.ebpf]\n[workspace]\n";
     let sandbox = Sandbox::new(&[

@@ -11,4 +11,5 @@ mod layout;
 mod new;
 mod output;
 mod sandbox;
+mod shapes;
 mod tests_command;
