@@ -198,6 +198,9 @@ impl Build {
             ))
             .arg("--target-dir")
             .arg(crate_dir.join("target"))
+            // Where there is no Cargo.lock yet: aya-ebpf accepts versions of its dependencies
+            // that need a newer compiler than there may be.
+            .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback")
             .env("PATH", tools.path()?)
             .env(self.target.linker_variable(), &tools.linker.path)
             .stdout(Stdio::piped());
