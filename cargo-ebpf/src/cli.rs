@@ -1,6 +1,6 @@
 //! The command line as clap knows it: types and help texts, no behaviour.
 
-use std::{ffi::OsStr, path::PathBuf};
+use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -9,6 +9,7 @@ use clap::{
 };
 
 use ebpf_kernels::KernelSpec;
+use ebpf_object::link;
 
 use crate::{
     matrix, report,
@@ -301,6 +302,13 @@ pub(crate) struct Requirements {
     pub(crate) btf: Option<PathBuf>,
 }
 
+/// Parses `NAME=VALUE`.
+fn assignment<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<(String, T), String> {
+    let (name, value) = text.split_once('=').ok_or("it has no `=`")?;
+    let value = value.parse().map_err(|cause: T::Err| cause.to_string())?;
+    Ok((name.to_owned(), value))
+}
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -328,6 +336,14 @@ pub(crate) struct Verify {
     /// Programs that can change its behaviour, such as lsm, are attached in guests only
     #[arg(long)]
     pub(crate) attach: bool,
+    /// Entries of a map, where the loader sets them (may be repeated; also
+    /// [package.metadata.ebpf] map-sizes)
+    #[arg(long, value_name = "MAP=N", value_parser = assignment::<u32>)]
+    pub(crate) map_size: Vec<(String, u32)>,
+    /// Value of a global variable, where the loader sets it: an integer, true or false (may be
+    /// repeated; also [package.metadata.ebpf] set)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment::<link::Value>)]
+    pub(crate) set: Vec<(String, link::Value)>,
     /// Rank source lines by the number of instructions that the verifier processed for them
     #[arg(long)]
     pub(crate) hot: bool,

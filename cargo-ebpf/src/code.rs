@@ -150,6 +150,8 @@ ebpf_base::codes! {
         MinKernel = "min-kernel",
         /// A crate declares a `min-kernel`, and is not built yet.
         MinKernelDeclared = "min-kernel-declared",
+        /// No object has the map or the global variable that is to be set.
+        NameUnknown = "name-unknown",
         /// bpftool is not installed.
         NoBpftool = "no-bpftool",
         /// The object has no programs.
@@ -200,6 +202,8 @@ ebpf_base::codes! {
         RootConfig = "root-config",
         /// Root privileges are required, and not available.
         RootMissing = "root-missing",
+        /// The manifest sets a global variable to what is not an integer or a boolean.
+        SetInvalid = "set-invalid",
         /// No usable compiler could be installed.
         SetupFailed = "setup-failed",
         /// A step of `setup` failed, and another one is tried.

@@ -33,6 +33,8 @@ ebpf_base::codes! {
         CompileError = "compile-error",
         /// The code calculates with floating-point numbers, which eBPF does not have.
         FloatUnsupported = "float-unsupported",
+        /// What the manifest sets in place of the loader cannot be read.
+        GivenInvalid = "given-invalid",
         /// The object contains a call through a pointer, which no kernel accepts.
         IndirectCall = "indirect-call",
         /// The linker rejects the code for another reason.

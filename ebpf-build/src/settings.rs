@@ -2,7 +2,7 @@
 //! `[package.metadata.ebpf]` in its manifest.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -98,6 +98,10 @@ pub struct Settings {
     /// Programs that the loader leaves out where the kernel lacks what they attach to, by
     /// `[package.metadata.ebpf] optional`.
     pub optional: Vec<String>,
+    /// The entries of maps that the loader sizes, by `[package.metadata.ebpf] map-sizes`.
+    pub map_sizes: BTreeMap<String, u32>,
+    /// The values of global variables that the loader sets, by `[package.metadata.ebpf] set`.
+    pub values: BTreeMap<String, String>,
     /// Whether the manifest's release profile asks for LTO itself. Without that cargo
     /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
     pub profile_lto: bool,
@@ -200,6 +204,14 @@ pub fn read(folder: &Path) -> Result<Settings> {
         settings.min_kernel = min_kernel(metadata, folder)?;
         settings.optional = strings(metadata.get("optional"));
         settings.deny = strings(metadata.get("deny"));
+        settings.map_sizes = table(metadata, "map-sizes", folder, |size| {
+            size.as_integer()?.try_into().ok()
+        })?;
+        settings.values = table(metadata, "set", folder, |value| match value {
+            Value::Integer(value) => Some(value.to_string()),
+            Value::Boolean(value) => Some(value.to_string()),
+            _ => value.as_str().map(str::to_owned),
+        })?;
         if let Some(unknown) = settings
             .deny
             .iter()
@@ -348,6 +360,35 @@ fn is_freestanding(manifest: &Value, folder: &Path) -> bool {
             let mut lines = text.lines().map(str::trim_start);
             lines.any(|line| line.starts_with("#![") && line.contains("no_main"))
         })
+}
+
+/// A table of names that the loader sets, `key` of `[package.metadata.ebpf]`.
+fn table<T>(
+    metadata: &Value,
+    key: &str,
+    folder: &Path,
+    value: impl Fn(&Value) -> Option<T>,
+) -> Result<BTreeMap<String, T>> {
+    let manifest = folder.join("Cargo.toml");
+    let invalid = |what: &str| {
+        let message = format!("{}: {key} has {what}", manifest.display());
+        Error::from(
+            Finding::error(Code::GivenInvalid, message)
+                .because("map-sizes has numbers of entries, set has integers and booleans")
+                .fix("write them as in: map-sizes = { EVENTS = 1024 } or set = { PID = 1 }")
+                .at(&manifest, line_of(&manifest, key)),
+        )
+    };
+    let entries = match metadata.get(key) {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Table(entries)) => entries,
+        Some(other) => return Err(invalid(&format!("a TOML {}", other.type_str()))),
+    };
+    let entries = entries.iter().map(|(name, found)| {
+        let value = value(found).ok_or_else(|| invalid(&format!("an unusable value of {name}")))?;
+        Ok((name.clone(), value))
+    });
+    entries.collect()
 }
 
 fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
@@ -659,6 +700,30 @@ mod tests {
         let manifest = "[package.metadata.ebpf]\noptional = [\"one\", \"other\"]\n";
         let settings = read(crate_with(manifest, None).path()).unwrap();
         assert_eq!(settings.optional, ["one", "other"]);
+    }
+
+    #[test]
+    fn what_the_loader_sets_is_read() {
+        let read = |tables: &str| {
+            let manifest = format!("[package.metadata.ebpf]\n{tables}\n");
+            read(crate_with(&manifest, None).path())
+        };
+        let settings =
+            read("map-sizes = { A = 7 }\nset = { b = -1, c = true, d = \"0x2a\" }").unwrap();
+        assert_eq!(settings.map_sizes["A"], 7);
+        let values: Vec<_> = settings.values.values().map(String::as_str).collect();
+        assert_eq!(values, ["-1", "true", "0x2a"]);
+        for wrong in [
+            "map-sizes = 3",
+            "map-sizes = { A = -1 }",
+            "map-sizes = { A = 4294967296 }",
+            "set = [1]",
+            "set = { a = 1.5 }",
+        ] {
+            let error = read(wrong).unwrap_err();
+            assert_eq!(Code::of(&error), Some(Code::GivenInvalid), "{wrong}");
+            assert_eq!(error.finding().place.as_ref().unwrap().line, Some(2));
+        }
     }
 
     #[test]

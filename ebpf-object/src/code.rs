@@ -29,5 +29,7 @@ ebpf_base::codes! {
         TooManyFunctions = "too-many-functions",
         /// The object has more maps than are supported.
         TooManyMaps = "too-many-maps",
+        /// A value that is to be set does not fit into its global variable.
+        ValueUnfit = "value-unfit",
     }
 }

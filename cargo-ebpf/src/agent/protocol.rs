@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 
+use ebpf_object::link::Given;
 use serde::{Deserialize, Serialize};
 
 use super::frame;
@@ -29,6 +30,8 @@ pub(crate) struct Object {
     pub data: Vec<u8>,
     /// Programs to leave out: the kernel has been asked before, and died of them.
     pub skipped: Vec<String>,
+    /// What its loader would set.
+    pub given: Given,
 }
 
 /// A piece of the answer.
@@ -59,6 +62,7 @@ pub(crate) enum Answer {
 struct Head {
     extras: Extras,
     skipped: Vec<Vec<String>>,
+    given: Vec<Given>,
     tests: Vec<TestProgram>,
 }
 
@@ -77,9 +81,11 @@ impl Request {
     /// Those of `output`.
     fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let skipped = self.objects.iter().map(|object| object.skipped.clone());
+        let given = self.objects.iter().map(|object| object.given.clone());
         let head = Head {
             extras: self.extras,
             skipped: skipped.collect(),
+            given: given.collect(),
             tests: self.tests.clone(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
@@ -96,9 +102,14 @@ impl Request {
         let mut next =
             || frame::read(input)?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
         let head: Head = serde_json::from_slice(&next()?)?;
-        let objects = head.skipped.into_iter().map(|skipped| {
+        let objects = head.skipped.into_iter().zip(head.given);
+        let objects = objects.map(|(skipped, given)| {
             let data = next()?;
-            Ok(Object { data, skipped })
+            Ok(Object {
+                data,
+                skipped,
+                given,
+            })
         });
         Ok(Self {
             extras: head.extras,
@@ -145,10 +156,12 @@ mod tests {
                 Object {
                     data: vec![0x7f, b'E', 0, 255],
                     skipped: vec!["a".to_owned(), "b\n".to_owned()],
+                    given: Given::default(),
                 },
                 Object {
                     data: Vec::new(),
                     skipped: Vec::new(),
+                    given: Given::default(),
                 },
             ],
             tests: vec![TestProgram {

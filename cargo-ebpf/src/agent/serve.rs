@@ -35,6 +35,7 @@ pub(crate) fn serve(
             &object.data,
             &kernel,
             &object.skipped,
+            &object.given,
             request.extras,
             &mut tell,
         );

@@ -6,7 +6,7 @@ use ebpf_build::{
     Artifact, Build, BuildTools, Error, Result, Target, file::write_atomically, settings,
     strip_debug,
 };
-use ebpf_object::Object;
+use ebpf_object::{Object, link::Given};
 
 use crate::{
     call_sites,
@@ -31,6 +31,8 @@ pub(crate) struct NamedObject {
     /// Programs that its loader leaves out where the kernel lacks what they attach to.
     /// None are known of an object that the user named.
     pub(crate) optional: Vec<String>,
+    /// What its loader sets, as far as its crate has it.
+    pub(crate) given: Given,
 }
 
 impl From<&PathBuf> for NamedObject {
@@ -38,6 +40,7 @@ impl From<&PathBuf> for NamedObject {
         Self {
             path: path.clone(),
             optional: Vec::new(),
+            given: Given::default(),
         }
     }
 }
@@ -96,6 +99,7 @@ impl Built {
         let named = self.objects.iter().map(|object| NamedObject {
             path: human::path(&object.path).into(),
             optional: object.optional.clone(),
+            given: object.given.clone(),
         });
         named.collect()
     }
@@ -281,6 +285,7 @@ fn copy(
     for warning in &warnings {
         console.show(warning);
     }
+    let settings = settings::read(&ebpf.dir)?;
     let content = match debug_info {
         DebugInfo::Keep => artifact.content,
         DebugInfo::Strip => strip_debug(&artifact.content)?,
@@ -295,8 +300,27 @@ fn copy(
         path,
         target: target.triple(),
         summary: Object::parse(&content)?.summary(),
-        optional: settings::read(&ebpf.dir)?.optional,
+        given: given(&settings)?,
+        optional: settings.optional,
         fresh: artifact.fresh,
         warnings,
     })
+}
+
+/// What the loader sets, by `[package.metadata.ebpf]`.
+fn given(settings: &settings::Settings) -> Result<Given> {
+    let mut given = Given::default();
+    given.map_sizes.clone_from(&settings.map_sizes);
+    for (name, value) in &settings.values {
+        let value = value.parse().map_err(|cause: String| {
+            Error::new(
+                Code::SetInvalid,
+                format!("[package.metadata.ebpf] set has an invalid value of `{name}`"),
+            )
+            .because(cause)
+            .fix(format!("write it as in: set = {{ {name} = 5 }}"))
+        })?;
+        given.values.insert(name.clone(), value);
+    }
+    Ok(given)
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
     };
     let objects = objects
         .iter()
-        .map(|NamedObject { path, optional }| {
+        .map(|NamedObject { path, optional, .. }| {
             let bytes = object_file::read(path)?;
             let needs = requirements::Requirements::of(&bytes, optional, btf.as_deref());
             let needs = object_file::at(path, needs)?;

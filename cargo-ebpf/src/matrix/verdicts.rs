@@ -52,7 +52,7 @@ pub(crate) struct KernelReply {
 /// When the asking itself fails: qemu is missing, a disk is full, Ctrl-C.
 pub(crate) fn ask(
     kernels: &[KernelTarget],
-    objects: &[Vec<u8>],
+    objects: &[Object],
     settings: &Settings,
     options: VerifyOptions,
     spawner: &Spawner,
@@ -83,7 +83,7 @@ pub(crate) fn ask(
 /// The verification of all objects on one kernel, as far as it has come.
 struct Verification<'a> {
     kernel: &'a KernelTarget,
-    objects: &'a [Vec<u8>],
+    objects: &'a [Object],
     options: VerifyOptions,
     /// For each object.
     events: Vec<Vec<Event>>,
@@ -94,7 +94,7 @@ struct Verification<'a> {
 }
 
 impl<'a> Verification<'a> {
-    fn new(kernel: &'a KernelTarget, objects: &'a [Vec<u8>], options: VerifyOptions) -> Self {
+    fn new(kernel: &'a KernelTarget, objects: &'a [Object], options: VerifyOptions) -> Self {
         Self {
             kernel,
             objects,
@@ -148,9 +148,9 @@ impl Task for Verification<'_> {
                 visits: self.options.visits,
             },
             objects: objects
-                .map(|(data, events)| Object {
-                    data: data.clone(),
+                .map(|(object, events)| Object {
                     skipped: tried(events),
+                    ..object.clone()
                 })
                 .collect(),
             ..Request::default()

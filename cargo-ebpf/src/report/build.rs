@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ebpf_build::{Error, Finding};
-use ebpf_object::Summary;
+use ebpf_object::{Summary, link::Given};
 use indicatif::HumanBytes;
 use serde::{Serialize, Serializer};
 
@@ -40,6 +40,9 @@ pub(crate) struct BuiltObject {
     /// Programs that the loader leaves out where the kernel lacks what they attach to.
     #[serde(skip)]
     pub(crate) optional: Vec<String>,
+    /// What the loader sets.
+    #[serde(skip)]
+    pub(crate) given: Given,
     /// Whether nothing had to be built.
     pub(crate) fresh: bool,
     pub(crate) warnings: Vec<Finding>,

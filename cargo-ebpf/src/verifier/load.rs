@@ -33,18 +33,19 @@ use crate::{
     host::kernel::{self, Kernel},
 };
 
-/// Has the running kernel verify every program of the object in `data`, but those that
-/// `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
+/// Has the running kernel verify every program of the object in `data`, as its loader would set
+/// it, but those that `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
 /// fails: what is wrong with it is told.
 pub(crate) fn observe(
     data: &[u8],
     kernel: &Kernel,
     skipped: &[String],
+    set: &link::Given,
     extras: Extras,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
     let session = Session::new(kernel, skipped, extras);
-    if let Err(error) = session.observe(data, tell) {
+    if let Err(error) = session.observe(data, set, tell) {
         tell(Event::Found(error.finding().clone()));
     }
 }
@@ -117,8 +118,14 @@ impl<'kernel> Session<'kernel> {
             .as_deref()
     }
 
-    fn observe(&self, data: &[u8], tell: &mut dyn FnMut(Event)) -> ebpf_build::Result<()> {
+    fn observe(
+        &self,
+        data: &[u8],
+        set: &link::Given,
+        tell: &mut dyn FnMut(Event),
+    ) -> ebpf_build::Result<()> {
         let mut unit = Unit::parse(data)?;
+        unit.give(set)?;
         if unit.programs.is_empty() {
             return Err(Error::new(Code::NoPrograms, "the object has no programs")
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));

@@ -56,6 +56,46 @@ pub(crate) fn links_what_libbpf_links(folder: &Folder) -> Checked {
     Ok(())
 }
 
+/// A program is verified with what its loader would set.
+pub(crate) fn verifies_what_the_loader_sets(folder: &Folder) -> Checked {
+    for (set, verdict) in [("limit=3", "accepted"), ("limit=5", "refused")] {
+        let mut command = folder.command();
+        command.args(["--format", "json", "--set", set]);
+        command.arg(linked("variables"));
+        let document = test_support::document(&command.output()?.stdout)?;
+        let programs = &document["kernels"][0]["objects"][0]["programs"];
+        let mut programs = programs.as_array().ok_or(set)?.iter();
+        let reads = programs.find(|program| program["name"] == "reads");
+        let reads = reads.ok_or(set)?;
+        ensure(reads["verdict"] == verdict, set, reads)?;
+    }
+    for (arguments, error) in [
+        (["--set", "limit"], "it has no `=`"),
+        (["--set", "limit=many"], "is not an integer"),
+        (
+            ["--set", "number=1"],
+            "error[name-unknown]: no object has a global variable number",
+        ),
+        (
+            ["--map-size", "EVENTS=4"],
+            "error[name-unknown]: no object has a map EVENTS",
+        ),
+    ] {
+        let output = folder
+            .command()
+            .args(arguments)
+            .arg(linked("variables"))
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure(
+            !output.status.success() && text.contains(error),
+            error,
+            &text,
+        )?;
+    }
+    Ok(())
+}
+
 /// Each object is accepted as a whole by libbpf just if every program of it is here.
 pub(crate) fn linked_objects_agree_with_bpftool(folder: &Folder) -> Checked {
     let sources = fs::read_dir(linked("core").parent().ok_or("no parent")?)?;

@@ -39,6 +39,7 @@ const TESTS: &[Test<InFolder>] = tests![
     bad_input::in_a_user_namespace_rights_are_missing: [USER_NAMESPACE],
     bad_input::a_missing_directory_for_temporary_files_is_named,
     linked::links_what_libbpf_links: [CAPABILITIES, KERNEL_BTF],
+    linked::verifies_what_the_loader_sets: [CAPABILITIES, KERNEL_BTF],
     linked::linked_objects_agree_with_bpftool: [CAPABILITIES, BPFTOOL, KERNEL_BTF],
     bpftool::bpftool_agrees: [CAPABILITIES, BPFTOOL],
     bpftool::bpftool_missing_is_one_sentence: [MOUNT_NAMESPACE],

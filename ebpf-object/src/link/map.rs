@@ -40,6 +40,17 @@ pub struct Contents {
     pub constant: bool,
 }
 
+/// Where a global variable is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Variable {
+    /// The number of the map that has its section.
+    pub(super) map: usize,
+    /// In the section, in bytes.
+    pub(super) offset: u64,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
 /// The section that holds the global variables of an arena.
 const ARENA: &str = ".addr_space.1";
 
@@ -161,6 +172,25 @@ fn data(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
                 symbol: None,
             })
         })
+}
+
+/// The global variables in `maps`, by their symbols.
+pub(super) fn variables(elf: &Elf<'_>, maps: &[Map]) -> HashMap<String, Variable> {
+    let symbols = elf.symbols.iter();
+    symbols
+        .filter(|symbol| symbol.kind == STT_OBJECT && symbol.size > 0)
+        .filter_map(|symbol| {
+            let holds = |map: &Map| map.section == symbol.section && map.contents.is_some();
+            let variable = Variable {
+                map: maps
+                    .iter()
+                    .position(|map| holds(map) && map.section.is_some())?,
+                offset: symbol.value,
+                size: symbol.size,
+            };
+            Some((symbol.name.clone().into_owned(), variable))
+        })
+        .collect()
 }
 
 /// What an instruction with the number `immediate` refers to by a symbol that is not code.

@@ -5,6 +5,7 @@ mod assemble;
 mod code;
 pub mod core;
 mod externs;
+mod given;
 mod map;
 pub mod operations;
 pub mod origin;
@@ -15,6 +16,7 @@ pub use self::{
     assemble::Assembled,
     code::{Function, LOAD_WIDE, Target},
     externs::{Extern, ExternKind, Setting},
+    given::{Given, Value},
     map::{Contents, Map},
     unit::{Failure, Program, Unit},
 };

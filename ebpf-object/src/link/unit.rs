@@ -12,7 +12,7 @@ use super::{
     code::{self, Function, Target},
     core::{self, KernelTypes},
     externs::{self, Extern},
-    map::{self, Map},
+    map::{self, Map, Variable},
     operations,
     types::Types,
 };
@@ -47,6 +47,8 @@ pub struct Unit<'data> {
     pub btf: Option<Btf<'data>>,
     /// Why its types could not be read, if it has some.
     pub unreadable_types: Option<String>,
+    /// Its global variables, by their symbols.
+    pub(super) variables: HashMap<String, Variable>,
     relocations: Vec<(usize, CoreRelocation)>,
     /// Functions that could not be fitted to the kernel, and why.
     failures: HashMap<usize, String>,
@@ -140,6 +142,7 @@ impl<'data> Unit<'data> {
             programs: programs(&elf, &functions, btf.as_ref()),
             relocations: relocations(&elf, ext),
             functions,
+            variables: map::variables(&elf, &maps),
             maps,
             externs,
             types,

@@ -1,5 +1,6 @@
 //! `verify`.
 
+mod given;
 mod locked;
 
 use std::{
@@ -13,10 +14,11 @@ use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Result};
 use ebpf_diagnosis::diagnosis::Source;
 use ebpf_kernels::{KernelSpec, KernelTarget};
+use ebpf_object::link::Given;
 
 use self::locked::Lock;
 use crate::{
-    cli,
+    agent, cli,
     command::build::{self, NamedObject},
     context::Context,
     host::invocation,
@@ -41,10 +43,11 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     let lock = (request.locked || request.update)
         .then(|| Lock::of(&context.project()?, request))
         .transpose()?;
-    let (objects, built) = match request.objects.as_slice() {
+    let (mut objects, built) = match request.objects.as_slice() {
         [] => build::for_this_machine(&context.project()?, &request.selection, context.console)?,
         named => (named.iter().map(NamedObject::from).collect(), Outcome::Fine),
     };
+    given::add(request, &mut objects)?;
     let wanted = match (request.kernel.as_slice(), &lock) {
         ([], Some(lock)) => lock.kernels()?,
         ([], None) => vec![KernelSpec::Host],
@@ -107,7 +110,13 @@ fn verify(
     let inputs: Vec<InputObject> = objects.iter().map(InputObject::read).collect();
     let data: Vec<_> = inputs
         .iter()
-        .filter_map(|input| input.data.as_ref().ok().cloned())
+        .filter_map(|input| {
+            Some(agent::Object {
+                data: input.data.as_ref().ok()?.clone(),
+                skipped: Vec::new(),
+                given: input.given.clone(),
+            })
+        })
         .collect();
     let replies = if data.is_empty() {
         kernels.iter().map(|_| KernelReply::default()).collect()
@@ -140,6 +149,8 @@ struct InputObject {
     path: PathBuf,
     /// Its programs that may be left out.
     optional: Vec<String>,
+    /// What its loader sets.
+    given: Given,
     data: Result<Vec<u8>>,
 }
 
@@ -149,6 +160,7 @@ impl InputObject {
             data: object_file::read(&named.path),
             path: named.path.clone(),
             optional: named.optional.clone(),
+            given: named.given.clone(),
         }
     }
 
