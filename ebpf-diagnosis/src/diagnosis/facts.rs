@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Register,
+    Register, Step,
     catalogue::Fact,
     code::Code,
     note::{Change, Ending, Note},
@@ -31,6 +31,33 @@ const CALLBACK_HELPERS: [i32; 5] = [
     209, // bpf_user_ringbuf_drain
 ];
 
+/// Helpers whose length must not be zero: `ARG_CONST_SIZE` in their prototypes, in the kernel's
+/// net/core/filter.c, kernel/bpf/helpers.c and kernel/trace/bpf_trace.c.
+const NOT_ZERO: [i32; 12] = [
+    6,   // bpf_trace_printk
+    9,   // bpf_skb_store_bytes
+    16,  // bpf_get_current_comm
+    26,  // bpf_skb_load_bytes
+    29,  // bpf_skb_get_tunnel_opt
+    30,  // bpf_skb_set_tunnel_opt
+    36,  // bpf_probe_write_user
+    49,  // bpf_setsockopt
+    57,  // bpf_getsockopt
+    68,  // bpf_skb_load_bytes_relative
+    189, // bpf_xdp_load_bytes
+    190, // bpf_xdp_store_bytes
+];
+
+/// `bpf_ringbuf_reserve_dynptr`.
+const RESERVE_DYNPTR: i32 = 198;
+
+/// Helpers with an argument that must be a constant string: `ARG_PTR_TO_CONST_STR` in their
+/// prototypes, in the kernel's kernel/bpf/helpers.c.
+const WITH_STRING: [i32; 2] = [
+    165, // bpf_snprintf
+    182, // bpf_strncmp
+];
+
 /// `bpf_spin_lock`.
 const SPIN_LOCK: i32 = 93;
 
@@ -52,8 +79,18 @@ pub(super) fn holds(
         Fact::PacketChanged => ended(Ending::PacketChanged),
         Fact::Released => ended(Ending::Released),
         Fact::VariableOffset => registers.iter().any(is_at_variable_offset),
+        Fact::Metadata => registers.iter().any(is_metadata),
+        Fact::Dynptr => is(|found| found.call() == Some(Reference::Helper(RESERVE_DYNPTR))),
+        Fact::ConstantString => {
+            is(
+                |found| matches!(found.call(), Some(Reference::Helper(helper)) if WITH_STRING.contains(&helper)),
+            ) && log.message.iter().any(|line| is_of_string(line))
+        }
         Fact::ByHelper => is(|found| matches!(found.call(), Some(Reference::Helper(_)))),
         Fact::ZeroSize => is_zero_size(&log.message),
+        Fact::RejectsZero => is(
+            |found| matches!(found.call(), Some(Reference::Helper(helper)) if NOT_ZERO.contains(&helper)),
+        ),
         Fact::Writes => is(|found| matches!(found.opcode & 7, 2 | 3)),
         Fact::IndirectCall => is(|found| found.opcode == INDIRECT_CALL),
         Fact::LengthCompared => is_length_compared(log, code),
@@ -88,6 +125,45 @@ fn ended_by(register: &Register, ending: Ending) -> bool {
             .any(|change| matches!(change, Change::Ended(by, _) if *by == ending)),
         _ => false,
     })
+}
+
+/// What the verifier reports of an argument that must be a constant string.
+fn is_of_string(line: &str) -> bool {
+    line.trim_end().ends_with("expected=map_value")
+        || line.ends_with("does not point to a readonly map'")
+        || line.ends_with("is not a constant address'")
+        || line == "string is not zero-terminated"
+}
+
+/// Whether a register is a pointer to packet metadata: by its state, or, as Linux 5.10 prints few
+/// states, by where it was read.
+fn is_metadata(register: &Register) -> bool {
+    /// `data_meta` in `struct xdp_md` and in `struct __sk_buff`.
+    const OFFSETS: [&str; 2] = [" +8)", " +140)"];
+    let is_read = |step: &Step| {
+        let read = match &step.note {
+            Some(Note::Changes(changes)) => changes
+                .iter()
+                .any(|change| matches!(change, Change::Read(story::CONTEXT))),
+            _ => false,
+        };
+        read && OFFSETS.iter().any(|offset| step.text.ends_with(offset))
+    };
+    register.named
+        && match &register.printed {
+            Some(printed) => printed.starts_with("pkt_meta"),
+            None => register.story.iter().any(is_read),
+        }
+}
+
+/// Whether the instruction that the log ends with changes a register by an operator other than
+/// addition and subtraction.
+pub(super) fn is_other_operator(log: &Log<'_>, index: u32) -> bool {
+    const OPERATORS: [&str; 8] = ["&=", "|=", "^=", "*=", "/=", "%=", "<<=", ">>="];
+    let mut path = log.path();
+    let event = path.find(|event| event.kind == EventKind::Instruction(index));
+    let operator = event.and_then(|event| event.instruction()?.split(' ').nth(1));
+    operator.is_some_and(|operator| OPERATORS.contains(&operator))
 }
 
 fn is_at_variable_offset(register: &Register) -> bool {

@@ -213,7 +213,7 @@ impl<'data> Source<'data> {
         let code = self.0.program(refusal.program, refusal.section);
         let place = Place::of(&log, &code, refusal);
         let class = catalogue::classify(&log.message, refusal.error)
-            .map(|class| more_exactly(class, place, &code, &log.message));
+            .map(|class| more_exactly(class, place, &code, &log));
         let instruction = place.index().map(|index| {
             if let Place::Function(_, name) = place {
                 return whole(&code, index, name);
@@ -241,6 +241,12 @@ impl<'data> Source<'data> {
         let registers = match place {
             Place::Reached(index) => story::registers(&log, &code, index),
             Place::Named(_) | Place::Function(..) | Place::Unknown => Vec::new(),
+        };
+        let instruction = match class {
+            Some(class) if class.code == "return-code" => {
+                instruction.map(|exit| at_value(exit, &registers))
+            }
+            _ => instruction,
         };
         let holds = |fact| facts::holds(fact, &log, &code, place.index(), &registers);
         let case = class.and_then(|class| class.case(&log.message, holds));
@@ -304,7 +310,7 @@ fn more_exactly(
     class: &'static Class,
     place: Place<'_>,
     code: &Code<'_, '_>,
-    message: &[&str],
+    log: &Log<'_>,
 ) -> &'static Class {
     let is_call = |index| {
         let call = code.instruction(index).and_then(|found| found.call());
@@ -319,13 +325,41 @@ fn more_exactly(
         ("missing-btf", Place::Named(index)) if facts::callback(code) == Some(index) => {
             catalogue::class("unknown-function").unwrap_or(class)
         }
+        // A large constant is rejected before the operator is.
+        ("unbounded-index", Place::Reached(index)) if facts::is_other_operator(log, index) => {
+            catalogue::class("pointer-arithmetic").unwrap_or(class)
+        }
         // To Linux 6.1 and older, a length of zero is an access of no bytes.
         ("map-bounds" | "memory-bounds" | "packet-bounds" | "stack-bounds", _)
-            if facts::is_zero_size(message) =>
+            if facts::is_zero_size(&log.message) =>
         {
             catalogue::class("unbounded-size").unwrap_or(class)
         }
         _ => class,
+    }
+}
+
+/// The exit of a function at the line where the value that it returns was determined: the line
+/// of the exit itself is that of a closing brace, or of an attribute.
+fn at_value(exit: Step, registers: &[Register]) -> Step {
+    let changes = |step: &&Step| match &step.note {
+        Some(Note::Changes(changes)) => changes
+            .iter()
+            .any(|change| !matches!(change, Change::Compared(_) | Change::Passed)),
+        _ => false,
+    };
+    let named = registers.iter().filter(|register| register.named);
+    let determined = named
+        .flat_map(|register| &register.story)
+        .find(changes)
+        .filter(|step| step.place().is_some_and(lines::is_own));
+    match determined {
+        Some(step) => Step {
+            own: step.own,
+            frames: step.frames.clone(),
+            ..exit
+        },
+        None => exit,
     }
 }
 

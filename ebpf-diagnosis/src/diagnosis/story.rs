@@ -25,6 +25,8 @@ const LINES: usize = 6;
 const STEPS: usize = 200_000;
 /// At how many calls it is looked whether they ended a pointer.
 const CALLS: usize = 64;
+/// The memory that a program's first argument points to, as [`Value::memory`] calls it.
+pub(super) const CONTEXT: &str = "the program's context";
 
 /// The registers that the message names, or else those that the last instruction, at
 /// `index`, works with.
@@ -318,7 +320,7 @@ impl<'log, 'text, 'data> Walk<'log, 'text, 'data> {
         walk.walk();
         match walk.known {
             Some(known) => Value::of(known).memory(),
-            None if walk.is_context(pointer) => "the program's context",
+            None if walk.is_context(pointer) => CONTEXT,
             None => "memory",
         }
     }

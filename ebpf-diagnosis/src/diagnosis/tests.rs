@@ -82,6 +82,26 @@ fn origin_of_all(object: &[u8]) -> Vec<(String, Vec<crate::link::origin::Origin>
         .collect()
 }
 
+/// A large constant is rejected before the operator is.
+#[test]
+fn a_pointer_that_is_masked_is_arithmetic_that_is_not_allowed() {
+    let log = |instruction: &str| {
+        format!(
+            "0: R1=ctx() R10=fp0\n\
+             0: (61) r2 = *(u32 *)(r1 +0)          ; R1=ctx() R2=pkt(r=0)\n\
+             1: (07) r2 += 17                      ; R2=pkt(off=17,r=0)\n\
+             2: (18) r3 = 0x1fffffffc              ; R3=0x1fffffffc\n\
+             4: {instruction}\n\
+             math between pkt pointer and 8589934588 is not allowed\n\
+             processed 4 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n"
+        )
+    };
+    let code = |log: &str| Source::of(&[]).diagnose(&refusal("align", log)).code;
+    assert_eq!(code(&log("(5f) r2 &= r3")), "pointer-arithmetic");
+    assert_eq!(code(&log("(2f) r2 *= r3")), "pointer-arithmetic");
+    assert_eq!(code(&log("(0f) r2 += r3")), "unbounded-index");
+}
+
 #[test]
 fn a_refusal_in_an_inlined_function_has_the_whole_chain() {
     let diagnosis = Source::of(INLINED).diagnose(&refusal("count", INLINED_LOG));

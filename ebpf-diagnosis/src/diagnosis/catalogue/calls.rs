@@ -94,6 +94,12 @@ pub(super) const CLASSES: &[Class] = &[
             PACKET_CHANGED,
             RELEASED,
             Case {
+                name: "constant-string",
+                title: "a string that may change is passed where it must be constant",
+                hint: "pass a `static` that is not `mut`, with a zero at its end: `static FORMAT: [u8; 8] = *b\"pid %d\\0\\0\";`, `FORMAT.as_ptr().cast()`",
+                shown_by: Evidence::Fact(Fact::ConstantString),
+            },
+            Case {
                 name: "kernel-pointer",
                 title: "a kernel pointer is passed whose type the verifier does not know",
                 hint: "pass a pointer that has a type: an argument of a BTF tracepoint, fentry or LSM program (`ctx.arg(0)`), or the result of `bpf_get_current_task_btf()`",
@@ -106,7 +112,12 @@ pub(super) const CLASSES: &[Class] = &[
             },
         ],
         page: page!("wrong-argument-type"),
-        patterns: &["{register} type={type} expected={text}"],
+        patterns: &[
+            "{register} type={type} expected={text}",
+            "{register} does not point to a readonly map'",
+            "{register} is not a constant address'",
+            "string is not zero-terminated",
+        ],
     },
     Class {
         code: "wrong-map-type",
@@ -122,12 +133,20 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a length that is passed to a helper has no bounds",
         rule: "a length must have a known maximum that fits the buffer, must not be negative, and for most helpers must not be zero",
         hint: "limit it: `let length = length.min(name.len() as u32)`, or mask it: `length & 15`",
-        cases: &[Case {
-            name: "zero",
-            title: "a length that is passed to a helper may be zero",
-            hint: "return early if it is 0, and then give it a minimum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1`",
-            shown_by: Evidence::Fact(Fact::ZeroSize),
-        }],
+        cases: &[
+            Case {
+                name: "zero",
+                title: "a length that is passed to a helper may be zero",
+                hint: "return early if it is 0, and then give it a minimum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                shown_by: Evidence::Fact(Fact::ZeroSize),
+            },
+            Case {
+                name: "not-zero",
+                title: "a length that is passed to a helper has no bounds, and must not be zero",
+                hint: "give it a minimum and a maximum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1` is from 1 to 512",
+                shown_by: Evidence::Fact(Fact::RejectsZero),
+            },
+        ],
         page: page!("unbounded-size"),
         patterns: &[
             "{register} min value is negative, either use unsigned or 'var &= const'",

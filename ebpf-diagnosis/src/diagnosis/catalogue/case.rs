@@ -38,10 +38,18 @@ pub(crate) enum Fact {
     Released,
     /// The packet pointer contains an offset that is not constant.
     VariableOffset,
+    /// The pointer is to the metadata before a packet.
+    Metadata,
+    /// The instruction reserves a ring buffer entry of variable size.
+    Dynptr,
+    /// The argument must be a constant string.
+    ConstantString,
     /// A helper accesses the memory, not the instruction itself.
     ByHelper,
     /// The length that is passed to a helper may be zero.
     ZeroSize,
+    /// The helper that is called does not accept a length of zero.
+    RejectsZero,
     /// The instruction writes.
     Writes,
     /// The instruction calls what a register points to.

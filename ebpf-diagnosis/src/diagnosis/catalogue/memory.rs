@@ -52,6 +52,12 @@ pub(super) const CLASSES: &[Class] = &[
         hint: "compare first: `if ctx.data() + offset + size > ctx.data_end() { return XDP_PASS }`",
         cases: &[
             Case {
+                name: "metadata",
+                title: "packet metadata is accessed without a comparison with `data`",
+                hint: "compare first: `if ctx.metadata() + 8 > ctx.data() { return XDP_PASS }`",
+                shown_by: Evidence::Fact(Fact::Metadata),
+            },
+            Case {
                 name: "helper-length",
                 title: "a helper would access more of the packet than was compared",
                 hint: "a length computed from `data_end` does not bound the access: compare with a constant, `if data + 54 > end { return XDP_PASS }`, and pass that constant as the length; or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
@@ -81,9 +87,15 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a stack access may be out of bounds",
         rule: "a stack access must be within the 512 bytes below the frame pointer for every possible value of the index",
         hint: "index with a bound that the verifier sees, as slices do: `if let Some(slot) = array.get_mut(index)`",
-        cases: &[],
+        cases: &[Case {
+            name: "helper-length",
+            title: "a helper accesses more bytes than the local variable has",
+            hint: "pass a variable of the map's key or value type, and, where the helper takes a length, the size of the variable: `size_of_val(&event)`",
+            shown_by: Evidence::Fact(Fact::ByHelper),
+        }],
         page: page!("stack-bounds"),
         patterns: &[
+            "invalid stack type {register} off={number} access_size={number}",
             "invalid {access} stack {register} off={number} size={number}",
             "invalid variable-offset {access} stack {register} var_off={text}",
             "invalid unbounded variable-offset {access} stack {register}",
@@ -185,7 +197,15 @@ pub(super) const CLASSES: &[Class] = &[
         title: "read-only memory is written",
         rule: "`.rodata` is frozen at load, and kernel structures and some packets are read-only",
         hint: "use a `static mut` or an atomic (they go to `.data` or `.bss`), or a map",
-        cases: &[],
+        cases: &[Case {
+            name: "kernel-structure",
+            title: "a kernel structure is written",
+            hint: "keep the value in a map, with the pointer or a number of the structure as the key: `MAP.insert(task as u64, value, 0)`",
+            shown_by: Evidence::Message(&[
+                "only read is supported",
+                "only read from {word} is supported",
+            ]),
+        }],
         page: page!("read-only-memory"),
         patterns: &[
             "write into map forbidden, value_size={number} off={number} size={number}",
@@ -336,7 +356,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an acquired reference is not released",
         rule: "a ring buffer entry, a socket or another counted object must be released on every path to the end",
         hint: "end with `event.submit(0)` or `event.discard(0)`, and release sockets with `bpf_sk_release`, before every return",
-        cases: &[],
+        cases: &[Case {
+            name: "dynptr",
+            title: "a ring buffer entry of variable size is neither submitted nor discarded",
+            hint: "call `bpf_ringbuf_submit_dynptr` or `bpf_ringbuf_discard_dynptr` on every path, also where `bpf_ringbuf_reserve_dynptr` fails",
+            shown_by: Evidence::Fact(Fact::Dynptr),
+        }],
         page: page!("reference-leak"),
         patterns: &[
             "Unreleased reference id={number} alloc_insn={number}",

@@ -12,15 +12,24 @@ pub(super) const CLASSES: &[Class] = &[
         title: "an invalid access to the context",
         rule: "a program may access the fields of its context with their own size, through the unmodified pointer",
         hint: "use the methods of Aya's context type, or the fields of its binding: `(*ctx.ctx).ingress_ifindex`",
-        cases: &[Case {
-            name: "write",
-            title: "a field of the context is written that is read-only, or not with this size",
-            hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; change a packet through `data` or with helpers",
-            shown_by: Evidence::Fact(Fact::Writes),
-        }],
+        cases: &[
+            Case {
+                name: "argument",
+                title: "an argument is read that the function or tracepoint does not have",
+                hint: "read only those that it has, counted from 0: `ctx.arg(0)` is the first one",
+                shown_by: Evidence::Message(&["func '{name}' doesn't have {word} argument"]),
+            },
+            Case {
+                name: "write",
+                title: "a field of the context is written that is read-only, or not with this size",
+                hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; change a packet through `data` or with helpers",
+                shown_by: Evidence::Fact(Fact::Writes),
+            },
+        ],
         page: page!("context-access"),
         patterns: &[
             "invalid bpf_context access off={number} size={number}",
+            "func '{name}' doesn't have {word} argument",
             "dereference of modified ctx ptr {text}",
             "variable ctx access var_off={text}",
             "invalid access to context, ctx_size={number} off={number} size={number}",
