@@ -347,6 +347,13 @@ pub(crate) struct Verify {
     /// Rank source lines by the number of instructions that the verifier processed for them
     #[arg(long)]
     pub(crate) hot: bool,
+    /// Load as this loader would: aya or libbpf (default: the one that the object is made for)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) loader: Option<ebpf_object::Loader>,
+    /// The program whose functions the programs of section freplace/FUNCTION replace. PROGRAM
+    /// is needed if the object has several
+    #[arg(long, value_name = "OBJECT[:PROGRAM]")]
+    pub(crate) freplace: Option<PathBuf>,
     /// Maximum time the verifier may take per program
     #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,

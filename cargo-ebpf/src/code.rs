@@ -228,6 +228,8 @@ ebpf_base::codes! {
         Tracefs = "tracefs",
         /// The rejection class or code does not exist.
         UnknownClass = "unknown-class",
+        /// The kernel has decided about a program, and the deadline passed before all about it was known.
+        VerdictIncomplete = "verdict-incomplete",
         /// The verifier exceeded the time limit.
         VerifierSlow = "verifier-slow",
         /// qemu could not be installed.

@@ -11,6 +11,7 @@ mod hook;
 pub mod instruction;
 pub mod lines;
 pub mod link;
+mod loader;
 mod map;
 mod name;
 mod program;
@@ -27,6 +28,7 @@ pub use self::{
     code::Code,
     elf::{Header, IDENT_LEN, Ident},
     hook::{Hook, Target},
+    loader::{Loader, ParseLoaderError},
     map::{Map, Memory, Style},
     name::Name,
     program::{Function, Program, References},

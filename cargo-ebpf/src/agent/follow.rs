@@ -127,7 +127,7 @@ pub(crate) fn follow(
             Ok(Ok(Some(answer))) => {
                 in_step = matches!(
                     &answer,
-                    Answer::Event(Event::Trying(_)) | Answer::Testing(_)
+                    Answer::Event(Event::Trying(_) | Event::Decided(_)) | Answer::Testing(_)
                 );
                 each(answer);
                 answered = now();

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::frame;
 use crate::{
     testing::program::{TestProgram, Tested},
-    verifier::observation::{Event, Extras},
+    verifier::{
+        observation::{Event, Extras},
+        replaced::Replaced,
+    },
 };
 
 /// What a kernel is asked.
@@ -19,6 +22,8 @@ pub(crate) struct Request {
     pub objects: Vec<Object>,
     /// What is wanted beyond verdicts.
     pub extras: Extras,
+    /// The program that programs of section `freplace/` replace a function of.
+    pub replaced: Option<Replaced>,
     /// The test programs to run.
     pub tests: Vec<TestProgram>,
 }
@@ -61,9 +66,16 @@ pub(crate) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     extras: Extras,
+    replaced: Option<Which>,
     skipped: Vec<Vec<String>>,
     given: Vec<Given>,
     tests: Vec<TestProgram>,
+}
+
+/// A [`Replaced`] without its bytes, which follow.
+#[derive(Debug, Serialize, Deserialize)]
+struct Which {
+    program: Option<String>,
 }
 
 impl Request {
@@ -84,14 +96,18 @@ impl Request {
         let given = self.objects.iter().map(|object| object.given.clone());
         let head = Head {
             extras: self.extras,
+            replaced: self.replaced.as_ref().map(|found| Which {
+                program: found.program.clone(),
+            }),
             skipped: skipped.collect(),
             given: given.collect(),
             tests: self.tests.clone(),
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
-        self.objects
-            .iter()
-            .try_for_each(|object| frame::write(output, &object.data))
+        let objects = self.objects.iter().map(|object| &object.data);
+        let replaced = self.replaced.iter().map(|found| &found.data);
+        let mut all = replaced.chain(objects);
+        all.try_for_each(|data| frame::write(output, data))
     }
 
     /// Reads it.
@@ -102,6 +118,13 @@ impl Request {
         let mut next =
             || frame::read(input)?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
         let head: Head = serde_json::from_slice(&next()?)?;
+        let replaced = match head.replaced {
+            Some(Which { program }) => Some(Replaced {
+                data: next()?,
+                program,
+            }),
+            None => None,
+        };
         let objects = head.skipped.into_iter().zip(head.given);
         let objects = objects.map(|(skipped, given)| {
             let data = next()?;
@@ -113,6 +136,7 @@ impl Request {
         });
         Ok(Self {
             extras: head.extras,
+            replaced,
             objects: objects.collect::<io::Result<_>>()?,
             tests: head.tests,
         })
@@ -144,6 +168,7 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::verifier::observation::Attaching;
+    use ebpf_object::Loader;
 
     #[test]
     fn a_request_comes_out_as_it_went_in() -> io::Result<()> {
@@ -151,7 +176,12 @@ mod tests {
             extras: Extras {
                 attaching: Attaching::Watchers,
                 visits: true,
+                loader: Some(Loader::Libbpf),
             },
+            replaced: Some(Replaced {
+                data: vec![1, 2],
+                program: None,
+            }),
             objects: vec![
                 Object {
                     data: vec![0x7f, b'E', 0, 255],

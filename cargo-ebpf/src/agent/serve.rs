@@ -37,6 +37,7 @@ pub(crate) fn serve(
             &object.skipped,
             &object.given,
             request.extras,
+            request.replaced.as_ref(),
             &mut tell,
         );
         written?;

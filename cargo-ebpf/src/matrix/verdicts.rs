@@ -5,6 +5,7 @@ use std::time::Duration;
 use ebpf_base::untrusted;
 use ebpf_build::{Finding, Result};
 use ebpf_kernels::{KernelTarget, guest::Accelerator};
+use ebpf_object::Loader;
 
 use super::{
     Settings,
@@ -14,21 +15,27 @@ use super::{
 };
 use crate::{
     agent::{Answer, Object, Request},
+    code::Code,
     host::process::Spawner,
     verdict,
     verifier::{
         observation::{Attaching, Event, Extras, Program, ProgramInfo},
         outcome::Outcome,
+        replaced::Replaced,
     },
 };
 
 /// What is done beyond loading.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct VerifyOptions {
     /// Programs that were loaded are attached briefly.
     pub attach: bool,
     /// The verifier's visits of each instruction are counted.
     pub visits: bool,
+    /// The loader whose rules apply; none for the one that an object is made for.
+    pub loader: Option<Loader>,
+    /// The program that programs of section `freplace/` replace a function of.
+    pub replaced: Option<Replaced>,
 }
 
 /// What a kernel did with all the objects.
@@ -54,7 +61,7 @@ pub(crate) fn ask(
     kernels: &[KernelTarget],
     objects: &[Object],
     settings: &Settings,
-    options: VerifyOptions,
+    options: &VerifyOptions,
     spawner: &Spawner,
     done: &(dyn Fn(&KernelTarget, &KernelReply) + Sync),
 ) -> Result<Vec<KernelReply>> {
@@ -84,17 +91,19 @@ pub(crate) fn ask(
 struct Verification<'a> {
     kernel: &'a KernelTarget,
     objects: &'a [Object],
-    options: VerifyOptions,
+    options: &'a VerifyOptions,
     /// For each object.
     events: Vec<Vec<Event>>,
     /// The object that the reply is about.
     object: usize,
     /// The program that the verifier is working on.
     trying: Option<ProgramInfo>,
+    /// What the kernel has decided about it, if it has.
+    decided: Option<Program>,
 }
 
 impl<'a> Verification<'a> {
-    fn new(kernel: &'a KernelTarget, objects: &'a [Object], options: VerifyOptions) -> Self {
+    fn new(kernel: &'a KernelTarget, objects: &'a [Object], options: &'a VerifyOptions) -> Self {
         Self {
             kernel,
             objects,
@@ -102,6 +111,7 @@ impl<'a> Verification<'a> {
             events: vec![Vec::new(); objects.len()],
             object: 0,
             trying: None,
+            decided: None,
         }
     }
 
@@ -127,6 +137,24 @@ fn tried(events: &[Event]) -> Vec<String> {
     tried.collect()
 }
 
+/// The warning for a verdict after which the deadline passed.
+fn incomplete(program: &Program) -> Finding {
+    let name = untrusted::name(&program.subject.name);
+    let (verdict, missing) = match program.outcome {
+        Outcome::Accepted => (
+            "accepted",
+            "how often it visits each instruction, or whether the program attaches",
+        ),
+        _ => ("rejected", "the steps that led there"),
+    };
+    Finding::warning(
+        Code::VerdictIncomplete,
+        format!("the kernel {verdict} `{name}`, and took too long to show {missing}"),
+    )
+    .because("the verifier had not finished a second time at the deadline; the verdict is that of the first time")
+    .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
+}
+
 impl Task for Verification<'_> {
     const SLOW: fn(String) -> Finding = |message| {
         Finding::error(verdict::SLOW, message)
@@ -146,7 +174,9 @@ impl Task for Verification<'_> {
                     KernelTarget::Image(_) => Attaching::Everything,
                 },
                 visits: self.options.visits,
+                loader: self.options.loader,
             },
+            replaced: self.options.replaced.clone(),
             objects: objects
                 .map(|(object, events)| Object {
                     skipped: tried(events),
@@ -160,11 +190,15 @@ impl Task for Verification<'_> {
     fn receive(&mut self, answer: Answer) {
         match answer {
             Answer::Object(number) => self.object = number,
+            Answer::Event(Event::Decided(program)) => self.decided = Some(program),
             Answer::Event(event) => {
                 match &event {
                     Event::Trying(subject) => self.trying = Some(subject.clone()),
                     Event::Tried(_) => self.trying = None,
-                    Event::Found(_) => {}
+                    Event::Decided(_) | Event::Found(_) => {}
+                }
+                if !matches!(event, Event::Found(_)) {
+                    self.decided = None;
                 }
                 self.keep(event);
             }
@@ -186,9 +220,16 @@ impl Task for Verification<'_> {
         let Some(subject) = self.trying.take() else {
             return Some(finding);
         };
+        let decided = self.decided.take();
+        let slow = finding.code == verdict::SLOW.as_str();
+        if let Some(program) = decided.filter(|_| slow) {
+            self.keep(Event::Found(incomplete(&program)));
+            self.keep(Event::Tried(program));
+            return None;
+        }
         self.keep(Event::Tried(Program {
             subject,
-            outcome: if finding.code == verdict::SLOW.as_str() {
+            outcome: if slow {
                 Outcome::TimedOut(finding)
             } else {
                 Outcome::Crashed(finding)
@@ -198,5 +239,94 @@ impl Task for Verification<'_> {
             visits: None,
         }));
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ebpf_object::link::Given;
+
+    use super::*;
+    use crate::verifier::observation::VerifierLog;
+
+    fn subject() -> ProgramInfo {
+        ProgramInfo {
+            name: "filter".to_owned(),
+            section: "xdp".to_owned(),
+            program_type: "xdp".to_owned(),
+            instructions: 2,
+        }
+    }
+
+    fn decided(outcome: Outcome<VerifierLog>) -> Answer {
+        Answer::Event(Event::Decided(Program {
+            subject: subject(),
+            outcome,
+            attach: None,
+            statistics: Default::default(),
+            visits: None,
+        }))
+    }
+
+    fn rejected() -> Outcome<VerifierLog> {
+        Outcome::Rejected(VerifierLog {
+            errno: libc::EACCES,
+            log: "R1 invalid mem access 'scalar'".to_owned(),
+            truncated: true,
+        })
+    }
+
+    /// The codes of findings, and the outcome of the program, if it fails with `code` after
+    /// these answers.
+    fn failed_after(answers: Vec<Answer>, code: Code) -> (Vec<String>, Option<&'static str>) {
+        let objects = [Object {
+            data: Vec::new(),
+            skipped: Vec::new(),
+            given: Given::default(),
+        }];
+        let options = VerifyOptions::default();
+        let mut verification = Verification::new(&KernelTarget::Host, &objects, &options);
+        verification.receive(Answer::Event(Event::Trying(subject())));
+        for answer in answers {
+            verification.receive(answer);
+        }
+        let unknown = verification.fail(Finding::error(code, "it failed"));
+        assert!(unknown.is_none());
+        let (mut findings, mut outcome) = (Vec::new(), None);
+        for event in &verification.events[0] {
+            match event {
+                Event::Found(finding) => findings.push(finding.code.to_string()),
+                Event::Tried(program) => outcome = Some(program.outcome.code()),
+                Event::Trying(_) | Event::Decided(_) => {}
+            }
+        }
+        // The rest is done without it.
+        assert_eq!(verification.request().objects[0].skipped, ["filter"]);
+        (findings, outcome)
+    }
+
+    #[test]
+    fn a_verdict_outlives_the_deadline() {
+        let incomplete = || vec!["verdict-incomplete".to_owned()];
+        let slow = Code::VerifierSlow;
+        assert_eq!(failed_after(vec![], slow), (vec![], Some("broke")));
+        assert_eq!(
+            failed_after(vec![decided(rejected())], slow),
+            (incomplete(), Some("refused"))
+        );
+        let both = vec![decided(Outcome::Accepted), decided(rejected())];
+        assert_eq!(failed_after(both, slow), (incomplete(), Some("refused")));
+        assert_eq!(
+            failed_after(vec![decided(Outcome::Accepted)], slow),
+            (incomplete(), Some("accepted"))
+        );
+        // A kernel that crashes has not accepted anything.
+        assert_eq!(
+            failed_after(vec![decided(rejected())], Code::KernelPanicked),
+            (vec![], Some("broke"))
+        );
+        // What was decided about one program is not about the next.
+        let next = vec![decided(rejected()), Answer::Event(Event::Trying(subject()))];
+        assert_eq!(failed_after(next, slow), (vec![], Some("broke")));
     }
 }

@@ -21,11 +21,13 @@ pub(crate) fn object(
         object: untrusted::name(name),
         programs: Vec::new(),
         findings: Vec::new(),
+        loader: None,
+        loader_given: false,
         bpftool: None,
     };
     for event in events {
         match event {
-            Event::Trying(_) => {}
+            Event::Trying(_) | Event::Decided(_) => {}
             Event::Tried(tried) => {
                 let optional = optional.contains(&tried.subject.name);
                 object

@@ -9,6 +9,7 @@ use ebpf_diagnosis::{
     verifier_log::statistics::Statistics,
 };
 use ebpf_kernels::guest::Accelerator;
+use ebpf_object::Loader;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
@@ -26,6 +27,12 @@ pub(crate) struct Object {
     /// What concerns the object as a whole: why it could not be read, a map that
     /// could not be made, BTF that the kernel rejected.
     pub findings: Vec<Finding>,
+    /// The loader whose rules its verdicts follow; none if it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loader: Option<Loader>,
+    /// Whether the user named that loader.
+    #[serde(skip)]
+    pub loader_given: bool,
     /// What libbpf said to it, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bpftool: Option<bpftool::Answer>,

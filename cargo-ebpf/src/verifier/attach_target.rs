@@ -29,7 +29,8 @@ impl From<Target> for AttachTarget {
             Target::LsmHook => kernel_type("bpf_lsm_", Kind::Func, "LSM hook"),
             Target::Iterator => kernel_type("bpf_iter_", Kind::Func, "iterator"),
             Target::OtherProgram => Self::Elsewhere(
-                "it replaces a function of another program, which has to be loaded first",
+                "it replaces a function of another program, which has to be loaded first: \
+                 name it with --freplace",
             ),
             Target::StructOps => {
                 Self::Elsewhere("it belongs to a struct_ops map, and is loaded together with it")

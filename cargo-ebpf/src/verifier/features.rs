@@ -174,6 +174,7 @@ fn takes(kernel: &Kernel, code: &[bpf_insn]) -> bool {
         license: c"GPL",
         kernel_version: kernel.version_code(),
         attach_btf_id: 0,
+        attach_program: None,
         types: None,
     };
     match syscall::prog_load(&load, &mut LogBuffer::none()) {

@@ -3,8 +3,9 @@
 
 use std::{
     cell::OnceCell,
+    ffi::CStr,
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
 
 use ebpf_base::btf::{self, Btf, find_id};
@@ -12,7 +13,7 @@ use ebpf_base::untrusted;
 use ebpf_build::{Error, Finding};
 use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
 use ebpf_object::{
-    Hook, Name, Target,
+    Hook, Loader, Name, Target,
     link::{self, Assembled, Failure, Program, Unit, core::KernelTypes, operations},
 };
 
@@ -21,11 +22,12 @@ use super::{
     attach_target::AttachTarget,
     externs, features,
     maps::Maps,
-    observation::{self, Attach, Event, Extras, Observed, ProgramInfo, VerifierLog},
+    observation::{self, Attach, Attaching, Event, Extras, Observed, ProgramInfo, VerifierLog},
     outcome::Outcome,
     program::{self, Answer},
     reason,
     references::{self, Lacking, MISSING_FUNCTION},
+    replaced::{LoadedTarget, Replaced},
     syscall::{self, ProgramLoad, ProgramTypes},
 };
 use crate::{
@@ -42,9 +44,10 @@ pub(crate) fn observe(
     skipped: &[String],
     set: &link::Given,
     extras: Extras,
+    replaced: Option<&Replaced>,
     tell: &mut (dyn FnMut(Event) + Send),
 ) {
-    let session = Session::new(kernel, skipped, extras);
+    let session = Session::new(kernel, skipped, extras, replaced);
     if let Err(error) = session.observe(data, set, tell) {
         tell(Event::Found(error.finding().clone()));
     }
@@ -55,13 +58,16 @@ struct Session<'kernel> {
     kernel: &'kernel Kernel,
     skipped: &'kernel [String],
     extras: Extras,
+    replaced: Option<&'kernel Replaced>,
+    /// Loaded when the first program asks for it; or why it could not be.
+    loaded_target: OnceCell<Result<LoadedTarget, String>>,
     memlock: io::Result<()>,
     /// Some MiB: read when the first program asks for it.
     kernel_btf: OnceCell<Option<Vec<u8>>>,
 }
 
 /// What the programs of an object share.
-struct Given {
+struct Shared {
     maps: Maps,
     /// The number of the map of settings.
     settings: usize,
@@ -71,17 +77,20 @@ struct Given {
 }
 
 /// What is asked of the kernel for one program.
-struct Request<'hook> {
-    hook: &'hook Hook,
+struct Request<'s> {
+    hook: &'s Hook,
     code: Assembled,
     expected_attach_type: u32,
     /// A type of the kernel's BTF; 0 for none.
     attach_btf_id: u32,
+    /// The program whose BTF it is a type of; none for the kernel's.
+    attach_program: Option<BorrowedFd<'s>>,
     /// Kept open until the program is loaded.
     _own_maps: Vec<OwnedFd>,
 }
 
 /// What came of a program.
+#[derive(Clone)]
 struct Loaded {
     outcome: Observed,
     attach: Option<Attach>,
@@ -99,14 +108,31 @@ impl Loaded {
             visits: None,
         }
     }
+
+    fn of(self, subject: ProgramInfo) -> observation::Program {
+        observation::Program {
+            subject,
+            outcome: self.outcome,
+            attach: self.attach,
+            statistics: self.statistics,
+            visits: self.visits,
+        }
+    }
 }
 
 impl<'kernel> Session<'kernel> {
-    fn new(kernel: &'kernel Kernel, skipped: &'kernel [String], extras: Extras) -> Self {
+    fn new(
+        kernel: &'kernel Kernel,
+        skipped: &'kernel [String],
+        extras: Extras,
+        replaced: Option<&'kernel Replaced>,
+    ) -> Self {
         Self {
             kernel,
             skipped,
             extras,
+            replaced,
+            loaded_target: OnceCell::new(),
             memlock: kernel::lift_memlock(kernel.version),
             kernel_btf: OnceCell::new(),
         }
@@ -130,6 +156,20 @@ impl<'kernel> Session<'kernel> {
             return Err(Error::new(Code::NoPrograms, "the object has no programs")
                 .fix("mark a function with one of aya_ebpf::macros, such as #[xdp]"));
         }
+        let shared = self.prepare(&mut unit, data, tell);
+        for program in &unit.programs {
+            if !self.skipped.contains(&program.name) {
+                self.program(&unit, &shared, program, tell);
+            }
+        }
+        for finding in shared.maps.findings() {
+            tell(Event::Found(finding.clone()));
+        }
+        Ok(())
+    }
+
+    /// Fits the object in `data` to the kernel, and makes what its programs share.
+    fn prepare(&self, unit: &mut Unit<'_>, data: &[u8], tell: &mut dyn FnMut(Event)) -> Shared {
         let wants_types = unit.depends_on_kernel_types() || !unit.externs.is_empty();
         let kernel_btf = wants_types
             .then(|| self.kernel_btf().and_then(|data| Btf::parse(data).ok()))
@@ -138,7 +178,7 @@ impl<'kernel> Session<'kernel> {
             let types = kernel_btf.as_ref().map(KernelTypes::of);
             unit.fit(types.as_ref());
         }
-        let types = self.load_types(&unit).unwrap_or_else(|warning| {
+        let types = self.load_types(unit).unwrap_or_else(|warning| {
             tell(Event::Found(warning.finding().clone()));
             None
         });
@@ -149,21 +189,12 @@ impl<'kernel> Session<'kernel> {
             self.kernel,
             kernel_btf.as_ref(),
         );
-        let given = Given {
+        Shared {
             maps: Maps::create(&unit.maps, data, types.as_ref().map(|types| types.as_fd())),
             settings: unit.maps.len().saturating_sub(1),
             externs,
             types,
-        };
-        for program in &unit.programs {
-            if !self.skipped.contains(&program.name) {
-                self.program(&unit, &given, program, tell);
-            }
         }
-        for finding in given.maps.findings() {
-            tell(Event::Found(finding.clone()));
-        }
-        Ok(())
     }
 
     /// Hands the object's BTF to the kernel, without what this kernel does not know.
@@ -198,7 +229,7 @@ impl<'kernel> Session<'kernel> {
     fn program(
         &self,
         unit: &Unit<'_>,
-        given: &Given,
+        shared: &Shared,
         program: &Program,
         tell: &mut dyn FnMut(Event),
     ) {
@@ -214,28 +245,25 @@ impl<'kernel> Session<'kernel> {
             instructions: assembled.as_ref().map_or(0, |code| code.instructions.len()),
         };
         tell(Event::Trying(subject.clone()));
-        let tried = match self.request(unit, program, hook.as_ref(), given, assembled) {
-            Ok(request) => self.load(unit, given, program, &request),
+        let tried = match self.request(unit, program, hook.as_ref(), shared, assembled) {
+            Ok(request) => {
+                let mut decided = |loaded: Loaded| tell(Event::Decided(loaded.of(subject.clone())));
+                self.load(unit, shared, program, &request, &mut decided)
+            }
             Err(outcome) => Loaded::not(*outcome),
         };
-        tell(Event::Tried(observation::Program {
-            subject,
-            outcome: tried.outcome,
-            attach: tried.attach,
-            statistics: tried.statistics,
-            visits: tried.visits,
-        }));
+        tell(Event::Tried(tried.of(subject)));
     }
 
     /// What there is to load, or why nothing can be tried.
-    fn request<'hook>(
-        &self,
+    fn request<'s>(
+        &'s self,
         unit: &Unit<'_>,
         program: &Program,
-        hook: Option<&'hook Hook>,
-        given: &Given,
+        hook: Option<&'s Hook>,
+        shared: &Shared,
         assembled: Result<Assembled, Failure>,
-    ) -> Result<Request<'hook>, Box<Observed>> {
+    ) -> Result<Request<'s>, Box<Observed>> {
         let shown = untrusted::name(&program.section);
         let hook = hook.ok_or_else(|| {
             reason::not_tried(
@@ -259,17 +287,27 @@ impl<'kernel> Session<'kernel> {
                 untrusted::lines(cause)
             ))));
         }
-        let own_maps = references::connect(&mut code, &given.maps, given.settings, &given.externs)
-            .map_err(|lacking| match lacking {
-                Lacking::Map(_) if reason::lacks_rights(self.kernel) => {
-                    reason::no_rights(self.kernel)
-                }
-                Lacking::Map(finding) => reason::no_map(&finding),
-                Lacking::Other(cause) => reason::not_linked(&untrusted::lines(&cause)),
-            })?;
+        if let Some(cause) = self.refused_by_loader(unit, &code) {
+            return Err(Box::new(reason::not_linked(&cause)));
+        }
+        let own_maps =
+            references::connect(&mut code, &shared.maps, shared.settings, &shared.externs)
+                .map_err(|lacking| match lacking {
+                    Lacking::Map(_) if reason::lacks_rights(self.kernel) => {
+                        reason::no_rights(self.kernel)
+                    }
+                    Lacking::Map(finding) => reason::no_map(&finding),
+                    Lacking::Other(cause) => reason::not_linked(&untrusted::lines(&cause)),
+                })?;
         features::fit_helpers(self.kernel, &mut code.instructions);
+        let mut attach_program = None;
         let (attach_btf_id, expected_attach_type) = match hook.target {
             Target::StructOps => self.operation(program)?,
+            Target::OtherProgram if self.replaced.is_some() => {
+                let (function, program) = self.replaced_function(hook)?;
+                attach_program = Some(program);
+                (function, hook.expected_attach_type)
+            }
             _ => (
                 self.attach_target(hook, &program.section)?,
                 hook.expected_attach_type,
@@ -280,7 +318,107 @@ impl<'kernel> Session<'kernel> {
             code,
             expected_attach_type,
             attach_btf_id,
+            attach_program,
             _own_maps: own_maps,
+        })
+    }
+
+    /// Why the loader that was asked for would not load the program.
+    fn refused_by_loader(&self, unit: &Unit<'_>, code: &Assembled) -> Option<String> {
+        match self.extras.loader? {
+            Loader::Libbpf => {
+                let legacy = unit.maps.iter().find(|map| map.legacy)?;
+                Some(format!(
+                    "libbpf 1.0 and later do not read maps defined as before BTF, such as `{}`",
+                    untrusted::name(&legacy.name)
+                ))
+            }
+            Loader::Aya => {
+                let externs = code.references.iter().find_map(|(_, target)| match target {
+                    link::Target::Extern(number) => unit.externs.get(*number),
+                    _ => None,
+                });
+                Some(format!(
+                    "Aya 0.14 leaves `{}` as it is, which the kernel has to provide",
+                    untrusted::name(&externs?.name)
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// The license that the kernel is given.
+    fn license<'u>(&self, unit: &'u Unit<'_>) -> &'u CStr {
+        let loader = self.extras.loader.unwrap_or(unit.made_for);
+        unit.license
+            .as_deref()
+            .unwrap_or_else(|| loader.default_license())
+    }
+
+    /// The function that a program replaces, by its type, and the program that has it.
+    fn replaced_function(&self, hook: &Hook) -> Result<(u32, BorrowedFd<'_>), Box<Observed>> {
+        let not_tried = |message: String, fix: &str| Box::new(reason::not_tried(message, "", fix));
+        let Some(name) = hook.target_name.as_ref().map(Name::as_str) else {
+            let message = "its section does not name the function that it replaces".to_owned();
+            return Err(not_tried(
+                message,
+                "name it in the section: freplace/FUNCTION",
+            ));
+        };
+        let target = self.loaded_target.get_or_init(|| self.load_target());
+        let target = target
+            .as_ref()
+            .map_err(|cause| not_tried(format!("the program of --freplace {cause}"), ""))?;
+        let function = target.function(name).ok_or_else(|| {
+            let name = untrusted::name(name);
+            let message = format!("the program of --freplace has no function `{name}`");
+            not_tried(
+                message,
+                "name the object that has it: --freplace OBJECT:PROGRAM",
+            )
+        })?;
+        Ok((function, target.program.as_fd()))
+    }
+
+    /// Loads the program that others replace a function of; or why that failed.
+    fn load_target(&self) -> Result<LoadedTarget, String> {
+        let replaced = self.replaced.ok_or("is not given")?;
+        let unreadable = |error: Error| format!("cannot be read: {error}");
+        let mut unit = Unit::parse(&replaced.data).map_err(unreadable)?;
+        let shared = self.prepare(&mut unit, &replaced.data, &mut |_| {});
+        let program = match &replaced.program {
+            Some(name) => unit.programs.iter().find(|program| program.name == *name),
+            None => unit.programs.first().filter(|_| unit.programs.len() == 1),
+        };
+        let program = program.ok_or_else(|| {
+            let names = unit.programs.iter().map(|one| untrusted::name(&one.name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("must be named: its object has {names}")
+        })?;
+        let hook = Hook::of(&program.section);
+        if hook
+            .as_ref()
+            .is_some_and(|hook| hook.target == Target::OtherProgram)
+        {
+            return Err("replaces a function itself, which kernels do not nest".to_owned());
+        }
+        let assembled = unit.assemble(program);
+        let not_accepted = || "is not accepted itself: verify it first".to_owned();
+        let request = self
+            .request(&unit, program, hook.as_ref(), &shared, assembled)
+            .map_err(|_| not_accepted())?;
+        let load = self.program_load(&unit, &shared, program, &request);
+        let Answer::Accepted { program, .. } = program::load(&load, |_, _, _| {}) else {
+            return Err(not_accepted());
+        };
+        let mut types = unit
+            .types
+            .clone()
+            .ok_or("has no BTF, which names its functions")?;
+        types.fit(features::btf());
+        Ok(LoadedTarget {
+            program,
+            types: types.to_bytes(),
         })
     }
 
@@ -346,77 +484,92 @@ impl<'kernel> Session<'kernel> {
         })
     }
 
-    fn load(
+    fn program_load<'a>(
         &self,
-        unit: &Unit<'_>,
-        given: &Given,
-        program: &Program,
-        request: &Request<'_>,
-    ) -> Loaded {
+        unit: &'a Unit<'_>,
+        shared: &'a Shared,
+        program: &'a Program,
+        request: &'a Request<'_>,
+    ) -> ProgramLoad<'a> {
         let Request { hook, code, .. } = request;
-        let load = ProgramLoad {
+        ProgramLoad {
             name: &program.name,
             program_type: hook.program_type.number(),
             expected_attach_type: request.expected_attach_type,
             flags: hook.flags,
             instructions: &code.instructions,
-            license: &unit.license,
+            license: self.license(unit),
             kernel_version: unit
                 .kernel_version
                 .unwrap_or_else(|| self.kernel.version_code()),
             attach_btf_id: request.attach_btf_id,
-            types: given.types.as_ref().map(|types| ProgramTypes {
+            attach_program: request.attach_program,
+            types: shared.types.as_ref().map(|types| ProgramTypes {
                 btf: types.as_fd(),
                 functions: &code.functions,
                 lines: &code.lines,
             }),
+        }
+    }
+
+    /// What comes of a program. What the kernel has decided is given to `decided` before it is
+    /// asked for more.
+    fn load(
+        &self,
+        unit: &Unit<'_>,
+        shared: &Shared,
+        program: &Program,
+        request: &Request<'_>,
+        decided: &mut dyn FnMut(Loaded),
+    ) -> Loaded {
+        let Request { hook, code, .. } = request;
+        let load = self.program_load(unit, shared, program, request);
+        let rejected = |error: &io::Error, log: &str, truncated, statistics: &Statistics| {
+            let log = VerifierLog {
+                errno: error.raw_os_error().unwrap_or_default(),
+                log: in_words(log, &unit.externs, &code.absent),
+                truncated,
+            };
+            Loaded {
+                statistics: statistics.clone(),
+                ..Loaded::not(Outcome::Rejected(log))
+            }
         };
-        let answer = program::load(&load);
-        let goes_through = !matches!(answer, Answer::Silent { .. });
-        let visits = (self.extras.visits && goes_through).then(|| program::visits(&load));
-        match answer {
-            Answer::Accepted {
-                program,
-                statistics,
-            } => Loaded {
-                outcome: Outcome::Accepted,
-                attach: attach::attempt(
-                    &attach::Program {
-                        kernel: self.kernel,
-                        hook,
-                        instructions: &code.instructions,
-                        descriptor: program.as_fd(),
-                    },
-                    self.extras.attaching,
-                ),
-                statistics,
-                visits,
+        let answer = program::load(&load, |error, log, statistics| {
+            decided(rejected(error, log, true, statistics));
+        });
+        let mut loaded = match &answer {
+            Answer::Accepted { statistics, .. } => Loaded {
+                statistics: statistics.clone(),
+                ..Loaded::not(Outcome::Accepted)
             },
             Answer::Refused {
                 error,
                 log,
                 truncated,
                 statistics,
-            } => {
-                let refusal = VerifierLog {
-                    errno: error.raw_os_error().unwrap_or_default(),
-                    log: in_words(&log, &unit.externs, &code.absent),
-                    truncated,
-                };
-                Loaded {
-                    statistics,
-                    visits,
-                    ..Loaded::not(Outcome::Rejected(refusal))
-                }
+            } => rejected(error, log, *truncated, statistics),
+            Answer::Silent { error, whole_kind } => {
+                let silent = reason::silent(self.kernel, &self.memlock, hook, error, *whole_kind);
+                return Loaded::not(silent);
             }
-            Answer::Silent { error, whole_kind } => Loaded::not(reason::silent(
-                self.kernel,
-                &self.memlock,
-                hook,
-                &error,
-                whole_kind,
-            )),
+        };
+        if self.extras.visits || self.extras.attaching != Attaching::Nothing {
+            decided(loaded.clone());
         }
+        if self.extras.visits {
+            loaded.visits = Some(program::visits(&load));
+        }
+        if let Answer::Accepted { program, .. } = &answer {
+            let program = attach::Program {
+                kernel: self.kernel,
+                hook,
+                instructions: &code.instructions,
+                descriptor: program.as_fd(),
+            };
+            loaded.attach = attach::attempt(&program, self.extras.attaching);
+        }
+        loaded
     }
 }
 

@@ -18,4 +18,5 @@ pub(crate) mod outcome;
 mod program;
 mod reason;
 mod references;
+pub(crate) mod replaced;
 mod syscall;

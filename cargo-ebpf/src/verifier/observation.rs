@@ -3,17 +3,20 @@
 
 use ebpf_build::Finding;
 use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
+use ebpf_object::Loader;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 
 /// A step of the way of an object through the verifier, as it happens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there are few, one a program")]
 pub(crate) enum Event {
     /// The kernel is about to be given this program: whatever happens until the next
     /// event is its doing.
     Trying(ProgramInfo),
+    /// What the kernel has decided about this program, before it is asked for more about it: the
+    /// whole log, the visits of each instruction, attaching it.
+    Decided(Program),
     /// What became of a program.
     Tried(Program),
     /// What concerns the object as a whole.
@@ -80,6 +83,8 @@ pub(crate) struct Extras {
     pub attaching: Attaching,
     /// Whether it is counted how often the verifier goes through each instruction.
     pub visits: bool,
+    /// The loader whose rules apply; none for the one that the object is made for.
+    pub loader: Option<Loader>,
 }
 
 /// What became of a program, as observed.

@@ -59,8 +59,12 @@ pub(super) enum Answer {
     },
 }
 
-/// Gives the program to the kernel.
-pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
+/// Gives the program to the kernel. What it decides is given to `decided` before it is asked
+/// again, for all steps of a rejection: that may take long.
+pub(super) fn load(
+    load: &ProgramLoad<'_>,
+    decided: impl FnOnce(&io::Error, &str, &Statistics),
+) -> Answer {
     let first = attempt(load, LEVEL_STATISTICS, SMALL);
     let statistics = Statistics::of(&first.log);
     let error = match first.result {
@@ -76,6 +80,7 @@ pub(super) fn load(load: &ProgramLoad<'_>) -> Answer {
         let whole_kind = refuses_smallest(load);
         return Answer::Silent { error, whole_kind };
     }
+    decided(&error, &first.log, &statistics);
     let full = attempt(load, LEVEL_STEPS | LEVEL_STATISTICS, SMALL);
     // Where not even the largest buffer holds all steps, kernels before 6.4 keep only
     // the beginning: the reason, before the figures, is in the short log alone.

@@ -165,8 +165,11 @@ pub(super) struct ProgramLoad<'a> {
     pub(super) instructions: &'a [bpf_insn],
     pub(super) license: &'a CStr,
     pub(super) kernel_version: u32,
-    /// A type of the kernel's own BTF; 0 for programs that have no such target.
+    /// A type of the kernel's own BTF, or of that of `attach_program`; 0 for programs that
+    /// have no such target.
     pub(super) attach_btf_id: u32,
+    /// The program that it replaces a function of.
+    pub(super) attach_program: Option<BorrowedFd<'a>>,
     pub(super) types: Option<ProgramTypes<'a>>,
 }
 
@@ -204,6 +207,9 @@ pub(super) fn prog_load(load: &ProgramLoad<'_>, log: &mut LogBuffer<'_>) -> io::
     request.license = load.license.as_ptr() as u64;
     request.kern_version = load.kernel_version;
     request.attach_btf_id = load.attach_btf_id;
+    if let Some(program) = load.attach_program {
+        request.__bindgen_anon_1.attach_prog_fd = program.as_raw_fd() as u32;
+    }
     request.log_level = log.level;
     request.log_size = count(log.bytes.len())?;
     if log.level > 0 {

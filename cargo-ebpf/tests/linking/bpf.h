@@ -23,4 +23,6 @@ static void (*ringbuf_discard)(void *, __u64) = (void *)133;
 static void *(*per_cpu)(const void *, __u32) = (void *)153;
 struct __sk_buff { __u32 len; };
 struct bpf_spin_lock { __u32 val; };
+#ifndef NO_LICENSE
 char LICENSE[] SEC("license") = "GPL";
+#endif

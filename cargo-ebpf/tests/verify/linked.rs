@@ -16,6 +16,9 @@ const LINKED: &[(&str, &str, &str)] = &[
     ("elsewhere", "not-linked", "the section `elsewhere`, which loaders make no map of"),
     ("maps", "accepted", ""),
     ("missing_function", "not-linked", "has no function `no_such_function`"),
+    // libbpf adds no license where there is none.
+    ("no_license", "refused", "GPL"),
+    ("replaced", "accepted", ""),
     ("ring", "accepted", ""),
     ("setting_and_lock", "refused", "bpf_spin_lock cannot be accessed"),
     ("settings", "accepted", ""),
@@ -122,6 +125,92 @@ pub(crate) fn linked_objects_agree_with_bpftool(folder: &Folder) -> Checked {
         let ours =
             object["findings"][0]["code"] == "map-size-assumed" || said.contains(".addr_space.1");
         ensure(libbpf["accepted"] == accepted || ours, "libbpf", object)?;
+    }
+    Ok(())
+}
+
+/// `freplace/` without the program that has the function, with it, and with one of several.
+pub(crate) fn replaces_a_function_of_another_program(folder: &Folder) -> Checked {
+    let of = |object: &str, program: &str| format!("{}{program}", linked(object).display());
+    let verdicts =
+        |program: Option<String>| -> Result<Vec<(String, String)>, Box<dyn std::error::Error>> {
+            let mut command = folder.command();
+            command
+                .args(["--format", "json"])
+                .arg(linked("replacement"));
+            if let Some(program) = program {
+                command.args(["--freplace", &program]);
+            }
+            let document = test_support::document(&command.output()?.stdout)?;
+            let programs = &document["kernels"][0]["objects"][0]["programs"];
+            let programs = programs.as_array().ok_or("no programs")?.iter();
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            Ok(programs
+                .map(|one| (text(&one["verdict"]), text(&one["why"]["message"])))
+                .collect())
+        };
+    let without = verdicts(None)?;
+    ensure(
+        without
+            .iter()
+            .all(|(verdict, why)| verdict == "not-tried" && why.contains("--freplace")),
+        "without",
+        &without,
+    )?;
+    let with = verdicts(Some(of("replaced", ":filter")))?;
+    let both = [&*with[0].0, &*with[1].0];
+    // A kernel without BPF trampolines takes no such programs at all.
+    let fits = (both == ["accepted", "refused"] || both == ["unsupported", "unsupported"])
+        && with[2].0 == "not-tried"
+        && with[2].1.contains("`no_such_function`");
+    ensure(fits, "with", &with)?;
+    let unnamed = verdicts(Some(of("replaced", "")))?;
+    let names = unnamed.iter().all(|(verdict, why)| {
+        verdict == "not-tried" && (why.contains("filter, pass") || why.contains("no_such_function"))
+    });
+    ensure(names, "one of several", &unnamed)?;
+    let nested = verdicts(Some(of("replacement", ":fits")))?;
+    let refused = nested
+        .iter()
+        .all(|(verdict, why)| verdict == "not-tried" && why.contains("replaces a function itself"));
+    ensure(refused, "one that replaces itself", &nested)
+}
+
+/// A loader's own rules: libbpf reads no legacy maps and adds no license, Aya does both, and
+/// leaves what the kernel has to provide.
+pub(crate) fn each_loader_has_its_rules(folder: &Folder) -> Checked {
+    let legacy = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/aya-legacy.o");
+    for (object, loader, verdict, cause) in [
+        (
+            &legacy,
+            "libbpf",
+            "not-linked",
+            "maps defined as before BTF",
+        ),
+        (&legacy, "aya", "accepted", ""),
+        (&linked("no_license"), "libbpf", "refused", "GPL"),
+        (&linked("no_license"), "aya", "accepted", ""),
+        (
+            &linked("settings"),
+            "aya",
+            "not-linked",
+            "which the kernel has to provide",
+        ),
+        (&linked("settings"), "libbpf", "accepted", ""),
+    ] {
+        let output = folder
+            .command()
+            .args(["--format", "json", "--loader", loader])
+            .arg(object)
+            .output()?;
+        let document = test_support::document(&output.stdout)?;
+        let found = &document["kernels"][0]["objects"][0];
+        let programs = found["programs"].as_array().ok_or("no programs")?;
+        let fits = found["loader"] == loader
+            && programs.iter().any(|program| {
+                program["verdict"] == verdict && program["why"].to_string().contains(cause)
+            });
+        ensure(fits, loader, found)?;
     }
     Ok(())
 }

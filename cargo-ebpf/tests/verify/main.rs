@@ -40,6 +40,8 @@ const TESTS: &[Test<InFolder>] = tests![
     bad_input::a_missing_directory_for_temporary_files_is_named,
     linked::links_what_libbpf_links: [CAPABILITIES, KERNEL_BTF],
     linked::verifies_what_the_loader_sets: [CAPABILITIES, KERNEL_BTF],
+    linked::replaces_a_function_of_another_program: [CAPABILITIES, KERNEL_BTF],
+    linked::each_loader_has_its_rules: [CAPABILITIES, KERNEL_BTF],
     linked::linked_objects_agree_with_bpftool: [CAPABILITIES, BPFTOOL, KERNEL_BTF],
     bpftool::bpftool_agrees: [CAPABILITIES, BPFTOOL],
     bpftool::bpftool_missing_is_one_sentence: [MOUNT_NAMESPACE],

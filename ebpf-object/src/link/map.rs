@@ -24,6 +24,9 @@ pub struct Map {
     pub shape: Shape,
     /// The values of global variables.
     pub contents: Option<Contents>,
+    /// Whether it is defined as before BTF, in a section `maps`: libbpf 1.0 and later do not
+    /// read it.
+    pub legacy: bool,
     /// Its section, by its index in the ELF file; none for settings of the kernel.
     section: Option<usize>,
     /// Where its symbol is in the section, in bytes; none for global variables.
@@ -83,6 +86,7 @@ pub(super) fn settings(btf: &Btf<'_>, size: u32) -> Map {
             bytes: vec![0; size as usize],
             constant: true,
         }),
+        legacy: false,
         section: None,
         symbol: None,
     }
@@ -106,6 +110,7 @@ fn declared(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> Vec<Map> {
             Some(Map {
                 shape: map::btf_definition(btf, structure),
                 contents: None,
+                legacy: false,
                 section: Some(index),
                 symbol: Some(*symbols.get(name.as_str())?),
                 name,
@@ -128,6 +133,7 @@ fn legacy(elf: &Elf<'_>) -> impl Iterator<Item = Map> {
                 name: name.to_owned(),
                 shape: map::legacy_definition(data, elf.byte_order())?,
                 contents: None,
+                legacy: true,
                 section: Some(index),
                 symbol: Some(offset),
             })
@@ -168,6 +174,7 @@ fn data(elf: &Elf<'_>, btf: Option<&Btf<'_>>) -> impl Iterator<Item = Map> {
                     bytes,
                     constant: flags == map::READ_ONLY,
                 }),
+                legacy: false,
                 section: Some(index),
                 symbol: None,
             })

@@ -17,7 +17,7 @@ use super::{
     types::Types,
 };
 use crate::{
-    Code, Ident,
+    Code, Ident, Loader,
     btf_ext::{BtfExt, CoreRelocation},
     elf::Elf,
 };
@@ -29,8 +29,10 @@ const MAX_BSS: u64 = 256 << 20;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unit<'data> {
-    /// The license that its programs declare; GPL if there is none, as in Aya.
-    pub license: CString,
+    /// The license that its programs declare, if they do.
+    pub license: Option<CString>,
+    /// The loader that it is made for.
+    pub made_for: Loader,
     /// The kernel version that its programs declare; none for any.
     pub kernel_version: Option<u32>,
     /// All functions, programs among them.
@@ -138,6 +140,7 @@ impl<'data> Unit<'data> {
             });
         Ok(Self {
             license: license(&elf),
+            made_for: Loader::of_elf(&elf),
             kernel_version: version(&elf),
             programs: programs(&elf, &functions, btf.as_ref()),
             relocations: relocations(&elf, ext),
@@ -217,11 +220,10 @@ fn relocations(elf: &Elf<'_>, ext: Option<BtfExt>) -> Vec<(usize, CoreRelocation
         .collect()
 }
 
-fn license(elf: &Elf<'_>) -> CString {
-    elf.section("license")
-        .and_then(|(_, section)| CStr::from_bytes_until_nul(section.data).ok())
-        .unwrap_or(c"GPL")
-        .to_owned()
+fn license(elf: &Elf<'_>) -> Option<CString> {
+    let (_, section) = elf.section("license")?;
+    let license = CStr::from_bytes_until_nul(section.data).ok()?;
+    Some(license.to_owned())
 }
 
 /// `LINUX_VERSION_CODE` in the section `version`; 0xfffffffe there stands for any.

@@ -14,7 +14,7 @@ use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Result};
 use ebpf_diagnosis::diagnosis::Source;
 use ebpf_kernels::{KernelSpec, KernelTarget};
-use ebpf_object::link::Given;
+use ebpf_object::{Loader, link::Given};
 
 use self::locked::Lock;
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     outcome::Outcome,
     report::{Console, verify::Verification},
     verdict::{Object, OnKernel, Program, Verdict, judge, log_file},
-    verifier::{bpftool::Bpftool, observation::Event},
+    verifier::{bpftool::Bpftool, observation::Event, replaced::Replaced},
 };
 
 /// # Errors
@@ -61,8 +61,10 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     let options = VerifyOptions {
         attach: request.attach,
         visits: request.hot,
+        loader: request.loader,
+        replaced: request.freplace.as_deref().map(replaced).transpose()?,
     };
-    let mut verification = verify(&objects, &kernels, &settings, options, context)?;
+    let mut verification = verify(&objects, &kernels, &settings, &options, context)?;
     if let Some(bpftool) = bpftool {
         ask_libbpf(&bpftool, &objects, &mut verification);
     }
@@ -91,7 +93,7 @@ pub(crate) fn on_host(objects: &[NamedObject], context: &Context) -> Result<Veri
         objects,
         &[KernelTarget::Host],
         &Settings::default(),
-        VerifyOptions::default(),
+        &VerifyOptions::default(),
         context,
     )
 }
@@ -104,7 +106,7 @@ fn verify(
     objects: &[NamedObject],
     kernels: &[KernelTarget],
     settings: &Settings,
-    options: VerifyOptions,
+    options: &VerifyOptions,
     context: &Context,
 ) -> Result<Verification> {
     let inputs: Vec<InputObject> = objects.iter().map(InputObject::read).collect();
@@ -135,12 +137,24 @@ fn verify(
     let answered = kernels.iter().zip(replies);
     let mut verification = Verification {
         kernels: answered
-            .map(|(kernel, reply)| judged(kernel, reply, &inputs, &sources))
+            .map(|(kernel, reply)| judged(kernel, reply, &inputs, &sources, options.loader))
             .collect(),
         budget: None,
     };
     keep_logs(&mut verification, context);
     Ok(verification)
+}
+
+/// The program that `--freplace` names: `OBJECT`, or `OBJECT:PROGRAM`.
+fn replaced(named: &Path) -> Result<Replaced> {
+    let (path, program) = match named.to_str().and_then(|text| text.rsplit_once(':')) {
+        Some((path, program)) if !named.exists() => (Path::new(path), Some(program.to_owned())),
+        _ => (named, None),
+    };
+    Ok(Replaced {
+        data: object_file::read(path)?,
+        program,
+    })
 }
 
 /// An object as it was named. One that cannot be read is a finding about it, the same on
@@ -188,6 +202,7 @@ fn judged(
     reply: KernelReply,
     inputs: &[InputObject],
     sources: &[Source<'_>],
+    loader: Option<Loader>,
 ) -> OnKernel {
     let release = reply.release.as_deref().unwrap_or_default();
     let mut events = reply.objects.into_iter();
@@ -198,6 +213,9 @@ fn judged(
             Err(error) => vec![Event::Found(error.finding().clone())],
         };
         let mut object = judge::object(&name, source, &input.optional, release, events);
+        let made_for = |data: &Vec<u8>| Loader::of(data).ok();
+        object.loader = loader.or_else(|| input.data.as_ref().ok().and_then(made_for));
+        object.loader_given = loader.is_some();
         offer_root(&mut object);
         object
     });
@@ -232,9 +250,9 @@ fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Ver
         .iter_mut()
         .filter(|kernel| kernel.guest.is_none());
     for (named, object) in host.flat_map(|host| objects.iter().zip(&mut host.objects)) {
-        // libbpf would only repeat that this is no object, or that there are no rights.
+        // libbpf would only repeat that there is no such file, or that there are no rights.
         let no_rights = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
-        if object.programs.is_empty() || object.programs.iter().any(no_rights) {
+        if !named.path.is_file() || object.programs.iter().any(no_rights) {
             continue;
         }
         match bpftool.load_all(&named.path) {

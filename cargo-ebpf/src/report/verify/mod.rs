@@ -124,11 +124,13 @@ impl OnKernel {
                 .iter()
                 .filter(|program| matches!(program.verdict, Verdict::Accepted))
                 .count();
+            let loader = object.loader.filter(|_| object.loader_given);
             parts.push(format!(
-                "{}: {} accepts {accepted} of {} programs\n{}",
+                "{}: {} accepts {accepted} of {} programs{}\n{}",
                 object.object,
                 self.name(),
                 object.programs.len(),
+                loader.map_or_else(String::new, |loader| format!(", loaded as by {loader}")),
                 table(&object.programs)
             ));
         }
@@ -340,6 +342,8 @@ mod tests {
             object: "x".to_owned(),
             programs: Vec::new(),
             findings: vec![Finding::error("object-unreadable", "x cannot be read")],
+            loader: None,
+            loader_given: false,
             bpftool: None,
         };
         let verification = Verification {
@@ -376,6 +380,8 @@ mod tests {
                 object: "x".to_owned(),
                 programs,
                 findings: Vec::new(),
+                loader: None,
+                loader_given: false,
                 bpftool: None,
             })];
             let verification = Verification {
@@ -426,6 +432,8 @@ mod tests {
                     program("b", Verdict::Unsupported(finding)),
                 ],
                 findings: Vec::new(),
+                loader: None,
+                loader_given: false,
                 bpftool: None,
             })],
             budget: None,
