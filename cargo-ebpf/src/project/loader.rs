@@ -1,6 +1,6 @@
 //! The native program that loads a project's eBPF objects.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, Package, TargetKind};
 use ebpf_build::{Error, Result};
@@ -27,7 +27,8 @@ const FIX: &str =
     "name it in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
 
 /// The loader that the user names, or the workspace, else the only binary package that looks like
-/// one: it depends on aya, or builds the eBPF crate in its build script.
+/// one: it depends on aya, or builds the eBPF crate in its build script; else, the only one that
+/// depends on such a package of the workspace.
 pub(super) fn find(
     metadata: &Metadata,
     ebpf_crates: &[EbpfCrate],
@@ -88,18 +89,30 @@ pub(super) fn find(
 }
 
 fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
-    let fitting: Vec<&Package> = packages
+    let (loading, others): (Vec<&Package>, Vec<&Package>) = packages
         .iter()
-        .filter(|package| binaries(package).next().is_some() && loads_ebpf(package))
         .copied()
-        .collect();
+        .partition(|package| loads_ebpf(package));
+    let programs = |packages: &[&'a Package]| -> Vec<&'a Package> {
+        let programs = packages.iter().copied();
+        programs
+            .filter(|package| binaries(package).next().is_some())
+            .collect()
+    };
+    let fitting = match programs(&loading) {
+        none if none.is_empty() => programs(&depending_on(loading, others)),
+        some => some,
+    };
     match fitting.as_slice() {
         [one] => Ok(one),
         [] => Err(Error::new(
             Code::LoaderMissing,
             "the project has no native loader to run",
         )
-        .because("no binary package depends on aya, or on ebpf-build or aya-build to build with")
+        .because(
+            "no binary package depends on aya, or on ebpf-build or aya-build to build with, itself \
+             or through other packages of the workspace",
+        )
         .fix(FIX)),
         several => {
             let names: Vec<&str> = several
@@ -122,6 +135,27 @@ fn loads_ebpf(package: &Package) -> bool {
         DependencyKind::Build => ["ebpf-build", "aya-build"].contains(&needed.name.as_str()),
         _ => false,
     })
+}
+
+/// Those of `others` that depend on one of `packages`, directly or through each other.
+fn depending_on<'a>(packages: Vec<&'a Package>, others: Vec<&'a Package>) -> Vec<&'a Package> {
+    let mut names: BTreeSet<&str> = packages.iter().map(|one| one.name.as_str()).collect();
+    let (mut found, mut rest) = (Vec::new(), others);
+    loop {
+        let (more, without): (Vec<&Package>, Vec<&Package>) =
+            rest.into_iter().partition(|package| {
+                let mut needed = package.dependencies.iter();
+                needed.any(|needed| {
+                    needed.kind == DependencyKind::Normal && names.contains(needed.name.as_str())
+                })
+            });
+        if more.is_empty() {
+            return found;
+        }
+        names.extend(more.iter().map(|package| package.name.as_str()));
+        found.extend(more);
+        rest = without;
+    }
 }
 
 fn binaries(package: &Package) -> impl Iterator<Item = &str> {

@@ -310,3 +310,34 @@ fn several_loaders_are_a_question_for_the_user() {
         "the loader watcher is built for this machine".into()
     )));
 }
+
+/// Aya may be a dependency of a library that the program uses.
+#[test]
+fn a_loader_may_use_aya_through_another_crate() {
+    let depends = |on: &str| format!("[dependencies]\n{on} = {{ path = \"../{on}\" }}\n");
+    let sandbox = Sandbox::workspace();
+    sandbox.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"watcher\", \"tool\", \"app\", \"adapter\"]\n\
+         exclude = [\"probe\"]\n",
+    );
+    sandbox.write(
+        "watcher/Cargo.toml",
+        &(package("watcher") + &depends("app")),
+    );
+    sandbox.write("app/Cargo.toml", &(package("app") + &depends("adapter")));
+    sandbox.write("app/src/lib.rs", "");
+    let aya = "[dependencies]\naya = \"=0.14.0\"\n";
+    sandbox.write("adapter/Cargo.toml", &(package("adapter") + aya));
+    sandbox.write("adapter/src/lib.rs", "");
+    sandbox.write("tool/Cargo.toml", &package("tool"));
+    sandbox.write("tool/src/main.rs", "fn main() {}\n");
+    let loader = |name: &str| {
+        let message = format!("the loader {name} is built for this machine");
+        ("loader-native".to_owned(), message)
+    };
+    assert!(sandbox.doctor("", "project").contains(&loader("watcher")));
+    // One that uses Aya itself is more likely.
+    sandbox.write("tool/Cargo.toml", &(package("tool") + aya));
+    assert!(sandbox.doctor("", "project").contains(&loader("tool")));
+}
