@@ -4,6 +4,7 @@
 
 mod chain;
 mod decode;
+mod handover;
 mod holder;
 mod locks;
 mod pending;
@@ -15,6 +16,7 @@ use lock_common::{Event, Outcome, ThreadRef, event, hint};
 use self::{
     chain::{Chain, Ended, RecentWaits},
     decode::{lock_key, operation},
+    handover::{Handovers, Turn},
     holder::{Release, Releases, owner_in_memory},
     locks::Locks,
     pending::{Pending, PendingWaits, Piece},
@@ -88,6 +90,7 @@ pub(crate) struct SampleDecoder {
     pending: PendingWaits,
     recent: RecentWaits,
     releases: Releases,
+    handovers: Handovers,
     /// Waits that ended unseen, which the kernel's totals lack.
     unseen: Vec<(LockKey, Waits)>,
     min_wait_ns: u64,
@@ -105,6 +108,7 @@ impl SampleDecoder {
             pending: PendingWaits::default(),
             recent: RecentWaits::default(),
             releases: Releases::default(),
+            handovers: Handovers::default(),
             unseen: Vec::new(),
             min_wait_ns,
             counts: SampleCounts::default(),
@@ -234,6 +238,7 @@ impl SampleDecoder {
             .as_ref()
             .is_some_and(|stack| class::ends_python_thread(pending.stack.name, &stack.frames));
         pending.released = stack;
+        pending.woken_ns = Some(event.start_ns);
         if joins {
             let key = lock_key(&pending.event);
             self.locks.info(key).class = Some(Class::Join);
@@ -267,10 +272,8 @@ impl SampleDecoder {
             }
             return;
         }
-        // Whoever had the lock when the wait began; else who released it at its end, who may
-        // have waited for it as well.
         let waker = event.holder.known();
-        let holder = owner_in_memory(&pending, &self.threads).or(waker);
+        let holder = self.holder(&pending, event);
         let released = pending.released.as_ref().filter(|_| holder == waker);
         let pieces = self.pending.take_pieces(tid);
         if pending.stack.role.is_of_process() {
@@ -286,6 +289,29 @@ impl SampleDecoder {
             released,
         );
         self.add(builder, &wait, None);
+    }
+
+    /// Who had the lock during a wait that has ended: whoever had it when the wait began, if its
+    /// memory names that thread; else of those between whom it was handed over, one; else who
+    /// released it.
+    fn holder(&mut self, pending: &Pending, end: &Event) -> Option<ThreadRef> {
+        let owner = owner_in_memory(pending, &self.threads);
+        let waker = end.holder.known();
+        let (None, Some(from), Some(lock)) = (owner, waker, pending.handed_over()) else {
+            return owner.or(waker);
+        };
+        let since_ns = end.start_ns.saturating_add(end.wait_ns);
+        let woken_ns = pending.woken_ns.unwrap_or(since_ns);
+        let shares = self.handovers.shares(lock, (end.start_ns, woken_ns), from);
+        let turn = Turn {
+            lock,
+            since_ns,
+            woken_ns,
+            from,
+        };
+        self.handovers.note(pending.event.tid, turn);
+        let weight = Estimate::of(0, pending.event.shift).count as f64;
+        self.handovers.choose(lock, &shares, weight)
     }
 
     /// Adds pieces of waits to the snapshot, with the holder, if it is known.

@@ -5,7 +5,11 @@ use std::collections::HashMap;
 
 use lock_common::Event;
 
-use crate::symbol::UserStack;
+use crate::{
+    profile::{futex_role::FutexRole, lock_type::Class},
+    source::samples::handover::LockMemory,
+    symbol::UserStack,
+};
 
 /// How many sampled waits may be open. With more, the ends of some were lost.
 const OPEN: usize = 65536;
@@ -21,6 +25,30 @@ pub(super) struct Pending {
     pub(super) stack: UserStack,
     /// Where the lock was released.
     pub(super) released: Option<UserStack>,
+    /// When (CLOCK_MONOTONIC, nanoseconds).
+    pub(super) woken_ns: Option<u64>,
+}
+
+impl Pending {
+    /// The lock, if whoever wakes a waiter had it before, and the waiter has it next.
+    pub(super) fn handed_over(&self) -> Option<LockMemory> {
+        const CLASSES: &[Class] = &[
+            Class::Mutex,
+            Class::PiMutex,
+            Class::RwLock,
+            Class::Semaphore,
+        ];
+        let Event { tgid, lock, .. } = self.event;
+        let address = match self.stack.role {
+            FutexRole::Own => lock,
+            // Both words are in the same eight bytes.
+            FutexRole::Pair => lock & !7,
+            FutexRole::Waiter | FutexRole::Polled | FutexRole::Inner => return None,
+        };
+        CLASSES
+            .contains(&self.stack.class)
+            .then_some(LockMemory { tgid, address })
+    }
 }
 
 /// A piece of a wait that has ended.
@@ -49,6 +77,7 @@ impl PendingWaits {
             event: *event,
             stack,
             released: None,
+            woken_ns: None,
         };
         self.open.insert((event.sample, event.lock), pending);
     }
