@@ -3,9 +3,10 @@
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr};
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Arg, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::{ContextKind, ContextValue, ErrorKind},
+    value_parser,
 };
 
 use ebpf_kernels::KernelSpec;
@@ -51,6 +52,16 @@ pub(crate) struct Global {
     pub(crate) verbose: bool,
 }
 
+/// The option `--format` of a command with only one format: accepted like a global option, so that
+/// other formats are rejected with the reason, but absent from the help.
+fn hidden_format() -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(value_parser!(Format))
+        .hide(true)
+}
+
 /// Output formats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -82,7 +93,7 @@ pub(crate) enum Command {
     /// Set up an existing project to embed its objects with ebpf-build, and print the changes
     #[command(after_help = "Example: cargo ebpf init --dry-run")]
     Init(Init),
-    /// Install what a build needs: compiler sources and a matching linker
+    /// Install what a build needs: the standard library's sources and a matching linker
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
     /// Check the machine and the project, and suggest a fix for each failure
@@ -130,12 +141,16 @@ pub(crate) enum Command {
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
     /// Print the manual page
-    #[command(after_help = "Example: mkdir -p ~/.local/share/man/man1\n         \
+    #[command(
+        arg = hidden_format(),
+        after_help = "Example: mkdir -p ~/.local/share/man/man1\n         \
                               cargo ebpf man > ~/.local/share/man/man1/cargo-ebpf.1\n         \
-                              man cargo-ebpf")]
+                              man cargo-ebpf"
+    )]
     Man,
     /// Generate a shell completion script for `cargo-ebpf`, not for `cargo ebpf`
     #[command(
+        arg = hidden_format(),
         after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
                               cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf"
     )]
