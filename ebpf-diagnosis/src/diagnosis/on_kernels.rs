@@ -162,11 +162,14 @@ const BEFORE: &str = "\
 
 How five kernels reject each program in
 [`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `line 23` means that the
-kernel rejects the program, and that the diagnosis is this class at that line of the source; `as
-unbounded-loop` means that the diagnosis is another class, because this kernel checks that first. On
-Linux 6.18, uninitialised-stack, pointer-leak and two cases of uninitialised-register are loaded by a
-process without CAP_PERFMON; all others, and all on the other kernels, by one with all capabilities. A test
-generates this table from the kernels' own logs, and compares each line with a mark in the source, such
-as `//~ ERROR map-bounds`.
+kernel rejects the program, and that the diagnosis is this class at that line of the source;
+`as unbounded-loop` means that the diagnosis is another class, because this kernel checks that first.
+`accepted` means that the restriction does not exist in this kernel, or only for processes without
+CAP_PERFMON; `not supported`, that this kernel does not have the program type or what it is attached
+to; `map-refused` and `btf-refused`, that it rejects the map or the BTF, so that no line is reported.
+On Linux 6.18, uninitialised-stack, pointer-leak and two cases of uninitialised-register are loaded by
+a process without CAP_PERFMON; all others, and all on the other kernels, by one with all capabilities.
+A test generates this table from the kernels' own logs, and compares each line with a mark in the
+source, such as `//~ ERROR map-bounds`.
 
 ";

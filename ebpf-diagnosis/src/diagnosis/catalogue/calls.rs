@@ -28,7 +28,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "recursion",
             title: "a function calls itself",
-            hint: "replace the recursion by a loop with a constant number of iterations, and keep what it would need on an array",
+            hint: "replace the recursion by a loop with a constant number of iterations, and keep its state in an array that serves as a stack",
             shown_by: Evidence::Fact(Fact::Recursion),
         }],
         page: page!("call-depth"),
@@ -184,7 +184,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "tail-call",
         title: "a tail call in a place where it is not allowed",
-        rule: "functions that make tail calls, and their callers, may use 256 bytes of stack; the kernel's JIT must support this",
+        rule: "the callers of a function that makes tail calls may use less than 256 bytes of stack together; the kernel's JIT must support such calls",
         hint: "make the tail call in the program's main function, or have its function inlined: `#[inline(always)]`",
         cases: &[],
         page: page!("tail-call"),

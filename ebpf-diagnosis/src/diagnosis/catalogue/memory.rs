@@ -184,7 +184,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "kernel-struct-bounds",
         title: "a read of a kernel structure is out of bounds",
         rule: "a kernel structure may be read only where BTF has a member",
-        hint: "take the offset from the running kernel's BTF, or copy the bytes with `bpf_probe_read_kernel`",
+        hint: "read the member with `read_trusted!` of the crate `ebpf-relocatable`, which uses its offset in the running kernel, or copy the bytes with `bpf_probe_read_kernel`",
         cases: &[],
         page: page!("kernel-struct-bounds"),
         patterns: &[
@@ -300,7 +300,7 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "held-at-exit",
                 title: "a lock is still held when the program ends",
-                hint: "unlock on every path: copy what decides while the lock is held, unlock, and return after that",
+                hint: "unlock on every path: while the lock is held, copy the values that the decision needs; then unlock, and decide and return afterwards",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_unlock is missing",
                     "BPF_EXIT instruction cannot be used inside {word} region",

@@ -21,7 +21,7 @@ pub(super) const CLASSES: &[Class] = &[
             },
             Case {
                 name: "write",
-                title: "a field of the context is written that is read-only, or not with this size",
+                title: "a write to a field of the context that is read-only, or that cannot be written with this size",
                 hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; change a packet through `data` or with helpers",
                 shown_by: Evidence::Fact(Fact::Writes),
             },
