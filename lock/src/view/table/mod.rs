@@ -64,7 +64,17 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
     };
     let duration = time(snapshot.duration_ns);
     let mut only: Vec<String> = snapshot.metadata.filters.clone();
-    only.extend(options.filter.types.iter().map(|it| format!("type {it}")));
+    let types: Vec<String> = options
+        .filter
+        .types
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let types = format!("type {}", types.join(" or "));
+    // What was recorded only is not filtered again by a report of the same types.
+    if !options.filter.types.is_empty() && !only.contains(&types) {
+        only.push(types);
+    }
     if let Some(stack) = &options.filter.stack {
         only.push(format!("with \"{stack}\" on the stack"));
     }
