@@ -249,7 +249,7 @@ pub fn resume(task: Task) {
     let mut ended = *block;
     // A sample must not make what it measures longer: where many waits are short, and a sample
     // stands for many of them, their total would be estimated at several times what it is.
-    // But it is no shorter than until it was woken.
+    // But it lasts at least until the thread was woken.
     let end_ns = now_ns.saturating_sub(ended.sampling_ns).max(ended.wake_ns);
     let wait_ns = end_ns.saturating_sub(ended.start_ns);
     let part_ns = match ended.wake_ns {

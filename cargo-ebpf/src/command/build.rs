@@ -166,25 +166,22 @@ pub(crate) fn build_all(
             }
         }
     }
-    if built.is_empty() && !failed.is_empty() {
-        return Built {
-            objects: Vec::new(),
-            failed,
-            passed_over: Vec::new(),
-        }
-        .whole(console);
-    }
     let objects = built
         .into_iter()
         .map(|(ebpf, target, path, artifact)| {
             copy(ebpf, target, path, artifact, request.debug_info, console)
         })
         .collect::<Result<_>>()?;
-    Ok(Built {
+    let built = Built {
         objects,
         failed,
         passed_over: project.passed_over.clone(),
-    })
+    };
+    if built.objects.is_empty() {
+        built.whole(console)
+    } else {
+        Ok(built)
+    }
 }
 
 /// Shows which crates are not built with the project, and why. Those that the project excludes

@@ -27,14 +27,12 @@ pub(super) fn handed(metadata: &Metadata) -> Handed {
         if !BUILDERS.iter().any(|builder| text.contains(builder)) {
             continue;
         }
-        let strings = text.split('"').skip(1).step_by(2).map(str::to_owned);
-        handed.texts.extend(strings);
         let own = package.manifest_path.parent().map(Into::into);
         let own: PathBuf = own.unwrap_or_default();
-        let paths = handed.texts.iter().map(|text| own.join(text));
-        handed
-            .directories
-            .extend(paths.filter_map(|path| path.canonicalize().ok()));
+        for string in text.split('"').skip(1).step_by(2) {
+            handed.directories.extend(own.join(string).canonicalize());
+            handed.texts.push(string.to_owned());
+        }
         let needed = package.dependencies.iter();
         handed.directories.extend(
             needed

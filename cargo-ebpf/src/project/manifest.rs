@@ -66,8 +66,8 @@ pub(super) fn broken(message: String, cause: String) -> Error {
     Error::new(Code::ManifestBroken, message).because(cause)
 }
 
-/// Whatever lies beside a project is no fault of it: a directory of another user's, a
-/// file where a directory was meant.
+/// Whether the cause is what lies beside a project, such as another user's directory, or a file
+/// in place of a directory.
 pub(super) fn is_elsewhere(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),

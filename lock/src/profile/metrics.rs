@@ -50,7 +50,7 @@ impl Metrics {
     }
 
     /// The same; of waits in pieces, the longest piece. At least the mean, which of estimates and
-    /// pieces can be more: the longest wait is no shorter.
+    /// pieces can be more: the longest wait is at least as long.
     pub(crate) fn max_ns(&self) -> u64 {
         let known_ns = match self {
             Self::Exact(waits) => waits.max_ns,
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn no_mean_is_over_the_maximum() {
-        // Two waits of the same lock, of which the shorter one was sampled.
+        // Two waits of the same lock; the shorter one was sampled.
         let estimated = Metrics::Estimated(Estimate {
             samples: 1,
             count: 2,

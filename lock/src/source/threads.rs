@@ -41,7 +41,7 @@ impl Threads {
         }
     }
 
-    /// Whether an event told of a thread with this number.
+    /// Whether the thread with this number is known from an event.
     pub(crate) fn has(&self, tid: u32) -> bool {
         self.names.contains_key(&tid)
     }

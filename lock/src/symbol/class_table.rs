@@ -10,7 +10,7 @@ pub(crate) const GVL: &str = "GVL";
 /// What Java's locks, queues and pools are built on: `LockSupport.park`. Which of these it is,
 /// is written in Java alone.
 pub(crate) const JAVA_PARK: &str = "Java park (ReentrantLock, queue, pool)";
-/// JavaScript's futex, of which programs build locks and everything else.
+/// JavaScript's futex; programs build locks with it, and other things.
 pub(crate) const ATOMICS_WAIT: &str = "Atomics.wait";
 /// A lightweight lock of PostgreSQL.
 pub(crate) const LWLOCK: &str = "LWLock";

@@ -250,7 +250,7 @@ fn ask_libbpf(bpftool: &Bpftool, objects: &[NamedObject], verification: &mut Ver
         .iter_mut()
         .filter(|kernel| kernel.guest.is_none());
     for (named, object) in host.flat_map(|host| objects.iter().zip(&mut host.objects)) {
-        // libbpf would only repeat that there is no such file, or that there are no rights.
+        // libbpf would only report the missing file or capabilities again.
         let no_rights = |program: &Program| matches!(program.verdict, Verdict::PermissionDenied(_));
         if !named.path.is_file() || object.programs.iter().any(no_rights) {
             continue;

@@ -6,8 +6,8 @@ use crate::{
     symbol::class::{Classified, Operation, classify},
 };
 
-/// What a futex call is told to be, and its caller. `+` is a function without a name of the
-/// module `file`, `-` one of the C library.
+/// The classification of a futex call, and its caller. `+` is a function of the module `file`
+/// without a name, `-` one of the C library.
 fn told<'a>(
     file: &str,
     functions: &[&'a str],
