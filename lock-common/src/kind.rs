@@ -138,6 +138,13 @@ impl WaitKind {
         FutexValue(self.0 >> bit::VALUE_SHIFT & bit::VALUE)
     }
 
+    /// For user locks: whether the futex operation is the same. The value may differ: it changes
+    /// with the lock's state, so that a second sleep of the same call can expect another one.
+    #[inline]
+    pub const fn has_operation_of(self, other: Self) -> bool {
+        (self.0 ^ other.0) & !(bit::VALUE << bit::VALUE_SHIFT) == 0
+    }
+
     /// As it is in a row's key: 16 bits.
     pub(crate) const fn to_bits(self) -> u32 {
         self.0
@@ -222,6 +229,8 @@ mod tests {
                     assert_eq!(kind.filter_type(), WaitKind::USER_TYPE);
                     assert_eq!(WaitKind::from_bits(kind.to_bits()), kind);
                 }
+                assert!(shared.has_operation_of(WaitKind::futex(command, 4711)));
+                assert!(!shared.has_operation_of(shared.private()));
                 assert!(!shared.is_private() && !shared.is_realtime());
                 assert!(shared.private().is_private() && !shared.private().is_realtime());
                 assert!(shared.realtime().is_realtime() && !shared.realtime().is_private());

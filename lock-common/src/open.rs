@@ -105,7 +105,7 @@ shared! {
         pub resumed_ran_ns: u64,
         /// The user stack pointer in the call.
         pub sp: u64,
-        /// The kind of the wait.
+        /// The kind of the wait: that of the call's first sleep.
         pub kind: WaitKind,
         /// How it ended.
         pub outcome: Outcome,
