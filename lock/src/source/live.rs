@@ -95,7 +95,8 @@ impl Live {
         let mut attached = loaded.attach()?;
         let stacks = KernelStacks::new(take(&mut attached, map::STACKS)?);
         let frame_steps = FrameSteps::new(take(&mut attached, map::FRAME_STEPS)?);
-        let reader = Reader::start(take(&mut attached, map::EVENTS)?, frame_steps)?;
+        let events = take(&mut attached, map::EVENTS)?;
+        let reader = Reader::start(events, plan.limits.buffer as usize, frame_steps)?;
         let cpus = aya::util::nr_cpus().map_err(|error| no_cpus(&error))?;
         let min_wait = plan.filters.min_wait.as_nanos();
         let mut samples = SampleDecoder::new(stacks, u64::try_from(min_wait).unwrap_or(u64::MAX));

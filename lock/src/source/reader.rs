@@ -11,6 +11,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
+    thread::sleep,
     time::Duration,
 };
 
@@ -23,6 +24,8 @@ use crate::{error::Result, source::frame_steps::FrameSteps, thread};
 const TICK: Duration = Duration::from_millis(10);
 /// How much may be under way, in bytes. Beyond it, events stay in the kernel's buffer.
 const UNDER_WAY: usize = 128 << 20;
+/// How long the thread waits where that much is under way.
+const PAUSE: Duration = Duration::from_millis(1);
 /// The nice value of the thread, where the right to it is there.
 const NICE: libc::c_int = -10;
 
@@ -45,13 +48,18 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Starts the thread.
-    pub(crate) fn start(events: RingBuf<MapData>, frame_steps: FrameSteps) -> Result<Self> {
+    /// Starts the thread, for a buffer of `capacity` bytes.
+    pub(crate) fn start(
+        events: RingBuf<MapData>,
+        capacity: usize,
+        frame_steps: FrameSteps,
+    ) -> Result<Self> {
         let (to_reader, messages) = mpsc::channel();
         let (requests, asked) = mpsc::channel();
         let under_way = Arc::new(AtomicUsize::new(0));
         let thread = Thread {
             events,
+            capacity,
             frame_steps,
             to: to_reader,
             under_way: Arc::clone(&under_way),
@@ -97,9 +105,19 @@ fn size_of_event((_, stack): &Taken) -> usize {
 /// Nobody takes messages any more.
 struct Gone;
 
+/// Why no more events are sent.
+enum Stop {
+    /// All that were in the buffer at first have been.
+    Sent,
+    /// As much as may be is under way.
+    Full,
+}
+
 /// The thread, from inside.
 struct Thread {
     events: RingBuf<MapData>,
+    /// Of the buffer, in bytes.
+    capacity: usize,
     frame_steps: FrameSteps,
     to: Sender<Message>,
     under_way: Arc<AtomicUsize>,
@@ -112,10 +130,8 @@ impl Thread {
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
         loop {
             let sent = match asked.recv_timeout(TICK) {
-                Ok(()) => self
-                    .empty()
-                    .and_then(|()| self.to.send(Message::Empty).map_err(|_| Gone)),
-                Err(RecvTimeoutError::Timeout) => self.empty(),
+                Ok(()) => self.send_all(),
+                Err(RecvTimeoutError::Timeout) => self.send(&mut { self.capacity }).map(|_| ()),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if sent.is_err() {
@@ -124,10 +140,26 @@ impl Thread {
         }
     }
 
-    fn empty(&mut self) -> Result<(), Gone> {
-        while self.under_way.load(Ordering::Relaxed) < UNDER_WAY
-            && let Some(item) = self.events.next()
-        {
+    /// Sends all that is in the buffer, however long others take to make room for it.
+    fn send_all(&mut self) -> Result<(), Gone> {
+        let mut left = self.capacity;
+        while let Stop::Full = self.send(&mut left)? {
+            sleep(PAUSE);
+        }
+        self.to.send(Message::Empty).map_err(|_| Gone)
+    }
+
+    /// Sends what is in the buffer, up to `left` bytes: programs may fill it as fast as this
+    /// empties it.
+    fn send(&mut self, left: &mut usize) -> Result<Stop, Gone> {
+        while *left > 0 {
+            if self.under_way.load(Ordering::Relaxed) >= UNDER_WAY {
+                return Ok(Stop::Full);
+            }
+            let Some(item) = self.events.next() else {
+                break;
+            };
+            *left = left.saturating_sub(item.len());
             match Item::of(&item) {
                 Some(Item::Event(event, stack)) => {
                     let taken = (event, Box::from(stack));
@@ -140,7 +172,7 @@ impl Thread {
                 None => {}
             }
         }
-        Ok(())
+        Ok(Stop::Sent)
     }
 }
 
