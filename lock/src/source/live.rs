@@ -154,7 +154,9 @@ impl Live {
     /// To be called each [`TICK`]: takes the samples that have come.
     pub(crate) fn tick(&mut self) {
         self.timer.tick(&self.attached);
-        self.samples.symbols.update_mappings();
+        for (pid, name) in self.samples.symbols.update_mappings() {
+            self.samples.threads.name_process(pid, name);
+        }
         // Whoever calls has other things to look at, too.
         let until = Instant::now() + TICK;
         while Instant::now() < until

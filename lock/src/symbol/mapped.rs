@@ -1,5 +1,5 @@
-//! The code that processes map, as the kernel reports it: of a process that ended before its
-//! first sample is read, `/proc` has nothing left.
+//! The code that processes map, and their names, as the kernel reports them: of a process that
+//! ended before its first sample is read, `/proc` has nothing left.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -46,7 +46,12 @@ pub(crate) struct MappedCode {
     /// Reports with their times, in nanoseconds, that may be later than others still to come.
     later: Vec<(u64, Report)>,
     processes: Processes,
+    /// Names since they were last taken.
+    names: Vec<ProcessName>,
 }
+
+/// What a process is called from now on. None: as the process that it was forked from.
+pub(crate) type ProcessName = (u32, Option<String>);
 
 impl MappedCode {
     /// Has the kernel report what all processes on these CPUs map.
@@ -100,8 +105,14 @@ impl MappedCode {
         let now = reports.partition_point(|(time, _)| *time <= now_ns);
         self.later = reports.split_off(now);
         for (_, report) in reports {
+            self.names.extend(process_name(&report));
             self.processes.take(report);
         }
+    }
+
+    /// Names that processes got since the last call, in the order of time.
+    pub(crate) fn take_names(&mut self) -> Vec<ProcessName> {
+        take(&mut self.names)
     }
 
     /// The code that a process has or had mapped, in the order of addresses. Empty where
@@ -120,8 +131,16 @@ impl MappedCode {
 /// What is used of a record.
 enum Report {
     Mapped(u32, Mapping),
-    Executed(u32),
-    Forked { parent: u32, child: u32 },
+    /// A process has a new name, with another program if it executed one.
+    Named {
+        pid: u32,
+        name: String,
+        executed: bool,
+    },
+    Forked {
+        parent: u32,
+        child: u32,
+    },
     Ended(u32),
     Lost(u64),
 }
@@ -129,7 +148,12 @@ enum Report {
 fn report(record: &Record<'_>, exec: bool) -> Option<Report> {
     match record {
         Record::Mmap2(mapped) => Some(Report::Mapped(mapped.pid, mapping(mapped)?)),
-        Record::Comm(comm) if exec => Some(Report::Executed(comm.pid)),
+        // Else it is a thread.
+        Record::Comm(comm) if comm.pid == comm.tid => Some(Report::Named {
+            pid: comm.pid,
+            name: text(&comm.comm),
+            executed: exec,
+        }),
         // Else it is a thread.
         Record::Fork(fork) if fork.pid != fork.ppid => Some(Report::Forked {
             parent: fork.ppid,
@@ -141,10 +165,25 @@ fn report(record: &Record<'_>, exec: bool) -> Option<Report> {
     }
 }
 
+/// The name that a report gives a process.
+fn process_name(report: &Report) -> Option<ProcessName> {
+    match report {
+        Report::Named { pid, name, .. } => Some((*pid, Some(name.clone()))),
+        Report::Forked { child, .. } => Some((*child, None)),
+        _ => None,
+    }
+}
+
+/// Text that zeros may follow.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .trim_end_matches('\0')
+        .to_owned()
+}
+
 /// As a line of `/proc/PID/maps` has it. Only code is reported.
 fn mapping(mapped: &Mmap2<'_>) -> Option<Mapping> {
-    let path = String::from_utf8_lossy(&mapped.filename);
-    let path = path.trim_end_matches('\0');
+    let path = text(&mapped.filename);
     Some(Mapping {
         range: mapped.addr..mapped.addr.checked_add(mapped.len)?,
         executable: true,
@@ -153,7 +192,11 @@ fn mapping(mapped: &Mmap2<'_>) -> Option<Mapping> {
         device: format!("{:02x}:{:02x}", mapped.maj()?, mapped.min()?),
         inode: mapped.ino()?,
         // `//anon`: no file.
-        path: if path.starts_with("//") { "" } else { path }.to_owned(),
+        path: if path.starts_with("//") {
+            String::new()
+        } else {
+            path
+        },
     })
 }
 
@@ -216,7 +259,11 @@ impl Processes {
                     self.insert(pid, code);
                 }
             }
-            Report::Executed(pid) => self.insert(pid, Code::default()),
+            Report::Named { pid, executed, .. } => {
+                if executed {
+                    self.insert(pid, Code::default());
+                }
+            }
             Report::Forked { parent, child } => {
                 let inherited = self.known.get(&parent).cloned().unwrap_or(Code {
                     parent: Some(parent),
@@ -309,13 +356,21 @@ mod tests {
         mappings.into_iter().map(|mapping| mapping.path).collect()
     }
 
+    fn executed(pid: u32) -> Report {
+        Report::Named {
+            pid,
+            name: "program".to_owned(),
+            executed: true,
+        }
+    }
+
     fn started(pid: u32) -> Processes {
         let mut processes = Processes::default();
         processes.take(Report::Forked {
             parent: u32::MAX,
             child: pid,
         });
-        processes.take(Report::Executed(pid));
+        processes.take(executed(pid));
         processes
     }
 
@@ -323,7 +378,7 @@ mod tests {
     fn an_ended_process_is_known_by_its_last_program() {
         let mut processes = started(7);
         processes.take(Report::Mapped(7, code("/bin/sh", 0x1000)));
-        processes.take(Report::Executed(7));
+        processes.take(executed(7));
         processes.take(Report::Mapped(7, code("/bin/b", 0x5000)));
         processes.take(Report::Mapped(7, code("/bin/a", 0x1000)));
         processes.take(Report::Ended(7));
@@ -347,7 +402,7 @@ mod tests {
             parent: 7,
             child: 8,
         });
-        processes.take(Report::Executed(7));
+        processes.take(executed(7));
         assert_eq!(paths(&processes, 8), ["/bin/python"]);
 
         // A parent that is older than the recording has it in /proc only.
@@ -357,7 +412,7 @@ mod tests {
             child: 9,
         });
         assert!(!paths(&processes, 9).is_empty());
-        processes.take(Report::Executed(own));
+        processes.take(executed(own));
         assert!(paths(&processes, 9).is_empty());
     }
 
@@ -366,7 +421,7 @@ mod tests {
         let mut processes = Processes::default();
         let path = "p".repeat(4096);
         for pid in 0..100 {
-            processes.take(Report::Executed(pid));
+            processes.take(executed(pid));
             for page in 0..200 {
                 processes.take(Report::Mapped(pid, code(&path, page * 0x1000)));
             }
@@ -384,7 +439,7 @@ mod tests {
     fn no_more_than_so_many_ended_processes_are_remembered() {
         let mut processes = Processes::default();
         for pid in 0..2 * MOST_ENDED as u32 {
-            processes.take(Report::Executed(pid));
+            processes.take(executed(pid));
             processes.take(Report::Ended(pid));
         }
         assert_eq!(processes.known.len(), MOST_ENDED);

@@ -37,8 +37,12 @@ use std::{collections::HashMap, io, time::Duration};
 use crate::{
     profile::{futex_role::FutexRole, lock_type::Class, snapshot::Frame},
     symbol::{
-        class::Operation, kernel::KernelNames, kernel_data::KernelData, mapped::MappedCode,
-        modules::Modules, process::Process,
+        class::Operation,
+        kernel::KernelNames,
+        kernel_data::KernelData,
+        mapped::{MappedCode, ProcessName},
+        modules::Modules,
+        process::Process,
     },
 };
 
@@ -107,10 +111,11 @@ impl Symbols {
         Ok(())
     }
 
-    /// Takes in what processes mapped until now. To be called often: the kernel's buffers are
-    /// small.
-    pub(crate) fn update_mappings(&mut self) {
+    /// Takes in what processes mapped until now, and returns the names that they got. To be
+    /// called often: the kernel's buffers are small.
+    pub(crate) fn update_mappings(&mut self) -> Vec<ProcessName> {
         self.mapped.update();
+        self.mapped.take_names()
     }
 
     /// The frames of a kernel stack, from the caller on: tracing and locking code is left
