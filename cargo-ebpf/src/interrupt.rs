@@ -15,6 +15,7 @@ use std::{
 };
 
 use ebpf_build::{Error, Result};
+use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM},
     iterator::SignalsInfo,
@@ -88,9 +89,8 @@ fn not_installed(cause: &io::Error) -> Error {
 /// Makes programs whose parent ends before them our children instead of init's: a
 /// compiler whose cargo has gone would run on unseen.
 fn adopt_orphans() {
-    // SAFETY: with this option prctl takes one number and touches no memory. Kernels
-    // before 3.4 reject it; then orphans stay init's.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    // Kernels before 3.4 reject it; then orphans stay init's.
+    let _ = set_child_subreaper(Some(getpid()));
 }
 
 /// The way to stop early wherever work goes on after a program has ended.
@@ -147,10 +147,12 @@ fn end(signal: i32) {
 }
 
 fn send(signal: i32, processes: &[i32]) {
-    for &process in processes {
-        // SAFETY: kill takes two numbers and touches no memory of ours.
+    let Some(signal) = Signal::from_named_raw(signal) else {
+        return;
+    };
+    for process in processes.iter().filter_map(|&pid| Pid::from_raw(pid)) {
         // One that has ended meanwhile, or belongs to root, is not ours to end.
-        unsafe { libc::kill(process, signal) };
+        let _ = kill_process(process, signal);
     }
 }
 

@@ -4,15 +4,18 @@
 use std::{
     ffi::OsString,
     io,
-    os::{
-        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
-        unix::process::ExitStatusExt as _,
-    },
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, Sender},
     time::{Duration, Instant},
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, Signal, getpgrp, kill_process, pidfd_open},
+    stdio::stdin,
+    termios::tcgetpgrp,
+};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -103,13 +106,8 @@ impl Session {
         })?;
         let sender = self.sender.clone();
         thread::start("process", move || {
-            let mut poll = libc::pollfd {
-                fd: process.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            // SAFETY: one pollfd is passed, as is said.
-            while unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {}
+            let mut ended = [PollFd::new(&process, PollFlags::IN)];
+            while poll(&mut ended, None).is_err() {}
             // Without a receiver there is nobody to tell.
             let _ = sender.send(Event::ProcessEnded);
         })?;
@@ -181,8 +179,7 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
 
 /// Whether Ctrl-C on a terminal reaches this process's whole group.
 fn started_by_terminal() -> bool {
-    // SAFETY: both take and return integers only.
-    unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) == libc::getpgrp() }
+    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground == getpgrp())
 }
 
 /// A command that was started.
@@ -241,9 +238,8 @@ impl Running {
         if self.status().is_some() {
             return;
         }
-        // SAFETY: takes integers. The child has not been waited for, so that the number is
-        // still its own.
-        unsafe { libc::kill(self.child.id().cast_signed(), SIGTERM) };
+        // It has not been waited for, so that the number is still its own.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 }
 
@@ -257,12 +253,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
 }
 
 fn open_process(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: takes integers, returns a new descriptor or an error.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just opened, and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }

@@ -6,6 +6,10 @@ use std::{
 };
 
 use ebpf_build::{Error, Result};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    stdio::stdin,
+};
 
 use crate::{
     cli,
@@ -67,16 +71,15 @@ fn asked(console: Console) -> Result<Vec<&'static ProgramType>> {
 
 /// Waits until there is a line on stdin; reading would go on after Ctrl-C.
 fn await_input() -> Result<()> {
-    const PAUSE: libc::c_int = 100;
-    let mut stdin = libc::pollfd {
-        fd: libc::STDIN_FILENO,
-        events: libc::POLLIN,
-        revents: 0,
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
     };
     loop {
         interrupt::check()?;
-        // SAFETY: poll writes to one struct, as its second argument says.
-        if unsafe { libc::poll(&mut stdin, 1, PAUSE) } > 0 {
+        let stdin = stdin();
+        let mut events = [PollFd::new(&stdin, PollFlags::IN)];
+        if poll(&mut events, Some(&PAUSE)).is_ok_and(|ready| ready > 0) {
             return Ok(());
         }
     }

@@ -16,6 +16,7 @@ use ebpf_base::{
     kernel_release,
     syscall::{self, Availability},
 };
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// The kernel that runs.
 #[derive(Debug, Clone)]
@@ -149,9 +150,7 @@ fn last_cpu(list: &str) -> Option<u32> {
 
 /// The size of a page in bytes.
 pub(crate) fn page_size() -> u32 {
-    // SAFETY: sysconf only reads its argument.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u32::try_from(size).unwrap_or(4096)
+    u32::try_from(rustix::param::page_size()).unwrap_or(4096)
 }
 
 /// Lifts the limit on locked memory, against which kernels before 5.11 count BPF
@@ -163,15 +162,11 @@ pub(crate) fn lift_memlock(version: KernelVersion) -> io::Result<()> {
     if version >= KernelVersion::new(5, 11) {
         return Ok(());
     }
-    let limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
     };
-    // SAFETY: the limit is a valid struct that outlives the call.
-    match unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(setrlimit(Resource::Memlock, unlimited)?)
 }
 
 #[cfg(test)]

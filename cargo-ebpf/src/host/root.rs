@@ -62,6 +62,5 @@ fn missing(cause: &str) -> Error {
 }
 
 fn is_root() -> bool {
-    // SAFETY: geteuid takes nothing, touches no memory, and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    rustix::process::geteuid().is_root()
 }

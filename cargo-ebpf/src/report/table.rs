@@ -16,7 +16,6 @@ pub(super) fn new<T: ToString>(
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .force_no_tty()
         .set_header(titles.into_iter().map(|title| title.to_string()));
     for (index, column) in table.column_iter_mut().enumerate() {
         if numbers.contains(&index) {

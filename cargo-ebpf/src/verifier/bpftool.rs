@@ -12,6 +12,10 @@ use std::{
 
 use ebpf_base::{child, find_program_in, untrusted};
 use ebpf_build::{Error, Result};
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    thread::{UnshareFlags, unshare_unsafe},
+};
 use serde::Serialize;
 
 use crate::{code::Code, host::invocation::as_root};
@@ -93,32 +97,11 @@ impl Bpftool {
 
 /// Gives the process its own mounts, and a fresh bpf file system among them.
 fn cover_bpffs() -> io::Result<()> {
-    let check = |result: libc::c_int| {
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
-    };
-    let none = std::ptr::null();
-    // SAFETY: all arguments are constants, NUL-terminated or null where that is
-    // allowed.
-    unsafe {
-        check(libc::unshare(libc::CLONE_NEWNS))?;
-        // What is mounted from here on is not to show outside.
-        check(libc::mount(
-            none,
-            c"/".as_ptr(),
-            none,
-            libc::MS_REC | libc::MS_PRIVATE,
-            none.cast(),
-        ))?;
-        check(libc::mount(
-            c"bpf".as_ptr(),
-            BPFFS.as_ptr(),
-            c"bpf".as_ptr(),
-            0,
-            none.cast(),
-        ))
-    }
+    // SAFETY: this is no flag for file descriptors, so that they stay valid.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+    // What is mounted from here on is not to show outside.
+    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+    mount_change(c"/", private)?;
+    mount(c"bpf", BPFFS, c"bpf", MountFlags::empty(), None)?;
+    Ok(())
 }

@@ -11,6 +11,7 @@ use lock_common::{
     FAST_SLOTS, FAST_WAYS, FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, USER_STACK,
     USER_STACK_PORTION, WAYS, WaitKind, filter, mode, user_stacks,
 };
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::{
     error::{Error, Result},
@@ -378,12 +379,11 @@ fn set_filters(ebpf: &mut Ebpf, filters: &Filters) -> Result<()> {
 /// Before Linux 5.11, the memory of maps counts as locked memory. Where that cannot be
 /// raised, the kernel says so when it is too little.
 fn raise_memory_limit() {
-    let unlimited = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
     };
-    // SAFETY: reads one rlimit.
-    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const unlimited) };
+    let _ = setrlimit(Resource::Memlock, unlimited);
 }
 
 /// The kernel rejected something: for lack of capabilities, or for another reason.

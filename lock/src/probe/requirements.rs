@@ -243,8 +243,7 @@ mod tests {
     #[test]
     fn a_thread_is_told_from_a_process() {
         let tid = std::thread::spawn(|| {
-            // SAFETY: gettid has no preconditions.
-            let tid = unsafe { libc::gettid() };
+            let tid = rustix::thread::gettid().as_raw_pid();
             (tid, check_process(tid.cast_unsigned()))
         });
         let (_, checked) = tid.join().unwrap();

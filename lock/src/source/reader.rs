@@ -17,6 +17,7 @@ use std::{
 
 use aya::maps::{MapData, RingBuf};
 use lock_common::{Event, Plain, RawStack, event};
+use rustix::process::setpriority_process;
 
 use crate::{error::Result, source::frame_steps::FrameSteps, thread};
 
@@ -27,7 +28,7 @@ const UNDER_WAY: usize = 128 << 20;
 /// How long the thread waits where that much is under way.
 const PAUSE: Duration = Duration::from_millis(1);
 /// The nice value of the thread, where the right to it is there.
-const NICE: libc::c_int = -10;
+const NICE: i32 = -10;
 
 /// An event with its copy of a user stack.
 pub(crate) type Taken = (Event, Box<[u8]>);
@@ -125,9 +126,8 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, asked: &Receiver<()>) {
-        // SAFETY: takes integers; zero is the calling thread. Where it is not allowed, events
-        // may get lost on a busy machine, and are counted.
-        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+        // Where it is not allowed, events may get lost on a busy machine, and are counted.
+        let _ = setpriority_process(None, NICE);
         loop {
             let sent = match asked.recv_timeout(TICK) {
                 Ok(()) => self.send_all(),

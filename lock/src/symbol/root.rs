@@ -2,16 +2,16 @@
 //! and mount namespace, regular files only.
 
 use std::{
-    ffi::CString,
     fs::File,
     io,
-    mem::size_of,
-    os::{
-        fd::{AsRawFd as _, FromRawFd as _},
-        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
-    },
+    os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     path::Path,
-    ptr,
+};
+
+use rustix::{
+    fs::{Mode, OFlags, ResolveFlags, fstatfs, openat2},
+    process::{Gid, getegid, geteuid, getgroups},
+    thread::set_thread_groups,
 };
 
 /// File systems whose files are views of the kernel: reading one can wait, take events away or
@@ -47,32 +47,15 @@ pub(crate) fn open(pid: u32, uid: u32, path: &Path, links: Links) -> io::Result<
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC)
         .open(format!("/proc/{pid}/root"))?;
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: open_how is plain numbers, for which zero is a value.
-    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
     // Opening a device can do something: it is looked at before.
-    how.flags = (libc::O_PATH | libc::O_CLOEXEC) as u64;
+    let mut flags = OFlags::PATH | OFlags::CLOEXEC;
     if links == Links::Rejected {
-        how.flags |= libc::O_NOFOLLOW as u64;
+        flags |= OFlags::NOFOLLOW;
     }
-    how.resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let _as_user = AsUser::enter(uid);
-    // SAFETY: the path is a string that ends in zero, and `how` is as large as is said.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            root.as_raw_fd(),
-            path.as_ptr(),
-            &raw mut how,
-            size_of::<libc::open_how>(),
-        )
-    };
-    let fd = i32::try_from(fd).unwrap_or(-1);
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just made this descriptor for us, and nobody else has it.
-    readable(&unsafe { File::from_raw_fd(fd) })
+    let place = openat2(&root, path, flags, Mode::empty(), resolve)?;
+    readable(&place.into())
 }
 
 /// Whether a process has no root any more, as it ended.
@@ -104,32 +87,21 @@ fn readable(place: &File) -> io::Result<File> {
 
 /// The type of a file's file system, from `linux/magic.h`.
 pub(super) fn file_system(file: &File) -> io::Result<i64> {
-    // SAFETY: statfs is plain numbers, for which zero is a value.
-    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `found` is what the call writes.
-    match unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut found) } {
-        0 => Ok(found.f_type),
-        _ => Err(io::Error::last_os_error()),
-    }
+    Ok(fstatfs(file)?.f_type)
 }
 
 /// This thread with another user's rights on files, until it is dropped. Nothing changes
 /// where this process is not root's, as the kernel does not let it.
 struct AsUser {
-    groups: Vec<libc::gid_t>,
+    groups: Vec<Gid>,
 }
 
 impl AsUser {
     fn enter(uid: u32) -> Option<Self> {
-        // SAFETY: without arguments.
-        if uid == 0 || unsafe { libc::geteuid() } != 0 {
+        if uid == 0 || !geteuid().is_root() {
             return None;
         }
-        // SAFETY: with no room, it is the number of groups that is returned.
-        let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
-        let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
-        // SAFETY: there is room for as many groups as is said.
-        unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
+        let groups = getgroups().unwrap_or_default();
         set_rights(uid, NO_GROUP, &[]);
         Some(Self { groups })
     }
@@ -137,9 +109,7 @@ impl AsUser {
 
 impl Drop for AsUser {
     fn drop(&mut self) {
-        // SAFETY: without arguments.
-        let group = unsafe { libc::getegid() };
-        set_rights(0, group, &self.groups);
+        set_rights(0, getegid().as_raw(), &self.groups);
     }
 }
 
@@ -151,15 +121,10 @@ pub(super) fn become_user(uid: u32) {
 
 /// Of this thread only: the C library's functions are about all threads. The order is that in
 /// which each call still has the capability that it needs.
-fn set_rights(uid: u32, group: libc::gid_t, groups: &[libc::gid_t]) {
-    let list = if groups.is_empty() {
-        ptr::null()
-    } else {
-        groups.as_ptr()
-    };
-    // SAFETY: the list has as many groups as is said; the rest are numbers.
+fn set_rights(uid: u32, group: libc::gid_t, groups: &[Gid]) {
+    let _ = set_thread_groups(groups);
+    // SAFETY: both take a number.
     unsafe {
-        libc::syscall(libc::SYS_setgroups, groups.len(), list);
         libc::syscall(libc::SYS_setfsgid, group);
         libc::syscall(libc::SYS_setfsuid, uid);
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use ebpf_base::KernelVersion;
+use rustix::thread::UnshareFlags;
 
 use super::{
     Attempt, Failure, Program,
@@ -21,7 +22,7 @@ pub(super) fn attach(program: &Program<'_>) -> Attempt {
     let attach_type = program.hook.expected_attach_type;
     // In a namespace of its own, a mount does not change the settings of the hierarchy,
     // and its root is this process's cgroup.
-    private::with_namespaces(libc::CLONE_NEWCGROUP, || {
+    private::with_namespaces(UnshareFlags::NEWCGROUP, || {
         let hierarchy = Detached::mount(c"cgroup2").map_err(no_cgroup)?;
         let cgroup = Cgroup::new(&hierarchy.path()).map_err(no_cgroup)?;
         let target = LinkTarget::Descriptor(cgroup.folder.as_fd());

@@ -6,7 +6,9 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
-use super::private;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+};
 
 /// Which packets a filter sees (TC_H_MIN_INGRESS, TC_H_MIN_EGRESS of clsact;
 /// include/uapi/linux/pkt_sched.h).
@@ -95,23 +97,9 @@ impl Message {
         let length = self.0.len() as u32;
         self.0.splice(..4, length.to_ne_bytes());
         let socket = socket()?;
-        // SAFETY: the bytes outlive the call and are as many as stated.
-        let sent =
-            unsafe { libc::send(socket.as_raw_fd(), self.0.as_ptr().cast(), self.0.len(), 0) };
-        if sent < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        send(&socket, &self.0, SendFlags::empty())?;
         let mut answer = [0_u8; 4096];
-        // SAFETY: as above.
-        let received = unsafe {
-            libc::recv(
-                socket.as_raw_fd(),
-                answer.as_mut_ptr().cast(),
-                answer.len(),
-                0,
-            )
-        };
-        let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+        let (_, received) = recv(&socket, &mut answer[..], RecvFlags::empty())?;
         verdict(answer.get(..received).unwrap_or_default())
     }
 }
@@ -133,10 +121,15 @@ fn verdict(answer: &[u8]) -> io::Result<()> {
     }
 }
 
+/// A socket for requests to NETLINK_ROUTE, which is the default.
 fn socket() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: it takes numbers only.
-    private::owned(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) }.into())
+    let flags = SocketFlags::CLOEXEC;
+    Ok(socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        flags,
+        None,
+    )?)
 }
 
 /// `struct rtattr` and its value, filled up to four bytes.

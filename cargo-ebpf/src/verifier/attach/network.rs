@@ -4,6 +4,7 @@
 use std::{fs::File, os::fd::AsFd as _};
 
 use ebpf_base::KernelVersion;
+use rustix::thread::UnshareFlags;
 
 use super::{
     Attempt, Failure, Program,
@@ -23,7 +24,7 @@ const TCX: KernelVersion = KernelVersion::new(6, 6);
 
 /// Runs `attach` in a new network namespace.
 fn in_namespace(attach: impl FnOnce() -> Attempt + Send) -> Attempt {
-    private::with_namespaces(libc::CLONE_NEWNET, attach).map_err(|error| {
+    private::with_namespaces(UnshareFlags::NEWNET, attach).map_err(|error| {
         Failure::not_tried(format!(
             "there is no network namespace for it: {error} (unshare)"
         ))

@@ -4,7 +4,7 @@
 use std::{
     ffi::{CStr, CString},
     fs, io,
-    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
     path::Path,
 };
 
@@ -13,7 +13,7 @@ use aya_obj::generated::{
 };
 use ebpf_base::untrusted;
 
-use super::{Attempt, Failure, Program, private, tracefs::Tracefs, tracing::Moment, user_function};
+use super::{Attempt, Failure, Program, tracefs::Tracefs, tracing::Moment, user_function};
 
 /// enum perf_type_id and enum perf_sw_ids (include/uapi/linux/perf_event.h).
 const PERF_TYPE_SOFTWARE: u32 = 1;
@@ -49,7 +49,7 @@ unsafe fn open(attributes: &perf_event_attr, scope: Scope) -> io::Result<OwnedFd
     };
     let no_group = -1;
     // SAFETY: the attributes are as large as they say; the rest is the caller's promise.
-    private::owned(unsafe {
+    owned(unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
             std::ptr::from_ref(attributes),
@@ -59,6 +59,15 @@ unsafe fn open(attributes: &perf_event_attr, scope: Scope) -> io::Result<OwnedFd
             PERF_FLAG_FD_CLOEXEC,
         )
     })
+}
+
+/// The descriptor that a system call has just made.
+fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
+    match RawFd::try_from(result) {
+        // SAFETY: it is new, and nobody else owns it.
+        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Has `event` call `program`, until the event is dropped.

@@ -4,9 +4,14 @@
 use std::{
     ffi::CStr,
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     path::PathBuf,
-    ptr, thread,
+    thread,
+};
+
+use rustix::{
+    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
+    thread::{UnshareFlags, unshare_unsafe},
 };
 
 /// Runs `work` on a thread with new namespaces (`CLONE_NEW*`), which end with it.
@@ -14,16 +19,15 @@ use std::{
 /// # Errors
 /// When this process may not have them, or there are none.
 pub(super) fn with_namespaces<T: Send>(
-    namespaces: libc::c_int,
+    namespaces: UnshareFlags,
     work: impl FnOnce() -> T + Send,
 ) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || {
-            // SAFETY: it takes flags only, and changes this thread alone.
-            match unsafe { libc::unshare(namespaces) } {
-                0 => Ok(work()),
-                _ => Err(io::Error::last_os_error()),
-            }
+            // SAFETY: these are no flags for file descriptors, so that the ones of other threads
+            // stay valid here.
+            unsafe { unshare_unsafe(namespaces) }?;
+            Ok(work())
         })?;
         thread
             .join()
@@ -36,49 +40,20 @@ pub(super) fn with_namespaces<T: Send>(
 pub(super) struct Detached(OwnedFd);
 
 impl Detached {
-    /// Linux 5.2.
+    /// From Linux 5.2 on.
     ///
     /// # Errors
     /// When the kernel has no such file system, or this process may not mount it.
     pub(super) fn mount(kind: &CStr) -> io::Result<Self> {
-        /// include/uapi/linux/mount.h
-        const FSOPEN_CLOEXEC: u32 = 1;
-        const FSMOUNT_CLOEXEC: u32 = 1;
-        const FSCONFIG_CMD_CREATE: u32 = 6;
-        // SAFETY: the name ends with a NUL and outlives the call.
-        let context =
-            owned(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })?;
-        let no_text = ptr::null::<u8>();
-        // SAFETY: this command takes no key, no value and no number.
-        let created = unsafe {
-            libc::syscall(
-                libc::SYS_fsconfig,
-                context.as_raw_fd(),
-                FSCONFIG_CMD_CREATE,
-                no_text,
-                no_text,
-                0,
-            )
-        };
-        if created != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: it takes a descriptor, which is open, and flags.
-        owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) })
-            .map(Self)
+        let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_create(&context)?;
+        let attributes = MountAttrFlags::empty();
+        let root = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        Ok(Self(root))
     }
 
     /// Its root, while it is open.
     pub(super) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
-    }
-}
-
-/// The descriptor that a system call has just made.
-pub(super) fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
-    match RawFd::try_from(result) {
-        // SAFETY: it is new, and nobody else owns it.
-        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
-        _ => Err(io::Error::last_os_error()),
     }
 }

@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use super::{Attempt, Program, private};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+use super::{Attempt, Program};
 use crate::verifier::syscall;
 
 /// BPF_SK_SKB_STREAM_VERDICT (include/uapi/linux/bpf.h).
@@ -34,9 +36,13 @@ pub(super) fn reuseport(program: &Program<'_>) -> Attempt {
 
 /// A UDP socket without an address.
 fn udp() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
-    // SAFETY: it takes numbers only.
-    private::owned(unsafe { libc::socket(libc::AF_INET, kind, 0) }.into())
+    let flags = SocketFlags::CLOEXEC;
+    Ok(socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        flags,
+        None,
+    )?)
 }
 
 fn set(socket: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> io::Result<()> {

@@ -6,11 +6,15 @@
 use std::{
     fs::File,
     io::{self, IsTerminal as _, Read as _},
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::AsFd as _,
     time::Duration,
 };
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 
 /// How long the rest of a key may take that began with ESC, over a slow line. Nothing
 /// until then: it was the key Esc.
@@ -55,21 +59,14 @@ impl Keyboard {
 
     /// Waits until there is something to read, or for so long.
     fn readable(&self, limit: Option<Duration>) -> io::Result<bool> {
-        let mut poll = libc::pollfd {
-            fd: self.terminal.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let limit = limit.map_or(-1, |limit| limit.as_millis() as i32);
-        // SAFETY: one pollfd is passed, as is said.
-        match unsafe { libc::poll(&raw mut poll, 1, limit) } {
-            0 => Ok(false),
-            // A terminal that is gone is readable: reading says so.
-            1.. => Ok(true),
-            _ => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-                error => Err(error),
-            },
+        let mut input = [PollFd::new(&self.terminal, PollFlags::IN)];
+        let limit = limit.map(Timespec::try_from).transpose();
+        let limit = limit.map_err(io::Error::other)?;
+        match poll(&mut input, limit.as_ref()) {
+            // A terminal that is gone is readable: reading it fails.
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }
