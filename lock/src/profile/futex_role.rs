@@ -30,6 +30,15 @@ impl FutexRole {
         }
     }
 
+    /// The address that stands for the lock, by that of a word of it. Both words of a pair are in
+    /// the same eight bytes of glibc's `pthread_cond_t` and `pthread_rwlock_t`, which are aligned.
+    pub(crate) const fn lock_address(self, word: u64) -> u64 {
+        match self {
+            Self::Pair => word & !7,
+            Self::Own | Self::Waiter | Self::Polled | Self::Inner => word,
+        }
+    }
+
     /// Whether all of a process's words with the lock's name are one lock.
     pub(crate) const fn is_of_process(self) -> bool {
         matches!(self, Self::Polled | Self::Inner)

@@ -124,12 +124,10 @@ impl<'a> Keys<'a> {
             (FutexRole::Waiter, _, name, Some(Dominant { caller, process })) => {
                 return Key::Waiters(lock_type, process.clone(), name.clone(), caller.clone());
             }
-            (FutexRole::Pair, Identity::Private { process, address }, ..) => {
-                // Both are in the same eight bytes of glibc's pthread_cond_t and pthread_rwlock_t,
-                // which are aligned.
+            (role, Identity::Private { process, address }, ..) => {
                 let identity = Identity::Private {
                     process: *process,
-                    address: address & !7,
+                    address: role.lock_address(*address),
                 };
                 return Key::Lock(lock_type, identity);
             }

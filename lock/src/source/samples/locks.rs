@@ -52,7 +52,8 @@ impl LockInfo {
             (FutexRole::Pair, Some(Class::Condvar)) => 40,
             _ => return key.address,
         };
-        (key.address & !7).saturating_sub(before)
+        let address = self.role.lock_address(key.address);
+        address.saturating_sub(before)
     }
 }
 

@@ -40,9 +40,7 @@ impl Pending {
         ];
         let Event { tgid, lock, .. } = self.event;
         let address = match self.stack.role {
-            FutexRole::Own => lock,
-            // Both words are in the same eight bytes.
-            FutexRole::Pair => lock & !7,
+            role @ (FutexRole::Own | FutexRole::Pair) => role.lock_address(lock),
             FutexRole::Waiter | FutexRole::Polled | FutexRole::Inner => return None,
         };
         CLASSES
