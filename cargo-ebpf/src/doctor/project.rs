@@ -67,7 +67,7 @@ fn ebpf_crate(project: &Project, ebpf: &EbpfCrate) -> Result<Vec<Finding>> {
     };
     let mut findings = vec![config.target(), config.linker()];
     findings.extend(config.lto());
-    findings.extend(config.flags());
+    findings.push(config.flags());
     findings.extend(host_flags(ebpf, &settings, target));
     findings.extend(min_kernel(project, ebpf, &settings)?);
     findings.extend(workspace(project, ebpf));
@@ -185,32 +185,35 @@ impl Config<'_> {
         )
     }
 
-    /// A finding for each flag that is missing, else one for all.
-    fn flags(&self) -> Vec<Finding> {
+    /// All flags that are missing, with what each is for.
+    fn flags(&self) -> Finding {
         let Self { name, target, .. } = self;
         let missing = self.settings.missing(*target);
         if missing.is_empty() {
-            return vec![Finding::fine(
-                Code::Flags,
-                format!("{name} has all rustflags"),
-            )];
+            return Finding::fine(Code::Flags, format!("{name} has all rustflags"));
         }
-        let finding = |flag: Flag| {
-            Finding::warning(
-                Code::FlagMissing,
-                format!("{name} lacks the rustflag -C {}", flag.assignment()),
-            )
-            .because(format!(
-                "{}; cargo ebpf passes it, a build by hand does not",
-                flag.reason
-            ))
-            .at(self.file, None)
-            .fix(format!(
-                "add to rustflags below [target.{target}]:\n\"-C\", \"{}\",",
-                flag.assignment()
-            ))
+        let list = |of: &dyn Fn(&Flag) -> String, separator: &str| {
+            let texts: Vec<String> = missing.iter().map(of).collect();
+            texts.join(separator)
         };
-        missing.into_iter().map(finding).collect()
+        let flags = list(&|flag| format!("-C {}", flag.assignment()), ", ");
+        let reasons = list(
+            &|flag| format!("{}: {}", flag.assignment(), flag.reason),
+            "\n",
+        );
+        let lines = list(&|flag| format!("\"-C\", \"{}\",", flag.assignment()), "\n");
+        let noun = if missing.len() == 1 { "flag" } else { "flags" };
+        Finding::warning(
+            Code::FlagMissing,
+            format!("{name} lacks the rust{noun} {flags}"),
+        )
+        .because(format!(
+            "cargo ebpf passes what is missing, a build by hand does not\n{reasons}"
+        ))
+        .at(self.file, None)
+        .fix(format!(
+            "add to rustflags below [target.{target}]:\n{lines}"
+        ))
     }
 }
 
