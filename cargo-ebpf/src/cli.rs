@@ -13,7 +13,7 @@ use ebpf_kernels::KernelSpec;
 use ebpf_object::link;
 
 use crate::{
-    matrix, report,
+    bindings, matrix, report,
     template::{PROGRAM_TYPES, ProgramType},
 };
 
@@ -108,6 +108,15 @@ pub(crate) enum Command {
     /// Report the minimum kernel of an object, and the source line that requires it
     #[command(after_help = "Example: cargo ebpf requirements target/ebpf/my-program")]
     Requirements(Requirements),
+    /// Print Rust declarations of kernel types, for CO-RE with ebpf-relocatable
+    #[command(
+        after_help = "The output is a module for an eBPF crate that depends on ebpf-relocatable. Of several kernels,\n\
+                              the last one that has a type or member determines how it is declared; comments name the\n\
+                              kernels that differ.\n\
+                              Example: cargo ebpf bindings task_struct.tgid,comm,mm.exe_file.f_inode.i_ino\n\
+                              Example: cargo ebpf bindings --kernel 5.10,6.12 task_struct.state,__state"
+    )]
+    Bindings(Bindings),
     /// Load every program into the verifier of this kernel, or of several
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
@@ -314,6 +323,23 @@ pub(crate) struct Requirements {
     pub(crate) kernel: Vec<ebpf_build::KernelVersion>,
     /// Also look up names in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
+    pub(crate) btf: Option<PathBuf>,
+}
+
+/// Arguments of `bindings`.
+#[derive(Debug, Args)]
+pub(crate) struct Bindings {
+    /// Structs, unions and enums, with the members to declare (default: all); a path such as
+    /// mm.exe_file also declares the types in between. Of a function, the arguments are printed
+    /// as fentry programs get them
+    #[arg(required = true, value_name = "TYPE[.MEMBER,...]")]
+    pub(crate) types: Vec<bindings::Request>,
+    /// Kernels whose BTF is read, oldest first: host, versions such as 6.1, or the path of a
+    /// kernel image (default: host)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) kernel: Vec<KernelSpec>,
+    /// Read BTF from this file, such as a copy of another machine's /sys/kernel/btf/vmlinux
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     pub(crate) btf: Option<PathBuf>,
 }
 

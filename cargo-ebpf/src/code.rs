@@ -76,7 +76,7 @@ ebpf_base::codes! {
         EnvNotUnicode = "env-not-unicode",
         /// The path of this program's own file is unknown.
         ExecutableUnknown = "executable-unknown",
-        /// The config of an eBPF crate lacks a required rustflag.
+        /// The config of an eBPF crate lacks required rustflags.
         FlagMissing = "flag-missing",
         /// The config of an eBPF crate has all required rustflags.
         Flags = "flags",
@@ -96,6 +96,8 @@ ebpf_base::codes! {
         Json = "json",
         /// Whether the kernel has BTF.
         KernelBtf = "kernel-btf",
+        /// A kernel whose BTF is to be read has none.
+        KernelBtfUnread = "kernel-btf-unread",
         /// Too many programs or tests crashed a kernel; the rest was skipped.
         KernelGivenUp = "kernel-given-up",
         /// A guest's kernel panicked.
@@ -140,6 +142,8 @@ ebpf_base::codes! {
         MapSizeAssumed = "map-size-assumed",
         /// Whether RLIMIT_MEMLOCK restricts BPF.
         Memlock = "memlock",
+        /// A kernel type does not have the member.
+        MemberUnknown = "member-unknown",
         /// RLIMIT_MEMLOCK is too low for BPF.
         MemlockLimit = "memlock-limit",
         /// `[workspace.metadata.ebpf]` is not valid.
@@ -158,6 +162,8 @@ ebpf_base::codes! {
         NoPrograms = "no-programs",
         /// This process lacks a capability for loading BPF programs.
         NoRights = "no-rights",
+        /// A kernel type, or a member, cannot be declared in Rust.
+        NotDeclarable = "not-declarable",
         /// A limit on processes or memory forbids another thread.
         NoThread = "no-thread",
         /// A file contains no verifier log.
@@ -226,6 +232,8 @@ ebpf_base::codes! {
         ToolchainPin = "toolchain-pin",
         /// Whether tracefs is mounted.
         Tracefs = "tracefs",
+        /// The kernel does not have the type.
+        TypeUnknown = "type-unknown",
         /// The rejection class or code does not exist.
         UnknownClass = "unknown-class",
         /// The kernel has decided about a program, and the deadline passed before all about it was known.

@@ -5,6 +5,7 @@
 //! can reach its parsers.
 
 mod agent;
+mod bindings;
 mod budget;
 mod call_sites;
 mod cli;
@@ -112,6 +113,7 @@ fn run(command: &Command, context: &Context) -> Result<Outcome> {
         Command::Build(request) => command::build::run(request, context),
         Command::Inspect(request) => command::inspect::run(request, context),
         Command::Requirements(request) => command::requirements::run(request, context),
+        Command::Bindings(request) => command::bindings::run(request, context),
         Command::Verify(request) => command::verify::run(request, context),
         Command::Kernels(request) => command::kernels::run(request, context),
         Command::Run(request) => command::run::run(request, context),

@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub replaced: Option<Replaced>,
     /// The test programs to run.
     pub tests: Vec<TestProgram>,
+    /// Whether the kernel's BTF is wanted.
+    pub btf: bool,
 }
 
 /// An object to verify.
@@ -52,6 +54,8 @@ pub(crate) enum Answer {
     Object(usize),
     /// A step with an object.
     Event(Event),
+    /// The kernel's BTF, in a frame without JSON.
+    Btf(#[serde(skip)] Vec<u8>),
     /// What follows is about this test program of the request.
     TestProgram(usize),
     /// This test of it is about to run.
@@ -70,6 +74,7 @@ struct Head {
     skipped: Vec<Vec<String>>,
     given: Vec<Given>,
     tests: Vec<TestProgram>,
+    btf: bool,
 }
 
 /// A [`Replaced`] without its bytes, which follow.
@@ -102,6 +107,7 @@ impl Request {
             skipped: skipped.collect(),
             given: given.collect(),
             tests: self.tests.clone(),
+            btf: self.btf,
         };
         frame::write(output, &serde_json::to_vec(&head)?)?;
         let objects = self.objects.iter().map(|object| &object.data);
@@ -139,6 +145,7 @@ impl Request {
             replaced,
             objects: objects.collect::<io::Result<_>>()?,
             tests: head.tests,
+            btf: head.btf,
         })
     }
 }
@@ -150,6 +157,9 @@ impl Answer {
     /// Those of `output`.
     pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         frame::write(output, &serde_json::to_vec(self)?)?;
+        if let Self::Btf(bytes) = self {
+            frame::write(output, bytes)?;
+        }
         output.flush()
     }
 
@@ -158,9 +168,14 @@ impl Answer {
     /// # Errors
     /// Those of `input`, and when it holds something else.
     pub(crate) fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
-        frame::read(input)?
-            .map(|frame| serde_json::from_slice(&frame).map_err(io::Error::from))
-            .transpose()
+        let Some(frame) = frame::read(input)? else {
+            return Ok(None);
+        };
+        let mut answer = serde_json::from_slice(&frame)?;
+        if let Self::Btf(bytes) = &mut answer {
+            *bytes = frame::read(input)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        }
+        Ok(Some(answer))
     }
 }
 
@@ -194,6 +209,7 @@ mod tests {
                     given: Given::default(),
                 },
             ],
+            btf: true,
             tests: vec![TestProgram {
                 name: "programs".to_owned(),
                 path: "/tests/0".into(),
@@ -206,6 +222,17 @@ mod tests {
         assert_eq!(Request::read(&mut bytes.as_slice())?, request);
         bytes.pop();
         assert!(Request::read(&mut bytes.as_slice()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn btf_comes_out_as_it_went_in() -> io::Result<()> {
+        let mut bytes = Vec::new();
+        Answer::Btf(vec![0x9f, 0xeb, 1]).write(&mut bytes)?;
+        Answer::Done.write(&mut bytes)?;
+        let input = &mut bytes.as_slice();
+        assert!(matches!(Answer::read(input)?, Some(Answer::Btf(btf)) if btf == [0x9f, 0xeb, 1]));
+        assert!(matches!(Answer::read(input)?, Some(Answer::Done)));
         Ok(())
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn serve(
         release: kernel.release.clone(),
     }
     .write(output)?;
+    if request.btf
+        && let Ok(btf) = kernel.btf()
+    {
+        Answer::Btf(btf).write(output)?;
+    }
     for (number, object) in request.objects.iter().enumerate() {
         Answer::Object(number).write(output)?;
         let mut written = Ok(());

@@ -1,6 +1,7 @@
 //! One file per command: glue between the request and the parts that do the work.
 
 pub(crate) mod agent;
+pub(crate) mod bindings;
 pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod completions;

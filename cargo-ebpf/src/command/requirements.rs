@@ -49,7 +49,11 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
     Ok(outcome)
 }
 
-fn read_btf(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a BTF file.
+///
+/// # Errors
+/// When it is not a regular file of a BTF's size.
+pub(super) fn read_btf(path: &Path) -> Result<Vec<u8>> {
     ebpf_base::read_file(path, MAX_BTF_LEN).map_err(|cause| match cause.kind() {
         ErrorKind::InvalidInput | ErrorKind::IsADirectory => requirements::btf_unreadable(
             &format!("{} is not a regular file of a BTF's size", path.display()),

@@ -5,6 +5,7 @@
 mod agent_process;
 mod failure;
 mod guests;
+pub(crate) mod kernel_btf;
 mod kernel_run;
 pub(crate) mod test_runs;
 pub(crate) mod verdicts;

@@ -158,7 +158,11 @@ impl Task for TestRun<'_> {
                 self.keep(tested);
             }
             // Not in the reply to such a request.
-            Answer::Hello { .. } | Answer::Object(_) | Answer::Event(_) | Answer::Done => {}
+            Answer::Hello { .. }
+            | Answer::Btf(_)
+            | Answer::Object(_)
+            | Answer::Event(_)
+            | Answer::Done => {}
         }
     }
 

@@ -204,6 +204,7 @@ impl Task for Verification<'_> {
             }
             // Not in the reply to such a request.
             Answer::Hello { .. }
+            | Answer::Btf(_)
             | Answer::TestProgram(_)
             | Answer::Testing(_)
             | Answer::Tested(_)

@@ -1,6 +1,7 @@
 //! One result, several writers. Results go to stdout; everything else (progress,
 //! warnings, errors, output of programs that are run) goes to stderr.
 
+pub(crate) mod bindings;
 pub(crate) mod build;
 pub(crate) mod clean;
 mod console;

@@ -30,6 +30,17 @@ impl fmt::Display for ParseKernelSpecError {
 
 impl std::error::Error for ParseKernelSpecError {}
 
+impl fmt::Display for KernelSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::All => f.write_str("all"),
+            Self::Release(version) => version.fmt(f),
+            Self::Image(path) => path.display().fmt(f),
+        }
+    }
+}
+
 impl FromStr for KernelSpec {
     type Err = ParseKernelSpecError;
 
