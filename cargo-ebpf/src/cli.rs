@@ -26,7 +26,9 @@ use crate::{
     about,
     propagate_version = true,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 on success; 1 on findings or failure; 2 on usage errors; 130 when interrupted.\n\
+    after_help = "Exit status: 0 on success; 1 on failure, or if an error (not only a warning) was \
+                  found; 2 on usage errors; 130 when interrupted. `cargo ebpf run` ends with the \
+                  exit status of the loader.\n\
                   Example: cargo ebpf run"
 )]
 pub(crate) struct Cli {
@@ -93,7 +95,8 @@ pub(crate) enum Command {
     /// Set up an existing project to embed its objects with ebpf-build, and print the changes
     #[command(after_help = "Example: cargo ebpf init --dry-run")]
     Init(Init),
-    /// Install what a build needs: the standard library's sources and a matching linker
+    /// Install what a build needs: the library sources (rust-src), and a bpf-linker for the
+    /// compiler's LLVM
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
     /// Check the machine and the project, and suggest a fix for each failure
@@ -105,7 +108,7 @@ pub(crate) enum Command {
     /// Show the contents of a BPF object
     #[command(after_help = "Example: cargo ebpf inspect --disasm target/ebpf/my-program")]
     Inspect(Inspect),
-    /// Report the minimum kernel of an object, and the source line that requires it
+    /// Report the minimum kernel version of an object, and the source line that requires it
     #[command(after_help = "Example: cargo ebpf requirements target/ebpf/my-program")]
     Requirements(Requirements),
     /// Print Rust declarations of kernel types, for CO-RE with ebpf-relocatable
@@ -117,28 +120,31 @@ pub(crate) enum Command {
                               Example: cargo ebpf bindings --kernel 5.10,6.12 task_struct.state,__state"
     )]
     Bindings(Bindings),
-    /// Load every program into the verifier of this kernel, or of several
+    /// Load every program into this kernel, or into others, and report the verifier's verdicts
     #[command(after_help = "Example: cargo ebpf verify --kernel 5.10,6.1,6.12,host")]
     Verify(Verify),
-    /// Explain a rejection class, the code of an error, or a verifier log
+    /// Explain an error code, a class of verifier rejections, or a verifier log
     #[command(after_help = "Example: cargo ebpf explain packet-bounds\n\
                               Example: cargo ebpf explain --log loader.log target/ebpf/my-program")]
     Explain(Explain),
-    /// List the kernels that objects can be tried on, and download them in advance
+    /// List the kernels available to `verify` and `test`; with --fetch, also download some of them
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
-    /// Set up if needed, build, verify, then run the native loader
+    /// Set up if needed, build and verify, then run the project's user-space program (the loader)
     #[command(
-        after_help = "All eBPF crates are built, with their default features. Without root, the verify step is\n\
-                              skipped, and the loader is started with sudo. The exit code is that of the loader.\n\
-                              Example: cargo ebpf run -- --seconds 5"
+        after_help = "All eBPF crates are built, with their default features. If this process may \
+                      not load programs, verification is skipped. Unless you are root, the loader \
+                      is started with sudo. The exit status is that of the loader.\n\
+                      Example: cargo ebpf run -- --seconds 5"
     )]
     Run(Run),
-    /// Run every test of the project, including those that load programs into this kernel
+    /// Run the project's tests; with --kernel, only those of eBPF programs, on these kernels
     #[command(
-        after_help = "Tests that load programs are skipped without root. With --kernel, only the test programs\n\
-                      that use the crate ebpf-test run, on each kernel; those on guests need no root.\n\
-                      The last line of stdout is \"N passed, N failed, N skipped\".\n\
+        after_help = "Tests that load programs are skipped without root. With --kernel, only test \
+                      executables that use the crate ebpf-test are run, on each kernel. Kernels \
+                      other than the host's run in virtual machines (guests), which need no root. \
+                      With --format human, the last line of stdout is \"N passed, N failed, N \
+                      skipped\".\n\
                       Example: cargo ebpf test -- packet    (tests whose name contains \"packet\")\n\
                       Example: cargo ebpf test --kernel host,6.1"
     )]
@@ -146,7 +152,7 @@ pub(crate) enum Command {
     /// Print shell exports for building an eBPF crate by hand
     #[command(after_help = "Example: eval \"$(cargo ebpf env)\"")]
     Env,
-    /// Remove build results
+    /// Remove what cargo ebpf has built
     #[command(after_help = "Example: cargo ebpf clean --toolchain")]
     Clean(Clean),
     /// Print the manual page
@@ -157,7 +163,7 @@ pub(crate) enum Command {
                               man cargo-ebpf"
     )]
     Man,
-    /// Generate a shell completion script for `cargo-ebpf`, not for `cargo ebpf`
+    /// Generate a shell completion script for `cargo-ebpf` (`cargo ebpf` is left to cargo's script)
     #[command(
         arg = hidden_format(),
         after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
@@ -177,7 +183,7 @@ pub(crate) enum Command {
 pub(crate) struct New {
     /// Name of the project, and of the directory that is created
     pub(crate) name: String,
-    /// Type of a program (may be repeated; default: ask, which requires a terminal)
+    /// Program type (may be repeated; default: ask, which requires a terminal)
     #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = ProgramTypeParser)]
     pub(crate) program: Vec<&'static ProgramType>,
 }
@@ -254,7 +260,8 @@ pub(crate) struct Setup {
 /// Arguments of `build`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Build {
-    /// Keep DWARF in the copy in target/ebpf/ (for disassembly with source) or strip it (for embedding)
+    /// Whether objects in target/ebpf/ keep DWARF (for disassembly with source lines), or are
+    /// stripped (for embedding)
     #[arg(long, value_enum, default_value_t = DebugInfo::Keep)]
     pub(crate) debug_info: DebugInfo,
     /// What is built.
@@ -263,7 +270,8 @@ pub(crate) struct Build {
     /// BPF instruction set version, v1 to v4 (default: that of the compiler)
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
-    /// Treat a warning with this code as an error (may be repeated)
+    /// Treat warnings with this code as errors (may be repeated; `cargo ebpf explain CODE`
+    /// describes it)
     #[arg(long, value_name = "CODE", value_parser = PossibleValuesParser::new(ebpf_build::WARNING_CODES))]
     pub(crate) deny: Vec<String>,
 }
@@ -318,10 +326,11 @@ pub(crate) struct Inspect {
 pub(crate) struct Requirements {
     /// Object files (default: build the project and use its objects)
     pub(crate) objects: Vec<PathBuf>,
-    /// Also predict the verdict of these kernels, such as 5.10,6.1, on each program
+    /// Also predict whether these kernel versions, such as 5.10,6.1, support each program
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<ebpf_build::KernelVersion>,
-    /// Also look up names in the BTF of a kernel, such as /sys/kernel/btf/vmlinux
+    /// Also look up the requirements (functions, tracepoints, helpers, map types, ...) in this
+    /// BTF file of a kernel, such as /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub(crate) btf: Option<PathBuf>,
 }
@@ -362,43 +371,47 @@ pub(crate) struct Verify {
     /// Also load each object with bpftool (libbpf)
     #[arg(long)]
     pub(crate) bpftool: bool,
-    /// Kernels to verify on: host, versions such as 6.1, all, or the path of a kernel image
-    /// (default: host; with --locked or --update, those in ebpf.lock)
+    /// Kernels to verify on, separated by commas: host, a version such as 6.1, all (every version
+    /// that `cargo ebpf kernels` lists), or the path of a kernel image (default: host; with
+    /// --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
-    /// Fail if a verdict differs from ebpf.lock, or a number exceeds its tolerance
+    /// Fail if a verdict differs from that in ebpf.lock, or a size or verifier statistic has grown
+    /// by more than the tolerance
     #[arg(long)]
     pub(crate) locked: bool,
-    /// Write the current verdicts and numbers to ebpf.lock
+    /// Write the current verdicts, sizes and verifier statistics to ebpf.lock
     #[arg(long, conflicts_with = "locked")]
     pub(crate) update: bool,
-    /// Also attach each accepted program briefly to a temporary target (network namespace,
-    /// cgroup, socket). Tracing programs observe the whole system while they are attached.
-    /// Programs that can change its behaviour, such as lsm, are attached in guests only
+    /// Also attach each accepted program briefly: network, cgroup and socket programs to
+    /// temporary targets, tracing programs to their real hooks, so that they observe the whole
+    /// system meanwhile. Programs that can change the system's behaviour, such as lsm, are
+    /// attached only in virtual machines (guests)
     #[arg(long)]
     pub(crate) attach: bool,
-    /// Entries of a map, where the loader sets them (may be repeated; also
-    /// [package.metadata.ebpf] map-sizes)
+    /// Number of entries (max_entries) of a map whose size the loader sets (may be repeated; also
+    /// map-sizes under [package.metadata.ebpf])
     #[arg(long, value_name = "MAP=N", value_parser = assignment::<u32>)]
     pub(crate) map_size: Vec<(String, u32)>,
-    /// Value of a global variable, where the loader sets it: an integer, true or false (may be
-    /// repeated; also [package.metadata.ebpf] set)
+    /// Value of a global variable that the loader sets before loading: an integer, true or false
+    /// (may be repeated; also `set` under [package.metadata.ebpf])
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment::<link::Value>)]
     pub(crate) set: Vec<(String, link::Value)>,
     /// Rank source lines by the number of instructions that the verifier processed for them
     #[arg(long)]
     pub(crate) hot: bool,
-    /// Load as this loader would: aya or libbpf (default: the one that the object is made for)
+    /// Imitate this loader: aya or libbpf (default: libbpf if the object is compiled from C, else
+    /// aya)
     #[arg(long, value_name = "NAME")]
     pub(crate) loader: Option<ebpf_object::Loader>,
-    /// The program whose functions the programs of section freplace/FUNCTION replace. PROGRAM
-    /// is needed if the object has several
+    /// The target of freplace programs: OBJECT contains the program in which they replace a
+    /// function. PROGRAM is needed if OBJECT contains several programs
     #[arg(long, value_name = "OBJECT[:PROGRAM]")]
     pub(crate) freplace: Option<PathBuf>,
-    /// Maximum time the verifier may take per program
+    /// Time limit for verifying one program, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
-    /// Memory per guest, in MiB
+    /// Memory of each virtual machine (guest), in MiB
     #[arg(long, value_name = "MIB", default_value_t = matrix::GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) guest_memory: u32,
 }
@@ -406,7 +419,8 @@ pub(crate) struct Verify {
 /// Arguments of `kernels`.
 #[derive(Debug, Args)]
 pub(crate) struct Kernels {
-    /// Download the newest releases of these kernels: versions such as 6.1, or all; separated by commas
+    /// Download the newest release of each of these versions, such as 6.1, separated by commas, or
+    /// of all (every version in the list)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fetch: Vec<KernelSpec>,
 }
@@ -414,14 +428,15 @@ pub(crate) struct Kernels {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// Code of a rejection class, such as packet-bounds, or of an error (default: list all
-    /// classes); with --log, the object that the log is about
+    /// An error code, or the code of a rejection class such as packet-bounds (default: list all
+    /// classes); with --log, the object file of the logged programs, to show source lines
     #[arg(value_name = "CODE|OBJECT")]
     pub(crate) subject: Option<String>,
     /// List all classes
     #[arg(long, conflicts_with = "subject")]
     pub(crate) list: bool,
-    /// Explain the verifier logs in this file (- for stdin), which may be the output of a loader
+    /// Explain the verifier logs in this file (- for stdin); other lines, such as the rest of a
+    /// loader's output, are ignored
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub(crate) log: Option<PathBuf>,
 }
@@ -429,7 +444,8 @@ pub(crate) struct Explain {
 /// Arguments of `run`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Run {
-    /// Package of the loader (default: the project's `loader` setting, or the only one)
+    /// Package of the loader (default: `loader` under [workspace.metadata.ebpf] in Cargo.toml, or
+    /// the only package that can be the loader)
     #[arg(long, short, value_name = "NAME")]
     pub(crate) package: Option<String>,
     /// Binary of the loader's package to run
@@ -444,7 +460,7 @@ pub(crate) struct Run {
     /// Do not enable the default features of the loader
     #[arg(long)]
     pub(crate) no_default_features: bool,
-    /// Arguments for the loader (default: the project's `demo` setting)
+    /// Arguments for the loader (default: `demo` under [workspace.metadata.ebpf] in Cargo.toml)
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
 }
@@ -452,13 +468,14 @@ pub(crate) struct Run {
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Kernels to run eBPF program tests on: host, versions such as 6.1, all, or the path of a kernel image
+    /// Kernels to test eBPF programs on, separated by commas: host, a version such as 6.1, all
+    /// (every version that `cargo ebpf kernels` lists), or the path of a kernel image
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
-    /// Maximum time per test (with --kernel)
+    /// Time limit per test, in seconds (with --kernel)
     #[arg(long, value_name = "SECONDS", default_value_t = matrix::TIMEOUT)]
     pub(crate) timeout: u64,
-    /// Memory per guest, in MiB
+    /// Memory of each virtual machine (guest), in MiB
     #[arg(long, value_name = "MIB", default_value_t = matrix::GUEST_MEMORY)]
     pub(crate) guest_memory: u32,
     /// Arguments for `cargo test`
@@ -469,7 +486,8 @@ pub(crate) struct Test {
 /// Arguments of `clean`.
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Also remove cargo-ebpf's whole cache directory: linkers and kernel images
+    /// Also remove cargo-ebpf's whole cache directory: the linkers that it has built, and kernel
+    /// images. Compilers are not removed
     #[arg(long)]
     pub(crate) toolchain: bool,
     /// Also remove the kernel images in cargo-ebpf's cache directory

@@ -104,24 +104,26 @@ types! {
     raw_tracepoint / "raw_tp": "at a tracepoint, with its raw arguments", 4 . 17, run, [];
     btf_tracepoint / "tp_btf": "at a tracepoint, with typed arguments (BTF)", 5 . 5, verify, [];
     perf_event: "on each sample of a perf event", 4 . 9, verify, [];
-    lsm: "at a hook of the security modules", 5 . 7, verify, [];
-    lsm_cgroup: "at a hook of the security modules, for a cgroup", 6 . 0, verify, [cgroup];
-    xdp: "for a packet in the network driver", 4 . 8, packet, [];
-    classifier / "tc" / "sched_cls": "for a packet in traffic control", 4 . 1, packet, [];
-    cgroup_skb: "for a packet to or from a cgroup", 4 . 10, packet, [cgroup];
-    cgroup_sock: "when a socket of a cgroup is created or bound", 4 . 10, verify, [cgroup];
-    cgroup_sock_addr: "when a socket of a cgroup is connected", 4 . 17, verify, [cgroup];
-    cgroup_sockopt: "at getsockopt and setsockopt of a cgroup", 5 . 3, verify, [cgroup];
-    cgroup_sysctl: "when a sysctl is accessed by a cgroup", 5 . 2, verify, [cgroup];
-    cgroup_device: "when a device is accessed by a cgroup", 4 . 15, verify, [cgroup];
-    sock_ops / "sockops": "when a TCP connection of a cgroup changes", 4 . 13, verify, [cgroup];
-    socket_filter: "for a packet of a socket", 3 . 19, packet, [traffic];
+    lsm: "at an LSM hook", 5 . 7, verify, [];
+    lsm_cgroup: "at an LSM hook, for a cgroup", 6 . 0, verify, [cgroup];
+    xdp: "for each received packet, before the network stack", 4 . 8, packet, [];
+    classifier / "tc" / "sched_cls": "for each packet in traffic control (tc)", 4 . 1, packet, [];
+    cgroup_skb: "for each packet to or from a process of a cgroup", 4 . 10, packet, [cgroup];
+    cgroup_sock: "when a process of a cgroup creates or binds a socket", 4 . 10, verify, [cgroup];
+    cgroup_sock_addr: "when a process of a cgroup connects a socket", 4 . 17, verify, [cgroup];
+    cgroup_sockopt: "at getsockopt and setsockopt in a cgroup", 5 . 3, verify, [cgroup];
+    cgroup_sysctl: "when a process of a cgroup reads or writes a sysctl", 5 . 2, verify, [cgroup];
+    cgroup_device: "when a process of a cgroup opens or creates a device", 4 . 15, verify, [cgroup];
+    sock_ops / "sockops": "at events of a cgroup's TCP connections, such as connects",
+        4 . 13, verify, [cgroup];
+    socket_filter: "for each packet that a socket receives", 3 . 19, packet, [traffic];
     sk_lookup: "when the kernel looks for a listening socket", 5 . 9, verify, [];
-    sk_msg: "when a socket of a map sends", 4 . 17, verify, [traffic];
+    sk_msg: "when a socket in a sockmap sends", 4 . 17, verify, [traffic];
     sk_reuseport: "to select one of the sockets that share a port", 4 . 19, verify, [shared_socket, traffic];
-    stream_parser: "when a socket of a map receives, to find messages", 4 . 14, verify, [],
+    stream_parser: "on data for a socket in a sockmap, to find messages", 4 . 14, verify, [],
         with "stream_verdict";
-    stream_verdict / "sk_skb": "when a socket of a map receives", 4 . 14, verify, [traffic];
+    stream_verdict / "sk_skb": "on data for a socket in a sockmap, to pass or redirect it",
+        4 . 14, verify, [traffic];
     flow_dissector: "to extract addresses and ports from a packet", 4 . 20, packet, [];
 }
 

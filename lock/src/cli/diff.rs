@@ -18,7 +18,7 @@ pub(crate) struct Diff {
     /// What to group waits by
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     pub(crate) by: By,
-    /// Only waits with a function on their stack whose name contains this
+    /// Only waits whose stack contains a function with SUBSTRING in its name
     #[arg(short = 'S', long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
     /// Include idle waits: condition variables, joins, parked threads
@@ -27,11 +27,11 @@ pub(crate) struct Diff {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
-    /// Write the comparison to FILE atomically
+    /// Write the comparison to FILE instead of stdout, once it is complete
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with status 1 if a row is new, or if its wait time per second has increased by more
-    /// than PERCENT (without a value: 0) with statistical significance
+    /// Exit with status 1 if the wait time per second of a row, or of all rows together, has
+    /// increased significantly and by at least PERCENT (default: 0), or if a significant row is new
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,

@@ -34,12 +34,12 @@ lock diff before.lockrec after.lockrec        what changed\n  \
 lock top                                      a live view\n  \
 lock help record                              all options of a command\n\
 \n\
-record and top need root or capabilities; lock doctor checks them. With sudo:\n  \
+record and top need root, or CAP_BPF and CAP_PERFMON; lock doctor checks this. With sudo:\n  \
 sudo \"$(command -v lock)\" record -- make -j8\n\
 \n\
-Exit status: 0 on success; 1 on failure; 2 on usage errors; 3 if the report of record or report \
-contains a deadlock. If a recorded command fails, that of the command: 126 or 127 if it could \
-not be started, 128 + N if signal N killed it."
+Exit status: 0 on success; 1 on failure; 2 on usage errors; 3 if record or report has found a \
+deadlock. If the recorded command fails, lock ends with the command's exit status instead: 126 or \
+127 if it could not be started, 128 + N if signal N killed it."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -52,10 +52,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Trace lock waits in the kernel and in user space, then report or save them
     ///
-    /// Traces the whole system, one process, or a command; children of the process or command
-    /// are included. Recording stops when the duration is over, when the process or command
-    /// exits, or on Ctrl-C, SIGTERM or SIGHUP. In each case the report is printed, or the
-    /// recording is completed.
+    /// Traces the whole system, one process, or a command; children that the process or command
+    /// starts while recording are included. Recording stops when the duration is over, when the
+    /// process or command exits, or on Ctrl-C, SIGTERM or SIGHUP. In each case the report is
+    /// printed or, with --output, the recording file is complete.
     #[command(after_help = "\
 The command shares the terminal with lock and receives Ctrl-C too. If lock stops first (at \
 --duration, SIGTERM or SIGHUP), it sends SIGTERM to the command and waits up to 5 seconds.\n\
@@ -68,8 +68,8 @@ lock record --output make.lockrec -- make -j8")]
     Record(Box<record::Record>),
     /// Show lock waits live in the terminal
     ///
-    /// Ranks locks by wait time, in the last interval or since the start, and drills down from
-    /// a lock to its waiters, holders and their stacks. Press ? for key bindings.
+    /// Ranks locks by wait time, in the last interval or since the start. Press Enter to show the
+    /// waiters, holders and stacks of a lock, and ? for all keys.
     #[command(after_help = "\
 The command gets no input, and its output is discarded, as lock uses the terminal. It \
 receives SIGTERM when lock exits.\n\
@@ -82,8 +82,9 @@ lock top --replay make.lockrec")]
     Top(top::Top),
     /// Show a recording as a table, JSON, CSV, flamegraph or profile
     ///
-    /// Rows by lock, address and type are exact: every wait was counted. All others are
-    /// estimated from sampled waits and have confidence intervals.
+    /// Rows by lock, address and type are exact, as every wait was counted. All other rows, and
+    /// all rows with --stack, are estimated from sampled waits and have confidence intervals,
+    /// unless the recording was made with --exact.
     #[command(after_help = "\
 Examples:\n  \
 lock report make.lockrec\n  \
@@ -95,9 +96,11 @@ lock report make.lockrec --format json --output locks.json")]
     /// Compare two recordings, and separate changes from noise
     ///
     /// Compares the wait time per second, row by row. Noise is estimated from the variance
-    /// between the intervals of a recording, so each recording should have at least 10.
+    /// between the one-second intervals of a recording, so each recording should be at least
+    /// 10 seconds long.
     #[command(after_help = "\
-The exit status is 0 regardless of the result, unless --fail-on-worse is given.\n\
+The exit status is 1 on failure. Otherwise it is 0 regardless of the result, unless \
+--fail-on-worse is given.\n\
 \n\
 Examples:\n  \
 lock diff before.lockrec after.lockrec\n  \
@@ -105,8 +108,8 @@ lock diff --by type --fail-on-worse=20 main.lockrec branch.lockrec")]
     Diff(diff::Diff),
     /// Check what this machine and kernel support
     ///
-    /// Checks capabilities, hooks, symbol names and namespaces, loads all programs, and records
-    /// its own waits for some milliseconds as a trial. Each problem is printed with a fix.
+    /// Checks capabilities, hooks, symbol names and namespaces, loads the eBPF programs, and
+    /// records its own waits for a few milliseconds as a trial. Suggests a fix for each problem.
     #[command(after_help = "\
 The exit status is 0 if lock can record here, otherwise 1.\n\
 \n\
@@ -115,11 +118,11 @@ lock doctor                                   what works without root\n  \
 sudo \"$(command -v lock)\" doctor              what works with root\n  \
 lock doctor --max-locks 100000                how much memory that needs")]
     Doctor(doctor::Doctor),
-    /// Generate lock contention with known ground truth
+    /// Generate lock contention with known wait counts and times
     ///
-    /// In most scenarios, one thread holds a lock for some milliseconds in each round while all
-    /// others wait for it once. Each thread measures its own waits: its context switches, as
-    /// counted by the kernel, show whether a call waited.
+    /// Most scenarios run in rounds: in each round, one thread holds a lock (--hold) while every
+    /// other thread waits for it once. Each thread measures how long its lock calls take; the
+    /// kernel's count of its context switches shows which calls blocked.
     #[command(after_help = "\
 Examples:\n  \
 lock record -- lock workload --duration 2s\n  \
@@ -145,7 +148,7 @@ lock man --dir /usr/local/share/man/man1")]
 /// Arguments of `workload`.
 #[derive(Debug, Args)]
 pub(crate) struct Workload {
-    /// Which contention to generate; --list shows all scenarios
+    /// The scenario to run; --list shows all of them
     #[arg(value_name = "SCENARIO", value_parser = values::scenario(),
           default_value = "file-position", hide_possible_values = true)]
     pub(crate) scenario: Scenario,

@@ -20,7 +20,7 @@ pub(crate) struct Record {
     /// Write a recording to FILE and print no report; `lock report FILE` shows it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write the report to FILE atomically, instead of to stdout
+    /// Write the report to FILE instead of stdout, once it is complete
     #[arg(long = "report", value_name = "FILE", conflicts_with = "output")]
     pub(crate) report_file: Option<PathBuf>,
     /// What the report shows, and how. --type also filters in the kernel.
@@ -31,7 +31,8 @@ pub(crate) struct Record {
 /// What to record.
 #[derive(Debug, Args)]
 pub(crate) struct Recorded {
-    /// Record only this process, with all its threads, and the children that it starts from now on
+    /// Record this process: all its threads, and the children that it starts while recording;
+    /// existing children are not included
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
@@ -51,7 +52,8 @@ pub(crate) struct Recorded {
         help_heading = "Filters"
     )]
     pub(crate) comm: Vec<String>,
-    /// Only tasks in this cgroup, by path: system.slice/x.service; can be repeated
+    /// Only tasks directly in this cgroup (not in its descendants), given by its path below the
+    /// cgroup root: system.slice/x.service; can be repeated
     #[arg(long, value_name = "PATH", help_heading = "Filters")]
     pub(crate) cgroup: Vec<PathBuf>,
     /// Only waits that start on these CPUs: 0,2-3
@@ -66,10 +68,10 @@ pub(crate) struct Recorded {
         help_heading = "Filters"
     )]
     pub(crate) locks: Vec<String>,
-    /// Only waits of at least this time: 500us, 10ms, 1s
+    /// Only waits at least this long: 500us, 10ms, 1s
     #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = values::time)]
     pub(crate) min_wait: Option<Duration>,
-    /// For which waits to copy user stacks
+    /// Which waits to copy the user stack of
     #[arg(long, value_enum, default_value_t = UserStacks::Auto, help_heading = "Limits")]
     pub(crate) user_stacks: UserStacks,
     /// How much of a user stack to copy per sample: 1K to 16K
@@ -91,11 +93,12 @@ pub(crate) struct Bounds {
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_locks: u32,
-    /// Maximum number of distinct kernel stacks
+    /// Maximum number of distinct kernel stacks; waits with further stacks have no kernel stack
     #[arg(long, value_name = "N", default_value_t = 8192, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_stacks: u32,
-    /// Maximum number of threads in the table of open waits
+    /// Maximum number of threads whose waits are tracked, rounded up to a power of two; waits of
+    /// further threads are counted as lost
     #[arg(long, value_name = "N", default_value_t = 16384, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(4..=4_194_304))]
     pub(crate) max_threads: u32,

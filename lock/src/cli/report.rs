@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// What is shown, and how.
     #[command(flatten)]
     pub(crate) options: ReportOptions,
-    /// Write the report to FILE atomically
+    /// Write the report to FILE instead of stdout, once it is complete
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -43,10 +43,11 @@ pub(crate) struct ReportOptions {
     /// Show the first N rows, 0 for all [default: 25 in a table, else all]
     #[arg(short = 'n', long, value_name = "N", hide_default_value = true)]
     pub(crate) limit: Option<usize>,
-    /// Only waits with a function on their stack whose name contains this
+    /// Only waits whose stack contains a function with SUBSTRING in its name
     #[arg(short = 'S', long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
-    /// Only locks of this type: mutex, rwsem, rwsem:R, user-mutex, user, ...; can be repeated
+    /// Only locks of this type: mutex, rwsem (readers and writers), rwsem:R (readers), user-mutex,
+    /// user (all user locks), ...; can be repeated. An unknown type prints the list of types
     #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types)]
     pub(crate) types: Vec<Types>,
     /// Include idle waits: condition variables, joins, parked threads

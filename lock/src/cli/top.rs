@@ -18,20 +18,21 @@ use crate::{
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) recorded: Recorded,
-    /// Only locks of this type: mutex, rwsem, rwsem:R, user-mutex, user, ...; can be repeated
+    /// Only locks of this type: mutex, rwsem (readers and writers), rwsem:R (readers), user-mutex,
+    /// user (all user locks), ...; can be repeated. An unknown type prints the list of types
     #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
           conflicts_with = "replay")]
     pub(crate) types: Vec<Types>,
     /// Length of an interval: 1s, 500ms (default unit: seconds)
     #[arg(short, long, value_name = "TIME", value_parser = values::period, default_value = "1s")]
     pub(crate) interval: Duration,
-    /// What to group waits by at first; the key b changes it
+    /// What to group waits by initially; key b changes the grouping
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     pub(crate) by: By,
-    /// Metric to sort by at first; the key s changes it
+    /// Metric to sort by initially; key s changes the metric
     #[arg(long, value_enum, default_value_t, value_name = "METRIC")]
     pub(crate) sort: Sort,
-    /// Include idle waits: condition variables, joins, parked threads; the key i changes it
+    /// Include idle waits (condition variables, joins, parked threads); key i toggles this
     #[arg(long)]
     pub(crate) idle: bool,
     /// Replay a recording; shows one recorded interval every --interval

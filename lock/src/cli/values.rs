@@ -26,15 +26,15 @@ impl ValueEnum for By {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Lock => "Locks by name; unnamed kernel locks by the function that waits",
-            Self::Address => "Locks by address",
-            Self::Caller => "Functions that wait, per type of lock",
-            Self::Stack => "Stacks that wait, per type of lock",
-            Self::Thread => "Threads that wait",
-            Self::Process => "Processes that wait",
-            Self::Type => "Types of locks",
-            Self::Cgroup => "Cgroups that wait",
-            Self::Holder => "Pairs of a waiter and the holder that it waited for",
+            Self::Lock => "Name of the lock; for kernel locks without one, the waiting function",
+            Self::Address => "Address of the lock",
+            Self::Caller => "Function that waits, per lock type",
+            Self::Stack => "Stack of the waiter, per lock type",
+            Self::Thread => "Waiting thread",
+            Self::Process => "Waiting process",
+            Self::Type => "Type of the lock",
+            Self::Cgroup => "Cgroup of the waiter",
+            Self::Holder => "Waiter, and the holder that it waited for",
         };
         value(self.name(), help)
     }
@@ -85,7 +85,7 @@ impl ValueEnum for Format {
             Self::Pprof => value("pprof", "A profile for pprof and speedscope"),
             Self::Chrome => value(
                 "chrome",
-                "A timeline of the longest waits, for Chrome and Perfetto",
+                "A timeline of the longest waits in Chrome's trace event format, for Perfetto",
             ),
         }
     }
@@ -116,11 +116,11 @@ impl ValueEnum for UserStacks {
         match self {
             Self::Auto => value(
                 "auto",
-                "For waits for user locks, and for sampled waits for kernel locks that may sleep; \
-                 with --exact only for waits for user locks",
+                "Sampled waits for user locks, and for kernel locks whose waiters sleep (mutex, \
+                 rwsem, ...); with --exact, only waits for user locks",
             ),
-            Self::All => value("all", "For all sampled waits"),
-            Self::User => value("user", "Only for waits for user locks"),
+            Self::All => value("all", "All sampled waits"),
+            Self::User => value("user", "Sampled waits for user locks only"),
         }
     }
 }
