@@ -62,7 +62,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     }),
     ("BPF program is too large. Processed ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
-        Some(format!("the verifier gave up after {count} instructions"))
+        Some(format!("the verifier was here when it gave up, after {count} instructions"))
     }),
     ("The sequence of ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
@@ -80,7 +80,7 @@ fn unwritten(rest: &str) -> Option<String> {
     let (register, byte): (u8, u32) = (register.parse().ok()?, byte.parse().ok()?);
     let size: u32 = size.trim_end().parse().ok()?;
     Some(format!(
-        "byte {byte} of the {size} bytes that r{register} points to is uninitialised"
+        "the byte at offset {byte} of the {size} bytes that r{register} points to is uninitialised"
     ))
 }
 
@@ -92,7 +92,7 @@ mod tests {
     fn only_what_is_known_has_a_meaning() {
         assert_eq!(
             of("invalid indirect read from stack R2 off -16+8 size 16").as_deref(),
-            Some("byte 8 of the 16 bytes that r2 points to is uninitialised")
+            Some("the byte at offset 8 of the 16 bytes that r2 points to is uninitialised")
         );
         assert!(of("Unreleased reference id=2 alloc_insn=4").is_some());
         for text in [

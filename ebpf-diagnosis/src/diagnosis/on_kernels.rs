@@ -1,6 +1,6 @@
 //! Every class on every kernel whose logs are kept: the diagnosis is of the right class
 //! and at the right line. What comes out is the table in `docs/rejections/kernels.md`;
-//! `REJECTIONS_DOCS=write cargo test -p cargo-ebpf --lib on_kernels` writes it.
+//! `REJECTIONS_DOCS=write cargo test -p ebpf-diagnosis --lib on_kernels` writes it.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
@@ -161,15 +161,19 @@ const BEFORE: &str = "\
 # Rejection classes by kernel version
 
 How five kernels reject each program in
-[`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `line 23` means that the
-kernel rejects the program, and that the diagnosis is this class at that line of the source;
-`as unbounded-loop` means that the diagnosis is another class, because this kernel checks that first.
-`accepted` means that the restriction does not exist in this kernel, or only for processes without
-CAP_PERFMON; `not supported`, that this kernel does not have the program type or what it is attached
-to; `map-refused` and `btf-refused`, that it rejects the map or the BTF, so that no line is reported.
-On Linux 6.18, uninitialised-stack, pointer-leak and two cases of uninitialised-register are loaded by
-a process without CAP_PERFMON; all others, and all on the other kernels, by one with all capabilities.
-A test generates this table from the kernels' own logs, and compares each line with a mark in the
+[`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `CLASS: CASE` is a
+case of a class, with its own hint on the page of the class. `line 23` means that the kernel rejects
+the program, and that the diagnosis is this class at that line of the source;
+`as unknown-function, line 29` means that the kernel rejects the program for another reason, with
+the diagnosis and line shown. `accepted` means that the kernel accepts the program: it supports the
+feature, lacks the restriction, or applies it only to processes without CAP_PERFMON;
+`not supported`, that this kernel does not have the program type or the attach target; `map-refused`
+and `btf-refused`, that it rejects the map or the BTF, so that no line is reported.
+
+The column 6.18 was recorded on the host. There, the programs of uninitialised-stack, of
+pointer-leak, and of the cases packet-changed and released of uninitialised-register were loaded by
+a process without CAP_PERFMON. All other results are from a process with all capabilities. A test
+generates this table from the kernels' own logs, and compares each line with a comment in the
 source, such as `//~ ERROR map-bounds`.
 
 ";

@@ -298,7 +298,7 @@ fn a_story_goes_through_calls() {
     // Registers of arguments do not survive.
     assert_eq!(
         story(&format!("{back}R1 is not liked\n")),
-        [(4, "invalidated by this call".to_owned())]
+        [(4, "invalidated by a call here".to_owned())]
     );
 }
 

@@ -35,7 +35,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Compared(operand) => write!(f, "compared with {operand}"),
-            Self::Computed => f.write_str("computed"),
+            Self::Computed => f.write_str("changed by arithmetic"),
             Self::Made(known) => write!(f, "changed to {}", known.words),
             Self::Moved(operand) => write!(f, "offset by {operand}"),
             Self::Increased(operand) => write!(f, "increased by {operand}"),
@@ -48,7 +48,7 @@ impl fmt::Display for Change {
             Self::Returned(Some(function)) => write!(f, "returned by `{function}`"),
             Self::Returned(None) => f.write_str("returned by a call"),
             Self::Passed => f.write_str("passed to a function"),
-            Self::Invalidated => f.write_str("invalidated by this call"),
+            Self::Invalidated => f.write_str("invalidated by a call here"),
             Self::Ended(_, Some(function)) => write!(f, "no longer valid after `{function}`"),
             Self::Ended(_, None) => f.write_str("no longer valid after this call"),
         }

@@ -72,8 +72,8 @@ impl Kernel {
         spots.extend([
             "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
-            "releases that coincide with the waiter's timeout (counted as timed out)",
-            "waits that began before the recording (of some, a later part is shown)",
+            "waits whose timeout coincides with the release of the lock (counted as timed out)",
+            "waits that began before the recording (of some, the part during it is shown)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
     }

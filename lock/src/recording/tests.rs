@@ -316,7 +316,7 @@ fn a_full_disk_keeps_what_was_written() {
         assert_eq!(written.unwrap_err().code(), "disk-full");
         assert!(whole.starts_with(&content));
         if let Ok((_, notes)) = read(&content) {
-            assert!(notes[0].contains("the end record is missing"), "{notes:?}");
+            assert!(notes[0].contains("it has no end record"), "{notes:?}");
         } else {
             assert!(content.is_empty());
         }

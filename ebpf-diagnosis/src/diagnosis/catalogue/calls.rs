@@ -23,7 +23,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "call-depth",
         title: "function calls are nested too deeply",
-        rule: "at most 8 functions may be active at a time, including the program itself; recursion is not allowed",
+        rule: "a call chain may have at most 8 frames, including that of the program itself; recursion is not allowed",
         hint: "have functions inlined: `#[inline(always)]`",
         cases: &[Case {
             name: "recursion",
@@ -39,9 +39,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "helper-not-allowed",
-        title: "a helper that this program type may not call",
+        title: "a helper that this program may not call",
         rule: "each program type has its own set of helpers, which grows with the kernel version",
-        hint: "use a helper that this type may call, read a map that another program fills, or change the program type",
+        hint: "use a helper that this type may call, let a program of another type call it and pass the result in a map, or change the program type",
         cases: &[],
         page: page!("helper-not-allowed"),
         patterns: &[
@@ -54,9 +54,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "sleeping-helper",
-        title: "a helper that may sleep is called in a context that must not",
+        title: "a helper that may sleep is called where sleeping is not allowed",
         rule: "helpers that may sleep can be called only in sleepable programs, outside of locks and RCU sections",
-        hint: "use a helper that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or mark the program: `#[uprobe(sleepable)]`",
+        hint: "use a helper that does not sleep (`bpf_probe_read_user` for `bpf_copy_from_user`), or a program type that can be sleepable, marked as such: `#[uprobe(sleepable)]`",
         cases: &[],
         page: page!("sleeping-helper"),
         patterns: &[
@@ -69,9 +69,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unknown-function",
-        title: "a helper or kernel function that this kernel does not have",
-        rule: "only helpers and functions that the running kernel has can be called",
-        hint: "run `cargo ebpf requirements` to see what the object needs; use an alternative on older kernels",
+        title: "a helper or kernel function that is not available to this program",
+        rule: "only helpers that the running kernel has can be called, and only kernel functions that it allows for the program type",
+        hint: "run `cargo ebpf requirements` to see which kernel version has the function; on older kernels, use another one",
         cases: &[Case {
             name: "callback",
             title: "this kernel does not support callbacks",
@@ -88,20 +88,20 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "wrong-argument-type",
         title: "an argument has the wrong type",
-        rule: "each argument of a helper must have the type in its prototype: a map, a pointer to memory of the program, a number",
-        hint: "pass the expected value: the map itself, `&raw mut` of a local variable, the unmodified context",
+        rule: "each argument must have the type that the helper's prototype requires, such as a map, a pointer to the stack or a map value, or a number",
+        hint: "pass a value of the expected type, such as the map itself, `&raw mut` of a local variable, or the unmodified context",
         cases: &[
             PACKET_CHANGED,
             RELEASED,
             Case {
                 name: "constant-string",
-                title: "a string that may change is passed where it must be constant",
-                hint: "pass a `static` that is not `mut`, with a zero at its end: `static FORMAT: [u8; 8] = *b\"pid %d\\0\\0\";`, `FORMAT.as_ptr().cast()`",
+                title: "a string in writable memory is passed where a constant string is required",
+                hint: "pass an immutable, NUL-terminated `static`: `static FORMAT: [u8; 8] = *b\"pid %d\\0\\0\";`, `FORMAT.as_ptr().cast()`",
                 shown_by: Evidence::Fact(Fact::ConstantString),
             },
             Case {
                 name: "kernel-pointer",
-                title: "a kernel pointer is passed whose type the verifier does not know",
+                title: "the verifier does not know the type of a kernel pointer that is passed",
                 hint: "pass a pointer that has a type: an argument of a BTF tracepoint, fentry or LSM program (`ctx.arg(0)`), or the result of `bpf_get_current_task_btf()`",
                 shown_by: Evidence::Message(&[
                     "{register} type={type} expected=ptr_{text}",
@@ -131,19 +131,19 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "unbounded-size",
         title: "a length that is passed to a helper has no bounds",
-        rule: "a length must have a known maximum that fits the buffer, must not be negative, and for most helpers must not be zero",
+        rule: "a length must have a known maximum that fits the buffer, must not be negative, and for some helpers must not be zero",
         hint: "limit it: `let length = length.min(name.len() as u32)`, or mask it: `length & 15`",
         cases: &[
             Case {
                 name: "zero",
                 title: "a length that is passed to a helper may be zero",
-                hint: "return early if it is 0, and then give it a minimum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                hint: "return early if it is 0, and then limit it to 1..=512 in a way that the compiler does not optimise away (larger lengths wrap): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::ZeroSize),
             },
             Case {
                 name: "not-zero",
                 title: "a length that is passed to a helper has no bounds, and must not be zero",
-                hint: "give it a minimum and a maximum that the compiler does not remove: `let length = (core::hint::black_box(length - 1) & 511) + 1` is from 1 to 512",
+                hint: "limit it to 1..=512 in a way that the compiler does not optimise away (other lengths wrap): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::RejectsZero),
             },
         ],
@@ -158,7 +158,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "size-not-constant",
         title: "an argument must be a constant",
-        rule: "some arguments, such as the size of a ring buffer entry, must be a number that the verifier knows",
+        rule: "some arguments, such as the size of a ring buffer entry, must be constants: the verifier must know the exact value on every path",
         hint: "reserve the maximum size, or copy the actual size: `if let Some(part) = bytes.get(..length) { EVENTS.output_untyped::<[u8]>(part, 0) }`",
         cases: &[],
         page: page!("size-not-constant"),
@@ -171,9 +171,9 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "global-function",
-        title: "an exported function is called with arguments that do not match it",
-        rule: "an exported function is verified separately: its arguments may be numbers, the context, or pointers to memory whose size is given by the type",
-        hint: "do not export it (no `#[unsafe(no_mangle)]`, no `pub extern \"C\"`): a function that is not exported is verified together with its caller",
+        title: "a global function is called with arguments that do not fit its parameters",
+        rule: "a global (exported) function is verified separately: its arguments may be numbers, the context, or pointers to memory whose size is given by the type",
+        hint: "do not export the function (no `#[unsafe(no_mangle)]`, no `#[unsafe(export_name)]`): a function that is not exported is verified together with its caller",
         cases: &[],
         page: page!("global-function"),
         patterns: &[
@@ -184,8 +184,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "tail-call",
         title: "a tail call in a place where it is not allowed",
-        rule: "the callers of a function that makes tail calls may use less than 256 bytes of stack together; the kernel's JIT must support such calls",
-        hint: "make the tail call in the program's main function, or have its function inlined: `#[inline(always)]`",
+        rule: "the callers of a function that makes tail calls must together use less than 256 bytes of stack; the kernel's JIT must support such calls",
+        hint: "make the tail call in the program's main function, or inline the function that makes it: `#[inline(always)]`",
         cases: &[],
         page: page!("tail-call"),
         patterns: &[

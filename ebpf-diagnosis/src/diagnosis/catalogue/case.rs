@@ -67,8 +67,8 @@ pub(crate) enum Fact {
 /// Of each class for a pointer that a call ended: the message depends on its use.
 pub(super) const PACKET_CHANGED: Case = Case {
     name: "packet-changed",
-    title: "a packet pointer from before a call that changed the packet is used",
-    hint: "read `data` and `data_end` again after the call, and compare again: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+    title: "a packet pointer is used after a call that may have changed the packet",
+    hint: "reload `data` and `data_end` after the call, and repeat the bounds check: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
     shown_by: Evidence::Fact(Fact::PacketChanged),
 };
 
@@ -76,7 +76,7 @@ pub(super) const PACKET_CHANGED: Case = Case {
 pub(super) const RELEASED: Case = Case {
     name: "released",
     title: "a pointer is used after a call that released it",
-    hint: "do everything with it before the call that submits, discards or releases it",
+    hint: "do not use the pointer after the call that submits, discards or releases it: move that call to the end",
     shown_by: Evidence::Fact(Fact::Released),
 };
 

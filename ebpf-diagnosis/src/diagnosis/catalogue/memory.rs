@@ -23,7 +23,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "unchecked-null",
         title: "a pointer that may be null is used without a null check",
-        rule: "a pointer that a helper returns must be compared with null before it is used",
+        rule: "a pointer that may be null must be compared with null before it is used",
         hint: "return early if it is null: `if pointer.is_null() { return 0 }`, or use Aya's wrapper, which returns an `Option`",
         cases: &[],
         page: page!("unchecked-null"),
@@ -47,7 +47,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "packet-bounds",
-        title: "no comparison with the packet's end covers this access",
+        title: "no bounds check against `data_end` covers this access",
         rule: "a byte of a packet may be accessed only after a comparison with `data_end` has shown that it exists",
         hint: "compare first: `if ctx.data() + offset + size > ctx.data_end() { return XDP_PASS }`",
         cases: &[
@@ -59,19 +59,19 @@ pub(super) const CLASSES: &[Class] = &[
             },
             Case {
                 name: "helper-length",
-                title: "a helper would access more of the packet than was compared",
+                title: "a helper would access more of the packet than the bounds check covers",
                 hint: "a length computed from `data_end` does not bound the access: compare with a constant, `if data + 54 > end { return XDP_PASS }`, and pass that constant as the length; or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::ByHelper),
             },
             Case {
                 name: "compared-length",
-                title: "the packet's length was compared as a number, which proves nothing about a pointer",
-                hint: "compare the pointer itself, and keep the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                title: "only the packet's length was checked, as a number, which gives packet pointers no bounds",
+                hint: "compare the pointer itself, with a bounded `offset`, and keep the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::LengthCompared),
             },
             Case {
                 name: "variable-offset",
-                title: "a packet is accessed through another pointer than the one that was compared",
+                title: "a packet is accessed through a different pointer from the one that was checked",
                 hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if byte + 1 > end { return XDP_PASS }`",
                 shown_by: Evidence::Fact(Fact::VariableOffset),
             },
@@ -89,8 +89,8 @@ pub(super) const CLASSES: &[Class] = &[
         hint: "index with a bound that the verifier sees, as slices do: `if let Some(slot) = array.get_mut(index)`",
         cases: &[Case {
             name: "helper-length",
-            title: "a helper accesses more bytes than the local variable has",
-            hint: "pass a variable of the map's key or value type, and, where the helper takes a length, the size of the variable: `size_of_val(&event)`",
+            title: "a helper would access more bytes than the local variable has",
+            hint: "for map helpers, pass a variable of the map's key or value type; for helpers with a length, pass the size of the variable: `size_of_val(&event)`",
             shown_by: Evidence::Fact(Fact::ByHelper),
         }],
         page: page!("stack-bounds"),
@@ -105,7 +105,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "uninitialised-stack",
         title: "uninitialised stack memory is read",
         rule: "every byte of the stack that is read, or passed to a helper, must have been written before",
-        hint: "initialise the whole value, including padding: `let mut key: Key = unsafe { core::mem::zeroed() };`, then set its fields",
+        hint: "initialise every byte: set all fields, and declare padding as a field that is set, too: `_padding: [u8; 4]`",
         cases: &[],
         page: page!("uninitialised-stack"),
         patterns: &[
@@ -122,7 +122,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "uninitialised-register",
         title: "an uninitialised register is read",
         rule: "a register must be written before it is read; a call invalidates r1 to r5",
-        hint: "give every argument a value, and return one on every path",
+        hint: "give every argument a value, and return a value on every path",
         cases: &[PACKET_CHANGED, RELEASED],
         page: page!("uninitialised-register"),
         patterns: &[
@@ -138,7 +138,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "helper-width",
             title: "a helper may access memory beyond the end of a map value",
-            hint: "the helper accesses as many bytes as its length argument: limit the offset to the size of the buffer minus that length, `if offset > BUFFER - LENGTH { return 0 }`",
+            hint: "the helper accesses as many bytes as its length argument specifies: limit the offset to the size of the buffer in the map value minus that length, `if offset > BUFFER - LENGTH { return 0 }`",
             shown_by: Evidence::Fact(Fact::ByHelper),
         }],
         page: page!("map-bounds"),
@@ -150,17 +150,17 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "memory-bounds",
-        title: "an access may be outside of the memory that a helper returned",
-        rule: "an access must be within the size that was requested",
-        hint: "request as many bytes as are written: `EVENTS.reserve(0)` takes the size from the type of the map",
+        title: "an access may be outside of a memory region of known size",
+        rule: "an access must be within the size that was requested from the helper, or, in a global function, within the type that the argument points to",
+        hint: "reserve as many bytes as are written: `EVENTS.reserve_bytes(16, 0)`, or declare the type of an entry (`RingBuf<[u64; 2], 4096>`) and use `EVENTS.reserve(0)`",
         cases: &[],
         page: page!("memory-bounds"),
         patterns: &["invalid access to memory, mem_size={number} off={number} size={number}"],
     },
     Class {
         code: "unbounded-index",
-        title: "an index has no upper or lower bound",
-        rule: "a number that is added to a pointer must have a known minimum and maximum",
+        title: "an index has no usable bounds",
+        rule: "a number that is added to a pointer must have a known minimum, and a known maximum below 2^29",
         hint: "compare the index with the length before it is used: `if index >= LENGTH { return 0 }`",
         cases: &[Case {
             name: "negative",
@@ -183,7 +183,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "kernel-struct-bounds",
         title: "a read of a kernel structure is out of bounds",
-        rule: "a kernel structure may be read only where BTF has a member",
+        rule: "a read of a kernel structure must be within a member that its BTF describes",
         hint: "read the member with `read_trusted!` of the crate `ebpf-relocatable`, which uses its offset in the running kernel, or copy the bytes with `bpf_probe_read_kernel`",
         cases: &[],
         page: page!("kernel-struct-bounds"),
@@ -200,7 +200,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "kernel-structure",
             title: "a kernel structure is written",
-            hint: "keep the value in a map, with the pointer or a number of the structure as the key: `MAP.insert(task as u64, value, 0)`",
+            hint: "keep the value in a map, keyed by the pointer or by an ID such as the task's PID: `MAP.insert(task as u64, value, 0)`",
             shown_by: Evidence::Message(&[
                 "only read is supported",
                 "only read from {word} is supported",
@@ -218,8 +218,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "misaligned-access",
-        title: "a stack or context access is misaligned",
-        rule: "an access of N bytes to the stack or the context must be aligned to N bytes",
+        title: "a memory access is misaligned",
+        rule: "stack accesses and atomic operations of N bytes must be aligned to N bytes; on architectures without efficient unaligned access, so must all other accesses",
         hint: "use `write_unaligned` and `read_unaligned`, or give the buffer the type's alignment",
         cases: &[],
         page: page!("misaligned-access"),
@@ -250,7 +250,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "pointer-arithmetic",
         title: "pointer arithmetic that is not allowed",
         rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
-        hint: "compute the index as a number, and add it to the pointer last: `pointer.add(index & !7)`",
+        hint: "compute a bounded index, and add it to the pointer last: `pointer.add(index & 7)`",
         cases: &[],
         page: page!("pointer-arithmetic"),
         patterns: &[
@@ -267,7 +267,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "pointer-leak",
         title: "a kernel address is exposed to user space",
-        rule: "without CAP_PERFMON a program may not store, return or compare pointers as numbers",
+        rule: "without CAP_PERFMON, a program must not expose pointers as numbers: in a map, in its return value, or by comparing them",
         hint: "store an identifier that is not an address (a number, a cookie), or load with CAP_PERFMON",
         cases: &[],
         page: page!("pointer-leak"),
@@ -281,8 +281,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "atomic-memory",
         title: "an atomic operation on memory that does not support it",
-        rule: "atomic operations work on the stack and on map values, not on packets or the context",
-        hint: "read, modify and write it; a packet is accessed by one program at a time",
+        rule: "atomic operations work on the stack, map values and ring buffer entries, not on packets, the context or sockets",
+        hint: "use a plain load and store: a packet is processed by one program at a time",
         cases: &[],
         page: page!("atomic-memory"),
         patterns: &[
@@ -294,13 +294,13 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "spin-lock",
         title: "a rule of spin locks is violated",
-        rule: "no calls are allowed between `bpf_spin_lock` and `bpf_spin_unlock`, and every path must unlock exactly once",
+        rule: "no helper may be called between `bpf_spin_lock` and `bpf_spin_unlock`, and every path must unlock exactly once",
         hint: "make all calls before taking the lock: `let now = unsafe { bpf_ktime_get_ns() };`, then lock, store, unlock",
         cases: &[
             Case {
                 name: "held-at-exit",
                 title: "a lock is still held when the program ends",
-                hint: "unlock on every path: while the lock is held, copy the values that the decision needs; then unlock, and decide and return afterwards",
+                hint: "unlock before every return: while the lock is held, only read and write values; then unlock, and branch and return afterwards",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_unlock is missing",
                     "BPF_EXIT instruction cannot be used inside {word} region",
@@ -354,7 +354,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "reference-leak",
         title: "an acquired reference is not released",
-        rule: "a ring buffer entry, a socket or another counted object must be released on every path to the end",
+        rule: "a ring buffer entry, a socket or another acquired reference must be released on every path to the exit",
         hint: "end with `event.submit(0)` or `event.discard(0)`, and release sockets with `bpf_sk_release`, before every return",
         cases: &[Case {
             name: "dynptr",

@@ -10,13 +10,13 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "context-access",
         title: "an invalid access to the context",
-        rule: "a program may access the fields of its context with their own size, through the unmodified pointer",
+        rule: "a field of the context must be accessed with its declared size (some may be read with a smaller one), through the unmodified pointer",
         hint: "use the methods of Aya's context type, or the fields of its binding: `(*ctx.ctx).ingress_ifindex`",
         cases: &[
             Case {
                 name: "argument",
-                title: "an argument is read that the function or tracepoint does not have",
-                hint: "read only those that it has, counted from 0: `ctx.arg(0)` is the first one",
+                title: "the program reads an argument that the function or tracepoint does not have",
+                hint: "read only existing arguments, which are counted from 0: `ctx.arg(0)` is the first one",
                 shown_by: Evidence::Message(&["func '{name}' doesn't have {word} argument"]),
             },
             Case {
@@ -42,7 +42,7 @@ pub(super) const CLASSES: &[Class] = &[
         hint: "return one of the constants of the hook, such as 0 or 1 for cgroup hooks",
         cases: &[Case {
             name: "callback",
-            title: "a callback returns a value other than 0 and 1",
+            title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 and 1",
             hint: "return 0 to continue with the next iteration, or 1 to stop",
             shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
         }],
@@ -58,8 +58,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "missing-gpl-license",
         title: "a GPL-only function is called by a program without a GPL-compatible license",
-        rule: "many helpers can be called only by programs that declare a GPL-compatible license",
-        hint: "declare it: `#[unsafe(link_section = \"license\")] #[unsafe(no_mangle)] static LICENSE: [u8; 13] = *b\"Dual MIT/GPL\\0\";`",
+        rule: "many helpers, and all kernel functions (kfuncs), can be called only by programs that declare a GPL-compatible license",
+        hint: "declare a GPL-compatible license: `#[unsafe(link_section = \"license\")] #[unsafe(no_mangle)] static LICENSE: [u8; 13] = *b\"Dual MIT/GPL\\0\";`",
         cases: &[],
         page: page!("missing-gpl-license"),
         patterns: &[
@@ -71,7 +71,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "missing-btf",
         title: "a feature that requires BTF is used without it",
-        rule: "locks, timers and kernel pointers in maps, and some calls, require BTF of the program and its maps",
+        rule: "locks, timers and kernel pointers in maps require the map's BTF; callbacks, and tail calls in functions, require the program's BTF",
         hint: "declare the map with `#[btf_map]` and `aya_ebpf::btf_maps`, and link with BTF (`-C link-arg=--btf`, `-C debuginfo=2`)",
         cases: &[],
         page: page!("missing-btf"),
@@ -88,7 +88,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "not-sleepable",
         title: "a program type that cannot be sleepable on this kernel",
         rule: "only some program types can be sleepable, depending on the kernel",
-        hint: "remove `sleepable` and the helpers that require it, or require a kernel that supports it (uprobes: Linux 6.0)",
+        hint: "remove `sleepable` and the helpers that require it, or, if the type can be sleepable, require a kernel that supports it (uprobes: Linux 6.0)",
         cases: &[],
         page: page!("not-sleepable"),
         patterns: &["Only fentry/fexit{text}"],

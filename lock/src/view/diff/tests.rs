@@ -58,7 +58,7 @@ fn compared() -> Diff {
         },
         small: 3,
         notes: vec![
-            "b.lock: the recording is cut off after 12.5 s: the end record is missing".to_owned(),
+            "b.lock: the recording is cut off after 12.5 s: it has no end record".to_owned(),
         ],
     }
 }

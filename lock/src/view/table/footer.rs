@@ -300,7 +300,7 @@ fn sampling(snapshot: &Snapshot) -> String {
         ),
         (
             samples.stack_unreadable,
-            "without a stack, as the kernel could not walk it",
+            "without a stack, as the kernel could not unwind it",
         ),
     ]);
     for lost in lost {
