@@ -48,7 +48,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     if verification.lacks_rights() {
         context
             .console
-            .note("not verified: this process may not load programs");
+            .note("not verified: this process is not permitted to load BPF programs");
     } else if verification.outcome() == Outcome::Found {
         context.console.write(&verification)?;
         return Ok(Outcome::Found);

@@ -189,7 +189,7 @@ fn memlock(facts: &Facts) -> Option<Finding> {
         Limit::Unlimited => Finding::fine(code, "RLIMIT_MEMLOCK is unlimited"),
         Limit::Bytes(bytes) => Finding::warning(code, format!("RLIMIT_MEMLOCK is {bytes} bytes"))
             .because("before Linux 5.11 all maps and programs of a user count towards it")
-            .fix("ulimit -l unlimited"),
+            .fix("run as root, or set memlock to unlimited in /etc/security/limits.conf"),
     })
 }
 

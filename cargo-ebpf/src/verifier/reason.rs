@@ -88,7 +88,7 @@ pub(super) fn silent(
                 "Linux {} counts BPF against RLIMIT_MEMLOCK",
                 release(kernel)
             ),
-            "ulimit -l unlimited",
+            "run as root, or set memlock to unlimited in /etc/security/limits.conf",
         ));
     }
     // A kernel without the architecture's trampolines says ENOTSUPP, which has no name
@@ -129,7 +129,7 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
     let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
     Outcome::PermissionDenied(finding(
         Code::NoRights,
-        "this process may not load BPF programs".to_owned(),
+        "this process is not permitted to load BPF programs".to_owned(),
         &if in_user_namespace() {
             "it is in a user namespace, as in a rootless container: its capabilities do not count \
              for BPF"

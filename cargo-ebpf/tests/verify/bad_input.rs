@@ -74,7 +74,7 @@ pub(crate) fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked
     )?;
     for part in [
         "no rights",
-        "this process may not load BPF programs",
+        "this process is not permitted to load BPF programs",
         "CAP_BPF",
     ] {
         ensure(shown.contains(part), part, &shown)?;

@@ -163,7 +163,7 @@ impl Lock {
                 .map(|finding| finding.message.clone());
             broken.or_else(|| {
                 let no_rights = verification.lacks_rights();
-                no_rights.then(|| "this process may not load BPF programs".to_owned())
+                no_rights.then(|| "this process is not permitted to load BPF programs".to_owned())
             })
         });
         if let Some(cause) = unfit {
