@@ -62,7 +62,9 @@ const MEANINGS: &[(&str, Meaning)] = &[
     }),
     ("BPF program is too large. Processed ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;
-        Some(format!("the verifier was here when it gave up, after {count} instructions"))
+        Some(format!(
+            "the verifier was here when it gave up, after {count} instructions"
+        ))
     }),
     ("The sequence of ", |rest| {
         let count: u64 = rest.split(' ').next()?.parse().ok()?;

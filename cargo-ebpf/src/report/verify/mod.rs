@@ -356,7 +356,12 @@ mod tests {
 
     #[test]
     fn programs_that_share_a_reason_share_its_text() {
-        let finding = || Finding::error("no-rights", "this process is not permitted to load BPF programs");
+        let finding = || {
+            Finding::error(
+                "no-rights",
+                "this process is not permitted to load BPF programs",
+            )
+        };
         let texts = reasons(&[
             program("a", Verdict::PermissionDenied(finding())),
             program("b", Verdict::Accepted),
