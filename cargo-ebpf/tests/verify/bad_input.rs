@@ -80,7 +80,7 @@ pub(crate) fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked
         ensure(shown.contains(part), part, &shown)?;
     }
     ensure(
-        shown.matches("may not load").count() == 1,
+        shown.matches("is not permitted to load").count() == 1,
         "said once",
         &shown,
     )?;
