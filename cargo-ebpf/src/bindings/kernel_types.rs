@@ -183,13 +183,17 @@ impl KernelTypes<'_> {
         let resolved = self.btf.resolve_id(id)?;
         let found = self.btf.get(resolved)?;
         let mut name = self.btf.string(found.name).into_owned();
+        let is_anonymous = name.is_empty();
         let mut outer = id;
+        // The innermost typedef, as others may be of that.
         for _ in 0..MAX_DEPTH {
-            if !name.is_empty() || outer == resolved {
+            if !is_anonymous || outer == resolved {
                 break;
             }
             let qualifier = self.btf.get(outer)?;
-            name = self.btf.string(qualifier.name).into_owned();
+            if qualifier.kind == Kind::Typedef {
+                name = self.btf.string(qualifier.name).into_owned();
+            }
             outer = qualifier.size_or_type;
         }
         if !is_identifier(&name) {
@@ -589,6 +593,7 @@ mod tests {
                 ("", 8, 0),
                 ("in_execve", 1, 1),
                 ("usage", 10, 0),
+                ("users", 17, 0),
                 ("stack", 11, 0),
                 ("unnamed", 8, 0),
                 ("kind", 12, 0),
@@ -609,6 +614,7 @@ mod tests {
         let name = btf.name("task");
         btf.add("", info(Kind::FuncProto, 1), 4, &[name, 5]); // 15
         btf.add("task_pid", info(Kind::Func, 0), 15, &[]); // 16
+        btf.add("refcount_t", info(Kind::Typedef, 0), 10, &[]); // 17
         btf.bytes()
     }
 
@@ -627,7 +633,7 @@ mod tests {
 
     #[test]
     fn members_are_declared_as_they_are_asked_for() {
-        let asked = "task_struct.pid,comm,inner,in_execve,usage,stack,type,mm.owner.kind";
+        let asked = "task_struct.pid,comm,inner,in_execve,users,usage,stack,type,mm.owner.kind";
         insta::assert_snapshot!(text(&[asked]).unwrap());
     }
 
