@@ -203,6 +203,7 @@ fn compare_once(by: &str, load: &Load) -> Result<Result<(), String>, Failed> {
     let (exact, sampled) = (read("exact")?, read("default")?);
     for report in [&exact, &sampled] {
         expect_account(report)?;
+        expect_samples_in_one_place(report)?;
     }
     expect_same_waits(&exact, &sampled)?;
     for report in [&exact, &sampled] {
@@ -250,6 +251,16 @@ fn compare_once(by: &str, load: &Load) -> Result<Result<(), String>, Failed> {
         )));
     }
     Ok(Ok(()))
+}
+
+/// Each sample is used, or counted as lost, unless its wait is still open.
+fn expect_samples_in_one_place(report: &Value) -> Result<(), Failed> {
+    let samples = |name: &str| number(report, &format!("/account/samples/{name}"));
+    let [taken, used, lost] = [samples("taken")?, samples("used")?, samples("buffer_full")?];
+    let open = number(report, "/account/kernel/open")? + number(report, "/account/user/open")?;
+    expect((used + lost..=used + lost + open).contains(&taken), || {
+        format!("{taken} samples taken, {used} used, {lost} lost, {open} waits open")
+    })
 }
 
 /// What both have counted in the kernel, without samples, is the same but for what the one
