@@ -21,6 +21,17 @@ const MAX_DEPTH: usize = 16;
 /// itself. The largest structures of kernels have some thousands.
 const MAX_MEMBERS: usize = 1 << 16;
 
+/// What a request can name, in this order: structs, unions and enums have a name space apart from
+/// that of typedefs and functions.
+const REQUESTABLE: [Kind; 6] = [
+    Kind::Struct,
+    Kind::Union,
+    Kind::Enum,
+    Kind::Enum64,
+    Kind::Typedef,
+    Kind::Func,
+];
+
 /// How many names are suggested in place of an unknown one.
 const SUGGESTIONS: usize = 3;
 
@@ -102,14 +113,8 @@ impl KernelTypes<'_> {
             self.missing.push((request.name.clone(), error));
             return Ok(());
         };
-        let kinds = [
-            Kind::Struct,
-            Kind::Union,
-            Kind::Enum,
-            Kind::Enum64,
-            Kind::Func,
-        ];
-        if !kinds.contains(&root.found.kind) {
+        // A typedef is resolved by now.
+        if !REQUESTABLE.contains(&root.found.kind) {
             let reason = "it is neither a struct, a union, an enum nor a function";
             return Err(not_declarable(&request.name, "", reason));
         }
@@ -163,18 +168,11 @@ impl KernelTypes<'_> {
         &mut self.wanted[place]
     }
 
-    /// The type that C code refers to by this name; struct, union and enum come first, as their
-    /// names are another space than those of typedefs.
+    /// The type that C code refers to by this name.
     fn root(&self, name: &str) -> Option<Named> {
-        let kinds = [
-            Kind::Struct,
-            Kind::Union,
-            Kind::Enum,
-            Kind::Enum64,
-            Kind::Typedef,
-            Kind::Func,
-        ];
-        let id = kinds.iter().find_map(|&kind| self.btf.id_of(kind, name))?;
+        let id = REQUESTABLE
+            .iter()
+            .find_map(|&kind| self.btf.id_of(kind, name))?;
         self.named(id)
     }
 
@@ -433,18 +431,11 @@ impl KernelTypes<'_> {
     }
 
     fn type_unknown(&self, name: &str) -> Error {
-        let kinds = [
-            Kind::Struct,
-            Kind::Union,
-            Kind::Enum,
-            Kind::Enum64,
-            Kind::Func,
-        ];
         let names = self
             .btf
             .types()
             .iter()
-            .filter(|found| kinds.contains(&found.kind))
+            .filter(|found| found.kind != Kind::Typedef && REQUESTABLE.contains(&found.kind))
             .map(|found| self.btf.string(found.name).into_owned());
         let error = Error::new(
             Code::TypeUnknown,

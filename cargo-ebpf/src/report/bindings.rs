@@ -28,9 +28,8 @@ impl Report for Bindings {
         if body.contains("c_void") {
             text += "\nuse core::ffi::c_void;\n";
         }
-        let is_type =
-            |declaration: &&Declaration| !matches!(declaration.shape, Shape::Function { .. });
-        if self.declarations.iter().any(|of| is_type(&of)) {
+        let is_function = |of: &Declaration| matches!(of.shape, Shape::Function { .. });
+        if !self.declarations.iter().all(is_function) {
             text += match body.contains("Bits<") {
                 true => "\nuse ebpf_relocatable::{Bits, btf_relocatable};\n",
                 false => "\nuse ebpf_relocatable::btf_relocatable;\n",
