@@ -97,7 +97,7 @@ impl Bpftool {
 
 /// Gives the process its own mounts, and a fresh bpf file system among them.
 fn cover_bpffs() -> io::Result<()> {
-    // SAFETY: this is no flag for file descriptors, so that they stay valid.
+    // SAFETY: the flag does not unshare the table of file descriptors, so they stay valid.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
     // What is mounted from here on is not to show outside.
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;

@@ -24,8 +24,8 @@ pub(super) fn with_namespaces<T: Send>(
 ) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || {
-            // SAFETY: these are no flags for file descriptors, so that the ones of other threads
-            // stay valid here.
+            // SAFETY: these flags do not unshare the table of file descriptors, so those of other
+            // threads stay valid here.
             unsafe { unshare_unsafe(namespaces) }?;
             Ok(work())
         })?;
