@@ -138,11 +138,17 @@ impl WaitKind {
         FutexValue(self.0 >> bit::VALUE_SHIFT & bit::VALUE)
     }
 
-    /// For user locks: whether the futex operation is the same. The value may differ: it changes
-    /// with the lock's state, so that a second sleep of the same call can expect another one.
+    /// For user locks: whether a sleep of this kind can be in the same call as one of `other`. The
+    /// operation is the same, and so is a value of 0 to 3: by that one, lock types are told apart.
+    /// Larger values are counts of readers or a thread's number, with the waiters' mark, and change
+    /// while a call sleeps again and again.
     #[inline]
-    pub const fn has_operation_of(self, other: Self) -> bool {
-        (self.0 ^ other.0) & !(bit::VALUE << bit::VALUE_SHIFT) == 0
+    pub const fn shares_call_with(self, other: Self) -> bool {
+        let differs = self.0 ^ other.0;
+        differs == 0
+            || differs & !(bit::VALUE << bit::VALUE_SHIFT) == 0
+                && self.value().is_large()
+                && other.value().is_large()
     }
 
     /// As it is in a row's key: 16 bits.
@@ -174,6 +180,12 @@ impl FutexValue {
             u32::MAX => Self::MAX,
             _ => Self::OTHER,
         }
+    }
+
+    /// Whether its values are none of 0 to 3.
+    #[inline]
+    const fn is_large(self) -> bool {
+        self.0 >= Self::MAX.0
     }
 
     /// A value of this class; `None` if it has many.
@@ -229,8 +241,6 @@ mod tests {
                     assert_eq!(kind.filter_type(), WaitKind::USER_TYPE);
                     assert_eq!(WaitKind::from_bits(kind.to_bits()), kind);
                 }
-                assert!(shared.has_operation_of(WaitKind::futex(command, 4711)));
-                assert!(!shared.has_operation_of(shared.private()));
                 assert!(!shared.is_private() && !shared.is_realtime());
                 assert!(shared.private().is_private() && !shared.private().is_realtime());
                 assert!(shared.realtime().is_realtime() && !shared.realtime().is_private());
@@ -238,6 +248,26 @@ mod tests {
         }
         assert_eq!(WaitKind::futex(0, 4711).value(), FutexValue::OTHER);
         assert_eq!(FutexValue::OTHER.exact(), None);
+    }
+
+    #[test]
+    fn a_small_value_is_the_same_in_all_sleeps_of_a_call() {
+        // musl's rwlock has the count of readers there, and all bits set for a writer.
+        let values = [0, 1, 2, 3, 4, 4711, 0x8000_0001, u32::MAX];
+        for first in values {
+            for second in values {
+                let [first_kind, second_kind] =
+                    [first, second].map(|value| WaitKind::futex(0, value));
+                let shared = first == second || first > 3 && second > 3;
+                assert_eq!(
+                    first_kind.shares_call_with(second_kind),
+                    shared,
+                    "{first:#x} and {second:#x}"
+                );
+                assert!(!first_kind.shares_call_with(second_kind.private()));
+            }
+        }
+        assert!(!WaitKind::futex(0, 2).shares_call_with(WaitKind::futex(9, 2)));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn block(task: Task, waits: Option<Waits>) {
     let is_same_call = MIN_USER_WAIT_NS.load() == 0
         && block.resumed_ns != 0
         && block.address == futex.address
-        && block.kind.has_operation_of(futex.kind)
+        && block.kind.shares_call_with(futex.kind)
         && block.sp == sp
         // Where it kept its CPU, its CPU time need not be looked at.
         && (now_ns - block.resumed_ns < SAME_CALL_NS
