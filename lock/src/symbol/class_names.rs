@@ -59,6 +59,7 @@ pub(crate) fn is_waiters_own(function: &str) -> bool {
         "parking_lot_core::",
         "std::sys::sync::thread_parking::",
         "crossbeam_utils::sync::parker::",
+        "tokio::runtime::park::",
         "PGSemaphoreLock",
         "_PySemaphore_",
         "_PyParkingLot_",

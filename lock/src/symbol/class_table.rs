@@ -261,6 +261,10 @@ pub(crate) const TABLE: &[(Name, Option<Class>, Option<&str>)] = &[
         None,
     ),
     (Starts("tokio::loom::std::"), ANY, None),
+    // What blocks a thread in a lock of asynchronous tasks.
+    (Starts("tokio::future::block_on::"), ANY, None),
+    (Starts("tokio::sync::mutex::"), Some(Mutex), None),
+    (Starts("tokio::sync::rwlock::"), Some(RwLock), None),
     (
         Starts("crossbeam_utils::sync::parker::"),
         Some(Parked),
