@@ -48,6 +48,7 @@ mod bit {
     pub(super) const REALTIME: u32 = 1 << 8;
     pub(super) const VALUE_SHIFT: u32 = 9;
     pub(super) const VALUE: u32 = 7;
+    pub(super) const QUEUED: u32 = 1 << 12;
 }
 
 /// The lock type and the operation of a wait, in 16 bits: for a kernel lock its [`lock_type`],
@@ -95,6 +96,14 @@ impl WaitKind {
         Self(self.0 | bit::REALTIME)
     }
 
+    /// The same for a lock that has the waiter in a queue, while it sleeps on a futex of its own
+    /// ([`parked`](crate::parked)).
+    #[inline]
+    #[must_use]
+    pub const fn queued(self) -> Self {
+        Self(self.0 | bit::QUEUED)
+    }
+
     /// Whether it is a wait for a user lock.
     #[inline]
     pub const fn is_user(self) -> bool {
@@ -130,6 +139,13 @@ impl WaitKind {
     #[inline]
     pub const fn is_realtime(self) -> bool {
         self.0 & bit::REALTIME != 0
+    }
+
+    /// For a user lock: whether the lock has the waiter in a queue, and the address that stands for
+    /// it is not that of the futex.
+    #[inline]
+    pub const fn is_queued(self) -> bool {
+        self.0 & bit::QUEUED != 0
     }
 
     /// For a user lock: the class of the futex value that was waited on.
@@ -244,6 +260,8 @@ mod tests {
                 assert!(!shared.is_private() && !shared.is_realtime());
                 assert!(shared.private().is_private() && !shared.private().is_realtime());
                 assert!(shared.realtime().is_realtime() && !shared.realtime().is_private());
+                assert!(shared.queued().is_queued() && !shared.is_queued());
+                assert_eq!(shared.queued().value(), shared.value());
             }
         }
         assert_eq!(WaitKind::futex(0, 4711).value(), FutexValue::OTHER);

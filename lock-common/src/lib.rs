@@ -15,6 +15,7 @@ mod expected;
 mod futex_call;
 mod kind;
 mod open;
+pub mod parked;
 mod sample;
 mod sampler;
 mod scope;

@@ -77,6 +77,8 @@ shared! {
         pub start_ns: u64,
         /// The futex.
         pub address: u64,
+        /// What stands for the lock: the futex, or, of a thread in a queue, the queue's key.
+        pub lock: u64,
         /// When the thread was woken; zero if it was not, [`WOKEN_EARLY`] if that was before it
         /// left its CPU.
         pub wake_ns: u64,

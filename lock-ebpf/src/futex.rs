@@ -1,7 +1,10 @@
 //! The system calls of futexes, as the registers of a thread show them.
 
 use aya_ebpf::helpers::bpf_probe_read_user;
-use lock_common::{WaitKind, command};
+use lock_common::{
+    WaitKind, command,
+    parked::{self, BEFORE_FUTEX, ThreadData},
+};
 
 use crate::{
     arch::{self, Register, call, call_32},
@@ -63,6 +66,22 @@ impl Futex {
             kind,
             has_timeout: registers.get(Register::R10) != 0,
         })
+    }
+
+    /// The same with what stands for the lock: where the futex is the thread's own, and the lock
+    /// has the thread in a queue, the queue's key.
+    #[inline(always)]
+    pub fn lock(self) -> (u64, WaitKind) {
+        const PARKED: WaitKind = WaitKind::futex(command::WAIT as u32, parked::PARKED).private();
+        if self.kind == PARKED {
+            let data = self.address.wrapping_sub(BEFORE_FUTEX) as *const ThreadData;
+            // SAFETY: the helper checks the address.
+            let memory = unsafe { bpf_probe_read_user(data) };
+            if let Some(key) = memory.ok().and_then(|memory| parked::queue(&memory)) {
+                return (key, self.kind.queued());
+            }
+        }
+        (self.address, self.kind)
     }
 
     /// The number of the thread that owns it, where glibc's mutexes have it: in bytes 8 to 11 of

@@ -87,7 +87,8 @@ pub fn block(task: Task, waits: Option<Waits>) {
         return; // It has no registers of a system call.
     }
     let thread = Thread::current();
-    if !filter::matches(thread, futex.address, futex.kind) {
+    let (lock, kind) = futex.lock();
+    if !filter::matches(thread, lock, kind) {
         return;
     }
     let now_ns = now_ns();
@@ -104,7 +105,9 @@ pub fn block(task: Task, waits: Option<Waits>) {
     let is_same_call = MIN_USER_WAIT_NS.load() == 0
         && block.resumed_ns != 0
         && block.address == futex.address
-        && block.kind.shares_call_with(futex.kind)
+        // Of the two queues of an rwlock, a writer can wait in one after the other.
+        && block.lock | 1 == lock | 1
+        && block.kind.shares_call_with(kind)
         && block.sp == sp
         // Where it kept its CPU, its CPU time need not be looked at.
         && (now_ns - block.resumed_ns < SAME_CALL_NS
@@ -113,9 +116,10 @@ pub fn block(task: Task, waits: Option<Waits>) {
         block.call_ns = now_ns;
         block.before_ns = 0;
         block.sp = sp;
-        block.kind = futex.kind;
+        block.kind = kind;
     }
     block.address = futex.address;
+    block.lock = lock;
     block.tgid = thread.tgid;
     block.has_timeout = futex.has_timeout.into();
     block.outcome = Outcome::ACQUIRED;
@@ -218,7 +222,7 @@ fn send_begin(
         event: event::BLOCK,
         shift: begin.shift,
         sample: begin.sample,
-        lock: block.address,
+        lock: block.lock,
         start_ns: block.start_ns,
         kind: block.kind,
         word: begin.word,
@@ -266,7 +270,7 @@ pub fn resume(task: Task) {
         lost::count(Counter::UserFiltered);
     } else {
         let sleep = Ended {
-            lock: ended.address,
+            lock: ended.lock,
             tgid: ended.tgid,
             kind: ended.kind,
             outcome: ended.outcome,
@@ -306,7 +310,7 @@ fn send_end(kind: u32, tid: u32, ended: &Block, wait_ns: u64, call_ns: u64) -> b
     to.event = Event {
         event: kind,
         sample: ended.sample,
-        lock: ended.address,
+        lock: ended.lock,
         start_ns: ended.start_ns,
         wait_ns,
         call_ns,
@@ -421,7 +425,7 @@ fn send_wake(registers: Registers, thread: Thread, block: &Block, now_ns: u64) {
     to.event = Event {
         event: event::WAKE,
         sample: block.sample,
-        lock: block.address,
+        lock: block.lock,
         start_ns: now_ns,
         kind: block.kind,
         ..events::of_current(thread)

@@ -186,7 +186,7 @@ mod tests {
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
             ("FAST_TOTALS", 655_928),
-            ("THREADS", 4_981_048),
+            ("THREADS", 5_112_120),
             ("SLOTS", 1_311_760),
             ("STACKS", 3_737_344),
             ("PROCESS_MODES", 4_194_616),

@@ -8,7 +8,10 @@ pub(crate) enum FutexRole {
     Own,
     /// One of the two that a condition variable or rwlock of glibc has side by side.
     Pair,
-    /// The waiter's own, whatever it waits for, as `parking_lot`'s parker or the semaphore of
+    /// Not the lock's at all, but what stands for the lock is the key of the waiter's queue: of the
+    /// two queues of an rwlock of `parking_lot`, the lock's address or one more.
+    Queue,
+    /// The waiter's own, whatever it waits for, as the parker of Rust's threads or the semaphore of
     /// a process of PostgreSQL. Which lock it was only the caller tells.
     Waiter,
     /// Of a lock that a process has one of, whose waiters poll: `CPython`'s GIL. They wait
@@ -24,17 +27,19 @@ impl FutexRole {
     /// but a piece of one: its time counts, and it is none by itself.
     pub(crate) const fn is_piece(self, acquired: bool) -> bool {
         match self {
-            Self::Own | Self::Pair | Self::Waiter => false,
+            Self::Own | Self::Pair | Self::Queue | Self::Waiter => false,
             Self::Polled => !acquired,
             Self::Inner => true,
         }
     }
 
     /// The address that stands for the lock, by that of a word of it. Both words of a pair are in
-    /// the same eight bytes of glibc's `pthread_cond_t` and `pthread_rwlock_t`, which are aligned.
+    /// the same eight bytes of glibc's `pthread_cond_t` and `pthread_rwlock_t`, which are aligned, as
+    /// is an rwlock of `parking_lot`.
     pub(crate) const fn lock_address(self, word: u64) -> u64 {
         match self {
             Self::Pair => word & !7,
+            Self::Queue => word & !1,
             Self::Own | Self::Waiter | Self::Polled | Self::Inner => word,
         }
     }

@@ -476,7 +476,7 @@ fn each_variant_keeps_its_name_in_version_1() {
     .iter()
     .map(|class| lock(kernel, &format!(r#"{{"user":"{class}"}}"#), "own"))
     .collect();
-    for word in ["own", "pair", "waiter", "polled", "inner"] {
+    for word in ["own", "pair", "queue", "waiter", "polled", "inner"] {
         locks.push(lock(kernel, r#"{"kernel":32}"#, word));
     }
     for identity in [

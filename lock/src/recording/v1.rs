@@ -548,6 +548,7 @@ enum FutexRole {
     #[default]
     Own,
     Pair,
+    Queue,
     Waiter,
     Polled,
     Inner,
@@ -569,6 +570,7 @@ variants! {
     FutexRole {
         Own,
         Pair,
+        Queue,
         Waiter,
         Polled,
         Inner,

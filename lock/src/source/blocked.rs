@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use lock_common::{ThreadRef, USER_STACK, WaitKind, command};
+use lock_common::{ThreadRef, USER_STACK, WaitKind, command, parked};
 
 use crate::{
     arch::call,
@@ -72,10 +72,12 @@ impl BlockedThread {
             }
             _ => return None,
         };
+        let (lock, kind) =
+            queue(address, kind, memory).map_or((address, kind), |key| (key, kind.queued()));
         Some(Self {
             tid,
             key: LockKey {
-                address,
+                address: lock,
                 tgid,
                 kind,
             },
@@ -114,6 +116,16 @@ impl BlockedThread {
         }
         Some(ThreadRef::new(thread_group(tid)?, tid))
     }
+}
+
+/// The key of the queue that a thread is in which waits on a futex of its own.
+fn queue(futex: u64, kind: WaitKind, memory: impl Fn(u64) -> Option<[u64; 3]>) -> Option<u64> {
+    if kind != WaitKind::futex(command::WAIT as u32, parked::PARKED).private() {
+        return None;
+    }
+    let data = futex.checked_sub(parked::BEFORE_FUTEX)?;
+    let ([key, next, unpark], [park, last, _]) = (memory(data)?, memory(data.checked_add(24)?)?);
+    parked::queue(&[key, next, unpark, park, last])
 }
 
 /// The word of a lock's memory that has its owner's number. `memory` begins at the futex.
@@ -207,6 +219,24 @@ mod tests {
             several.key.kind,
             WaitKind::futex(WaitKind::WAITV, 2).private()
         );
+    }
+
+    #[test]
+    fn a_thread_in_a_queue_waits_for_the_lock_that_has_the_queue() {
+        let call = "202 0x7f0020 0x80 0x1 0x0 0x0 0x0 0x1 0x2";
+        let thread = |key: u64| {
+            BlockedThread::parse(7, 8, call, |address| match address {
+                0x7f_0000 => Some([key, 0, 0]),
+                0x7f_0018 => Some([0, 1, 0]),
+                _ => None,
+            })
+            .expect("a wait")
+        };
+        let kind = WaitKind::futex(0, 1).private();
+        assert_eq!(thread(0x55d0_0011).key.address, 0x55d0_0011);
+        assert_eq!(thread(0x55d0_0011).key.kind, kind.queued());
+        assert_eq!(thread(0).key.address, 0x7f_0020);
+        assert_eq!(thread(0).key.kind, kind);
     }
 
     #[test]

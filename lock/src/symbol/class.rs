@@ -45,6 +45,9 @@ pub(crate) struct Operation {
     pub(crate) private: bool,
     /// Whether its timeout is by the wall clock.
     pub(crate) realtime: bool,
+    /// Whether the lock has the waiter in a queue, so that its address is known although the futex is
+    /// the waiter's.
+    pub(crate) queued: bool,
     /// What the word was expected to hold.
     pub(crate) value: u32,
 }
@@ -61,6 +64,7 @@ impl Operation {
             op: op & !(PRIVATE_FLAG | CLOCK_REALTIME),
             private: op & PRIVATE_FLAG != 0,
             realtime: op & CLOCK_REALTIME != 0,
+            queued: false,
             value,
         }
     }
@@ -81,7 +85,11 @@ impl fmt::Display for Operation {
         match self.value {
             Self::OTHER_VALUE => write!(f, "{name}, another value"),
             value => write!(f, "{name}, value {value}"),
+        }?;
+        if self.queued {
+            f.write_str(", in a queue")?;
         }
+        Ok(())
     }
 }
 
@@ -106,6 +114,7 @@ pub(crate) const fn from_operation(operation: Operation) -> Class {
         private,
         realtime,
         value,
+        ..
     } = operation;
     match (call, op) {
         (Call::Futex, LOCK_PI | LOCK_PI2) => Class::PiMutex,
@@ -210,8 +219,14 @@ fn role(
             FutexRole::Polled
         };
     }
-    if functions.clone().any(class_names::is_waiters_own) {
-        return FutexRole::Waiter;
+    let queued = operation.is_some_and(|operation| operation.queued);
+    match (queued, class) {
+        (true, Class::RwLock) => return FutexRole::Queue,
+        (true, _) => return FutexRole::Own,
+        (false, _) if functions.clone().any(class_names::is_waiters_own) => {
+            return FutexRole::Waiter;
+        }
+        (false, _) => {}
     }
     if functions.clone().any(class_names::is_musl) {
         return FutexRole::Own;

@@ -8,13 +8,19 @@ use serde_json::Value;
 use test_support::{Failed, Outcome, Test, skip, tests};
 
 use crate::{
+    actor,
     expect::{expect, expect_code, number},
     process::{lock, report_with},
 };
 
 /// On a kernel that can be recorded.
-pub(crate) const TESTS: &[Test<fn() -> Outcome>] =
-    tests![locks_of_glibc, locks_of_cpp, locks_of_rust, locks_of_musl,];
+pub(crate) const TESTS: &[Test<fn() -> Outcome>] = tests![
+    locks_of_glibc,
+    locks_of_cpp,
+    locks_of_rust,
+    locks_of_crates,
+    locks_of_musl,
+];
 
 /// How often programs are run again whose threads were kept from running.
 const ATTEMPTS: usize = 3;
@@ -77,6 +83,25 @@ const RUST: &[Kind] = &[
     kind("write", "user rwlock", "locks::LOCK_WRITE"),
 ];
 
+/// Locks of `parking_lot`, of the map of `dashmap`, and of tokio where a thread blocks for it.
+const CRATES: &[Kind] = &[
+    kind("mutex", "user mutex", "kernel::actor::crates::LOCK_MUTEX"),
+    kind("fair", "user mutex", "kernel::actor::crates::LOCK_FAIR"),
+    kind(
+        "reentrant",
+        "user mutex",
+        "kernel::actor::crates::LOCK_REENTRANT",
+    ),
+    kind("read", "user rwlock", "kernel::actor::crates::LOCK_READ"),
+    kind("write", "user rwlock", "kernel::actor::crates::LOCK_WRITE"),
+    kind("map", "user rwlock", "in kernel::actor::crates::wait_map"),
+    kind(
+        "tokio",
+        "user mutex",
+        "in kernel::actor::crates::wait_tokio",
+    ),
+];
+
 fn locks_of_glibc() -> Outcome {
     expect_locks("glibc", &["cc", "-pthread"], "locks.c", GLIBC)
 }
@@ -93,6 +118,13 @@ fn locks_of_cpp() -> Outcome {
 fn locks_of_rust() -> Outcome {
     let compiler = ["rustc", "--edition", "2021", "-C", "opt-level=1"];
     expect_locks("Rust std", &compiler, "locks.rs", RUST)
+}
+
+fn locks_of_crates() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let recording = directory.path().join("run.lock");
+    let program = actor::command("crates")?;
+    attempts(|| compare("crates", &program, &recording, CRATES))
 }
 
 /// Its functions have no unwind information.
@@ -166,9 +198,15 @@ fn expect_locks(library: &str, compiler: &[&str], source: &str, kinds: &[Kind]) 
         .output()
         .map_err(|error| skip(compiler, format!("{compiler} cannot be run: {error}")))?;
     expect_code(&built, 0)?;
+    let recording = directory.path().join("run.lock");
+    let program = Command::new(program);
+    attempts(|| compare(library, &program, &recording, kinds))
+}
+
+fn attempts(compare: impl Fn() -> Result<Result<(), String>, Failed>) -> Outcome {
     let mut failed = String::new();
     for _ in 0..ATTEMPTS {
-        match compare(library, &program, kinds)? {
+        match compare()? {
             Ok(()) => return Ok(()),
             Err(reason) => failed = reason,
         }
@@ -180,16 +218,24 @@ fn expect_locks(library: &str, compiler: &[&str], source: &str, kinds: &[Kind]) 
     clippy::print_stdout,
     reason = "what was seen stands in the log of the test"
 )]
-fn compare(library: &str, program: &Path, kinds: &[Kind]) -> Result<Result<(), String>, Failed> {
-    let recording = program.with_extension("lock");
+fn compare(
+    library: &str,
+    program: &Command,
+    recording: &Path,
+    kinds: &[Kind],
+) -> Result<Result<(), String>, Failed> {
+    let environment = program
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
     let output = lock(&["record", "--output"])
-        .arg(&recording)
+        .arg(recording)
         .arg("--")
-        .arg(program)
+        .arg(program.get_program())
+        .envs(environment)
         .output()?;
     expect_code(&output, 0)?;
-    let by_lock = report_with(&recording, &[])?;
-    let by_holder = report_with(&recording, &["--by", "holder"])?;
+    let by_lock = report_with(recording, &[])?;
+    let by_holder = report_with(recording, &["--by", "holder"])?;
     let printed = String::from_utf8(output.stdout)?;
     let mut wrong = String::new();
     for kind in kinds {

@@ -37,6 +37,7 @@ pub(super) fn operation(kind: WaitKind) -> Operation {
         op,
         private: kind.is_private(),
         realtime: kind.is_realtime(),
+        queued: kind.is_queued(),
         value: kind.value().exact().unwrap_or(Operation::OTHER_VALUE),
     }
 }

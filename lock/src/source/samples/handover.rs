@@ -18,7 +18,7 @@ const MOST_HOLDERS: usize = 32;
 pub(super) struct LockMemory {
     /// The process whose memory it is in.
     pub(super) tgid: u32,
-    /// Where.
+    /// Where; or what stands for the function that waits, if only that is known.
     pub(super) address: u64,
 }
 

@@ -37,7 +37,12 @@ impl LockInfo {
     /// The variable that a lock of a process is, or is in.
     fn variable(&mut self, key: LockKey, symbols: &Symbols) -> Option<&str> {
         // The word of a waiter is nobody's lock.
-        if self.variable.is_none() && matches!(self.role, FutexRole::Own | FutexRole::Pair) {
+        if self.variable.is_none()
+            && matches!(
+                self.role,
+                FutexRole::Own | FutexRole::Pair | FutexRole::Queue
+            )
+        {
             let address = self.address(key);
             self.variable = symbols.variable(key.tgid, address);
         }
@@ -50,6 +55,7 @@ impl LockInfo {
         let before = match (self.role, self.class) {
             (FutexRole::Pair, Some(Class::RwLock)) => 8,
             (FutexRole::Pair, Some(Class::Condvar)) => 40,
+            (FutexRole::Queue, _) => 0,
             _ => return key.address,
         };
         let address = self.role.lock_address(key.address);

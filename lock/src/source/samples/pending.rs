@@ -1,7 +1,10 @@
 //! Sampled waits for user locks that are not over: from the event of their begin to that of
 //! their end, and in pieces where the thread waits for one lock several times.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use lock_common::Event;
 
@@ -40,12 +43,22 @@ impl Pending {
         ];
         let Event { tgid, lock, .. } = self.event;
         let address = match self.stack.role {
-            role @ (FutexRole::Own | FutexRole::Pair) => role.lock_address(lock),
-            FutexRole::Waiter | FutexRole::Polled | FutexRole::Inner => return None,
+            role @ (FutexRole::Own | FutexRole::Pair | FutexRole::Queue) => role.lock_address(lock),
+            // Which lock it is only the caller tells.
+            FutexRole::Waiter => self.hash_of_caller()?,
+            FutexRole::Polled | FutexRole::Inner => return None,
         };
         CLASSES
             .contains(&self.stack.class)
             .then_some(LockMemory { tgid, address })
+    }
+
+    /// Stands for the function that waits.
+    fn hash_of_caller(&self) -> Option<u64> {
+        let caller = self.stack.frames.get(self.stack.locking_frames as usize)?;
+        let mut hasher = DefaultHasher::new();
+        caller.function.as_ref()?.hash(&mut hasher);
+        Some(hasher.finish())
     }
 }
 

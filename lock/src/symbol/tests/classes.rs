@@ -52,6 +52,49 @@ fn stripped(module: &str, functions: &[&str]) -> Vec<Frame> {
         .collect()
 }
 
+#[test]
+fn a_lock_that_has_its_waiter_in_a_queue_is_known_by_its_address() {
+    let parked = Operation::futex(PRIVATE, 1);
+    let queued = Operation {
+        queued: true,
+        ..parked
+    };
+    for (locking, class, role) in [
+        (
+            "parking_lot::raw_mutex::RawMutex::lock_slow",
+            Class::Mutex,
+            FutexRole::Own,
+        ),
+        (
+            "parking_lot::raw_rwlock::RawRwLock::lock_shared_slow",
+            Class::RwLock,
+            FutexRole::Queue,
+        ),
+        (
+            "dashmap::lock::RawRwLock::lock_exclusive_slow",
+            Class::RwLock,
+            FutexRole::Queue,
+        ),
+        (
+            "parking_lot::condvar::Condvar::wait_until_internal",
+            Class::Condvar,
+            FutexRole::Own,
+        ),
+    ] {
+        let frames = stripped(
+            "app",
+            &["parking_lot_core::parking_lot::park", locking, "app::work"],
+        );
+        let of = |operation| {
+            let told = classify(Some(operation), &frames);
+            (told.class, told.role)
+        };
+        assert_eq!(of(queued), (class, role), "{locking}");
+        assert_eq!(of(parked), (class, FutexRole::Waiter), "{locking}");
+    }
+    assert_eq!(queued.to_string(), "FUTEX_WAIT, value 1, in a queue");
+}
+
 /// Name, word and caller's place.
 fn stripped_told(
     module: &str,

@@ -4,6 +4,7 @@
 //! An actor tells what it is about to do in one line, waits for a line on stdin, and tells
 //! what it did in another one. Both are JSON.
 
+mod crates;
 mod crowd;
 mod futexes;
 mod waiters;
@@ -31,6 +32,7 @@ pub(crate) fn act() -> Option<ExitCode> {
         "waiters-at-once" => waiters::act_at_once(),
         "futexes" => futexes::act(),
         "crowd" => crowd::act(),
+        "crates" => crates::act(),
         _ => Err(io::Error::other(format!("no actor {name}"))),
     };
     Some(match acted {
