@@ -47,7 +47,7 @@ impl Ident {
             return Err(not_elf(bytes));
         }
         let Some(head) = bytes.first_chunk::<IDENT_LEN>() else {
-            return Err(truncated("not even its ELF header is whole"));
+            return Err(truncated("its ELF header is incomplete"));
         };
         let [
             ..,
@@ -95,9 +95,14 @@ impl Ident {
         if bpf {
             return Ok(());
         }
-        Err(Error::new(Code::ObjectNotBpf, "the file is not a BPF object")
-            .because(format!("it is an {self}"))
-            .fix("name an object that was built for bpfel-unknown-none, such as those in target/ebpf/"))
+        Err(
+            Error::new(Code::ObjectNotBpf, "the file is not a BPF object")
+                .because(format!("it is an {self}"))
+                .fix(
+                    "pass an object that was built for bpfel-unknown-none, such as one in \
+                     target/ebpf/",
+                ),
+        )
     }
 }
 
@@ -117,7 +122,7 @@ impl Ident {
         if self.data != NATIVE {
             return Err(Error::new(
                 Code::ObjectEndianness,
-                "the object is for machines of the other byte order",
+                "the object has the wrong byte order for this machine",
             )
             .because(format!("it is an {self}"))
             .fix("build it for this machine: cargo ebpf build"));
@@ -126,7 +131,7 @@ impl Ident {
             return Err(
                 Error::new(Code::ObjectNotRelocatable, "the object is not relocatable")
                     .because(format!("it is an {self}"))
-                    .fix("name an object as bpf-linker or clang -c makes it"),
+                    .fix("pass an object as bpf-linker or clang -c writes it"),
             );
         }
         Ok(())
@@ -164,12 +169,12 @@ fn not_elf(bytes: &[u8]) -> Error {
     );
     Error::new(Code::ObjectNotElf, "the file is not an ELF object")
         .because(cause)
-        .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/")
+        .fix("pass an object file, such as one that `cargo ebpf build` has written to target/ebpf/")
 }
 
 /// The error for an object that ends too early.
 pub(super) fn truncated(cause: impl Into<String>) -> Error {
-    Error::new(Code::ObjectTruncated, "the object is cut short")
+    Error::new(Code::ObjectTruncated, "the object is truncated")
         .because(cause)
         .fix("copy or build it again: cargo ebpf build")
 }
@@ -361,7 +366,7 @@ impl<'a> Elf<'a> {
                 "its section table ends at byte {end}, and the file at byte {}",
                 bytes.len()
             )),
-            None => truncated("not even its ELF header is whole"),
+            None => truncated("its ELF header is incomplete"),
             Some(_) => damaged(cause.to_string()),
         };
         let header = elf::FileHeader64::<Endianness>::parse(bytes).map_err(explain)?;

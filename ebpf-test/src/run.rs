@@ -122,7 +122,7 @@ pub fn run(loaded: &mut Loaded, name: &str, input: &Input<'_>) -> Result<Output>
         Error::new(
             ErrorKind::Input,
             format!(
-                "there are {} arguments for `{name}`; the kernel takes {MAX_ARGUMENTS} at most",
+                "there are {} arguments for `{name}`; the kernel accepts at most {MAX_ARGUMENTS}",
                 input.arguments.len()
             ),
         )
