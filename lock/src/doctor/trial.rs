@@ -116,7 +116,7 @@ fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan) -> Result<Item> {
         Item::failed(
             "trial",
             format!("a recording has {found} of {waited} waits: reports are wrong on this machine"),
-            "report it with the output of `uname -a`",
+            "report this as a bug, with the output of `uname -a`",
         )
     })
 }
