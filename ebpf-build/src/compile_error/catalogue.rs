@@ -29,7 +29,7 @@ const CLASSES: &[Class] = &[
         code: Code::StackLimit,
         title: "local variables need more than 512 bytes of stack",
         because: "a program has 512 bytes of stack for all functions in a call chain together",
-        fix: "keep large values in a `PerCpuArray` of one element, or reserve them in the ring buffer \
+        fix: "keep large values in a `PerCpuArray` with one element, or reserve them in the ring buffer \
               (`EVENTS.reserve(0)`), and fill them there, field by field",
         of_function: true,
         declared_by: None,
