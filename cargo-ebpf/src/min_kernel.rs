@@ -61,19 +61,25 @@ fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path)
     };
     let Some(first) = above().next() else {
         let words = match needs.release {
-            Some(release) => format!("it needs {release}"),
+            Some(release) => format!("it needs Linux {release}"),
             None => "it runs on any release".to_owned(),
         };
         return Finding::fine(
             Code::MinKernel,
-            format!("{name} runs on its min-kernel = \"{promised}\": {words}"),
+            format!("{name} meets min-kernel = \"{promised}\": {words}"),
         );
     };
     let release = needs.release.unwrap_or(promised);
     let causes: Vec<_> = above()
-        .filter_map(|one| Some(format!("{}, of Linux {}", one.reason(here), one.floor()?)))
+        .filter_map(|one| {
+            Some(format!(
+                "{}, which requires Linux {}",
+                one.reason(here),
+                one.floor()?
+            ))
+        })
         .collect();
-    let message = format!("{name} has min-kernel = \"{promised}\", but needs {release}");
+    let message = format!("{name} has min-kernel = \"{promised}\", but needs Linux {release}");
     let mut finding = Finding::error(ABOVE, message)
         .because(causes.join("\n"))
         .fix(format!(
@@ -106,7 +112,7 @@ mod tests {
         let finding = judged("6.6");
         assert_eq!(
             finding.message,
-            "x-ebpf runs on its min-kernel = \"6.6\": it needs 6.6"
+            "x-ebpf meets min-kernel = \"6.6\": it needs Linux 6.6"
         );
         assert!(judged("7.3").severity == Severity::Fine);
     }
@@ -134,11 +140,17 @@ mod tests {
         assert_eq!(finding.code, "above-min-kernel");
         assert_eq!(
             finding.message,
-            "x-ebpf has min-kernel = \"6.1\", but needs 6.6"
+            "x-ebpf has min-kernel = \"6.1\", but needs Linux 6.6"
         );
         let cause = finding.cause.unwrap();
-        assert!(cause.contains("signed division, of Linux 6.6"), "{cause}");
-        assert!(cause.contains("bpf_task_from_pid, of Linux 6.2"), "{cause}");
+        assert!(
+            cause.contains("signed division, which requires Linux 6.6"),
+            "{cause}"
+        );
+        assert!(
+            cause.contains("bpf_task_from_pid, which requires Linux 6.2"),
+            "{cause}"
+        );
         assert_eq!(finding.place.unwrap().line, Some(27));
         assert!(finding.fix.unwrap().contains("min-kernel = \"6.6\""));
     }

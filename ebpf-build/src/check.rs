@@ -74,7 +74,7 @@ fn header(file: &File<'_>, target: Target) -> Vec<Finding> {
         (
             file.architecture() == Architecture::Bpf,
             Code::ObjectNotBpf,
-            "for the machine eBPF",
+            "for the BPF architecture",
         ),
         (
             file.is_little_endian() == little,
@@ -247,7 +247,7 @@ const PANIC_FIXES: [(&str, &str); 6] = [
 const LET_ELSE_FIX: &str =
     "take the value with let-else: `let Some(value) = option else { return 0 };`";
 const OTHER_PANIC_FIX: &str =
-    "handle the case and return a value, in place of panic!(), assert!() and unreachable!()";
+    "handle the case and return a value, instead of panic!(), assert!() and unreachable!()";
 
 /// What to do about these panic functions, and those that call them.
 pub fn panic_fix(functions: &BTreeSet<String>) -> String {
@@ -298,9 +298,11 @@ fn indirect_calls(file: &File<'_>) -> Option<Finding> {
     )
 }
 
-const INDIRECT_CALL_CAUSE: &str = "the verifier rejects programs with such calls: eBPF code calls functions at known addresses only";
-const INDIRECT_CALL_FIX: &str = "`match` on an index and call the functions by name, use generics in place of `dyn`, and \
-     `bpf_printk!` or aya-log in place of `write!` and `format_args!`";
+const INDIRECT_CALL_CAUSE: &str = "the verifier rejects programs with such calls: eBPF code can \
+                                   call only functions at known addresses";
+const INDIRECT_CALL_FIX: &str = "`match` on an index and call the functions by name, use generics \
+                                 instead of `dyn`, and `bpf_printk!` or aya-log instead of \
+                                 `write!` and `format_args!`";
 
 /// Why a check finds what has this code, and what to do about it, in all its forms.
 pub(crate) fn explanation(code: Code) -> Option<(&'static str, Vec<&'static str>)> {
@@ -401,7 +403,7 @@ fn legacy_maps(file: &File<'_>) -> Option<Finding> {
             ),
         )
         .because("libbpf 1.0 and newer, and so bpftool, reject objects with such a section")
-        .fix("use #[btf_map] and aya_ebpf::btf_maps in place of #[map] and aya_ebpf::maps")
+        .fix("use #[btf_map] and aya_ebpf::btf_maps instead of #[map] and aya_ebpf::maps")
     })
 }
 

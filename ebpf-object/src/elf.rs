@@ -40,7 +40,7 @@ impl Ident {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
             return Err(Error::new(Code::ObjectEmpty, "the object is empty")
-                .because("it has no bytes at all")
+                .because("it has 0 bytes")
                 .fix("build it again: cargo ebpf build"));
         }
         if !bytes.starts_with(magic) {
@@ -161,7 +161,7 @@ fn not_elf(bytes: &[u8]) -> Error {
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
             format!(
-                "it begins with the bytes {} and not with 7f 45 4c 46",
+                "it begins with the bytes {}, not with 7f 45 4c 46",
                 head.join(" ")
             )
         },
@@ -363,7 +363,7 @@ impl<'a> Elf<'a> {
         ident.check_bpf()?;
         let explain = |cause: object::read::Error| match section_end(bytes) {
             Some(end) if end > bytes.len() as u64 => truncated(format!(
-                "its section table ends at byte {end}, and the file at byte {}",
+                "its section table ends at byte {end}, but the file ends at byte {}",
                 bytes.len()
             )),
             None => truncated("its ELF header is incomplete"),
@@ -384,7 +384,7 @@ impl<'a> Elf<'a> {
                 let end = offset.saturating_add(size);
                 if end > bytes.len() as u64 {
                     return Err(truncated(format!(
-                        "section {} ends at byte {end}, and the file at byte {}",
+                        "section {} ends at byte {end}, but the file ends at byte {}",
                         super::Name::from(String::from_utf8_lossy(name)),
                         bytes.len()
                     )));

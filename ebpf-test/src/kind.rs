@@ -65,7 +65,7 @@ impl Never {
             }
             Self::Trampoline => {
                 "the kernel's test run of its type takes no input: it calls the kernel's \
-                 own bpf_fentry_test functions, and with them what is attached there"
+                 bpf_fentry_test functions, which run what is attached to them"
             }
             Self::Aya => "aya has no test run for programs of its type",
         }

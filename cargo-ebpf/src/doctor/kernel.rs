@@ -142,7 +142,7 @@ fn capabilities(kernel: &Kernel) -> Finding {
     let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
     if in_user_namespace() {
         return Finding::warning(code, "this user may not load BPF programs")
-            .because("in a user namespace, capabilities do not count for BPF")
+            .because("BPF requires capabilities in the initial user namespace")
             .fix("run it outside of the user namespace, as root");
     }
     Finding::warning(code, "this user may not load every BPF program")

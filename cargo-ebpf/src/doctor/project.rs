@@ -190,7 +190,7 @@ impl Config<'_> {
         let Self { name, target, .. } = self;
         let missing = self.settings.missing(*target);
         if missing.is_empty() {
-            return Finding::fine(Code::Flags, format!("{name} has all rustflags"));
+            return Finding::fine(Code::Flags, format!("{name} has all required rustflags"));
         }
         let list = |of: &dyn Fn(&Flag) -> String, separator: &str| {
             let texts: Vec<String> = missing.iter().map(of).collect();

@@ -95,8 +95,8 @@ impl Project {
             }
             None => error
                 .because(
-                    "no crate in or beside the workspace has programs that depend on aya-ebpf, a \
-                     .cargo/config.toml with a bpf* build target, or [package.metadata.ebpf]",
+                    "no crate in or beside the workspace has a .cargo/config.toml with a bpf* \
+                     build target, [package.metadata.ebpf], or programs that depend on aya-ebpf",
                 )
                 .fix("cd into the project that has one, or pass its --manifest-path"),
         })

@@ -146,7 +146,7 @@ impl Report for Requirements {
 pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> String {
     let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
-        return format!("no Linux release: {}", impossible.reason(here));
+        return format!("a kernel that does not exist: {}", impossible.reason(here));
     }
     let end = needs.ends().next().map(|end| {
         let gone = end
@@ -162,7 +162,7 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
     };
     if let (Some(last), Some(end)) = (last, end) {
         return if release > last {
-            format!("no Linux release: Linux {release} or newer, and {end}")
+            format!("a kernel that does not exist: Linux {release} or newer, and {end}")
         } else {
             format!("Linux {release} to {last}: {end}")
         };

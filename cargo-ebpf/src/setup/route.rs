@@ -94,7 +94,7 @@ impl Route {
             } => ("apt-packages", Some(super::in_one_line(error))),
             Self::Apt { choice: None, .. } => (
                 "apt-packages",
-                Some("the update determines which packages".to_owned()),
+                Some("the packages are chosen after the update".to_owned()),
             ),
             Self::Apt { .. } => ("apt-packages", None),
             Self::ByHand { .. } => ("by-hand", Some("run this yourself".to_owned())),

@@ -319,7 +319,7 @@ fn a_plan_does_nothing() {
             .note
             .as_deref()
             .unwrap()
-            .contains("the update determines")
+            .contains("chosen after the update")
     );
 }
 

@@ -49,7 +49,7 @@ impl Name {
             None => Ok(Self(text.to_owned())),
             Some(fault) => Err(Error::new(
                 Code::ProjectName,
-                format!("{text:?} cannot be the name of a project"),
+                format!("{text:?} is not a valid project name"),
             )
             .because(fault)
             .fix("use letters, digits, - and _, such as my-project")),

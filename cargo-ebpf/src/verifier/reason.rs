@@ -131,8 +131,8 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
         Code::NoRights,
         "this process is not permitted to load BPF programs".to_owned(),
         &if in_user_namespace() {
-            "it is in a user namespace, as in a rootless container: its capabilities do not count \
-             for BPF"
+            "it is in a user namespace, as in a rootless container: BPF requires capabilities in \
+             the initial user namespace"
                 .to_owned()
         } else {
             format!("it has no {}", names.join(", "))

@@ -187,7 +187,7 @@ const MEANINGS: [(&str, Code, &str, &str); 7] = [
     (
         "linker `cc` not found",
         Code::CcMissing,
-        "there is no C compiler, which links bpf-linker itself",
+        "no C compiler was found, which is required to link bpf-linker",
         "install a C toolchain (Debian, Ubuntu: apt-get install gcc libc6-dev), then run the same command again",
     ),
     (

@@ -261,7 +261,7 @@ impl Found<'_> {
             _ => self.problem(
                 width.span(),
                 format!(
-                    "the width of this bit field has to be a number from 1 to {}",
+                    "the width of this bit field must be a number from 1 to {}",
                     integer.bits
                 ),
             ),

@@ -419,7 +419,7 @@ fn maps_rejected(error: &EbpfError) -> Error {
         {
             Error::new(
                 "no-memory",
-                format!("the kernel has no memory for the map {name}"),
+                format!("the kernel does not have enough memory for the map {name}"),
             )
             .because_of(io_error)
             .fix(format!(

@@ -240,7 +240,7 @@ impl Place {
                 });
             }
             if bytes >= 8 {
-                return Err("with a bit field that no load can read");
+                return Err("with a bit field that no single load can read");
             }
             bytes *= 2;
         }
