@@ -432,7 +432,7 @@ pub(crate) struct Explain {
     /// classes); with --log, the object file of the logged programs, to show source lines
     #[arg(value_name = "CODE|OBJECT")]
     pub(crate) subject: Option<String>,
-    /// List all classes
+    /// List all rejection classes
     #[arg(long, conflicts_with = "subject")]
     pub(crate) list: bool,
     /// Explain the verifier logs in this file (- for stdin); other lines, such as the rest of a
