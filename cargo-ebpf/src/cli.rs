@@ -92,7 +92,7 @@ pub(crate) enum Command {
     /// Create a project: eBPF programs of given types, their loader, tests and CI
     #[command(after_help = "Example: cargo ebpf new watch --program xdp")]
     New(New),
-    /// Set up an existing project to embed its objects with ebpf-build, and print the changes
+    /// Set up an existing project to embed its eBPF objects with ebpf-build, and print the changes
     #[command(after_help = "Example: cargo ebpf init --dry-run")]
     Init(Init),
     /// Install what a build needs: the library sources (rust-src), and a bpf-linker for the
@@ -113,9 +113,9 @@ pub(crate) enum Command {
     Requirements(Requirements),
     /// Print Rust declarations of kernel types, for CO-RE with ebpf-relocatable
     #[command(
-        after_help = "The output is a module for an eBPF crate that depends on ebpf-relocatable. Of several kernels,\n\
-                              the last one that has a type or member determines how it is declared; comments name the\n\
-                              kernels that differ.\n\
+        after_help = "The output is a module for an eBPF crate that depends on ebpf-relocatable. If several\n\
+                              kernels are given, the last one that has a type or member determines its declaration;\n\
+                              comments name the kernels that differ.\n\
                               Example: cargo ebpf bindings task_struct.tgid,comm,mm.exe_file.f_inode.i_ino\n\
                               Example: cargo ebpf bindings --kernel 5.10,6.12 task_struct.state,__state"
     )]
@@ -163,7 +163,7 @@ pub(crate) enum Command {
                               man cargo-ebpf"
     )]
     Man,
-    /// Generate a shell completion script for `cargo-ebpf` (`cargo ebpf` is left to cargo's script)
+    /// Generate a shell completion script for the command `cargo-ebpf` (not `cargo ebpf`)
     #[command(
         arg = hidden_format(),
         after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
@@ -267,7 +267,7 @@ pub(crate) struct Build {
     /// What is built.
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// BPF instruction set version, v1 to v4 (default: that of the compiler)
+    /// BPF instruction set version, v1 to v4 (default: the compiler's)
     #[arg(long, value_name = "VERSION")]
     pub(crate) cpu: Option<ebpf_build::Cpu>,
     /// Treat warnings with this code as errors (may be repeated; `cargo ebpf explain CODE`
@@ -339,8 +339,8 @@ pub(crate) struct Requirements {
 #[derive(Debug, Args)]
 pub(crate) struct Bindings {
     /// Structs, unions and enums, with the members to declare (default: all); a path such as
-    /// mm.exe_file also declares the types in between. Of a function, the arguments are printed
-    /// as fentry programs get them
+    /// mm.exe_file also declares the types in between. For a function, its arguments are printed
+    /// as fentry programs receive them
     #[arg(required = true, value_name = "TYPE[.MEMBER,...]")]
     pub(crate) types: Vec<bindings::Request>,
     /// Kernels whose BTF is read, oldest first: host, versions such as 6.1, or the path of a
@@ -376,7 +376,7 @@ pub(crate) struct Verify {
     /// --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
-    /// Fail if a verdict differs from that in ebpf.lock, or a size or verifier statistic has grown
+    /// Fail if a verdict differs from the one in ebpf.lock, or a size or verifier statistic has grown
     /// by more than the tolerance
     #[arg(long)]
     pub(crate) locked: bool,
@@ -432,7 +432,7 @@ pub(crate) struct Explain {
     /// classes); with --log, the object file of the logged programs, to show source lines
     #[arg(value_name = "CODE|OBJECT")]
     pub(crate) subject: Option<String>,
-    /// List all classes
+    /// List all rejection classes
     #[arg(long, conflicts_with = "subject")]
     pub(crate) list: bool,
     /// Explain the verifier logs in this file (- for stdin); other lines, such as the rest of a

@@ -14,7 +14,7 @@ ebpf_base::codes! {
         AgentFailed = "agent-failed",
         /// The agent on a kernel ended before its reply was complete.
         AnswerCutOff = "answer-cut-off",
-        /// The reply of the agent on a kernel was damaged on its way.
+        /// The reply of the agent on a kernel was damaged in transmission.
         AnswerDamaged = "answer-damaged",
         /// The agent on a kernel did not continue its reply in time.
         AnswerTimedOut = "answer-timed-out",
@@ -42,7 +42,7 @@ ebpf_base::codes! {
         BudgetBroken = "budget-broken",
         /// A program, verdict or size exceeds `ebpf.lock`.
         BudgetExceeded = "budget-exceeded",
-        /// `ebpf.lock` was not written, as a kernel gave no verdict.
+        /// `ebpf.lock` was not written, as some kernel gave no verdict.
         BudgetIncomplete = "budget-incomplete",
         /// `ebpf.lock` has no entries for this kernel.
         BudgetKernel = "budget-kernel",
@@ -186,7 +186,7 @@ ebpf_base::codes! {
         ProgramFailed = "program-failed",
         /// The output or the end of another program could not be read.
         ProgramLost = "program-lost",
-        /// An eBPF program refers to something that its loader would not find.
+        /// An eBPF program refers to a symbol that its loader would not resolve.
         ProgramNotLinked = "program-not-linked",
         /// An eBPF program could not be passed to the kernel.
         ProgramNotTried = "program-not-tried",
@@ -200,7 +200,7 @@ ebpf_base::codes! {
         ProjectExists = "project-exists",
         /// Neither the current directory nor its parents contain a manifest.
         ProjectMissing = "project-missing",
-        /// The name of a new project is not one of a crate.
+        /// The name of a new project is not a valid crate name.
         ProjectName = "project-name",
         /// qemu is installed.
         Qemu = "qemu",
@@ -208,7 +208,7 @@ ebpf_base::codes! {
         RootConfig = "root-config",
         /// Root privileges are required, and not available.
         RootMissing = "root-missing",
-        /// The manifest sets a global variable to what is not an integer or a boolean.
+        /// The manifest sets a global variable to a value that is not an integer or a boolean.
         SetInvalid = "set-invalid",
         /// No usable compiler could be installed.
         SetupFailed = "setup-failed",
@@ -236,7 +236,7 @@ ebpf_base::codes! {
         TypeUnknown = "type-unknown",
         /// The rejection class or code does not exist.
         UnknownClass = "unknown-class",
-        /// The kernel has decided about a program, and the deadline passed before all about it was known.
+        /// The kernel gave a verdict on a program, but the time limit passed before the details were known.
         VerdictIncomplete = "verdict-incomplete",
         /// The verifier exceeded the time limit.
         VerifierSlow = "verifier-slow",

@@ -103,7 +103,7 @@ pub(crate) fn check() -> Result<()> {
         signal => Err(Error::new(
             CODE,
             format!(
-                "stopped by {}; run the same command again to go on where it stopped",
+                "stopped by {}; run the same command again to continue",
                 signal_name(signal).unwrap_or("a signal")
             ),
         )),

@@ -73,7 +73,7 @@ fn with_its_format(cli: Cli) -> std::result::Result<Cli, clap::Error> {
         (_, cli::Format::Human) => Ok(cli),
         (Command::Man | Command::Completions(_), _) => Err(Cli::command().error(
             ErrorKind::ArgumentConflict,
-            "`man` and `completions` print no other format than their own",
+            "`man` and `completions` have only one output format",
         )),
         _ => Ok(cli),
     }

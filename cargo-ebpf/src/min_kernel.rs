@@ -49,10 +49,10 @@ fn here() -> std::path::PathBuf {
 
 fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path) -> Finding {
     if let Some(never) = needs.required().find(|found| found.impossible) {
-        let message = format!("{name} promises Linux {promised}, and runs on none");
+        let message = format!("{name} has min-kernel = \"{promised}\", but runs on no kernel");
         return Finding::error(ABOVE, message)
             .because(never.reason(here))
-            .fix("split the program into several, joined by tail calls");
+            .fix("split the program into several that call each other by tail calls");
     }
     let above = || {
         needs
@@ -61,23 +61,29 @@ fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path)
     };
     let Some(first) = above().next() else {
         let words = match needs.release {
-            Some(release) => format!("it needs {release}"),
-            None => "it needs no release in particular".to_owned(),
+            Some(release) => format!("it needs Linux {release}"),
+            None => "it runs on any release".to_owned(),
         };
         return Finding::fine(
             Code::MinKernel,
-            format!("{name} holds min-kernel = \"{promised}\": {words}"),
+            format!("{name} meets min-kernel = \"{promised}\": {words}"),
         );
     };
     let release = needs.release.unwrap_or(promised);
     let causes: Vec<_> = above()
-        .filter_map(|one| Some(format!("{}, of Linux {}", one.reason(here), one.floor()?)))
+        .filter_map(|one| {
+            Some(format!(
+                "{}, which requires Linux {}",
+                one.reason(here),
+                one.floor()?
+            ))
+        })
         .collect();
-    let message = format!("{name} promises Linux {promised}, and needs {release}");
+    let message = format!("{name} has min-kernel = \"{promised}\", but needs Linux {release}");
     let mut finding = Finding::error(ABOVE, message)
         .because(causes.join("\n"))
         .fix(format!(
-            "do without it, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
+            "remove it, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
         ));
     if let Some(place) = first.places.first() {
         finding = finding.at(&*untrusted::line(place.file.as_str()), Some(place.line));
@@ -106,7 +112,7 @@ mod tests {
         let finding = judged("6.6");
         assert_eq!(
             finding.message,
-            "x-ebpf holds min-kernel = \"6.6\": it needs 6.6"
+            "x-ebpf meets min-kernel = \"6.6\": it needs Linux 6.6"
         );
         assert!(judged("7.3").severity == Severity::Fine);
     }
@@ -132,10 +138,19 @@ mod tests {
     fn one_that_does_not_names_every_line() {
         let finding = judged("6.1");
         assert_eq!(finding.code, "above-min-kernel");
-        assert_eq!(finding.message, "x-ebpf promises Linux 6.1, and needs 6.6");
+        assert_eq!(
+            finding.message,
+            "x-ebpf has min-kernel = \"6.1\", but needs Linux 6.6"
+        );
         let cause = finding.cause.unwrap();
-        assert!(cause.contains("signed division, of Linux 6.6"), "{cause}");
-        assert!(cause.contains("bpf_task_from_pid, of Linux 6.2"), "{cause}");
+        assert!(
+            cause.contains("signed division, which requires Linux 6.6"),
+            "{cause}"
+        );
+        assert!(
+            cause.contains("bpf_task_from_pid, which requires Linux 6.2"),
+            "{cause}"
+        );
         assert_eq!(finding.place.unwrap().line, Some(27));
         assert!(finding.fix.unwrap().contains("min-kernel = \"6.6\""));
     }

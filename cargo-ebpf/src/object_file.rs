@@ -73,7 +73,7 @@ fn open(path: &Path) -> Result<Vec<u8>> {
     if bytes.len() as u64 > MAX_LEN {
         return Err(Error::new(Code::ObjectTooLarge, "the object is too large")
             .because(format!("it has more than {} MiB", MAX_LEN >> 20))
-            .fix("name an object that bpf-linker or clang made"));
+            .fix("pass an object that bpf-linker or clang has built"));
     }
     Ok(bytes)
 }
@@ -82,7 +82,7 @@ fn check_regular(metadata: &Metadata) -> Result<()> {
     let file_type = metadata.file_type();
     let kind = match () {
         () if file_type.is_file() => return Ok(()),
-        () if file_type.is_dir() => "a folder",
+        () if file_type.is_dir() => "a directory",
         () if file_type.is_fifo() => "a fifo",
         () if file_type.is_char_device() || file_type.is_block_device() => "a device",
         () if file_type.is_socket() => "a socket",
@@ -91,6 +91,9 @@ fn check_regular(metadata: &Metadata) -> Result<()> {
     Err(
         Error::new(Code::ObjectNotAFile, "the object is not a regular file")
             .because(format!("it is {kind}"))
-            .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/"),
+            .fix(
+                "pass an object file, such as one that `cargo ebpf build` has written to \
+                 target/ebpf/",
+            ),
     )
 }

@@ -201,7 +201,7 @@ fn probes_attach_where_the_kernel_has_them(folder: &Folder) -> Checked {
         } else {
             kernel.all("refused", &names)?;
             for name in names {
-                kernel.because(name, "this kernel has no ")?;
+                kernel.because(name, "this kernel does not support ")?;
             }
         }
     }
@@ -223,7 +223,7 @@ fn what_is_not_there_is_named(folder: &Folder) -> Checked {
         "attached ",
         "loads, attach rejected",
         "loads, attach not tried",
-        "error[attach-refused]: `no_raw_tracepoint`: it loads, but does not attach",
+        "error[attach-refused]: `no_raw_tracepoint`: it was loaded, but could not be attached",
         "warning[attach-not-tried]: `unnamed_tracepoint`",
     ] {
         ensure(shown.contains(part), part, &shown)?;
@@ -245,7 +245,7 @@ fn says_absent(kernel: &Kernel) -> Checked {
     kernel.because("no_raw_tracepoint", "no tracepoint `no_such_tracepoint`")?;
     kernel.because("no_uprobe", "no function `no_such_function`")?;
     kernel.all("not-tried", &["no_library"])?;
-    kernel.because("no_library", "no file `no-such-library.so.1` here")
+    kernel.because("no_library", "no file `no-such-library.so.1`")
 }
 
 fn what_interferes_is_left_to_guests(folder: &Folder) -> Checked {

@@ -153,7 +153,7 @@ fn what_is_no_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     refused(&folder.path().join("absent.o"), "object-not-found");
     let stderr = refused(folder.path(), "object-not-a-file");
-    assert!(stderr.contains("it is a folder"), "{stderr}");
+    assert!(stderr.contains("it is a directory"), "{stderr}");
     let stderr = refused(Path::new("/dev/zero"), "object-not-a-file");
     assert!(stderr.contains("it is a device"), "{stderr}");
 
@@ -233,7 +233,7 @@ fn an_object_without_btf_is_read_and_says_so() {
     inspect(&[stripped.to_str().unwrap()])
         .success()
         .stdout(contains("BTF      none"))
-        .stdout(contains("COUNTS").and(contains("lost with the BTF")));
+        .stdout(contains("COUNTS").and(contains("unknown without BTF")));
 }
 
 #[test]

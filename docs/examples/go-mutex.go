@@ -2,10 +2,9 @@
 //
 //	go run docs/examples/go-mutex.go [SECONDS]
 //
-// Go puts goroutines to sleep, not threads: who waits for a sync.Mutex waits inside of the
-// Go runtime, and the kernel sees threads that have nothing to run. So do profilers of
-// futexes, lock included: it files them under parked threads. The program prints how
-// long its goroutines waited, as Go itself knows it.
+// Go's runtime parks goroutines, not threads: the kernel only sees threads that have nothing to
+// run. Profilers of futexes, such as lock, therefore report idle threads instead of waits for
+// the mutex. The program measures and prints how long its goroutines waited.
 package main
 
 import (

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# PostgreSQL under pgbench, in a temporary directory: many clients that each commit one small
-# update. Runs COMMAND while they do (or waits for them), then prints what PostgreSQL itself
-# saw its processes wait for.
+# PostgreSQL under pgbench, in a temporary directory: many clients that each commit small updates.
+# Runs COMMAND meanwhile, if there is one, then prints what PostgreSQL's processes waited for,
+# according to PostgreSQL itself.
 #
-#   docs/examples/postgresql.sh [COMMAND...]      as root; such as: lock record -d 10
+#   docs/examples/postgresql.sh [COMMAND...]      as root, for example with: lock record -d 10s
 #
 # Needs: apt-get install postgresql. Settings: SECONDS_OF_LOAD (20), CLIENTS (16).
 set -euo pipefail
@@ -31,7 +31,7 @@ echo "$clients clients for $seconds s" >&2
 as_postgres "$bin/pgbench" -h "$directory/socket" -N -n -M prepared -c "$clients" -j 2 -T "$seconds" postgres >"$directory/result" &
 load=$!
 sleep 1
-# What the server says that its processes wait for, ten times a second.
+# Ten times per second, what the server's processes wait for.
 (
     while kill -0 "$load" 2>/dev/null; do
         echo "select wait_event_type || ' ' || wait_event from pg_stat_activity

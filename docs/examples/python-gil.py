@@ -3,7 +3,7 @@
 
     docs/examples/python-gil.py [SECONDS] [COMPUTING_THREADS]
 
-It prints how late the fast thread was: what it measured itself, to hold a profile against.
+It measures and prints how late the fast thread was, for comparison with a profile.
 """
 
 import sys
@@ -15,7 +15,7 @@ COMPUTING = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 
 
 def compute_price(rounds):
-    """Pure Python: it gives the GIL away only when it is asked to, after 5 ms."""
+    """Pure Python: releases the GIL only on request, after 5 ms."""
     total = 0
     for number in range(rounds):
         total = (total * 31 + number) % 1_000_003
@@ -28,7 +28,7 @@ def computing(until):
 
 
 def answer_requests(until, late):
-    """Every millisecond a request. To sleep it gives the GIL away, then has to get it back."""
+    """One request per millisecond. The sleep releases the GIL, and must acquire it again."""
     while time.monotonic() < until:
         due = time.monotonic() + 0.001
         time.sleep(0.001)

@@ -22,7 +22,7 @@ pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
         Ok(file) => file,
         Err(cause) => {
             return vec![
-                Finding::error(Code::ObjectNotElf, "the build made no ELF file")
+                Finding::error(Code::ObjectNotElf, "the build produced no ELF file")
                     .because(cause.to_string()),
             ];
         }
@@ -74,7 +74,7 @@ fn header(file: &File<'_>, target: Target) -> Vec<Finding> {
         (
             file.architecture() == Architecture::Bpf,
             Code::ObjectNotBpf,
-            "for the machine eBPF",
+            "for the BPF architecture",
         ),
         (
             file.is_little_endian() == little,
@@ -110,9 +110,10 @@ fn license(file: &File<'_>) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::warning(Code::LicenseMissing, "the object names no license")
+        Finding::warning(Code::LicenseMissing, "the object has no license")
             .because(
-                "aya loads it as GPL; libbpf loads it without a license, and many helpers need one",
+                "Aya loads it as GPL; libbpf loads it without a license, and many helpers require \
+                 one",
             )
             .fix(
                 "add to the eBPF crate:\n\
@@ -135,7 +136,7 @@ fn btf<'a>(file: &'a File<'_>) -> impl Iterator<Item = Finding> + use<'a> {
     })
     .map(|(name, code)| {
         Finding::error(code, format!("the object has no {name}"))
-            .because("it comes from debuginfo=2 and link-arg=--btf together")
+            .because("it is generated only with both debuginfo=2 and link-arg=--btf")
             .fix("cargo ebpf doctor")
     })
 }
@@ -154,7 +155,7 @@ fn unresolved(file: &File<'_>) -> Option<Finding> {
     Some(
         Finding::error(
             Code::SymbolUnresolved,
-            format!("the object needs {}", list(&names)),
+            format!("the object has undefined symbols: {}", list(&names)),
         )
         .because(UNRESOLVED_CAUSE)
         .fix(unresolved_fix(&names)),
@@ -179,7 +180,7 @@ fn unresolved_fix(names: &BTreeSet<String>) -> &'static str {
         .map_or(UNRESOLVED_FIX, |(_, fix)| fix)
 }
 
-const UNRESOLVED_CAUSE: &str = "nothing defines it, and no loader of Rust objects resolves it";
+const UNRESOLVED_CAUSE: &str = "neither the crate nor a loader of Rust objects defines it";
 const UNRESOLVED_FIX: &str = "remove the call, or define the function in the eBPF crate";
 
 /// Whether core only calls the function with this path, as demangled, to panic.
@@ -246,7 +247,7 @@ const PANIC_FIXES: [(&str, &str); 6] = [
 const LET_ELSE_FIX: &str =
     "take the value with let-else: `let Some(value) = option else { return 0 };`";
 const OTHER_PANIC_FIX: &str =
-    "handle the case and return a value, in place of panic!(), assert!() and unreachable!()";
+    "handle the case and return a value, instead of panic!(), assert!() and unreachable!()";
 
 /// What to do about these panic functions, and those that call them.
 pub fn panic_fix(functions: &BTreeSet<String>) -> String {
@@ -297,9 +298,11 @@ fn indirect_calls(file: &File<'_>) -> Option<Finding> {
     )
 }
 
-const INDIRECT_CALL_CAUSE: &str = "the verifier rejects programs with such calls: eBPF code calls functions at known addresses only";
-const INDIRECT_CALL_FIX: &str = "`match` on an index and call the functions by name, use generics in place of `dyn`, and \
-     `bpf_printk!` or aya-log in place of `write!` and `format_args!`";
+const INDIRECT_CALL_CAUSE: &str = "the verifier rejects programs with such calls: eBPF code can \
+                                   call only functions at known addresses";
+const INDIRECT_CALL_FIX: &str = "`match` on an index and call the functions by name, use generics \
+                                 instead of `dyn`, and `bpf_printk!` or aya-log instead of \
+                                 `write!` and `format_args!`";
 
 /// Why a check finds what has this code, and what to do about it, in all its forms.
 pub(crate) fn explanation(code: Code) -> Option<(&'static str, Vec<&'static str>)> {
@@ -399,8 +402,8 @@ fn legacy_maps(file: &File<'_>) -> Option<Finding> {
                 list(&names)
             ),
         )
-        .because("libbpf 1.0 and newer, and so bpftool, refuse objects with one")
-        .fix("use #[btf_map] and aya_ebpf::btf_maps in place of #[map] and aya_ebpf::maps")
+        .because("libbpf 1.0 and newer, and so bpftool, reject objects with such a section")
+        .fix("use #[btf_map] and aya_ebpf::btf_maps instead of #[map] and aya_ebpf::maps")
     })
 }
 

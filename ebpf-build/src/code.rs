@@ -33,7 +33,7 @@ ebpf_base::codes! {
         CompileError = "compile-error",
         /// The code calculates with floating-point numbers, which eBPF does not have.
         FloatUnsupported = "float-unsupported",
-        /// What the manifest sets in place of the loader cannot be read.
+        /// The map sizes or the values of global variables in the manifest are not valid.
         GivenInvalid = "given-invalid",
         /// The object contains a call through a pointer, which no kernel accepts.
         IndirectCall = "indirect-call",
@@ -51,13 +51,13 @@ ebpf_base::codes! {
         StdUnavailable = "std-unavailable",
         /// A function has more than five arguments.
         TooManyArguments = "too-many-arguments",
-        /// There is no C compiler, which links bpf-linker itself.
+        /// No C compiler was found, which is required to link bpf-linker.
         CcMissing = "cc-missing",
         /// A manifest or a cargo config is not TOML.
         ConfigNotToml = "config-not-toml",
         /// The text is not a version of the BPF instruction set.
         CpuUnknown = "cpu-unknown",
-        /// A declaration with `#[btf_relocatable]` is not one of a type in C.
+        /// A declaration with `#[btf_relocatable]` does not describe a type of C.
         DeclarationInvalid = "declaration-invalid",
         /// `[package.metadata.ebpf] deny` names something that is not a warning.
         DenyUnknown = "deny-unknown",
@@ -67,7 +67,7 @@ ebpf_base::codes! {
         Io = "io",
         /// The object has a `maps` section, which libbpf does not load.
         LegacyMaps = "legacy-maps",
-        /// The compiler has its LLVM linked in.
+        /// The compiler is linked statically with LLVM.
         LibllvmMissing = "libllvm-missing",
         /// The object has no license.
         LicenseMissing = "license-missing",
@@ -75,7 +75,7 @@ ebpf_base::codes! {
         LinkerBuildFailed = "linker-build-failed",
         /// The linker crashes on the bitcode of this compiler.
         LinkerCrashed = "linker-crashed",
-        /// The linker leaves BTF out.
+        /// The linker omits BTF.
         LinkerDropsBtf = "linker-drops-btf",
         /// The linker cannot link the bitcode of this compiler.
         LinkerMismatch = "linker-mismatch",
@@ -101,7 +101,7 @@ ebpf_base::codes! {
         NotFound = "not-found",
         /// The object has another byte order than the target.
         ObjectEndianness = "object-endianness",
-        /// The object is for another machine than eBPF.
+        /// The object is for an architecture other than BPF.
         ObjectNotBpf = "object-not-bpf",
         /// The object is not an ELF file.
         ObjectNotElf = "object-not-elf",
@@ -111,7 +111,7 @@ ebpf_base::codes! {
         ObjectNotRelocatable = "object-not-relocatable",
         /// The object contains code of core that panics.
         PanicCode = "panic-code",
-        /// The crate defines no function that panics call.
+        /// The crate defines no panic handler.
         PanicHandlerMissing = "panic-handler-missing",
         /// A directory's name has a colon, which PATH cannot contain.
         PathColon = "path-colon",

@@ -129,7 +129,7 @@ impl Script {
     fn read() -> Result<Self> {
         let text = |name: &str| {
             env::var(name).map_err(|cause| {
-                Error::new(Code::NotABuildScript, format!("{name} is not known"))
+                Error::new(Code::NotABuildScript, format!("{name} is not set"))
                     .because(cause.to_string())
                     .fix("call ebpf_build::embed from a build script (build.rs)")
             })

@@ -45,7 +45,7 @@ pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
         option: "lto",
         value: "yes",
         same: &["fat", "true", "y", "on", ""],
-        reason: "programs and core become one module, so that unused code goes",
+        reason: "programs and core become one module, so that unused code is removed",
     },
     Flag {
         option: "codegen-units",
@@ -57,13 +57,13 @@ pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
         option: "debuginfo",
         value: "2",
         same: &["full"],
-        reason: "BTF is made from it",
+        reason: "BTF is generated from it",
     },
     Flag {
         option: "link-arg",
         value: "--btf",
         same: &[],
-        reason: "without it bpf-linker makes no BTF",
+        reason: "without it, bpf-linker generates no BTF",
     },
 ];
 
@@ -374,8 +374,11 @@ fn table<T>(
         let message = format!("{}: {key} has {what}", manifest.display());
         Error::from(
             Finding::error(Code::GivenInvalid, message)
-                .because("map-sizes has numbers of entries, set has integers and booleans")
-                .fix("write them as in: map-sizes = { EVENTS = 1024 } or set = { PID = 1 }")
+                .because(
+                    "values of map-sizes are numbers of entries, values of set are integers \
+                     or booleans",
+                )
+                .fix("write, for example: map-sizes = { EVENTS = 1024 } or set = { PID = 1 }")
                 .at(&manifest, line_of(&manifest, key)),
         )
     };
@@ -385,7 +388,7 @@ fn table<T>(
         Some(other) => return Err(invalid(&format!("a TOML {}", other.type_str()))),
     };
     let entries = entries.iter().map(|(name, found)| {
-        let value = value(found).ok_or_else(|| invalid(&format!("an unusable value of {name}")))?;
+        let value = value(found).ok_or_else(|| invalid(&format!("an invalid value for {name}")))?;
         Ok((name.clone(), value))
     });
     entries.collect()
@@ -410,7 +413,7 @@ fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> 
             );
             Err(Finding::error(Code::MinKernelInvalid, message)
                 .because("a kernel version is two numbers in quotes")
-                .fix("write it as in: min-kernel = \"5.19\"")
+                .fix("write, for example: min-kernel = \"5.19\"")
                 .at(&manifest, line_of(&manifest, "min-kernel"))
                 .into())
         }
@@ -436,7 +439,7 @@ fn parse(file: &Path) -> Result<Value> {
                 format!("{} is not TOML", file.display()),
             )
             .because(cause.to_string().trim_end().to_owned())
-            .fix("correct the line that the cause points at")
+            .fix("correct the line that the cause names")
         })
 }
 

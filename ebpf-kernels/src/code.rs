@@ -14,9 +14,9 @@ ebpf_base::codes! {
     pub enum Code {
         /// A file is not accessible to this user.
         AccessDenied = "access-denied",
-        /// apt failed for a reason that is none of the others.
+        /// apt failed for another reason.
         AptFailed = "apt-failed",
-        /// There is no apt, which fetches the packages.
+        /// apt, which downloads the packages, is not installed.
         AptMissing = "apt-missing",
         /// The disk or the quota is full.
         DiskFull = "disk-full",
@@ -40,7 +40,7 @@ ebpf_base::codes! {
         KernelsNoMirror = "kernels-no-mirror",
         /// The mirror has no kernel packages.
         KernelsNoneOffered = "kernels-none-offered",
-        /// A warning: the archive cannot be reached, so that the cache is used as it is.
+        /// A warning: the archive cannot be reached, so the cache is used.
         KernelsOffline = "kernels-offline",
         /// The signature of the archive cannot be verified.
         KernelsUnsigned = "kernels-unsigned",
@@ -48,7 +48,7 @@ ebpf_base::codes! {
         NoNetwork = "no-network",
         /// A file does not exist.
         NotFound = "not-found",
-        /// There is no qemu.
+        /// qemu is not installed.
         QemuMissing = "qemu-missing",
         /// A program could not be started.
         Spawn = "spawn",

@@ -80,7 +80,7 @@ impl BtfExt {
         let order = ByteOrder::of_magic(data)
             .ok_or("its BTF.ext does not begin with BTF's magic number")?;
         let header = Words { data, order };
-        let header_len = header.u32(4).ok_or("its BTF.ext header is cut short")? as usize;
+        let header_len = header.u32(4).ok_or("its BTF.ext header is truncated")? as usize;
         let mut ext = Self::default();
         let mut functions: HashMap<u32, Vec<FunctionInfo>> = HashMap::new();
         let mut lines: HashMap<u32, Vec<LineInfo>> = HashMap::new();
@@ -125,7 +125,7 @@ impl BtfExt {
                 }
                 Some(())
             })
-            .ok_or("a part of its BTF.ext is cut short")?;
+            .ok_or("a part of its BTF.ext is truncated")?;
         }
         ext.functions = by_name(functions, btf);
         ext.lines = by_name(lines, btf);

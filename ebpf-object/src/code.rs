@@ -15,7 +15,7 @@ ebpf_base::codes! {
         ObjectEmpty = "object-empty",
         /// The object has the other byte order.
         ObjectEndianness = "object-endianness",
-        /// The object is for another machine than eBPF.
+        /// The object is for an architecture other than BPF.
         ObjectNotBpf = "object-not-bpf",
         /// The file is not an ELF file.
         ObjectNotElf = "object-not-elf",

@@ -40,14 +40,14 @@ impl Ident {
         let magic = &elf::ELFMAG[..bytes.len().min(elf::ELFMAG.len())];
         if bytes.is_empty() {
             return Err(Error::new(Code::ObjectEmpty, "the object is empty")
-                .because("it has no bytes at all")
+                .because("it has 0 bytes")
                 .fix("build it again: cargo ebpf build"));
         }
         if !bytes.starts_with(magic) {
             return Err(not_elf(bytes));
         }
         let Some(head) = bytes.first_chunk::<IDENT_LEN>() else {
-            return Err(truncated("not even its ELF header is whole"));
+            return Err(truncated("its ELF header is incomplete"));
         };
         let [
             ..,
@@ -95,9 +95,14 @@ impl Ident {
         if bpf {
             return Ok(());
         }
-        Err(Error::new(Code::ObjectNotBpf, "the file is not a BPF object")
-            .because(format!("it is an {self}"))
-            .fix("name an object that was built for bpfel-unknown-none, such as those in target/ebpf/"))
+        Err(
+            Error::new(Code::ObjectNotBpf, "the file is not a BPF object")
+                .because(format!("it is an {self}"))
+                .fix(
+                    "pass an object that was built for bpfel-unknown-none, such as one in \
+                     target/ebpf/",
+                ),
+        )
     }
 }
 
@@ -117,7 +122,7 @@ impl Ident {
         if self.data != NATIVE {
             return Err(Error::new(
                 Code::ObjectEndianness,
-                "the object is for machines of the other byte order",
+                "the object has the wrong byte order for this machine",
             )
             .because(format!("it is an {self}"))
             .fix("build it for this machine: cargo ebpf build"));
@@ -126,7 +131,7 @@ impl Ident {
             return Err(
                 Error::new(Code::ObjectNotRelocatable, "the object is not relocatable")
                     .because(format!("it is an {self}"))
-                    .fix("name an object as bpf-linker or clang -c makes it"),
+                    .fix("pass an object as bpf-linker or clang -c writes it"),
             );
         }
         Ok(())
@@ -156,7 +161,7 @@ fn not_elf(bytes: &[u8]) -> Error {
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
             format!(
-                "it begins with the bytes {} and not with 7f 45 4c 46",
+                "it begins with the bytes {}, not with 7f 45 4c 46",
                 head.join(" ")
             )
         },
@@ -164,12 +169,12 @@ fn not_elf(bytes: &[u8]) -> Error {
     );
     Error::new(Code::ObjectNotElf, "the file is not an ELF object")
         .because(cause)
-        .fix("name an object file, such as those that cargo ebpf build puts in target/ebpf/")
+        .fix("pass an object file, such as one that `cargo ebpf build` has written to target/ebpf/")
 }
 
 /// The error for an object that ends too early.
 pub(super) fn truncated(cause: impl Into<String>) -> Error {
-    Error::new(Code::ObjectTruncated, "the object is cut short")
+    Error::new(Code::ObjectTruncated, "the object is truncated")
         .because(cause)
         .fix("copy or build it again: cargo ebpf build")
 }
@@ -358,10 +363,10 @@ impl<'a> Elf<'a> {
         ident.check_bpf()?;
         let explain = |cause: object::read::Error| match section_end(bytes) {
             Some(end) if end > bytes.len() as u64 => truncated(format!(
-                "its section table ends at byte {end}, and the file at byte {}",
+                "its section table ends at byte {end}, but the file ends at byte {}",
                 bytes.len()
             )),
-            None => truncated("not even its ELF header is whole"),
+            None => truncated("its ELF header is incomplete"),
             Some(_) => damaged(cause.to_string()),
         };
         let header = elf::FileHeader64::<Endianness>::parse(bytes).map_err(explain)?;
@@ -379,7 +384,7 @@ impl<'a> Elf<'a> {
                 let end = offset.saturating_add(size);
                 if end > bytes.len() as u64 {
                     return Err(truncated(format!(
-                        "section {} ends at byte {end}, and the file at byte {}",
+                        "section {} ends at byte {end}, but the file ends at byte {}",
                         super::Name::from(String::from_utf8_lossy(name)),
                         bytes.len()
                     )));

@@ -329,7 +329,7 @@ fn other_files_are_refused_by_what_they_are() {
         (
             b"\x7fE?",
             "object-not-elf",
-            "it begins with the bytes 7f 45 3f and not with 7f 45 4c 46",
+            "it begins with the bytes 7f 45 3f, not with 7f 45 4c 46",
         ),
     ] {
         let error = Object::parse(bytes).unwrap_err();

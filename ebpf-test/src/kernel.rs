@@ -23,7 +23,7 @@ pub fn require_kernel(major: u16, minor: u16) {
 pub fn require_btf() {
     if !Path::new(VMLINUX).exists() {
         skip(&format!(
-            "Linux {} has no BTF of its own (CONFIG_DEBUG_INFO_BTF)",
+            "Linux {} was built without BTF (CONFIG_DEBUG_INFO_BTF)",
             kernel_release()
         ));
     }

@@ -60,12 +60,12 @@ impl Never {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Kernel => {
-                "no kernel has a test run for programs of its type; move what you want to \
-                 test into a function, and call that from a `raw_tracepoint` program"
+                "no kernel has a test run for programs of its type; move the code to test into a \
+                 function, and call it from a `raw_tracepoint` program"
             }
             Self::Trampoline => {
                 "the kernel's test run of its type takes no input: it calls the kernel's \
-                 own bpf_fentry_test functions, and with them what is attached there"
+                 bpf_fentry_test functions, which run what is attached to them"
             }
             Self::Aya => "aya has no test run for programs of its type",
         }

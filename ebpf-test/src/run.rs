@@ -122,7 +122,7 @@ pub fn run(loaded: &mut Loaded, name: &str, input: &Input<'_>) -> Result<Output>
         Error::new(
             ErrorKind::Input,
             format!(
-                "there are {} arguments for `{name}`; the kernel takes {MAX_ARGUMENTS} at most",
+                "there are {} arguments for `{name}`; the kernel accepts at most {MAX_ARGUMENTS}",
                 input.arguments.len()
             ),
         )
@@ -225,7 +225,7 @@ fn not_run(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Er
     }
     if !input.context.is_empty() && running < kind.context_since {
         skip(&format!(
-            "the test run of {} programs takes no context on Linux {}; from {} on it does",
+            "the test run of {} programs takes no context on Linux {}; it does on {} and later",
             kind.name,
             kernel_release(),
             kind.context_since

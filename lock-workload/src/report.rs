@@ -57,14 +57,14 @@ pub fn summary(scenario: Scenario, truth: &Truth) -> String {
         if !exact {
             text.push_str(&format!(
                 "The workload {scenario} made {} calls for its {role} ({type}, in {caller}). \
-                 Whether a call waited is not known to its thread.\n",
+                 The threads cannot determine which calls waited.\n",
                 figures.calls
             ));
             continue;
         }
         text.push_str(&format!(
             "The workload {scenario} waited {} times for its {role} ({type}, in {caller}): {} in \
-             all, {} on average, {} at most.\n",
+             total, {} on average, {} at most.\n",
             figures.waits,
             time(figures.total_ns),
             time(figures.total_ns.checked_div(figures.waits).unwrap_or(0)),
@@ -76,7 +76,7 @@ pub fn summary(scenario: Scenario, truth: &Truth) -> String {
                 (figures.interrupted, "interrupted by a signal"),
             ]);
             text.push_str(&format!(
-                "Waits that ended without it: {outcomes}, {} in all.\n",
+                "Waits that ended without acquiring it: {outcomes}, {} in total.\n",
                 time(figures.not_acquired_ns)
             ));
         }

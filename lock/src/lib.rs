@@ -27,6 +27,8 @@ mod thread;
 mod view;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write as _},
     process::ExitCode,
 };
@@ -37,7 +39,7 @@ use crate::cli::{Cli, Command};
 
 /// The program: reads its own arguments, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments(env::args_os())) {
         Ok(cli) => cli,
         Err(shown) => return show(&shown),
     };
@@ -57,6 +59,19 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// The program's arguments. clap takes what follows `help` for the name of a command, even
+/// `--help`; `help` instead of it shows the help of `help`.
+fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = given.collect();
+    if let [_, command, flag] = arguments.as_mut_slice()
+        && command == "help"
+        && (flag == "-h" || flag == "--help")
+    {
+        *flag = OsString::from("help");
+    }
+    arguments
+}
+
 /// Prints help or the version to stdout, or why the arguments make no sense to stderr.
 fn show(shown: &clap::Error) -> ExitCode {
     let printed = shown.print().and_then(|()| io::stdout().flush());
@@ -66,5 +81,24 @@ fn show(shown: &clap::Error) -> ExitCode {
             error.exit_code()
         }
         _ => u8::try_from(shown.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::{Parser as _, error::ErrorKind};
+
+    use super::{Cli, arguments};
+
+    #[test]
+    fn help_has_a_help() {
+        for flag in ["-h", "--help"] {
+            let given = ["lock", "help", flag].map(OsString::from);
+            let shown = Cli::try_parse_from(arguments(given.into_iter())).expect_err("help");
+            assert_eq!(shown.kind(), ErrorKind::DisplayHelp);
+            assert!(shown.to_string().contains("lock help"), "{shown}");
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn write(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         u32::try_from(bytes.len())
             .ok()
             .filter(|&length| length <= MAX_LEN)
-            .ok_or_else(|| damaged("too much for a frame"))
+            .ok_or_else(|| damaged("too many bytes for one frame"))
     };
     output.write_all(&MARK)?;
     output.write_all(&length(&packed)?.to_le_bytes())?;
@@ -47,7 +47,7 @@ pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     }
     let [packed_length, length, checksum] = [number(input)?, number(input)?, number(input)?];
     if packed_length > MAX_LEN || length > MAX_LEN {
-        return Err(damaged("a frame of an impossible length"));
+        return Err(damaged("a frame with an invalid length"));
     }
     let mut packed = Vec::new();
     input.take(packed_length.into()).read_to_end(&mut packed)?;
@@ -62,7 +62,9 @@ pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
         .take(u64::from(length) + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 != u64::from(length) {
-        return Err(damaged("a frame of another length than it says"));
+        return Err(damaged(
+            "a frame whose content does not have the specified length",
+        ));
     }
     Ok(Some(bytes))
 }

@@ -115,7 +115,7 @@ impl KernelTypes<'_> {
         };
         // A typedef is resolved by now.
         if !REQUESTABLE.contains(&root.found.kind) {
-            let reason = "it is neither a struct, a union, an enum nor a function";
+            let reason = "it is not a struct, union, enum or function";
             return Err(not_declarable(&request.name, "", reason));
         }
         if request.members.is_empty() {
@@ -214,8 +214,11 @@ impl KernelTypes<'_> {
                 Kind::Array => self.btf.array(named.found).map_or(0, |array| array.element),
                 Kind::Struct | Kind::Union if named.name.is_empty() => return Err(ANONYMOUS),
                 Kind::Struct | Kind::Union => return Ok(named),
-                Kind::Fwd => return Err("this BTF has no members of the type that it points to"),
-                _ => return Err("it is neither a struct or union nor a pointer to one"),
+                Kind::Fwd => {
+                    return Err("this BTF does not contain the members of the type that \
+                                it points to");
+                }
+                _ => return Err("it is not a struct or union, or a pointer to one"),
             };
         }
         Err(DEEP)
@@ -289,7 +292,7 @@ impl KernelTypes<'_> {
             let rust_type = if NEVER_A_NAME.contains(&name.as_str()) {
                 Err("its name is a Rust keyword")
             } else if !is_identifier(&name) {
-                Err("its name is not one in C")
+                Err("its name is not a C identifier")
             } else {
                 self.member_type(member)
             };
@@ -324,7 +327,7 @@ impl KernelTypes<'_> {
         let found = named.found;
         match found.kind {
             Kind::Int => {
-                let int = self.btf.int(found).ok_or("its BTF is cut off")?;
+                let int = self.btf.int(found).ok_or("its BTF is truncated")?;
                 if int.boolean {
                     return Ok("bool".to_owned());
                 }
@@ -345,7 +348,7 @@ impl KernelTypes<'_> {
                 self.pointee(found.size_or_type, depth)
             )),
             Kind::Array => {
-                let array = self.btf.array(found).ok_or("its BTF is cut off")?;
+                let array = self.btf.array(found).ok_or("its BTF is truncated")?;
                 let element = self.rust_type(array.element, depth)?;
                 Ok(format!("[{element}; {}]", array.len))
             }
@@ -355,7 +358,7 @@ impl KernelTypes<'_> {
                 Ok(named.name)
             }
             Kind::Float => Err("it is a floating-point number"),
-            _ => Err("it has no type of a fixed size"),
+            _ => Err("its type has no fixed size"),
         }
     }
 
@@ -507,7 +510,7 @@ fn with_nearest(error: Error, name: &str, names: impl Iterator<Item = String>) -
     if names.is_empty() {
         return error;
     }
-    error.because(format!("the nearest are {}", names.join(", ")))
+    error.because(format!("similar names: {}", names.join(", ")))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl FromStr for Request {
         let members: Vec<Vec<String>> = members;
         let mut parts = members.iter().flatten();
         if !is_identifier(name) || !parts.all(|part| is_identifier(part)) {
-            return Err("it is not TYPE or TYPE.MEMBER,MEMBER".to_owned());
+            return Err("it is not of the form TYPE or TYPE.MEMBER,MEMBER".to_owned());
         }
         Ok(Self {
             name: name.to_owned(),

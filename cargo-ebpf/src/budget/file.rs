@@ -13,8 +13,9 @@ use crate::code::Code;
 /// The name of the file, in the project's root.
 pub(crate) const FILE: &str = "ebpf.lock";
 
-const HEAD: &str = "# What the verifier made of each program, by `cargo ebpf verify --update`.\n\
-                    # `cargo ebpf verify --locked` holds it.\n";
+const HEAD: &str = "# Verdicts and verifier statistics of each program, written by `cargo ebpf \
+                    verify --update`.\n\
+                    # `cargo ebpf verify --locked` compares with them.\n";
 
 /// The code of the error that there is no such file.
 pub(crate) const MISSING: Code = Code::BudgetMissing;
@@ -44,7 +45,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
     let budget: Budget = toml::from_str(text).map_err(|cause| broken(cause.to_string()))?;
     if budget.version != VERSION {
         return Err(broken(format!(
-            "it has the format {}, and this cargo-ebpf knows {VERSION}",
+            "its format is {}, and this version of cargo-ebpf supports only format {VERSION}",
             budget.version
         )));
     }

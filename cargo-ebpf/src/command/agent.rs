@@ -16,6 +16,7 @@ pub(crate) fn run(request: &cli::Agent, context: &Context) -> Result<Outcome> {
     agent::serve(&mut io::stdin().lock(), &mut io::stdout(), &context.spawner)
         .map(|()| Outcome::Fine)
         .map_err(|cause| {
-            Error::new(Code::AgentFailed, "could not answer the request").because(cause.to_string())
+            Error::new(Code::AgentFailed, "could not reply to the request")
+                .because(cause.to_string())
         })
 }

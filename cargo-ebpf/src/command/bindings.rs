@@ -95,6 +95,6 @@ fn without_btf(target: &KernelTarget) -> Error {
         format!("no BTF was read from the kernel {}", target.label()),
     );
     error
-        .because("its configuration lacks CONFIG_DEBUG_INFO_BTF, or it could not be asked")
+        .because("its configuration lacks CONFIG_DEBUG_INFO_BTF, or the guest failed")
         .fix("name another kernel, such as --kernel 6.12, or a file: --btf FILE")
 }

@@ -157,7 +157,7 @@ pub(crate) fn build_all(
                         ebpf.name, artifact.name
                     ),
                 )
-                .because(format!("both would be {}", path.display()))
+                .because(format!("both would be written to {}", path.display()))
                 .fix("give one of them another `name` in its [[bin]]"));
             }
             match min_kernel::check(ebpf, &path, &artifact.content) {
@@ -312,10 +312,12 @@ fn given(settings: &settings::Settings) -> Result<Given> {
         let value = value.parse().map_err(|cause: String| {
             Error::new(
                 Code::SetInvalid,
-                format!("[package.metadata.ebpf] set has an invalid value of `{name}`"),
+                format!("[package.metadata.ebpf] set has an invalid value for `{name}`"),
             )
             .because(cause)
-            .fix(format!("write it as in: set = {{ {name} = 5 }}"))
+            .fix(format!(
+                "use an integer, true or false: set = {{ {name} = 5 }}"
+            ))
         })?;
         given.values.insert(name.clone(), value);
     }

@@ -42,9 +42,9 @@ fn make_cargo(toolchain: &Toolchain) -> Result<PathBuf> {
     let program = folder.join("cargo");
     let script = format!(
         "#!/bin/sh\n\
-         # Made by `cargo ebpf env`: the toolchain that builds for BPF, whatever +it is called.\n\
+         # Made by `cargo ebpf env`: the toolchain that builds for BPF; +TOOLCHAIN is ignored.\n\
          case $1 in +*) shift ;; esac\n\
-         # Meant for native code, these would change or break a build for BPF.\n\
+         # These variables are for native code, and could change or break a build for BPF.\n\
          unset {}\n\
          exec {} \"$@\"\n",
         FOREIGN_VARIABLES.join(" "),
@@ -68,7 +68,7 @@ fn put_first(exports: &mut [(&'static str, OsString)], folder: &Path) -> Result<
                 format!("{} cannot be put on PATH", folder.display()),
             )
             .because(cause.to_string())
-            .fix("set XDG_CACHE_HOME to a folder without a colon in its name")
+            .fix("set XDG_CACHE_HOME to a directory without a colon in its name")
         })?;
     }
     Ok(())
@@ -78,11 +78,8 @@ fn put_first(exports: &mut [(&'static str, OsString)], folder: &Path) -> Result<
 /// When the value is no Unicode: half an environment would be worse than none.
 fn export((name, value): (&'static str, OsString)) -> Result<Export> {
     let value = value.into_string().map_err(|value| {
-        Error::new(
-            Code::EnvNotUnicode,
-            format!("{name} cannot be written for a shell"),
-        )
-        .because(format!("{} is not valid Unicode", value.display()))
+        Error::new(Code::EnvNotUnicode, format!("{name} cannot be exported"))
+            .because(format!("{} is not valid Unicode", value.display()))
     })?;
     Ok(Export { name, value })
 }

@@ -67,7 +67,7 @@ fn unknown(code: &str) -> Error {
     match catalogue::nearest(code).as_slice() {
         [] => error.fix("cargo ebpf explain --list"),
         near @ [first, ..] => error
-            .because(format!("the nearest are {}", near.join(", ")))
+            .because(format!("similar codes: {}", near.join(", ")))
             .fix(format!("cargo ebpf explain {first}")),
     }
 }

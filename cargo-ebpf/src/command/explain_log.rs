@@ -32,8 +32,11 @@ pub(super) fn explain(file: &Path, object: Option<&Path>) -> Result<ExplainedLog
             Code::NoVerifierLog,
             format!("there is no verifier log in {}", file.display()),
         )
-        .because("no line in it is a step or a statistic of the verifier")
-        .fix("pass the output of the loader, or what cargo ebpf verify names as the full log"));
+        .because("none of its lines is an instruction or a statistic of a verifier log")
+        .fix(
+            "pass the output of the loader, or the file that `cargo ebpf verify` prints as the \
+             full log",
+        ));
     }
     Ok(ExplainedLog {
         rejections: logs.iter().map(|log| source.explain(log)).collect(),

@@ -33,7 +33,8 @@ pub(crate) fn run(request: &cli::New, context: &Context) -> Result<Outcome> {
     template::create(&directory, &template::files(&name, &types, &libraries))?;
     if let Libraries::Directory(directory) = libraries {
         context.console.note(&format!(
-            "ebpf-build and ebpf-test are used from {}, where this cargo-ebpf was built",
+            "the project depends on ebpf-build and ebpf-test in {}, where this cargo-ebpf was \
+             built",
             directory.display()
         ));
     }
@@ -54,7 +55,7 @@ fn asked(console: Console) -> Result<Vec<&'static ProgramType>> {
         console.note(&format!("  {:<17} {}", program.name, program.runs));
     }
     loop {
-        console.note("Program types (several are possible, such as: xdp kprobe):");
+        console.note("Program types, one or several (for example: xdp kprobe):");
         await_input()?;
         let mut line = String::new();
         let read = lines.read_line(&mut line);

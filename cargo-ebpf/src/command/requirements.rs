@@ -55,9 +55,12 @@ pub(crate) fn run(request: &cli::Requirements, context: &Context) -> Result<Outc
 /// When it is not a regular file of a BTF's size.
 pub(super) fn read_btf(path: &Path) -> Result<Vec<u8>> {
     ebpf_base::read_file(path, MAX_BTF_LEN).map_err(|cause| match cause.kind() {
-        ErrorKind::InvalidInput | ErrorKind::IsADirectory => requirements::btf_unreadable(
-            &format!("{} is not a regular file of a BTF's size", path.display()),
-        ),
+        ErrorKind::InvalidInput | ErrorKind::IsADirectory => {
+            requirements::btf_unreadable(&format!(
+                "{} is not a regular file, or too large for BTF",
+                path.display()
+            ))
+        }
         _ => Error::io("read", path, &cause),
     })
 }

@@ -80,13 +80,16 @@ fn release(kernel: &Kernel) -> Finding {
     match kernel.version {
         version if version >= ADVISED => Finding::fine(
             code,
-            format!("Linux {release}: not below the minimum 4.18 (BTF), nor the advised 5.2"),
+            format!("Linux {release} is recent enough (5.2 or newer is recommended)"),
         ),
         version if version >= OLDEST => Finding::warning(
             code,
-            format!("Linux {release} is older than 5.2, the advised one"),
+            format!("Linux {release} is older than the recommended 5.2"),
         )
-        .because("it has BTF (4.18), but takes 4096 instructions a program, and lacks much of BPF")
+        .because(
+            "it supports BTF (since 4.18), but limits programs to 4096 instructions, and \
+             lacks many BPF features",
+        )
         .fix(fix),
         _ => Finding::warning(
             code,
@@ -104,7 +107,7 @@ fn btf(there: bool) -> Finding {
     }
     Finding::warning(code, "the kernel has no BTF")
         .because(format!(
-            "{VMLINUX} is not there: programs on BTF tracepoints cannot load"
+            "{VMLINUX} does not exist: BTF-based programs (tp_btf, fentry, lsm) cannot be loaded"
         ))
         .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
 }
@@ -116,8 +119,11 @@ fn syscall(facts: &Facts) -> Finding {
         Availability::Missing => Finding::warning(code, "the kernel has no bpf syscall")
             .fix("boot a kernel with CONFIG_BPF_SYSCALL=y"),
         Availability::Denied if has_rights => {
-            Finding::warning(code, "the bpf syscall is denied to this process")
-                .because("it has all capabilities: a container's seccomp filter does that")
+            Finding::warning(code, "this process may not use the bpf syscall")
+                .because(
+                    "it has all capabilities, so a seccomp filter is the cause, such as a \
+                     container's",
+                )
                 .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
         }
         // Without the rights, it is the capabilities that are missing.
@@ -136,22 +142,23 @@ fn capabilities(kernel: &Kernel) -> Finding {
     let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
     if in_user_namespace() {
         return Finding::warning(code, "this user may not load BPF programs")
-            .because("in a user namespace, capabilities do not count for BPF")
+            .because("BPF requires capabilities in the initial user namespace")
             .fix("run it outside of the user namespace, as root");
     }
     Finding::warning(code, "this user may not load every BPF program")
         .because(format!("missing: {}", names.join(", ")))
-        .fix("run as root; `cargo ebpf run` asks sudo for the loader by itself")
+        .fix("run as root; `cargo ebpf run` itself starts the loader with sudo")
 }
 
 fn jit(facts: &Facts) -> Finding {
     let code = Code::BpfJit;
     match facts.jit.as_deref().map(str::trim) {
-        Some("0") => Finding::warning(code, "the BPF JIT is off: programs are interpreted, and slow")
+        Some("0") => Finding::warning(code, "the BPF JIT is off: programs are interpreted, which \
+                                             is slow")
             .fix("sysctl net.core.bpf_jit_enable=1"),
         Some(_) => Finding::fine(code, "the BPF JIT is on"),
         // Only root reads it, and only outside of network namespaces.
-        None => Finding::warning(code, "whether the BPF JIT is on cannot be read here")
+        None => Finding::warning(code, "whether the BPF JIT is on is unknown")
             .because("/proc/sys/net/core/bpf_jit_enable cannot be read by this user, or in this container")
             .fix("sudo sysctl net.core.bpf_jit_enable"),
     }
@@ -162,7 +169,10 @@ fn tracefs(facts: &Facts) -> Finding {
     match facts.mounts.as_deref().and_then(tracefs_mount) {
         Some(folder) => Finding::fine(code, format!("tracefs is mounted on {folder}")),
         None => Finding::warning(code, "tracefs is not mounted")
-            .because("tracepoints and kprobes are attached through it; BTF tracepoints do without")
+            .because(
+                "tracepoints and kprobes are attached through it; BTF tracepoints do not \
+                 need it",
+            )
             .fix("mount -t tracefs tracefs /sys/kernel/tracing"),
     }
 }
@@ -218,7 +228,7 @@ fn lockdown(facts: &Facts) -> Option<Finding> {
         "confidentiality" => {
             Finding::warning(code, "the kernel is locked down for confidentiality")
                 .because("BPF programs may not read kernel memory")
-                .fix("boot with lockdown=integrity or without, e.g. with Secure Boot off")
+                .fix("boot with lockdown=integrity or without lockdown (Secure Boot can enable it)")
         }
         mode => Finding::fine(
             code,
@@ -318,12 +328,12 @@ mod tests {
     fn versions_have_two_thresholds() {
         let message = |release| release_finding(release).message;
         assert!(message("4.9.0-19-amd64").contains("older than 4.18"));
-        assert!(message("4.18.0-553.el8_10.x86_64").contains("older than 5.2"));
+        assert!(message("4.18.0-553.el8_10.x86_64").contains("older than the recommended 5.2"));
         assert_eq!(
             message("5.2.0"),
-            "Linux 5.2.0: not below the minimum 4.18 (BTF), nor the advised 5.2"
+            "Linux 5.2.0 is recent enough (5.2 or newer is recommended)"
         );
-        assert!(message("10.0-rc1").starts_with("Linux 10.0-rc1: not below"));
+        assert!(message("10.0-rc1").starts_with("Linux 10.0-rc1 is recent enough"));
     }
 
     fn release_finding(release: &str) -> Finding {
@@ -387,7 +397,7 @@ mod tests {
                 .clone()
         };
         assert!(with(Some("0\n")).fix.unwrap().starts_with("sysctl"));
-        assert!(with(None).message.contains("cannot be read"));
+        assert!(with(None).message.contains("is unknown"));
         assert_eq!(with(Some("2\n")).severity, Severity::Fine);
     }
 }

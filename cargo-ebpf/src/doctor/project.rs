@@ -88,7 +88,7 @@ fn no_config(ebpf: &EbpfCrate, target: Target) -> Finding {
         Code::ConfigMissing,
         format!("{} has no .cargo/config.toml", ebpf.name),
     )
-    .because("cargo ebpf passes what is missing; a cargo build by hand does not")
+    .because("cargo ebpf passes the missing settings; a plain `cargo build` does not")
     .fix(whole_config(ebpf, target))
 }
 
@@ -138,12 +138,12 @@ impl Config<'_> {
                     });
                 Finding::fine(
                     Code::Config,
-                    format!("{name} is built for {target} by {whose}{other}"),
+                    format!("{name} is built for {target}, as set in {whose}{other}"),
                 )
             }
             None => Finding::warning(
                 Code::TargetMissing,
-                format!("{name}'s config names no BPF target"),
+                format!("{name}'s config sets no BPF target"),
             )
             .at(self.file, None)
             .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
@@ -157,8 +157,8 @@ impl Config<'_> {
             Some("bpf-linker") => Finding::fine(code, format!("{name} is linked by bpf-linker")),
             other => {
                 let found = other.unwrap_or("no linker");
-                Finding::warning(code, format!("{name}'s config names {found}"))
-                    .because("a cargo build by hand would not use bpf-linker")
+                Finding::warning(code, format!("{name}'s config sets {found}"))
+                    .because("a plain `cargo build` would not use bpf-linker")
                     .at(self.file, None)
                     .fix(format!(
                         "set below [target.{target}]:\nlinker = \"bpf-linker\""
@@ -175,11 +175,11 @@ impl Config<'_> {
         Some(
             Finding::warning(
                 Code::ProfileLtoMissing,
-                format!("{}'s release profile does not ask for LTO", self.name),
+                format!("{}'s release profile does not enable LTO", self.name),
             )
             .because(
                 "cargo then passes embed-bitcode=no, which rustc rejects together with -C lto; \
-                 cargo ebpf sets it, a build by hand fails",
+                 cargo ebpf enables LTO, but a plain `cargo build` fails",
             )
             .fix("add to its Cargo.toml:\n[profile.release]\nlto = true"),
         )
@@ -190,7 +190,7 @@ impl Config<'_> {
         let Self { name, target, .. } = self;
         let missing = self.settings.missing(*target);
         if missing.is_empty() {
-            return Finding::fine(Code::Flags, format!("{name} has all rustflags"));
+            return Finding::fine(Code::Flags, format!("{name} has all required rustflags"));
         }
         let list = |of: &dyn Fn(&Flag) -> String, separator: &str| {
             let texts: Vec<String> = missing.iter().map(of).collect();
@@ -208,7 +208,7 @@ impl Config<'_> {
             format!("{name} lacks the rust{noun} {flags}"),
         )
         .because(format!(
-            "cargo ebpf passes what is missing, a build by hand does not\n{reasons}"
+            "cargo ebpf passes the missing flags; a plain `cargo build` does not\n{reasons}"
         ))
         .at(self.file, None)
         .fix(format!(
@@ -231,7 +231,7 @@ fn min_kernel(project: &Project, ebpf: &EbpfCrate, settings: &Settings) -> Resul
         Ok(Finding::fine(
             Code::MinKernelDeclared,
             format!(
-                "{} is for Linux {promised} and newer; its build checks that",
+                "{} declares min-kernel {promised}, which its build checks",
                 ebpf.name
             ),
         ))
@@ -295,7 +295,7 @@ fn root_config(project: &Project) -> Result<Vec<Finding>> {
     if findings.is_empty() {
         return Ok(vec![Finding::fine(
             Code::RootConfig,
-            "no cargo config at the root or above speaks of BPF",
+            "no cargo config at the root or above has settings for BPF",
         )]);
     }
     Ok(findings)
@@ -307,9 +307,9 @@ fn leak(config: &CargoConfig) -> Option<Finding> {
         return Some(
             Finding::error(
                 Code::BpfTargetAtRoot,
-                format!("{file} builds everything for {target}"),
+                format!("{file} sets the build target {target} for all crates"),
             )
-            .because("cargo merges it into every build below its folder, the native ones too")
+            .because("cargo applies it to every build below its directory, including native ones")
             .at(&config.path, None)
             .fix("move its [build] target to the eBPF crate's own .cargo/config.toml"),
         );
@@ -320,7 +320,7 @@ fn leak(config: &CargoConfig) -> Option<Finding> {
             Code::BpfSettingAtRoot,
             format!("{file} has settings for BPF: {setting}"),
         )
-        .because("settings for one crate belong beside that crate")
+        .because("settings for one crate belong in a config in its directory")
         .at(&config.path, None)
         .fix("move them to the eBPF crate's own .cargo/config.toml"),
     )
@@ -342,7 +342,7 @@ fn loader(project: &Project) -> Result<Vec<Finding>> {
     if let Ok(target) = env::var(variable)
         && target.starts_with("bpf")
     {
-        let message = format!("{variable}={target} builds everything for BPF");
+        let message = format!("{variable}={target} sets a BPF target for all crates");
         return Ok(vec![not_native(message).fix(format!("unset {variable}"))]);
     }
     let for_bpf = configs_of(&loader.dir)?

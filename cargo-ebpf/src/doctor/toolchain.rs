@@ -98,7 +98,7 @@ fn proven(linker: &Linker) -> Finding {
     Finding::fine(
         Code::Linker,
         format!(
-            "bpf-linker has linked a probe, with BTF: {} ({origin})",
+            "bpf-linker has linked a test object with BTF: {} ({origin})",
             linker.path.display()
         ),
     )

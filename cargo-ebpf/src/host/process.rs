@@ -291,7 +291,11 @@ impl Process {
         child.end();
         Err(Error::new(
             Code::ProgramSlow,
-            format!("`{}` was ended after {} s", self.line(), limit.as_secs()),
+            format!(
+                "`{}` was killed after {} s, the time limit",
+                self.line(),
+                limit.as_secs()
+            ),
         ))
     }
 
@@ -309,14 +313,14 @@ impl Process {
             .get_current_dir()
             .filter(|folder| !folder.is_dir())
         {
-            return error.because(format!("there is no folder {}", folder.display()));
+            return error.because(format!("there is no directory {}", folder.display()));
         }
         let error = error.because(format!("there is no program {} on PATH", program.display()));
         if program.file_name() == Some("cargo".as_ref()) {
             error.fix("export PATH=\"$HOME/.cargo/bin:$PATH\", or install Rust")
         } else {
             error.fix(format!(
-                "install {}, or add its folder to PATH",
+                "install {}, or add its directory to PATH",
                 program.display()
             ))
         }
@@ -329,7 +333,14 @@ impl Process {
 
 /// What `program` prints, or how it ends, cannot be read.
 pub(crate) fn lost(program: &str, cause: &io::Error) -> Error {
-    Error::new(Code::ProgramLost, format!("could not follow {program}")).because(cause.to_string())
+    Error::new(
+        Code::ProgramLost,
+        format!(
+            "could not read the output or the exit status of \
+             {program}"
+        ),
+    )
+    .because(cause.to_string())
 }
 
 /// The command `line` ended with `status`, an error.

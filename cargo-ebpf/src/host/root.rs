@@ -58,7 +58,7 @@ impl Root {
 }
 
 fn missing(cause: &str) -> Error {
-    Error::new(Code::RootMissing, "this needs root's rights").because(cause)
+    Error::new(Code::RootMissing, "this requires root").because(cause)
 }
 
 fn is_root() -> bool {

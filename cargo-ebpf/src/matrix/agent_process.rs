@@ -93,7 +93,7 @@ impl AgentProcess {
             cause.push(match status {
                 // With -no-reboot, qemu exits when the guest resets.
                 Some(status) if status.success() && self.console.is_some() => {
-                    "it reset itself before it printed anything".to_owned()
+                    "it reset before it printed anything".to_owned()
                 }
                 Some(status) => format!("it ended with {} and printed nothing", ending(status)),
                 None => "it printed nothing".to_owned(),

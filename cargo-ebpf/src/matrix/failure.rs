@@ -40,40 +40,49 @@ impl FailureContext<'_> {
         let ending = if guest {
             format!("the guest with {label}")
         } else {
-            format!("the process that tries programs on {label}")
+            format!("the process that loads programs on {label}")
         };
         let doing = self.doing.as_deref().unwrap_or_default();
         match (console.and_then(Console::breakdown), ended) {
             (Some(Breakdown::OutOfMemory), _) => Finding::error(
                 Code::GuestOutOfMemory,
-                format!("{label} ran out of its {} MiB of memory{doing}", self.memory),
+                format!(
+                    "{label} ran out of its {} MiB of memory{doing}",
+                    self.memory
+                ),
             )
-            .fix("give it more, such as: --guest-memory 2048"),
-            (Some(Breakdown::Panic(reason)), _) => {
-                Finding::error(Code::KernelPanicked, format!("{label} panicked{doing}: {reason}"))
-            }
+            .fix("give it more memory, such as: --guest-memory 2048"),
+            (Some(Breakdown::Panic(reason)), _) => Finding::error(
+                Code::KernelPanicked,
+                format!("{label} panicked{doing}: {reason}"),
+            ),
             (None, Ended::TimedOut(Deadline::Step(limit))) => (self.slow)(format!(
-                "{ending} was ended after {} s{doing}",
+                "{ending} was killed after {} s{doing}",
                 limit.as_secs()
             )),
-            (None, Ended::TimedOut(deadline)) if !self.up && guest => no_boot(format!(
-                "{label} did not come up: {}",
-                in_words(*deadline)
-            ))
-            .fix("try again on a machine with less to do; a kernel of your own needs a serial console (8250), initramfs and devtmpfs built in"),
+            (None, Ended::TimedOut(deadline)) if !self.up && guest => {
+                no_boot(format!("{label} did not boot: {}", in_words(*deadline))).fix(
+                    "try again when this machine is less busy; a custom kernel must have a serial \
+                     console (8250), initramfs and devtmpfs built in",
+                )
+            }
             (None, Ended::Damaged(what)) => Finding::error(
                 Code::AnswerDamaged,
-                format!("the answer of {label} arrived damaged{doing}: {what}"),
+                format!("the reply of {label} was damaged{doing}: {what}"),
             ),
-            (None, Ended::Closed) if !self.up && guest => {
-                no_boot(format!("{label} did not come up"))
-                    .fix("is it for x86-64, and is its memory enough (--guest-memory MIB)?")
-            }
+            (None, Ended::Closed) if !self.up && guest => no_boot(format!("{label} did not boot"))
+                .fix(
+                    "check that it is a kernel for x86-64, and that it has enough memory \
+                     (--guest-memory MIB)",
+                ),
             (None, Ended::TimedOut(deadline)) => Finding::error(
                 Code::AnswerTimedOut,
-                format!("{ending} was ended outside of a program: {}", in_words(*deadline)),
+                format!("{ending} was killed: {}", in_words(*deadline)),
             ),
-            (None, _) => Finding::error(Code::AnswerCutOff, format!("the answer of {label} broke off{doing}")),
+            (None, _) => Finding::error(
+                Code::AnswerCutOff,
+                format!("the reply of {label} ended early{doing}"),
+            ),
         }
     }
 }
@@ -86,10 +95,13 @@ fn no_boot(message: String) -> Finding {
 fn in_words(deadline: Deadline) -> String {
     match deadline {
         Deadline::Silence(limit) => {
-            format!("it printed and sent nothing for {} s", limit.as_secs())
+            format!(
+                "it printed and sent nothing for {} s, the time limit",
+                limit.as_secs()
+            )
         }
         Deadline::Ceiling(limit) => format!(
-            "it was still printing after {} s, the most that it may take",
+            "it was still printing after {} s, the time limit",
             limit.as_secs()
         ),
         Deadline::Step(limit) => format!("it worked on one step for {} s", limit.as_secs()),

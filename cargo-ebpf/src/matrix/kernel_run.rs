@@ -102,7 +102,7 @@ impl KernelRun<'_> {
                 findings.push(Finding::error(
                     Code::KernelGivenUp,
                     format!(
-                        "{BREAKDOWNS} {} broke the kernel {}, so the rest {} on it",
+                        "{BREAKDOWNS} {} crashed the kernel {}, so the rest {} on it",
                         T::NOUN,
                         self.kernel.label(),
                         T::REST

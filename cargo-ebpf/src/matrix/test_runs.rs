@@ -131,7 +131,10 @@ impl<'a> TestRun<'a> {
 
 impl Task for TestRun<'_> {
     const SLOW: fn(String) -> Finding = |message| {
-        Finding::error(Code::TestSlow, message).fix("allow a test more: --timeout SECONDS")
+        Finding::error(Code::TestSlow, message).fix(
+            "increase the time limit per test: --timeout \
+             SECONDS",
+        )
     };
     const NOUN: &'static str = "tests";
     const REST: &'static str = "did not run";

@@ -149,17 +149,32 @@ fn incomplete(program: &Program) -> Finding {
     };
     Finding::warning(
         Code::VerdictIncomplete,
-        format!("the kernel {verdict} `{name}`, and took too long to show {missing}"),
+        format!(
+            "the kernel {verdict} `{name}`, but the time limit passed before it showed \
+             {missing}"
+        ),
     )
-    .because("the verifier had not finished a second time at the deadline; the verdict is that of the first time")
-    .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
+    .because(
+        "the second verification did not finish within the time limit; the verdict is from \
+         the first one",
+    )
+    .fix(
+        "simplify the program (fewer branches, bounded loops), or increase the time limit: \
+         --timeout SECONDS",
+    )
 }
 
 impl Task for Verification<'_> {
     const SLOW: fn(String) -> Finding = |message| {
         Finding::error(verdict::SLOW, message)
-            .because("the verifier had not finished; on the machine itself it would hold up the loader just so")
-            .fix("make the program simpler (fewer branches, bounded loops), or allow more: --timeout SECONDS")
+            .because(
+                "the verifier did not finish within the time limit; it would delay the \
+                 loader just as long",
+            )
+            .fix(
+                "simplify the program (fewer branches, bounded loops), or increase the time \
+                 limit: --timeout SECONDS",
+            )
     };
     const NOUN: &'static str = "programs";
     const REST: &'static str = "was not tried";

@@ -55,7 +55,7 @@ pub(super) fn find(
                     Code::LoaderUnknown,
                     format!("the workspace has no package {name}"),
                 )
-                .because(format!("{by} names it as the eBPF loader"))
+                .because(format!("{by} sets it as the loader"))
                 .fix(FIX)
             })?,
         None => guess(&packages)?,
@@ -110,8 +110,8 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
             "the project has no native loader to run",
         )
         .because(
-            "no binary package depends on aya, or on ebpf-build or aya-build to build with, itself \
-             or through other packages of the workspace",
+            "no package with a binary depends on aya, or has ebpf-build or aya-build as a build \
+             dependency, directly or through other packages of the workspace",
         )
         .fix(FIX)),
         several => {

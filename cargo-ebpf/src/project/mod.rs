@@ -85,21 +85,20 @@ impl Project {
                     package.manifest_path.with_file_name("src/main.rs")
                 )),
             None if !self.passed_over.is_empty() => {
-                let each =
-                    |one: &PassedOver| format!("{} is passed over: {}", one.name, one.reason);
+                let each = |one: &PassedOver| format!("{} is skipped: {}", one.name, one.reason);
                 let all: Vec<_> = self.passed_over.iter().map(each).collect();
                 let first = self.passed_over[0].dir.join("Cargo.toml");
                 error.because(all.join("\n")).fix(format!(
-                    "give the --manifest-path of one, such as {}",
+                    "pass one with --manifest-path, such as {}",
                     first.display()
                 ))
             }
             None => error
                 .because(
-                    "no crate in or beside the workspace has programs that depend on aya-ebpf, a \
-                     .cargo/config.toml with a bpf* build target, or [package.metadata.ebpf]",
+                    "no crate in or beside the workspace has a .cargo/config.toml with a bpf* \
+                     build target, [package.metadata.ebpf], or programs that depend on aya-ebpf",
                 )
-                .fix("cd into the project that has one, or give its --manifest-path"),
+                .fix("cd into the project that has one, or pass its --manifest-path"),
         })
     }
 
@@ -250,7 +249,7 @@ impl Project {
 
 fn current_dir() -> Result<PathBuf> {
     env::current_dir().map_err(|cause| {
-        Error::new(Code::FolderGone, "the current folder cannot be read")
+        Error::new(Code::FolderGone, "the current directory cannot be read")
             .because(cause.to_string())
             .fix("cd into the project")
     })
@@ -263,10 +262,10 @@ fn given_manifest(manifest: &Path) -> Result<PathBuf> {
             format!("{} is not a Cargo.toml", manifest.display()),
         )
         .because(cause)
-        .fix("give the path of the project's Cargo.toml to --manifest-path")
+        .fix("pass the path of the project's Cargo.toml to --manifest-path")
     };
     if manifest.file_name() != Some("Cargo.toml".as_ref()) {
-        return Err(wrong("a manifest has that name"));
+        return Err(wrong("a manifest must have this name"));
     }
     fs::canonicalize(manifest).map_err(|cause| wrong(&cause.to_string()))
 }
@@ -281,6 +280,6 @@ fn nearest_manifest(folder: &Path) -> Result<PathBuf> {
                 Code::ProjectMissing,
                 format!("there is no Cargo.toml in {} or above", folder.display()),
             )
-            .fix("cd into the project, or give its --manifest-path")
+            .fix("cd into the project, or pass its --manifest-path")
         })
 }

@@ -58,7 +58,7 @@ impl Report for Examined {
             "eBPF crates cannot be built here yet"
         };
         text + &format!(
-            "{} fine, {}, {}: {verdict}",
+            "{} passed, {}, {}: {verdict}",
             self.fine,
             human::counted(self.warnings, "warning"),
             human::counted(self.errors, "error"),

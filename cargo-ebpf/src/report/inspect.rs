@@ -96,7 +96,7 @@ impl Inspection {
             let names = list(&object.unresolved);
             writeln!(
                 out,
-                "  {red}unresolved{red:#}  {names} (no loader takes this object)"
+                "  {red}unresolved{red:#}  {names} (no loader accepts this object)"
             )?;
         }
 
@@ -173,17 +173,17 @@ fn write_program(out: &mut String, program: &Program) -> std::fmt::Result {
     writeln!(out, "    section   {}", function.section)?;
     match hook {
         Some(hook) => {
-            let sleeps = if hook.sleepable { ", may sleep" } else { "" };
+            let sleeps = if hook.sleepable { ", sleepable" } else { "" };
             let waits = if hook.autoload {
                 ""
             } else {
-                ", not loaded unasked"
+                ", not loaded by default"
             };
             writeln!(out, "    attaches  {}{sleeps}{waits}", hook.describe())?;
         }
         None => writeln!(
             out,
-            "    attaches  unknown: neither libbpf nor Aya knows a section of that name"
+            "    attaches  unknown: neither libbpf nor Aya recognises the section name"
         )?,
     }
     let own = function.instructions;
@@ -235,7 +235,7 @@ fn write_maps(out: &mut String, maps: &[Map]) -> std::fmt::Result {
             None => {
                 let lost = || "?".to_owned();
                 let name = map.name.to_string();
-                let declared = format!("{declared}, lost with the BTF");
+                let declared = format!("{declared}, unknown without BTF");
                 [
                     name,
                     lost(),

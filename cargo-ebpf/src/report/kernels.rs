@@ -20,7 +20,7 @@ impl Report for Kernels {
             table.add_row(row(kernel));
         }
         table::flush_left(table)
-            + "\ntry an object on some of them: cargo ebpf verify --kernel 6.1,host"
+            + "\nverify an object on some of them: cargo ebpf verify --kernel 6.1,host"
     }
 }
 

@@ -146,7 +146,7 @@ impl Report for Requirements {
 pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> String {
     let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
-        return format!("no Linux there is: {}", impossible.reason(here));
+        return format!("a kernel that does not exist: {}", impossible.reason(here));
     }
     let end = needs.ends().next().map(|end| {
         let gone = end
@@ -157,12 +157,12 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
     let (Some(release), last) = (needs.release, needs.last) else {
         return match (needs.last, end) {
             (Some(last), Some(end)) => format!("Linux {last} or older: {end}"),
-            _ => "no Linux in particular".to_owned(),
+            _ => "any Linux release".to_owned(),
         };
     };
     if let (Some(last), Some(end)) = (last, end) {
         return if release > last {
-            format!("no Linux there is: Linux {release} or newer, and {end}")
+            format!("a kernel that does not exist: Linux {release} or newer, and {end}")
         } else {
             format!("Linux {release} to {last}: {end}")
         };
@@ -205,7 +205,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
         let answer = match unknown.in_btf {
             Some(true) => "the given kernel has it",
             Some(false) => "the given kernel lacks it",
-            None => "no table has it",
+            None => "not in the tables of cargo-ebpf",
         };
         writeln!(
             out,
@@ -258,7 +258,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
     )?;
     write_list(
         out,
-        "used, and done without on older kernels by Aya and libbpf:",
+        "optional, as Aya and libbpf have a fallback for older kernels:",
         needs.requirements.iter().filter(|one| !one.binds()),
         here,
     )?;

@@ -75,7 +75,7 @@ impl Report for OnKernels {
     fn human(&self) -> String {
         let mut text = String::new();
         for kernel in &self.kernels {
-            let release = kernel.release.as_deref().unwrap_or("did not come up");
+            let release = kernel.release.as_deref().unwrap_or("did not boot");
             text += &format!(
                 "{} ({release}): {} in {:.1} s\n",
                 kernel.kernel, kernel.counts, kernel.seconds

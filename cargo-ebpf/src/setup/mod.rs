@@ -72,7 +72,7 @@ fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {
         steps.extend(routes.iter().map(Route::planned));
         steps.push(linker_step(
             State::Planned,
-            Some("unless one on PATH fits that toolchain"),
+            Some("unless one on PATH fits this toolchain"),
         ));
     } else if !machine.has_linker()? {
         steps.push(linker_step(State::Planned, None));
@@ -105,11 +105,15 @@ fn make_ready(machine: &mut impl Machine) -> Result<Vec<Step>> {
             there = outcome.is_ok() && machine.has_toolchain()?;
             let note = match &outcome {
                 Err(error) => Some(in_one_line(error)),
-                Ok(()) if !there => Some("it ran well, yet no toolchain fits".to_owned()),
+                Ok(()) if !there => Some(
+                    "it succeeded, but there is still no suitable \
+                     toolchain"
+                        .to_owned(),
+                ),
                 Ok(()) => None,
             };
             if let Some(note) = &note {
-                let what = format!("{} did not work", route.what());
+                let what = format!("{} failed", route.what());
                 machine.warn(&step_failed(&what, note));
             }
             let state = if there { State::Done } else { State::Failed };

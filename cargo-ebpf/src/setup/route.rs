@@ -66,9 +66,9 @@ impl Route {
     /// For a sentence.
     pub(super) fn what(&self) -> &'static str {
         match self {
-            Self::Rustup { .. } => "adding rust-src by rustup",
+            Self::Rustup { .. } => "adding rust-src with rustup",
             Self::Apt { .. } => "installing the distribution's packages",
-            Self::ByHand { .. } => "the distribution's package manager",
+            Self::ByHand { .. } => "installing packages with the distribution's package manager",
         }
     }
 
@@ -81,7 +81,7 @@ impl Route {
             Self::Apt { root: Ok(root), .. } => apt(*root, machine),
             Self::ByHand { .. } => Err(Error::new(
                 Code::ByHand,
-                "its packages are not installed without you",
+                "cargo ebpf does not run this package manager",
             )),
         }
     }
@@ -94,10 +94,10 @@ impl Route {
             } => ("apt-packages", Some(super::in_one_line(error))),
             Self::Apt { choice: None, .. } => (
                 "apt-packages",
-                Some("which packages is decided after the update".to_owned()),
+                Some("the packages are chosen after the update".to_owned()),
             ),
             Self::Apt { .. } => ("apt-packages", None),
-            Self::ByHand { .. } => ("by-hand", Some("for you to type".to_owned())),
+            Self::ByHand { .. } => ("by-hand", Some("run this yourself".to_owned())),
         };
         let state = match self {
             Self::Apt { root: Err(_), .. } | Self::ByHand { .. } => State::Failed,
@@ -145,7 +145,7 @@ fn apt(root: Root, machine: &mut impl Machine) -> Result<()> {
         updated?;
         return Err(Error::new(
             Code::PackagesMissing,
-            "apt has no rustc 1.87 or newer with sources of the same version on offer",
+            "apt offers no rustc 1.87 or newer with sources of the same version",
         ));
     };
     machine

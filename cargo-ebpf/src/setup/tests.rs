@@ -52,7 +52,7 @@ impl Machine for Scripted {
 
     fn root(&mut self) -> Result<Root> {
         self.root
-            .ok_or_else(|| Error::new("root-missing", "this needs root's rights"))
+            .ok_or_else(|| Error::new("root-missing", "this requires root"))
     }
 
     fn run(&mut self, command: &[String], _: Option<Duration>) -> Result<()> {
@@ -135,7 +135,7 @@ fn without_rustups_server_the_distribution_serves() {
     let steps = make_ready(&mut machine).unwrap();
     assert_eq!(machine.ran[1..4], APT);
     assert_eq!(machine.ran[4..], ["build linker"]);
-    assert_eq!(machine.warnings, ["adding rust-src by rustup did not work"]);
+    assert_eq!(machine.warnings, ["adding rust-src with rustup failed"]);
     assert_eq!(steps[0].state, State::Failed);
     assert!(steps[0].note.as_deref().unwrap().contains("exit code 100"));
     assert_eq!(steps[1].state, State::Done);
@@ -232,7 +232,7 @@ fn without_rights_nothing_is_run_and_the_commands_have_sudo() {
     let error = make_ready(&mut machine).unwrap_err();
     assert!(machine.ran.is_empty());
     let finding = error.finding();
-    assert!(finding.cause.as_deref().unwrap().contains("root's rights"));
+    assert!(finding.cause.as_deref().unwrap().contains("requires root"));
     assert!(
         finding
             .fix
@@ -295,7 +295,7 @@ fn a_tool_that_ran_well_and_changed_nothing_is_no_success() {
             .cause
             .as_deref()
             .unwrap()
-            .contains("no toolchain fits")
+            .contains("no suitable toolchain")
     );
 }
 
@@ -319,7 +319,7 @@ fn a_plan_does_nothing() {
             .note
             .as_deref()
             .unwrap()
-            .contains("after the update")
+            .contains("chosen after the update")
     );
 }
 
@@ -373,7 +373,7 @@ fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
     };
     let (cause, fix) = failing(&mut machine);
     assert!(
-        cause.contains("root's rights") && fix.contains("sudo env"),
+        cause.contains("requires root") && fix.contains("sudo env"),
         "{cause} {fix}"
     );
     assert_eq!(vm::plan(&mut machine).unwrap().state, State::Failed);

@@ -46,7 +46,7 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
             && Some(command) != commands.last()
         {
             machine.warn(&step_failed(
-                "a step of installing qemu did not work",
+                "a step of installing qemu failed",
                 &in_one_line(error),
             ));
         }
@@ -55,7 +55,7 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
     outcome.map_err(|error| failed(&in_one_line(&error), by_hand.clone()))?;
     if !machine.has(QEMU) {
         return Err(failed(
-            &format!("it ran well, yet there is no {QEMU} on PATH"),
+            &format!("it succeeded, but there is no {QEMU} on PATH"),
             by_hand,
         ));
     }
@@ -85,10 +85,7 @@ fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
         .find(|manager| machine.has(manager.program));
     Err(match manager {
         Some(manager) => failed(
-            &format!(
-                "packages of {} are not installed without you",
-                manager.program
-            ),
+            &format!("cargo ebpf does not run {}", manager.program),
             manager.qemu.to_owned(),
         ),
         None => failed(

@@ -101,7 +101,7 @@ pub(crate) fn missing(project: &Existing<'_>, libraries: &Libraries) -> Result<A
         content: script,
     });
     missing.notes.push(
-        "the loader has each object as \
+        "in the loader, the bytes of each object are \
          aya::include_bytes_aligned!(concat!(env!(\"OUT_DIR\"), \"/NAME\"))"
             .to_owned(),
     );

@@ -49,7 +49,7 @@ impl Name {
             None => Ok(Self(text.to_owned())),
             Some(fault) => Err(Error::new(
                 Code::ProjectName,
-                format!("{text:?} cannot be the name of a project"),
+                format!("{text:?} is not a valid project name"),
             )
             .because(fault)
             .fix("use letters, digits, - and _, such as my-project")),
@@ -74,9 +74,9 @@ fn fault(text: &str) -> Option<String> {
     if text.is_empty() {
         Some("it is empty".to_owned())
     } else if let Some(strange) = strange {
-        Some(format!("the name of a crate has no {strange:?}"))
+        Some(format!("a crate name cannot contain {strange:?}"))
     } else if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        Some("the name of a crate starts with a letter".to_owned())
+        Some("a crate name must start with a letter".to_owned())
     } else if text.len() > LONGEST {
         Some(format!("it is longer than {LONGEST} characters"))
     } else if KEYWORDS.contains(&text) {
@@ -115,9 +115,9 @@ mod tests {
             ("../up", "'.'"),
             ("a/b", "'/'"),
             ("nämlich", "'ä'"),
-            ("3d", "starts with a letter"),
-            ("-x", "starts with a letter"),
-            ("_", "starts with a letter"),
+            ("3d", "must start with a letter"),
+            ("-x", "must start with a letter"),
+            ("_", "must start with a letter"),
             ("match", "keyword"),
             ("std", "already"),
             ("aya", "already"),

@@ -117,10 +117,10 @@ types! {
     sock_ops / "sockops": "at events of a cgroup's TCP connections, such as connects",
         4 . 13, verify, [cgroup];
     socket_filter: "for each packet that a socket receives", 3 . 19, packet, [traffic];
-    sk_lookup: "when the kernel looks for a listening socket", 5 . 9, verify, [];
+    sk_lookup: "when the kernel looks up a listening socket", 5 . 9, verify, [];
     sk_msg: "when a socket in a sockmap sends", 4 . 17, verify, [traffic];
     sk_reuseport: "to select one of the sockets that share a port", 4 . 19, verify, [shared_socket, traffic];
-    stream_parser: "on data for a socket in a sockmap, to find messages", 4 . 14, verify, [],
+    stream_parser: "on data for a socket in a sockmap, to find message boundaries", 4 . 14, verify, [],
         with "stream_verdict";
     stream_verdict / "sk_skb": "on data for a socket in a sockmap, to pass or redirect it",
         4 . 14, verify, [traffic];

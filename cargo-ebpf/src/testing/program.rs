@@ -143,7 +143,7 @@ impl TestProgram {
         let (status, stderr) = program.end();
         Ok(Ended {
             success: status.is_some_and(|status| status.success()),
-            how: status.map_or_else(|| "it did not end".to_owned(), ending),
+            how: status.map_or_else(|| "it did not finish".to_owned(), ending),
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr,
         })

@@ -85,9 +85,9 @@ fn rejection(
     if log.log.is_empty() {
         let error = std::io::Error::from_raw_os_error(log.errno);
         diagnosis.message = vec![format!(
-            "{error}: it gave no reason, and takes the smallest program of this kind"
+            "{error}, without a reason; the kernel accepts a minimal program of this type"
         )];
-        diagnosis.hint = Some("compare the object's BTF and license with what the kernel wants");
+        diagnosis.hint = Some("check the object's BTF and license");
     }
     Rejection {
         diagnosis,

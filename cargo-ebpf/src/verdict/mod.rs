@@ -119,12 +119,12 @@ impl Outcome<Box<Rejection>> {
         match self {
             Self::Accepted => "accepted",
             Self::Rejected(_) => "rejected",
-            Self::Unsupported(_) => "not supported here",
+            Self::Unsupported(_) => "not supported",
             Self::NotLinked(_) => "not linked",
             Self::Skipped(_) => "not tried",
-            Self::PermissionDenied(_) => "no rights",
-            Self::TimedOut(_) => "took too long",
-            Self::Crashed(_) => "broke the kernel",
+            Self::PermissionDenied(_) => "not permitted",
+            Self::TimedOut(_) => "timed out",
+            Self::Crashed(_) => "crashed the kernel",
         }
     }
 }

@@ -220,7 +220,7 @@ impl<'kernel> Session<'kernel> {
         let cause = last.map_or_else(|| error.to_string(), |last| format!("{error}: {last}"));
         Err(Finding::warning(
             Code::BtfRefused,
-            "the kernel did not take the object's BTF, so types and source lines are missing",
+            "the kernel did not accept the object's BTF, so types and source lines are missing",
         )
         .because(untrusted::lines(&cause))
         .into())
@@ -267,9 +267,9 @@ impl<'kernel> Session<'kernel> {
         let shown = untrusted::name(&program.section);
         let hook = hook.ok_or_else(|| {
             reason::not_tried(
-                format!("the section name `{shown}` names no kind of program"),
+                format!("the section name `{shown}` does not contain a known program type"),
                 "",
-                "see https://docs.kernel.org/bpf/libbpf/program_types.html for the names there are",
+                "see https://docs.kernel.org/bpf/libbpf/program_types.html for valid section names",
             )
         })?;
         let mut code = assembled.map_err(|failure| match failure {
@@ -329,7 +329,8 @@ impl<'kernel> Session<'kernel> {
             Loader::Libbpf => {
                 let legacy = unit.maps.iter().find(|map| map.legacy)?;
                 Some(format!(
-                    "libbpf 1.0 and later do not read maps defined as before BTF, such as `{}`",
+                    "libbpf 1.0 and later do not support maps that are defined without BTF, such \
+                     as `{}`",
                     untrusted::name(&legacy.name)
                 ))
             }
@@ -339,7 +340,7 @@ impl<'kernel> Session<'kernel> {
                     _ => None,
                 });
                 Some(format!(
-                    "Aya 0.14 leaves `{}` as it is, which the kernel has to provide",
+                    "the kernel must provide `{}`, which Aya 0.14 does not support",
                     untrusted::name(&externs?.name)
                 ))
             }
@@ -400,10 +401,12 @@ impl<'kernel> Session<'kernel> {
             .as_ref()
             .is_some_and(|hook| hook.target == Target::OtherProgram)
         {
-            return Err("replaces a function itself, which kernels do not nest".to_owned());
+            return Err("is an freplace program itself, and kernels do not support \
+                        nesting"
+                .to_owned());
         }
         let assembled = unit.assemble(program);
-        let not_accepted = || "is not accepted itself: verify it first".to_owned();
+        let not_accepted = || "is not accepted by this kernel: verify it first".to_owned();
         let request = self
             .request(&unit, program, hook.as_ref(), &shared, assembled)
             .map_err(|_| not_accepted())?;
@@ -460,10 +463,10 @@ impl<'kernel> Session<'kernel> {
         let Some(target) = hook.target_name.as_ref().map(Name::as_str) else {
             return Err(Box::new(reason::not_tried(
                 format!(
-                    "the section name `{}` does not say which {what} it is for",
+                    "the section name `{}` does not name the {what}",
                     untrusted::name(section)
                 ),
-                "a loader would have to choose it",
+                "the loader would have to choose it",
                 "name it in the program's macro, such as #[fentry(function = \"..\")]",
             )));
         };

@@ -59,7 +59,7 @@ const LIMITS: &[Limit] = &[
     Limit {
         is_broken: |kind, shape| kind == BPF_MAP_TYPE_LPM_TRIE && shape.flags & NO_PREALLOC == 0,
         because: "an LPM trie requires the flag BPF_F_NO_PREALLOC",
-        fix: "give the flag to the definition: `LpmTrie::with_max_entries(1024, BPF_F_NO_PREALLOC)`",
+        fix: "add the flag to the definition: `LpmTrie::with_max_entries(1024, BPF_F_NO_PREALLOC)`",
     },
     Limit {
         is_broken: |kind, shape| {
@@ -75,7 +75,7 @@ const LIMITS: &[Limit] = &[
             kind == BPF_MAP_TYPE_RINGBUF && !shape.max_entries.is_power_of_two()
         },
         because: "the size of a ring buffer is a power of two, and whole pages",
-        fix: "declare a power of two from 4096 on",
+        fix: "declare a power of two of at least 4096",
     },
     // Last: newer kernels have no such limit, and then another one is the cause.
     Limit {

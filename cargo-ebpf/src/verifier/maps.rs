@@ -153,14 +153,12 @@ fn assume_size(name: &str, map: &mut Shape) -> Option<Finding> {
         Finding::warning(
             Code::MapSizeAssumed,
             format!(
-                "the map `{}` has no size in the object; it was tried with one entry",
+                "the map `{}` has no size in the object; it was created with one entry",
                 untrusted::name(name)
             ),
         )
-        .because(
-            "the kernel refuses a map of no entries, so the object's loader has to set its size",
-        )
-        .fix("see that the loader does, or give the map a size in the object"),
+        .because("the kernel rejects a map without entries, so the loader must set the size")
+        .fix("make sure that the loader does this, or set max_entries in the object"),
     )
 }
 
@@ -284,7 +282,7 @@ fn refusal(name: &str, shape: &Shape, error: &io::Error) -> Finding {
     let refused = Finding::error(
         Code::MapRefused,
         format!(
-            "the kernel refused the map `{}` ({kind})",
+            "the kernel rejected the map `{}` ({kind})",
             untrusted::name(name)
         ),
     );

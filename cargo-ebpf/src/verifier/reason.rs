@@ -23,7 +23,7 @@ pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
 pub(super) fn not_linked(cause: &str) -> Observed {
     Outcome::NotLinked(finding(
         Code::ProgramNotLinked,
-        "it refers to something that its loader would not find".to_owned(),
+        "it refers to a symbol that its loader would not resolve".to_owned(),
         cause,
         "",
     ))
@@ -33,7 +33,7 @@ pub(super) fn not_linked(cause: &str) -> Observed {
 pub(super) fn not_fitted(cause: &str, fix: &str) -> Observed {
     Outcome::NotLinked(finding(
         Code::CoreRelocation,
-        "its accesses to kernel structures could not be fitted to this kernel".to_owned(),
+        "its CO-RE relocations could not be applied on this kernel".to_owned(),
         cause,
         fix,
     ))
@@ -54,7 +54,7 @@ pub(super) fn no_map(map: &Finding) -> Observed {
     let mut finding = map.clone();
     let cause = finding.cause.iter().map(|cause| format!(": {cause}"));
     finding.cause = Some(format!("{}{}", finding.message, cause.collect::<String>()));
-    finding.message = "it uses a map that could not be made".to_owned();
+    finding.message = "it uses a map that could not be created".to_owned();
     Outcome::Skipped(finding)
 }
 
@@ -83,7 +83,7 @@ pub(super) fn silent(
     if no_permission && memlock.is_err() {
         return Outcome::Skipped(finding(
             Code::MemlockLimit,
-            "the limit on locked memory leaves no room for BPF".to_owned(),
+            "the limit on locked memory is too low for BPF".to_owned(),
             &format!(
                 "Linux {} counts BPF against RLIMIT_MEMLOCK",
                 release(kernel)
@@ -98,21 +98,21 @@ pub(super) fn silent(
     if whole_kind && refused && needs_trampoline(hook.target) {
         return unsupported(
             format!(
-                "Linux {} refuses programs that need a BPF trampoline, as this one does",
+                "Linux {} rejects programs that need a BPF trampoline, such as this one",
                 release(kernel)
             ),
-            &format!("{error}, also for the smallest program at this hook"),
+            &format!("{error}, even for a minimal program at this hook"),
             "use a tracepoint (tp_btf) on this kernel, or another kernel",
         );
     }
     if whole_kind {
         return unsupported(
             format!(
-                "Linux {} does not take {kind} programs for {}",
+                "Linux {} does not support {kind} programs for {}",
                 release(kernel),
                 hook.place
             ),
-            &format!("{error}, also for the smallest such program"),
+            &format!("{error}, even for a minimal program of this type"),
             "use another hook on this kernel, or another kernel",
         );
     }
@@ -131,8 +131,8 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
         Code::NoRights,
         "this process is not permitted to load BPF programs".to_owned(),
         &if in_user_namespace() {
-            "it is in a user namespace, as in a rootless container: its capabilities do not count \
-             for BPF"
+            "it is in a user namespace, as in a rootless container: BPF requires capabilities in \
+             the initial user namespace"
                 .to_owned()
         } else {
             format!("it has no {}", names.join(", "))

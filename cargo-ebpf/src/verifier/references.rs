@@ -117,7 +117,7 @@ pub(super) fn connect(
         let fits = wide || matches!(patch.source, 0 | BPF_PSEUDO_KFUNC_CALL);
         if !fits || !wide && !is_call(instruction) {
             return Err(Lacking::Other(
-                "an instruction calls what is not a function".to_owned(),
+                "an instruction calls something that is not a function".to_owned(),
             ));
         }
         instruction.set_src_reg(patch.source as u8);

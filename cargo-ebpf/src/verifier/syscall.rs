@@ -97,7 +97,7 @@ pub(super) fn arena_map(
 ) -> io::Result<()> {
     let length = usize::try_from(bytes).map_err(io::Error::other)?;
     if contents.len() > length {
-        return Err(io::Error::other("its variables do not fit into it"));
+        return Err(io::Error::other("its variables are larger than the arena"));
     }
     let fixed = if address == 0 {
         0

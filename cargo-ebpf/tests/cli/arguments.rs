@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "build",
     "inspect",
     "requirements",
+    "bindings",
     "verify",
     "explain",
     "kernels",

@@ -272,7 +272,11 @@ fn flags_that_are_not_passed_are_named() {
 fn run_takes_the_loader_that_is_named() {
     let sandbox = Sandbox::workspace();
     for (arguments, code, cause) in [
-        (&["-p", "other"][..], "loader-unknown", "--package names it"),
+        (
+            &["-p", "other"][..],
+            "loader-unknown",
+            "--package sets it as the loader",
+        ),
         (&["--bin", "other"], "loader-program-unknown", "watcher"),
     ] {
         sandbox

@@ -67,7 +67,7 @@ fn crates_are_found_several_levels_down() {
         assert_eq!(found(&sandbox, folder), "one, other, tc", "from {folder:?}");
     }
     let findings = sandbox.doctor("", "project");
-    let message = "one is built for bpfel-unknown-none by a cargo config above it";
+    let message = "one is built for bpfel-unknown-none, as set in a cargo config above it";
     assert!(
         findings.iter().any(|(_, found)| found == message),
         "{findings:?}"
@@ -200,7 +200,7 @@ fn what_is_only_passed_over_is_named_by_the_error() {
         .code(1)
         .stderr(predicate::str::contains("error[ebpf-crate-missing]"))
         .stderr(predicate::str::contains(
-            "small is passed over: it is in a directory examples",
+            "small is skipped: it is in a directory examples",
         ))
         .stderr(predicate::str::contains("examples/small/Cargo.toml"));
 }
@@ -278,7 +278,7 @@ fn of_two_targets_the_choice_is_said() {
         "[build]\ntarget = [\"bpfeb-unknown-none\", \"bpfel-unknown-none\"]\n",
     );
     let findings = sandbox.doctor("", "project");
-    let message = "probe is built for bpfel-unknown-none by its own config, which lists \
+    let message = "probe is built for bpfel-unknown-none, as set in its own config, which lists \
                    bpfeb-unknown-none too: bpfel-unknown-none has the byte order of this machine";
     assert!(
         findings.iter().any(|(_, found)| found == message),

@@ -183,7 +183,7 @@ fn without_the_archive_the_cache_serves(machine: Machine) -> Outcome {
     let output = run(&machine, &["--fetch", "5.10"]);
     ended_with("no-network", &output)?;
     check(
-        stderr(&output).contains("or use what is cached: 6.1"),
+        stderr(&output).contains("or use a cached kernel: 6.1"),
         &output,
     )
 }
@@ -291,7 +291,7 @@ fn two_runs_wait_for_each_other(machine: Machine) -> Outcome {
     let mut rest = String::new();
     stderr.read_to_string(&mut rest)?;
     let status = child.wait()?;
-    if !first.contains("Waiting for another run") || !waiting || !status.success() {
+    if !first.contains("Waiting for another process") || !waiting || !status.success() {
         return Err(format!("{first}{rest}{status}, {:?}", since.elapsed()).into());
     }
     // Two that start at once: both get it, and one entry is there.

@@ -205,7 +205,7 @@ impl Observation {
             Some("accepted") => Self::Has,
             Some("unsupported") => {
                 let message = why["message"].as_str().unwrap_or_default();
-                if message.contains("refuses programs that need a BPF trampoline") {
+                if message.contains("rejects programs that need a BPF trampoline") {
                     return Self::SwitchedOff;
                 }
                 Self::Lacks

@@ -102,7 +102,7 @@ pub(crate) fn what_never_comes_up_is_ended() -> Result<(), Failed> {
     failed_with(
         "guest-no-boot",
         &[
-            "the kernel halted did not come up: it printed and sent nothing for 90 s",
+            "the kernel halted did not boot: it printed and sent nothing for 90 s",
             "serial console",
         ],
         &output,
@@ -121,7 +121,7 @@ pub(crate) fn an_image_that_is_cut_off_does_not_boot() -> Result<(), Failed> {
     let path = sandbox.path("reset");
     fs::write(&path, boot_image(&[0xb0, 0xfe, 0xe6, 0x64, 0xf4]))?;
     let output = verify(&sandbox, &path.to_string_lossy());
-    failed_with("guest-no-boot", &["it reset itself"], &output)?;
+    failed_with("guest-no-boot", &["it reset before"], &output)?;
     sandbox.is_clean()?;
     // A real kernel that finds no archive panics.
     script(
@@ -241,7 +241,7 @@ fn slow_program(kernel: &str, timeout: &str) -> Result<(), Failed> {
     )?;
     let message = of("slow")?["why"]["message"].as_str().unwrap_or_default();
     check(
-        message.contains(&format!("was ended after {timeout} s")),
+        message.contains(&format!("was killed after {timeout} s")),
         "when",
         &output,
     )?;
@@ -319,10 +319,7 @@ pub(crate) fn what_qemu_says_is_shown() -> Result<(), Failed> {
         ("exit 3", &["exit code 3"]),
         ("kill -9 $$", &["signal 9 (SIGKILL)"]),
         // A screen full of text is no answer.
-        (
-            "head -c 100000 /dev/zero | tr '\\0' x",
-            &["did not come up"],
-        ),
+        ("head -c 100000 /dev/zero | tr '\\0' x", &["did not boot"]),
     ] {
         script(&sandbox, qemu)?;
         let output = finish(with_script(&sandbox));

@@ -71,7 +71,7 @@ pub(crate) fn what_is_written_holds() -> Result<(), Failed> {
     check(output.status.success(), "written", &output)?;
     let shown = text(&output.stdout);
     check(
-        shown.contains("ebpf.lock is written: no verdict has changed"),
+        shown.contains("ebpf.lock was written: no verdict has changed"),
         "a first one",
         &output,
     )?;
@@ -91,7 +91,7 @@ pub(crate) fn what_is_written_holds() -> Result<(), Failed> {
     let output = project.verify(&["--locked"]);
     check(output.status.success(), "it holds", &output)?;
     check(
-        text(&output.stdout).contains("ebpf.lock holds: "),
+        text(&output.stdout).contains(" and their numbers match ebpf.lock"),
         "and says so",
         &output,
     )?;
@@ -155,7 +155,7 @@ pub(crate) fn growth_fails_worst_first() -> Result<(), Failed> {
         )?;
     }
     check(
-        shown.contains("error[budget-exceeded]: 2 things are not as in ebpf.lock"),
+        shown.contains("error[budget-exceeded]: 2 values differ from ebpf.lock"),
         "a sentence",
         &output,
     )?;

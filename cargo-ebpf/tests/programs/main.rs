@@ -172,7 +172,7 @@ fn what_breaks_a_kernel_has_failed(project: &Project) {
     ran.says("breaking a_panics ... FAILED\n    Linux 6.1.");
     ran.says("panicked while it ran the test `a_panics`: sysrq triggered crash");
     ran.says("breaking b_fails ... FAILED\n    ---- b_fails stdout ----\n    a word before");
-    ran.says("was ended after 20 s while it ran the test `c_hangs`");
+    ran.says("was killed after 20 s while it ran the test `c_hangs`");
     ran.says("breaking d_passes ... ok");
     assert_eq!(ran.last_line(), "1 passed, 3 failed, 0 skipped");
 }

@@ -59,7 +59,7 @@ const fn exception(
 /// The machine of a test may have any kernel; the one that this was made on has no BPF
 /// trampolines.
 const HOST: &str = "host";
-const NO_TRAMPOLINES: &str = "refuses programs that need a BPF trampoline";
+const NO_TRAMPOLINES: &str = "rejects programs that need a BPF trampoline";
 /// An instruction that stands for an access that CO-RE could not fit.
 const NO_SUCH_FIELD: &str = "a field or a type that this kernel does not have (CO-RE)";
 /// The target that xdpdump puts in place of `func` before it loads.
@@ -79,13 +79,13 @@ const EXCEPTIONS: &[Exception] = &[
     exception("libbpf-tools-vfsstat", &["fentry_vfs_create", "fentry_vfs_fsync", "fentry_vfs_open", "fentry_vfs_read", "fentry_vfs_write"], &[HOST], Unsupported, NO_TRAMPOLINES),
 
     // None of the kernels has CONFIG_BPF_LIRC_MODE2.
-    exception("ir-keytable-grundig", &[], &[], Unsupported, "does not take lirc_mode2 programs"),
-    exception("ir-keytable-manchester", &[], &[], Unsupported, "does not take lirc_mode2 programs"),
+    exception("ir-keytable-grundig", &[], &[], Unsupported, "does not support lirc_mode2 programs"),
+    exception("ir-keytable-manchester", &[], &[], Unsupported, "does not support lirc_mode2 programs"),
 
     exception("golang-github-cilium-ebpf-dev-fwd_decl-el", &[], &[], NotLinked, UNRESOLVED),
     // Functions in sections of their own, which other programs call.
-    exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
-    exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["static_fn", "global_fn3"], &[], NotTried, "names no kind of program"),
+    exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["static_fn", "global_fn3"], &[], NotTried, "does not contain a known program type"),
+    exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["static_fn", "global_fn3"], &[], NotTried, "does not contain a known program type"),
     exception("golang-github-cilium-ebpf-dev-loader-clang-9-el", &["asm_relocation"], &[], NotLinked, UNRESOLVED),
     exception("golang-github-cilium-ebpf-dev-loader-clang-14-el", &["asm_relocation"], &[], NotLinked, UNRESOLVED),
     exception("golang-github-cilium-ebpf-dev-strings-el", &["filter"], &[], Refused, "cannot call GPL-restricted function from non-GPL compatible program"),
@@ -105,7 +105,7 @@ const EXCEPTIONS: &[Exception] = &[
     exception("fexit", &["leave_sleepable"], &["5.10", "6.1", "6.12"], Refused, "__x64_sys_nanosleep is not sleepable"),
     // Linux 5.11, 6.0, 6.0, 5.18.
     exception("lsm", &["file_open_sleepable"], &["5.10"], Refused, "bpf_lsm_file_open is not sleepable"),
-    exception("lsm_cgroup", &[], &["5.10"], Unsupported, "does not take lsm programs for cgroup security hook"),
+    exception("lsm_cgroup", &[], &["5.10"], Unsupported, "does not support lsm programs for cgroup security hook"),
     exception("uprobe", &["user_sleepable", "user_multi_sleepable"], &["5.10"], Refused, OLD_SLEEPABLE),
     exception("uretprobe", &["user_return_sleepable"], &["5.10"], Refused, OLD_SLEEPABLE),
     exception("xdp", &["packet_frags", "packet_frags_cpumap", "packet_frags_devmap"], &["5.10"], Unsupported, "(multi-buffer)"),

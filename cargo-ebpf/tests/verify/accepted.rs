@@ -143,7 +143,7 @@ pub(crate) fn loads_sections_that_aya_does_not_know(folder: &Folder) -> Checked 
     )?;
     for (name, message) in [
         ("replace", "replaces a function"),
-        ("unknown", "`nobody/knows` names no kind"),
+        ("unknown", "`nobody/knows` does not contain"),
     ] {
         let program = program(&object, name)?;
         let said = program["why"]["message"].as_str().unwrap_or_default();

@@ -73,7 +73,7 @@ pub(crate) fn as_nobody_says_that_rights_are_missing(folder: &Folder) -> Checked
         &(output.status, &shown),
     )?;
     for part in [
-        "no rights",
+        "not permitted",
         "this process is not permitted to load BPF programs",
         "CAP_BPF",
     ] {

@@ -87,14 +87,14 @@ impl Layout {
             return Err("its BTF does not begin with BTF's magic number".to_owned());
         };
         let words = Words { data, order };
-        let word = |at| words.u32(at).ok_or("its BTF header is cut short");
+        let word = |at| words.u32(at).ok_or("its BTF header is truncated");
         let header_len = word(4)? as usize;
         let part = |offset: u32, len: u32, what: &str| {
             header_len
                 .checked_add(offset as usize)
                 .and_then(|start| Some(start..start.checked_add(len as usize)?))
                 .filter(|range| range.end <= data.len())
-                .ok_or_else(|| format!("the {what} of its BTF lie outside of it"))
+                .ok_or_else(|| format!("the {what} of its BTF are outside of it"))
         };
         Ok(Self {
             order,
@@ -147,7 +147,7 @@ pub(super) fn types<'a>(
 
 /// The type at an offset of the type section, and where the next one is.
 fn read_type(words: Words<'_>, at: usize, id: u32) -> Result<(Type, usize), String> {
-    let cut = || format!("BTF type {id} is cut short");
+    let cut = || format!("BTF type {id} is truncated");
     let name = words.u32(at).ok_or_else(cut)?;
     let info = words.u32(at + 4).ok_or_else(cut)?;
     let size_or_type = words.u32(at + 8).ok_or_else(cut)?;

@@ -29,7 +29,7 @@ const CLASSES: &[Class] = &[
         code: Code::StackLimit,
         title: "local variables need more than 512 bytes of stack",
         because: "a program has 512 bytes of stack for all functions in a call chain together",
-        fix: "keep large values in a `PerCpuArray` of one element, or reserve them in the ring buffer \
+        fix: "keep large values in a `PerCpuArray` with one element, or reserve them in the ring buffer \
               (`EVENTS.reserve(0)`), and fill them there, field by field",
         of_function: true,
         declared_by: None,
@@ -38,7 +38,7 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::FloatUnsupported,
-        title: "floating-point numbers are calculated with",
+        title: "the code calculates with floating-point numbers",
         because: "eBPF has no floating-point instructions",
         fix: "calculate with integers: scale first, then divide (`value * 1000 / total`), and convert \
               in user space",
@@ -59,8 +59,8 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::WideDivision,
-        title: "128-bit numbers are divided",
-        because: "eBPF divides 64-bit numbers only, and has no library for others",
+        title: "the code divides 128-bit numbers",
+        because: "eBPF divides only 64-bit numbers, and has no library for wider ones",
         fix: "divide 64-bit numbers: reduce the operands first, or pass both to user space",
         of_function: false,
         declared_by: None,
@@ -75,7 +75,7 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::RuntimeFunction,
-        title: "a function of the compiler's library is called",
+        title: "the code calls a function of the compiler's library",
         because: "this operation has no instruction in eBPF, and no library implements it",
         fix: "use smaller types or simpler operations, or define the function in the eBPF crate",
         of_function: false,
@@ -85,7 +85,7 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::SignedDivision,
-        title: "signed numbers are divided",
+        title: "the code divides signed numbers",
         because: "signed division requires version 4 of the instruction set (Linux 6.6)",
         fix: "divide unsigned numbers (`value as u64 / 3`, `unsigned_abs()`), or build for Linux 6.6 \
               and newer: `cargo ebpf build --cpu v4`",
@@ -175,7 +175,7 @@ const CLASSES: &[Class] = &[
     Class {
         code: Code::StdUnavailable,
         title: "",
-        because: "eBPF programs have no operating system beneath them, so only `core` is there",
+        because: "eBPF programs do not run on an operating system, so only `core` is available",
         fix: "declare `#![no_std]`, and use `core`, maps and helpers; print with `aya-log` or \
               `bpf_printk!`",
         of_function: false,

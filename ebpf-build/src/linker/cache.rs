@@ -31,7 +31,7 @@ pub fn folder() -> Result<PathBuf> {
         .or_else(|| Some(env::home_dir()?.join(".cache")))
         .map(|cache| cache.join("cargo-ebpf"))
         .ok_or_else(|| {
-            Error::new(Code::NoHome, "no folder for the cache is known")
+            Error::new(Code::NoHome, "the cache directory is unknown")
                 .because("neither XDG_CACHE_HOME nor HOME is set")
                 .fix("set HOME, then run the same command again")
         })

@@ -71,7 +71,7 @@ fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     let failed = |cause: &std::io::Error| Error::io("lock", path, cause);
     let file = File::create(path).map_err(|cause| failed(&cause))?;
     if file.try_lock().is_err() {
-        progress.begin("Waiting for another run that builds the same linker");
+        progress.begin("Waiting for another process that builds the same linker");
         file.lock().map_err(|cause| failed(&cause))?;
     }
     Ok(file)
@@ -118,7 +118,7 @@ fn feature(toolchain: &Toolchain) -> Result<String> {
             toolchain.llvm, toolchain.release
         ),
     )
-    .because(format!("it knows LLVM {}", LLVM.join(", ")))
+    .because(format!("it supports LLVM {}", LLVM.join(", ")))
     .fix("use a compiler with one of these (Rust 1.91 to the current nightly), by setting RUSTC"))
 }
 
@@ -187,26 +187,29 @@ const MEANINGS: [(&str, Code, &str, &str); 7] = [
     (
         "linker `cc` not found",
         Code::CcMissing,
-        "there is no C compiler driver to link with",
+        "no C compiler was found, which is required to link bpf-linker",
         "install a C toolchain (Debian, Ubuntu: apt-get install gcc libc6-dev), then run the same command again",
     ),
     (
         "Could not resolve host",
         Code::NoNetwork,
         "the crate registry cannot be reached",
-        "connect this machine to the network, then run the same command again: it goes on where it was",
+        "connect this machine to the network, then run the same command again, which continues \
+         the build",
     ),
     (
         "download of config.json failed",
         Code::NoNetwork,
         "the crate registry cannot be reached",
-        "connect this machine to the network, then run the same command again: it goes on where it was",
+        "connect this machine to the network, then run the same command again, which continues \
+         the build",
     ),
     (
         "failed to download",
         Code::NoNetwork,
         "a crate could not be downloaded",
-        "connect this machine to the network, then run the same command again: it goes on where it was",
+        "connect this machine to the network, then run the same command again, which continues \
+         the build",
     ),
 ];
 

@@ -154,7 +154,7 @@ fn meaning(stderr: &str) -> String {
 fn judge(toolchain: &Toolchain, linker: &Path, linked: &Ran, object: &Path) -> Option<Finding> {
     let who = format!("bpf-linker at {}", linker.display());
     let bitcode = format!(
-        "what rustc {} (LLVM {}) makes",
+        "the bitcode of rustc {} (LLVM {})",
         toolchain.release, toolchain.llvm
     );
     let finding = if !linked.fine && linked.said.contains("signal") {
@@ -167,7 +167,7 @@ fn judge(toolchain: &Toolchain, linker: &Path, linked: &Ran, object: &Path) -> O
         let missing = missing_sections(object)?;
         Finding::error(
             Code::LinkerDropsBtf,
-            format!("{who} leaves out {missing} when it links {bitcode}"),
+            format!("{who} omits {missing} when it links {bitcode}"),
         )
     };
     Some(finding.fix("cargo ebpf setup"))

@@ -176,7 +176,7 @@ impl Found<'_> {
         }
         self.problem(
             ident.span(),
-            format!("`{name}` is not a name in C, so no kernel type has it"),
+            format!("`{name}` is not a C identifier, so no kernel type has this name"),
         )
     }
 
@@ -214,8 +214,8 @@ impl Found<'_> {
                 else {
                     return self.problem(
                         array.len.span(),
-                        "the length of an array has to be a number here: the build script \
-                         reads it, which does not know constants",
+                        "the length of an array must be a literal number: the build script, which \
+                         reads it, does not evaluate constants",
                     );
                 };
                 Ok(Kind::Array(Box::new(self.kind(&array.elem)?), length))
@@ -248,7 +248,7 @@ impl Found<'_> {
         else {
             return self.problem(
                 of.span(),
-                "a bit field is `Bits<INTEGER, WIDTH>`, as `Bits<u32, 1>`",
+                "a bit field is declared as `Bits<INTEGER, WIDTH>`, such as `Bits<u32, 1>`",
             );
         };
         let Kind::Integer(integer) = self.kind(integer)? else {
@@ -261,7 +261,7 @@ impl Found<'_> {
             _ => self.problem(
                 width.span(),
                 format!(
-                    "the width of this bit field has to be a number from 1 to {}",
+                    "the width of this bit field must be a number from 1 to {}",
                     integer.bits
                 ),
             ),
@@ -284,8 +284,8 @@ impl Found<'_> {
                 let Some(value) = literal(value) else {
                     return self.problem(
                         value.span(),
-                        "the value of an enumerator has to be a number here: the build script \
-                         reads it, which does not know constants",
+                        "the value of an enumerator must be a literal number: the build script, \
+                         which reads it, does not evaluate constants",
                     );
                 };
                 next = value;
@@ -294,7 +294,10 @@ impl Found<'_> {
             next += 1;
         }
         if values.is_empty() {
-            return self.problem(item.ident.span(), "an enum of C has an enumerator");
+            return self.problem(
+                item.ident.span(),
+                "an enum in C has at least one enumerator",
+            );
         }
         let representation = item.attrs.iter().find(|of| of.path().is_ident("repr"));
         let integer = match representation {

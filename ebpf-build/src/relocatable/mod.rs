@@ -42,7 +42,7 @@ const STAY: &str = "--disable-machine-licm";
 pub fn relocatable() -> Result<()> {
     let text = |name: &str| {
         env::var(name).map_err(|cause| {
-            Error::new(Code::NotABuildScript, format!("{name} is not known"))
+            Error::new(Code::NotABuildScript, format!("{name} is not set"))
                 .because(cause.to_string())
                 .fix("call ebpf_build::relocatable from the build script (build.rs) of an eBPF crate")
         })
@@ -89,8 +89,8 @@ fn check_linker() -> Result<()> {
         Some(version) => Err(Error::new(
             Code::LinkerTooOld,
             format!(
-                "bpf-linker {version} does not link LLVM IR, which #[btf_relocatable] needs \
-                 from it: {}.{} is the first that does",
+                "bpf-linker {version} cannot link LLVM IR, which #[btf_relocatable] requires; \
+                 {}.{} is the first version that can",
                 LINKER.0, LINKER.1
             ),
         )

@@ -39,7 +39,7 @@ impl Sources {
                 Error::new(
                     Code::NoCrate,
                     format!(
-                        "the dependencies of {} are not known",
+                        "the dependencies of {} are unknown",
                         manifest_dir.display()
                     ),
                 )

@@ -43,8 +43,8 @@ impl Types {
             };
             let message = if !self.0.contains_key(name) {
                 format!(
-                    "`{name}` is not declared: declare it with #[btf_relocatable], or write the \
-                     integer that it is"
+                    "`{name}` is not declared: declare it with #[btf_relocatable], or use its \
+                     integer type"
                 )
             } else if self.contains(name, &declaration.name, &mut HashSet::new()) {
                 format!(
@@ -232,7 +232,7 @@ mod tests {
             (
                 vec!["#[btf_relocatable]\nstruct a {\n größe: i32 }"],
                 "0.rs:3",
-                "`größe` is not a name in C",
+                "`größe` is not a C identifier",
             ),
             (
                 vec!["#[btf_relocatable]\nstruct a {\n b: &'static str }"],
@@ -247,7 +247,7 @@ mod tests {
             (
                 vec!["#[btf_relocatable]\nstruct a {\n b: [u8; COMM] }"],
                 "0.rs:3",
-                "has to be a number",
+                "must be a literal number",
             ),
             (
                 vec!["#[btf_relocatable]\nstruct a {\n b: Bits<u32, 33> }"],
@@ -262,7 +262,7 @@ mod tests {
             (
                 vec!["#[btf_relocatable]\nenum a { X = 1 << 3 }"],
                 "0.rs:2",
-                "has to be a number",
+                "must be a literal number",
             ),
             (
                 vec!["#[btf_relocatable]\n#[repr(u8)]\nenum a { X }"],

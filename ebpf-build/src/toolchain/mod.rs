@@ -221,11 +221,12 @@ impl Toolchain {
         loaded_libllvm(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
             Error::new(
                 Code::LibllvmMissing,
-                format!("{} loads no libLLVM", self.rustc.display()),
+                format!("{} does not load libLLVM", self.rustc.display()),
             )
             .because("its LLVM is linked in, so no linker can be built against the same one")
             .fix(
-                "use a Rust of rustup or of the distribution, or put a matching bpf-linker on PATH",
+                "use Rust from rustup or from the distribution, or put a matching bpf-linker on \
+                 PATH",
             )
         })
     }

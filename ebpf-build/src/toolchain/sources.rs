@@ -41,8 +41,12 @@ pub(super) fn version(library: &Path) -> io::Result<RustVersion> {
             }
         }
     })?;
-    let mut version = newest
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no stability marks in core"))?;
+    let mut version = newest.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "core contains no stability attributes",
+        )
+    })?;
     if placeholder {
         version.minor += 1;
     }

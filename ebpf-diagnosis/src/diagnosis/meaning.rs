@@ -48,7 +48,11 @@ const MEANINGS: &[(&str, Meaning)] = &[
         )
     }),
     ("Unreleased reference id=", |_| {
-        Some("what this returns is not released when the program ends".to_owned())
+        Some(
+            "the reference that this call returns is not released when the program \
+             ends"
+                .to_owned(),
+        )
     }),
     ("BPF_EXIT instruction ", |rest| {
         rest.contains("cannot be used inside ")

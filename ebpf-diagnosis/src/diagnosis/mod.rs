@@ -257,7 +257,7 @@ impl<'data> Source<'data> {
             title: class.map_or_else(
                 || match program.as_str() {
                     "" => "the verifier rejected the program".to_owned(),
-                    program => format!("the verifier refused `{program}`"),
+                    program => format!("the verifier rejected `{program}`"),
                 },
                 |class: &Class| case.map_or(class.title, |case| case.title).to_owned(),
             ),

@@ -173,7 +173,7 @@ and `btf-refused`, that it rejects the map or the BTF, so that no line is report
 The column 6.18 was recorded on the host. There, the programs of uninitialised-stack, of
 pointer-leak, and of the cases packet-changed and released of uninitialised-register were loaded by
 a process without CAP_PERFMON. All other results are from a process with all capabilities. A test
-generates this table from the kernels' own logs, and compares each line with a comment in the
+generates this table from the logs of these kernels, and compares each line with a comment in the
 source, such as `//~ ERROR map-bounds`.
 
 ";

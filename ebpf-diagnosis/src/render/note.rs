@@ -20,7 +20,7 @@ impl fmt::Display for Note {
             }
             Self::StackUse { bytes } => write!(f, "this function uses {bytes} bytes of the stack"),
             Self::ProgramEnds => f.write_str("the program ends after this"),
-            Self::LogEnds => f.write_str("the log is full here; the verifier went on"),
+            Self::LogEnds => f.write_str("the log ends here as it is full; the verifier continued"),
         }
     }
 }

@@ -167,7 +167,7 @@ fn name(path: &Path) -> String {
 fn unwritable(cause: &dyn std::fmt::Display) -> Error {
     Error::new(
         Code::Initramfs,
-        "could not put together what the guest boots",
+        "the guest's initramfs could not be created",
     )
     .because(cause.to_string())
 }

@@ -89,7 +89,7 @@ pub fn find_qemu() -> Result<PathBuf> {
     find_program(QEMU).ok_or_else(|| {
         missing_qemu(
             format!("there is no {QEMU} on PATH"),
-            "other kernels than this machine's run in it",
+            "it runs kernels other than the host's",
         )
         .into()
     })

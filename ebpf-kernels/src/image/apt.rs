@@ -62,9 +62,12 @@ impl<'a> Apt<'a> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 Code::AptMissing,
-                "kernel images come from the Debian archive through apt, which is not here",
+                "apt, which downloads kernel images from the Debian archive, is not installed",
             )
-            .fix("install apt (most distributions package it), or give the path of a kernel image: /boot/vmlinuz-VERSION"));
+            .fix(
+                "install apt (most distributions package it), or pass the path of a kernel \
+                 image: /boot/vmlinuz-VERSION",
+            ));
         }
         let apt = Self { directory, spawn };
         for part in ["lists/partial", "cache/archives/partial"] {
@@ -239,7 +242,7 @@ const MEANINGS: [(&[&str], Code, &str); 3] = [
             "don't have enough free space",
         ],
         Code::DiskFull,
-        "free 300 MB on the disk of the cache folder, then run the same command again",
+        "free 300 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         &[

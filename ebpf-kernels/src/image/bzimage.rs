@@ -39,12 +39,12 @@ pub(super) fn release(path: &Path) -> Result<String> {
         Error::new(
             Code::KernelImageInvalid,
             format!(
-                "{} is no kernel image that can be booted here",
+                "{} is not a kernel image that can be booted here",
                 path.display()
             ),
         )
         .because(why)
-        .fix("give a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION")
+        .fix("pass a bzImage for x86-64, as distributions install it: /boot/vmlinuz-VERSION")
     };
     // Opening a fifo would wait for its writer, and a device has no end.
     let metadata = fs::metadata(path).map_err(|cause| failed(&cause))?;
@@ -79,10 +79,10 @@ const MAX_LENGTH: u64 = 512 << 20;
 /// What is wrong with an image of `length` bytes that begins with `head`.
 fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
     if head.starts_with(b"\x7fELF") {
-        return Some("it is an ELF file (vmlinux), not the compressed image that is made of it");
+        return Some("it is an ELF file (vmlinux), not the compressed image that is made from it");
     }
     if head.get(SIGNATURE..SIGNATURE + 4) != Some(b"HdrS") {
-        return Some("it has not the header of a Linux/x86 boot image");
+        return Some("it does not have the header of a Linux/x86 boot image");
     }
     if word(head, PROTOCOL).is_none_or(|version| version < OLDEST_PROTOCOL) {
         return Some("its boot protocol is older than 2.06 (Linux 2.6.22)");
@@ -91,7 +91,7 @@ fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
         return Some("it is larger than any kernel image");
     }
     if whole_length(head).is_some_and(|whole| length < whole) {
-        return Some("it is shorter than its header says: a part is missing");
+        return Some("it is truncated: its header specifies a larger size");
     }
     None
 }
@@ -176,7 +176,7 @@ mod tests {
             (b"\x7fELF\x02\x01\x01", "vmlinux"),
             (&old, "2.06"),
             (cut, "2.06"),
-            (&short, "shorter"),
+            (&short, "truncated"),
         ] {
             let error = read(bytes).unwrap_err();
             assert_eq!(error.code(), "kernel-image-invalid");

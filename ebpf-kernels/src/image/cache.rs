@@ -52,7 +52,7 @@ impl KernelCache {
         let failed = |cause: &io::Error| Error::io("lock", &path, cause);
         let file = File::create(&path).map_err(|cause| failed(&cause))?;
         if file.try_lock().is_err() {
-            progress.begin("Waiting for another run that fetches kernels");
+            progress.begin("Waiting for another process that downloads kernels");
             file.lock().map_err(|cause| failed(&cause))?;
         }
         Ok(file)
@@ -76,7 +76,7 @@ impl KernelCache {
             let error = Error::io("make", directory, &cause);
             match cause.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    error.fix("set XDG_CACHE_HOME to a folder that this user can write")
+                    error.fix("set XDG_CACHE_HOME to a directory that this user can write to")
                 }
                 _ => error,
             }
@@ -169,7 +169,7 @@ impl KernelCache {
             return Err(Error::new(
                 Code::KernelPackageChanged,
                 format!(
-                    "{} is not the package that apt's lists name",
+                    "the package {} differs from the one in apt's lists",
                     available.package
                 ),
             )

@@ -57,7 +57,7 @@ pub fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result
         if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
             return Err(broken(
                 name,
-                &format!("its {place} is no file that can be a kernel"),
+                &format!("its {place} is not a regular file, or too large for a kernel"),
             ));
         }
         let mut content = Vec::new();
@@ -66,8 +66,8 @@ pub fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result
             .map_err(|cause| damaged(&cause))?;
         return Ok(content);
     }
-    let places = places.join(" and no ");
-    Err(broken(name, &format!("there is no {places} in it")))
+    let places = places.join(" or ");
+    Err(broken(name, &format!("it does not contain {places}")))
 }
 
 /// The compressed tar archive.
@@ -91,7 +91,7 @@ fn data<F: Read + Seek>(package: &Path, mut file: F) -> Result<impl Read + use<F
                 ));
             }
         }
-        range.ok_or_else(|| broken(package, "there is no data.tar.xz in it"))?
+        range.ok_or_else(|| broken(package, "it does not contain data.tar.xz"))?
     };
     file.seek(SeekFrom::Start(start))
         .map_err(|cause| Error::io("read", package, &cause))?;
@@ -103,7 +103,7 @@ fn broken(package: &Path, why: &str) -> Error {
     Error::new(
         Code::KernelPackageBroken,
         format!(
-            "no kernel could be taken out of {}",
+            "no kernel could be extracted from {}",
             ebpf_base::untrusted::name(&name)
         ),
     )
@@ -154,7 +154,7 @@ mod tests {
         ] {
             let bytes = package(&[(name, b"kernel")]);
             assert!(
-                rejected(&bytes).contains("there is no boot/vmlinuz-6.1"),
+                rejected(&bytes).contains("does not contain boot/vmlinuz-6.1"),
                 "{name}"
             );
         }
@@ -170,7 +170,7 @@ mod tests {
             .append_link(&mut header, MEMBER, "/etc/passwd")
             .unwrap();
         let data = xz(&builder.into_inner().unwrap());
-        assert!(rejected(&ar(&[("data.tar.xz", &data)])).contains("no file"));
+        assert!(rejected(&ar(&[("data.tar.xz", &data)])).contains("not a regular file"));
     }
 
     #[test]
@@ -203,6 +203,6 @@ mod tests {
         );
         // One with the name of another format.
         let _ = rejected(&ar(&[("data.tar.xz", &data)]));
-        assert!(rejected(&ar(&[("control.tar.xz", &data)])).contains("no data.tar.xz"));
+        assert!(rejected(&ar(&[("control.tar.xz", &data)])).contains("not contain data.tar.xz"));
     }
 }

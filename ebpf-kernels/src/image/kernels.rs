@@ -177,14 +177,14 @@ impl<'a> Kernels<'a> {
         let _lock = self.cache.lock(self.progress)?;
         let apt = Apt::new(self.cache.apt()?, self.spawn)?;
         self.progress
-            .begin("Asking the Debian archive which kernels it has");
+            .begin("Listing the kernels in the Debian archive");
         let missed = apt.update()?;
         let catalogue = apt.catalogue()?;
         if catalogue.is_empty() {
             return Err(missed.unwrap_or_else(|| {
                 Error::new(
                     Code::KernelsNoneOffered,
-                    "the mirror that this machine's apt sources name has no kernel packages",
+                    "the mirror in this machine's apt sources has no kernel packages",
                 )
             }));
         }
@@ -193,7 +193,7 @@ impl<'a> Kernels<'a> {
         if let Some(missed) = missed {
             self.progress.warn(&warning(
                 &missed,
-                "some of Debian's suites are left as they were",
+                "the package lists of some Debian suites were not updated",
             ));
         }
         Ok(())
@@ -212,7 +212,7 @@ impl<'a> Kernels<'a> {
         if first {
             self.progress.warn(&warning(
                 &error,
-                "the Debian archive cannot be asked: what is cached is used as it is",
+                "the Debian archive cannot be reached: cached kernels are used",
             ));
         }
         Ok(false)
@@ -251,7 +251,7 @@ impl<'a> Kernels<'a> {
         }
         self.get(release).or_else(|error| {
             self.spawn.check_interrupted()?;
-            let what = format!("Linux {} is used as it is in the cache", cached.version);
+            let what = format!("the cached Linux {} is used", cached.version);
             self.progress.warn(&warning(&error, &what));
             Ok(cached)
         })
@@ -269,7 +269,7 @@ impl<'a> Kernels<'a> {
         }
         let apt = Apt::new(self.cache.apt()?, self.spawn)?;
         self.progress.begin(&format!(
-            "Fetching Linux {} ({}, {})",
+            "Downloading Linux {} ({}, {})",
             available.version,
             available.package,
             size(available.bytes)
@@ -282,12 +282,12 @@ impl<'a> Kernels<'a> {
     }
 
     fn unknown(&self, release: KernelVersion) -> Error {
-        Error::new(UNKNOWN, format!("there is no Linux {release} to be had"))
+        Error::new(UNKNOWN, format!("Linux {release} is not available"))
             .because(format!(
                 "the Debian archive and the cache have {}",
                 names(&self.labels().unwrap_or_default())
             ))
-            .fix("choose one of these, or give the path of a kernel image")
+            .fix("choose one of these, or pass the path of a kernel image")
     }
 
     fn out_of_reach(&self, release: KernelVersion, cause: Error) -> Error {
@@ -298,14 +298,14 @@ impl<'a> Kernels<'a> {
         let cached = names(&self.cache.releases().unwrap_or_default());
         let error = Error::new(
             finding.code.clone(),
-            format!("Linux {release} is not cached and cannot be fetched"),
+            format!("Linux {release} is not cached, and could not be downloaded"),
         )
         .because(in_one_line(finding));
         let mut fix = finding.fix.clone().unwrap_or_else(|| {
             format!("connect this machine to the network, then run: cargo ebpf kernels --fetch {release}")
         });
         if !cached.is_empty() {
-            fix += &format!("\nor use what is cached: {cached}");
+            fix += &format!("\nor use a cached kernel: {cached}");
         }
         error.fix(fix)
     }

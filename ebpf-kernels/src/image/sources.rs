@@ -124,12 +124,12 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
     write(&sources, &keyrings).ok_or_else(|| {
         Error::new(
             Code::KernelsNoMirror,
-            "kernel images come from the Debian archive, and no mirror of it is known",
+            "kernel images come from the Debian archive, but no mirror of it is known",
         )
-        .because("the apt sources of this machine name none")
+        .because("the apt sources of this machine contain none")
         .fix(format!(
-            "set {MIRROR} to the address of a Debian mirror that ends in /debian (Ubuntu: \
-             also install debian-archive-keyring), or give the path of a kernel image"
+            "set {MIRROR} to the URL of a Debian mirror, which ends in /debian (Ubuntu: \
+             also install debian-archive-keyring), or pass the path of a kernel image"
         ))
     })
 }
@@ -138,12 +138,11 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
 fn named(mirror: &str) -> Result<Vec<Source>> {
     let mirror = mirror.trim().trim_end_matches('/');
     if !mirror.contains(":/") || mirror.contains(char::is_whitespace) {
-        return Err(Error::new(
-            Code::KernelsMirrorInvalid,
-            format!("{MIRROR} holds no address"),
-        )
-        .because(format!("it is {mirror:?}"))
-        .fix("set it to the address of a Debian mirror that ends in /debian"));
+        return Err(
+            Error::new(Code::KernelsMirrorInvalid, format!("{MIRROR} is not a URL"))
+                .because(format!("it is {mirror:?}"))
+                .fix("set it to the URL of a Debian mirror, which ends in /debian"),
+        );
     }
     let source = |uri: String, suite: &str| Source {
         uris: vec![uri],

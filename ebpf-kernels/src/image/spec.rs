@@ -59,11 +59,11 @@ impl FromStr for KernelSpec {
                 return Ok(Self::Release(version));
             }
             return Err(ParseKernelSpecError(format!(
-                "kernels are named by two numbers: {version}"
+                "a kernel is identified by two numbers: {version}"
             )));
         }
         Err(ParseKernelSpecError(
-            "write host, all, a version like 6.1, or the path of a kernel image (with a /)"
+            "use host, all, a version such as 6.1, or the path of a kernel image (with a /)"
                 .to_owned(),
         ))
     }

@@ -93,7 +93,7 @@ impl Assembly {
         program.instructions.extend(&function.instructions);
         if program.instructions.len() > MAX_INSTRUCTIONS {
             return Err(format!(
-                "with what it calls it has more than {MAX_INSTRUCTIONS} instructions"
+                "with the functions that it calls, it has more than {MAX_INSTRUCTIONS} instructions"
             ));
         }
         let absent = function.absent.iter();
@@ -138,7 +138,7 @@ impl Assembly {
         let distance = i64::try_from(start).ok().zip(i64::try_from(at).ok());
         let distance = distance
             .and_then(|(start, at)| i32::try_from(start - at - 1).ok())
-            .ok_or("a call is too far")?;
+            .ok_or("the target of a call is too far away")?;
         let instruction = self
             .program
             .instructions

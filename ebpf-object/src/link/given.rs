@@ -108,7 +108,7 @@ impl Unit<'_> {
                     format!("`{name}` cannot be set to this value"),
                 )
                 .because(format!("it has {size} bytes"))
-                .fix("set integers of 1, 2, 4 or 8 bytes to what fits into them")
+                .fix("set only integers of 1, 2, 4 or 8 bytes, to values that fit")
             })?;
         }
         Ok(())

@@ -226,7 +226,7 @@ pub(super) fn target(elf: &Elf<'_>, maps: &[Map], symbol: usize, immediate: i32)
         return arena.map_or_else(
             || {
                 nothing(format!(
-                    "`{}` is in an arena, and no map is one",
+                    "`{}` is in an arena, but the object has no arena map",
                     symbol.name
                 ))
             },
@@ -239,7 +239,7 @@ pub(super) fn target(elf: &Elf<'_>, maps: &[Map], symbol: usize, immediate: i32)
     found(&|map| map.section == Some(index) && map.symbol == Some(offset)).map_or_else(
         || {
             nothing(format!(
-                "it refers to the section `{}`, which loaders make no map of",
+                "it refers to the section `{}`, for which loaders create no map",
                 section.name
             ))
         },

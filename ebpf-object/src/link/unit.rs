@@ -187,7 +187,7 @@ fn too_large(size: u64) -> Error {
         Code::SectionTooLarge,
         format!("the object has a section of {size} bytes without contents"),
     )
-    .because("no kernel would take it, and reading it would take too much memory")
+    .because("no kernel would accept it, and reading it would need too much memory")
 }
 
 /// The functions outside of `.text`.

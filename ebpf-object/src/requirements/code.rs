@@ -137,7 +137,7 @@ fn function_code(
 }
 
 /// Stands for instructions that no row is about.
-const UNKNOWN: &str = "an instruction that is not known";
+const UNKNOWN: &str = "an unknown instruction";
 
 /// The row of `data/features.tsv` that an instruction is of; none for those that the
 /// first kernels with BPF had. Opcodes: the kernel's

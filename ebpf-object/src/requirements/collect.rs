@@ -441,10 +441,10 @@ fn reach<'o>(start: usize, functions: &'o [Function], codes: &[Code]) -> Reached
 pub fn btf_unreadable(cause: &str) -> Error {
     Error::new(
         crate::code::Code::BtfUnreadable,
-        "the file given as --btf is no kernel's BTF",
+        "the file of --btf does not contain a kernel's BTF",
     )
     .because(cause)
-    .fix("give a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
+    .fix("pass a copy of /sys/kernel/btf/vmlinux, or a vmlinux with BTF")
 }
 
 /// Says of everything that BTF can tell of whether a kernel's BTF has it.

@@ -98,7 +98,7 @@ static TABLE: &[Entry] = &[
     }),
     entry(
         "pthread-timedlock",
-        "pthread_mutex_timedlock, which every second waiter gives up",
+        "pthread_mutex_timedlock, which times out for every second waiter",
         |run| in_rounds(run, TimedLock::new(run.hold)),
     ),
     entry(
@@ -167,7 +167,7 @@ static TABLE: &[Entry] = &[
     ),
     entry(
         "holder",
-        "The thread `holder` has a mutex; waiter-0, waiter-1, ... wait for it",
+        "The thread `holder` holds a mutex; waiter-0, waiter-1, ... wait for it",
         |run| {
             let truth = in_rounds(run, PthreadMutex::new())?;
             Ok(Truth {
@@ -192,16 +192,13 @@ static TABLE: &[Entry] = &[
     entry("futex-waitv", "futex_waitv", |run| {
         in_rounds(run, RawFutex::new(Operation::Waitv))
     }),
-    entry("futex2-wait", "futex_wait of futex2", |run| {
+    entry("futex2-wait", "futex_wait (futex2)", |run| {
         in_rounds(run, RawFutex::new(Operation::Wait2))
     }),
 ];
 
 fn in_rounds<C: Contended>(run: &Run, contended: io::Result<C>) -> Result<Truth> {
-    rounds::run(
-        run,
-        contended.map_err(Error::of("create what it waits for"))?,
-    )
+    rounds::run(run, contended.map_err(Error::of("create the lock"))?)
 }
 
 fn on_one_cpu<C: Contended>(run: &Run, contended: impl FnOnce() -> io::Result<C>) -> Result<Truth> {

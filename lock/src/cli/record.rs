@@ -71,7 +71,7 @@ pub(crate) struct Recorded {
     /// Only waits at least this long: 500us, 10ms, 1s
     #[arg(long, value_name = "TIME", help_heading = "Filters", value_parser = values::time)]
     pub(crate) min_wait: Option<Duration>,
-    /// Which waits to copy the user stack of
+    /// For which waits to copy the user stack
     #[arg(long, value_enum, default_value_t = UserStacks::Auto, help_heading = "Limits")]
     pub(crate) user_stacks: UserStacks,
     /// How much of a user stack to copy per sample: 1K to 16K
@@ -81,7 +81,7 @@ pub(crate) struct Recorded {
     /// How large the tables in the kernel are.
     #[command(flatten)]
     pub(crate) bounds: Bounds,
-    /// Start this command and record it and its children
+    /// Start this command, and record it and its descendants
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }

@@ -47,7 +47,7 @@ pub(crate) struct ReportOptions {
     #[arg(short = 'S', long, value_name = "SUBSTRING")]
     pub(crate) stack: Option<String>,
     /// Only locks of this type: mutex, rwsem (readers and writers), rwsem:R (readers), user-mutex,
-    /// user (all user locks), ...; can be repeated. An unknown type prints the list of types
+    /// user (all user locks), ...; can be repeated. An unknown name prints the list of types
     #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types)]
     pub(crate) types: Vec<Types>,
     /// Include idle waits: condition variables, joins, parked threads

@@ -19,7 +19,7 @@ pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) recorded: Recorded,
     /// Only locks of this type: mutex, rwsem (readers and writers), rwsem:R (readers), user-mutex,
-    /// user (all user locks), ...; can be repeated. An unknown type prints the list of types
+    /// user (all user locks), ...; can be repeated. An unknown name prints the list of types
     #[arg(short = 'Y', long = "type", value_name = "TYPE", value_parser = types, help_heading = "Filters",
           conflicts_with = "replay")]
     pub(crate) types: Vec<Types>,

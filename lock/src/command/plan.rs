@@ -109,7 +109,7 @@ fn cgroup_id(path: &Path) -> Result<(String, u64)> {
 fn cpu_list(text: &str) -> Result<Vec<u32>> {
     let wrong = || {
         Error::new("wrong-cpus", format!("{text} is not a list of CPUs"))
-            .fix("write it as in --cpu 0,2-3")
+            .fix("write, for example: --cpu 0,2-3")
             .exit_with(2)
     };
     let mut cpus = Vec::new();
@@ -129,7 +129,7 @@ fn hex(text: &str) -> Result<u64> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     u64::from_str_radix(digits, 16).map_err(|_| {
         Error::new("wrong-address", format!("{text} is not an address"))
-            .fix("write it as in --lock 0xffff888100012345")
+            .fix("write, for example: --lock 0xffff888100012345")
             .exit_with(2)
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn items() -> Vec<Item> {
 fn needed(held: Capabilities, capability: Capability, code: &'static str, what: &str) -> Item {
     let name = capability.name();
     if held.permits(capability) {
-        return Item::ok(code, format!("{name}, {what}, is held"));
+        return Item::ok(code, format!("{name}, {what}, is available"));
     }
     Item::failed(
         code,
@@ -54,12 +54,13 @@ fn other_programs(held: Capabilities) -> Item {
         .map(Capability::name)
         .collect();
     if missing.is_empty() {
-        return Item::ok(CODE, "functions of all users' programs have names");
+        return Item::ok(CODE, "function names of all users' programs are available");
     }
     Item::limited(
         CODE,
         format!(
-            "functions of other users' programs and of deleted files have no names: missing {}",
+            "function names of other users' programs and of deleted files are unavailable: \
+             missing {}",
             missing.join(" and ")
         ),
         all_capabilities(),

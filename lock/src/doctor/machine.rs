@@ -23,14 +23,15 @@ fn proc(own: bool, others: bool) -> Item {
     if !own {
         return Item::limited(
             CODE,
-            "/proc is not mounted: threads, programs and functions have no names",
+            "/proc is not mounted: the names of threads, programs and functions are unavailable",
             "sudo mount -t proc proc /proc",
         );
     }
     if !others {
         return Item::limited(
             CODE,
-            "/proc hides other users' processes: their threads and functions have no names",
+            "/proc hides other users' processes: the names of their threads and functions are \
+             unavailable",
             format!(
                 "sudo mount -o remount,hidepid=0 /proc, or {}",
                 invocation::as_root()

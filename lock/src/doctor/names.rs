@@ -9,7 +9,10 @@ pub(super) fn items() -> Vec<Item> {
 fn functions() -> Item {
     const CODE: &str = "kernel-names";
     match symbol::kernel_names_shown() {
-        Ok(()) => Item::ok(CODE, "kernel functions have names (/proc/kallsyms)"),
+        Ok(()) => Item::ok(
+            CODE,
+            "names of kernel functions are available (/proc/kallsyms)",
+        ),
         Err(reason) => {
             let (message, fix) = reason.split_once(": ").unwrap_or((&reason, ""));
             Item::limited(CODE, message, fix)
@@ -20,10 +23,10 @@ fn functions() -> Item {
 fn data() -> Item {
     const CODE: &str = "kernel-data-names";
     let message = if symbol::kernel_data_shown() {
-        "kernel data has names: global locks are shown by name"
+        "names of kernel data are available: global locks are shown by name"
     } else {
-        "kernel data has no names (CONFIG_KALLSYMS_ALL is off): global locks are named by the \
-         functions that wait for them"
+        "names of kernel data are unavailable (CONFIG_KALLSYMS_ALL is off): global locks are \
+         shown by the functions that wait for them"
     };
     Item::ok(CODE, message)
 }

@@ -110,13 +110,16 @@ fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan) -> Result<Item> {
     } else if found == waited {
         Item::ok(
             "trial",
-            format!("a recording has {found} of {waited} waits"),
+            format!("a trial recording contains {found} of {waited} waits"),
         )
     } else {
         Item::failed(
             "trial",
-            format!("a recording has {found} of {waited} waits: reports are wrong on this machine"),
-            "report it with the output of `uname -a`",
+            format!(
+                "a trial recording contains {found} of {waited} waits: reports are wrong on \
+                 this machine"
+            ),
+            "report this as a bug, with the output of `uname -a`",
         )
     })
 }

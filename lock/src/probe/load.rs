@@ -396,7 +396,7 @@ pub(super) fn rejected(what: &str, error: &dyn std::error::Error, denied: bool) 
     }
     Error::new("refused-by-kernel", format!("the kernel rejected {what}"))
         .because_of(error)
-        .fix("report it with the cause above and the output of `uname -a`")
+        .fix("report this as a bug, with the cause above and the output of `uname -a`")
 }
 
 pub(super) fn denied(error: &ProgramError) -> bool {
@@ -419,7 +419,7 @@ fn maps_rejected(error: &EbpfError) -> Error {
         {
             Error::new(
                 "no-memory",
-                format!("the kernel has no memory for the map {name}"),
+                format!("the kernel does not have enough memory for the map {name}"),
             )
             .because_of(io_error)
             .fix(format!(

@@ -44,7 +44,7 @@ impl Kernel {
                 "unknown-kernel-type",
                 format!("this kernel's BTF has no field {field} in struct {structure}"),
             )
-            .fix("report it with the output of `uname -a`")
+            .fix("report this as a bug, with the output of `uname -a`")
         })
     }
 
@@ -73,7 +73,8 @@ impl Kernel {
             "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
             "waits whose timeout coincides with the release of the lock (counted as timed out)",
-            "waits that began before the recording (of some, the part during it is shown)",
+            "waits that began before the recording (for some of them, the part during the \
+             recording is shown)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
     }
@@ -186,7 +187,10 @@ pub(crate) fn no_rights(cause: &str) -> Error {
     );
     if in_user_namespace() {
         return error
-            .because("capabilities in a user namespace, as of a rootless container, do not count")
+            .because(
+                "capabilities in a user namespace, as in a rootless container, are not \
+                 sufficient",
+            )
             .fix(invocation::OUTSIDE_USER_NAMESPACE);
     }
     error.because(cause).fix(format!(

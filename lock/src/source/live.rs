@@ -114,7 +114,7 @@ impl Live {
         let mut notes = kernel.notes();
         if let Err(error) = samples.symbols.follow_mappings(&online) {
             notes.push(format!(
-                "functions of programs that end soon may have no names: mappings are not reported \
+                "functions of short-lived programs may have no names: mappings are not reported \
                  (perf_event_open: {error})"
             ));
         }

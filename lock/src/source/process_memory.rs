@@ -38,8 +38,8 @@ pub(super) fn note() -> Option<String> {
     (given_up > 0).then(|| {
         let count = plural(u64::from(given_up), "read");
         format!(
-            "stacks and holders of some waits are not known: {count} of memory of the processes \
-             took longer than {} s and was given up",
+            "stacks and holders of some waits are unknown: {count} of process memory took longer \
+             than {} s, and was aborted",
             LONGEST.as_secs()
         )
     })

@@ -184,8 +184,8 @@ pub(crate) fn readable() -> Result<(), String> {
     match shows_addresses() {
         Ok(true) => Ok(()),
         Ok(false) => Err(format!(
-            "kernel function names are hidden ({KALLSYMS}): run lock as root or with CAP_SYSLOG, \
-             and after `sysctl kernel.kptr_restrict=1` where that is 2"
+            "kernel function names are hidden ({KALLSYMS}): run lock as root or with CAP_SYSLOG; \
+             if kernel.kptr_restrict is 2, also run `sysctl kernel.kptr_restrict=1`"
         )),
         Err(error) => Err(format!(
             "kernel function names could not be read ({KALLSYMS}: {error}): the kernel needs \

@@ -79,9 +79,8 @@ pub(crate) fn note() -> Option<String> {
     let times = SPENT.with(|spent| spent.passed_over.get());
     (times > 0).then(|| {
         format!(
-            "some functions have no names, and locks in shared memory may be several: the mappings \
-             of processes were not read {}, as they are so many that reading them took too much \
-             time",
+            "some functions have no names, and a lock in shared memory may appear as several \
+             locks: the mappings of processes were not read {}, as reading them took too much time",
             plural(times, "time")
         )
     })

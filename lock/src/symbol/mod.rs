@@ -203,7 +203,8 @@ impl Symbols {
         notes.extend(self.kernel.nameless().map(str::to_owned));
         if self.modules.denied > 0 {
             notes.push(
-                "functions of some programs have no names, as this user may not read these: run \
+                "functions of some programs have no names, as this user may not read their files: \
+                 run \
                  lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
                     .to_owned(),
             );
@@ -211,7 +212,7 @@ impl Symbols {
         let lost = self.mapped.lost();
         if lost > 0 {
             notes.push(format!(
-                "functions of programs that ended soon may have no names: {lost} reports of their \
+                "functions of short-lived programs may have no names: {lost} reports of their \
                  mappings were lost, as too many processes started at once"
             ));
         }

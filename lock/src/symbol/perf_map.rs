@@ -98,8 +98,8 @@ impl Budgets {
         }
         let whose = plural(users as u64, "user");
         Some(format!(
-            "compiled code of processes of {whose} has no names in part, as their perf maps are \
-             larger than {} MiB, or those of all users than {} MiB",
+            "some JIT-compiled functions in processes of {whose} have no names, as the perf maps \
+             of one user exceed {} MiB, or those of all users exceed {} MiB",
             LARGEST >> 20,
             LARGEST_OF_ALL >> 20
         ))

@@ -34,7 +34,7 @@ fn a_deadlock_of_robust_mutexes_is_named() -> Outcome {
 
 fn a_thread_that_waits_for_itself_is_named() -> Outcome {
     let text = expect_deadlock("itself", &["itself"])?;
-    expect(text.contains("which it has itself"), || text)
+    expect(text.contains("which it holds itself"), || text)
 }
 
 /// The holder sleeps: it is named, and the wait leads the report.

@@ -120,7 +120,7 @@ fn build(
             Code::GuestTestsMissing,
             "no test of this project runs an eBPF program",
         )
-        .because("on other kernels only test programs run that use the crate ebpf-test")
+        .because("with --kernel, only test executables that use the crate ebpf-test are run")
         .fix("cargo add --dev ebpf-test, and write a test as in docs/testing.md"));
     }
     Ok(programs)

@@ -119,10 +119,10 @@ impl Lock {
             if kernel.parse::<KernelSpec>().is_err() {
                 return Err(Error::new(
                     Code::BudgetKernelUnnamed,
-                    format!("the kernel {kernel} has no name that {FILE} could hold"),
+                    format!("the kernel {kernel} cannot be recorded in {FILE}"),
                 )
-                .because("an image that is named by its path is nobody else's")
-                .fix("name kernels by their versions: --kernel 6.1,6.12"));
+                .because("the path of an image identifies a kernel only on this machine")
+                .fix("specify kernels by their versions: --kernel 6.1,6.12"));
             }
             let known = match &self.committed {
                 Some(budget) if !self.update => &budget.kernels,
@@ -132,9 +132,9 @@ impl Lock {
                 let names: Vec<_> = known.keys().map(String::as_str).collect();
                 return Err(Error::new(
                     Code::BudgetKernel,
-                    format!("{FILE} is not about the kernel {kernel}"),
+                    format!("{FILE} has no entries for the kernel {kernel}"),
                 )
-                .because(format!("it is about {}", names.join(", ")))
+                .because(format!("it has entries for {}", names.join(", ")))
                 .fix(format!(
                     "cargo ebpf verify --update --kernel {},{kernel}",
                     names.join(",")
@@ -169,10 +169,10 @@ impl Lock {
         if let Some(cause) = unfit {
             return Err(Error::new(
                 Code::BudgetIncomplete,
-                format!("{FILE} is not written: not every kernel gave a verdict"),
+                format!("{FILE} was not written: not every kernel gave a verdict"),
             )
             .because(cause)
-            .fix("mend that, or leave the kernel out: cargo ebpf verify --update --kernel LIST"));
+            .fix("fix this, or leave the kernel out: cargo ebpf verify --update --kernel LIST"));
         }
         let committed = self.committed.clone().unwrap_or_default();
         budget::write(&self.path, &committed.updated(measured, self.whole))

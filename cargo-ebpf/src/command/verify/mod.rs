@@ -192,7 +192,7 @@ fn tell_progress(
     move |kernel, reply| {
         if many {
             let took = reply.took.as_secs_f64();
-            console.note(&format!("{}: answered after {took:.1} s", kernel.label()));
+            console.note(&format!("{}: done in {took:.1} s", kernel.label()));
         }
     }
 }

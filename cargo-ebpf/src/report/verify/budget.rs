@@ -41,7 +41,7 @@ impl Held {
             .map(|breach| {
                 let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
                 exceeded(format!(
-                    "{} of {} on {}: {}, in {FILE} {}",
+                    "{} of {} on {}: {}, but {FILE} has {}",
                     breach.what,
                     breach.program.as_ref().unwrap_or(&breach.object),
                     breach.kernel.as_deref().unwrap_or("all kernels"),
@@ -61,10 +61,13 @@ impl Held {
         } = &self.comparison;
         let changes = [breaches.as_slice(), improvements].concat();
         if self.updated {
-            let written = format!("{FILE} is written");
+            let written = format!("{FILE} was written");
             return match changes.as_slice() {
                 [] => {
-                    format!("{written}: no verdict has changed, and no figure beyond its tolerance")
+                    format!(
+                        "{written}: no verdict has changed, and no number by more than its \
+                         tolerance"
+                    )
                 }
                 changes => format!("{written}; what has changed:\n{}", table(changes)),
             };
@@ -76,28 +79,22 @@ impl Held {
             let tools = tools.map(|(name, before, now)| format!("{name} {now}, not {before}"));
             let tools: Vec<_> = tools.collect();
             parts.push(format!(
-                "note: the objects are made by {}, which may account for changes",
+                "note: the objects were built by {}, which may be the cause of changes",
                 tools.join("; ")
             ));
         }
         if breaches.is_empty() {
-            parts.push(format!(
-                "{FILE} holds: {verdicts} and their figures are as it says"
-            ));
+            parts.push(format!("{verdicts} and their numbers match {FILE}"));
         } else {
             parts.push(table(breaches));
-            let finding = exceeded(format!(
-                "{} not as in {FILE}, of {verdicts}",
-                things(breaches)
-            ))
-            .fix(
-                "make the program cheaper again; or, where it is meant: cargo ebpf verify --update",
+            let finding = exceeded(format!("{} from {FILE}, of {verdicts}", things(breaches))).fix(
+                "simplify the program; or, if the change is intended: cargo ebpf verify --update",
             );
             parts.push(human::finding(&finding));
         }
         if !improvements.is_empty() {
             parts.push(format!(
-                "better than in {FILE}, which `cargo ebpf verify --update` would keep:\n{}",
+                "better than in {FILE} (record this with `cargo ebpf verify --update`):\n{}",
                 table(improvements)
             ));
         }
@@ -111,8 +108,8 @@ fn exceeded(message: String) -> Finding {
 
 fn things(breaches: &[Breach]) -> String {
     match breaches.len() {
-        1 => "1 thing is".to_owned(),
-        count => format!("{count} things are"),
+        1 => "1 value differs".to_owned(),
+        count => format!("{count} values differ"),
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) fn of(programs: &[Program], kernel: &str) -> Vec<String> {
 fn text(program: &str, hot: &Hot, kernel: &str) -> String {
     let all: u64 = hot.lines.iter().map(|line| line.processed).sum();
     let mut text =
-        format!("what the verifier of {kernel} went through in `{program}`: {all} instructions");
+        format!("instructions of `{program}` that the verifier of {kernel} processed: {all}");
     if hot.truncated {
-        text += ", as far as its log goes";
+        text += " (its log is incomplete)";
     }
     let here = std::env::current_dir().unwrap_or_default();
     let mut table = table::new(["share", "insns", "line", "in"], ..2);

@@ -77,7 +77,7 @@ fn rejections(on: &[(&OnKernel, &Object)]) -> Vec<String> {
         .into_iter()
         .map(|(diagnosis, kernels)| {
             format!(
-                "{}\n   = rejected so on: {}",
+                "{}\n   = rejected for this reason on: {}",
                 render::human(diagnosis, &sources),
                 kernels.join(", ")
             )
@@ -102,7 +102,7 @@ fn table(on: &[(&OnKernel, &Object)]) -> String {
     let name = on.first().map_or("", |(_, object)| object.object.as_str());
     let rows = rows(on);
     if rows.is_empty() {
-        return format!("{name}: no program could be tried");
+        return format!("{name}: no program could be loaded on any kernel");
     }
     let header = ["program".to_owned(), "section".to_owned()]
         .into_iter()

@@ -34,7 +34,7 @@ pub(super) fn attach(program: &Program<'_>) -> Attempt {
 }
 
 fn no_cgroup(error: io::Error) -> Failure {
-    Failure::not_tried(format!("there is no cgroup (version 2) for it: {error}"))
+    Failure::not_tried(format!("no cgroup (version 2) could be created: {error}"))
 }
 
 /// What the folders begin with.

@@ -88,8 +88,8 @@ pub(super) fn attempt(program: &Program<'_>, attaching: Attaching) -> Option<Att
     }
     let attempt = match program.interferes() {
         Some(what) if attaching == Attaching::Watchers => Err(Failure::NotTried {
-            reason: format!("{what}, for every process of this machine while it is attached"),
-            fix: Some("attach it where nobody else is, in a guest: --kernel 6.12"),
+            reason: format!("{what}, for all processes of this machine while it is attached"),
+            fix: Some("attach it in a guest, where it affects nobody else: --kernel 6.12"),
         }),
         _ => attach(program),
     };
@@ -142,22 +142,24 @@ fn attach(program: &Program<'_>) -> Attempt {
         "sockops" | "lsm_cgroup" => cgroup::attach(program),
         prefix if prefix.starts_with("cgroup") => cgroup::attach(program),
 
-        "action" => Err(Failure::not_tried("a tc filter of the user's calls it")),
+        "action" => Err(Failure::not_tried(
+            "it is attached as an action of a tc filter",
+        )),
         "xdp/cpumap" | "xdp/devmap" | "xdp.frags/cpumap" | "xdp.frags/devmap" => {
-            Err(Failure::not_tried("it belongs into an entry of a map"))
+            Err(Failure::not_tried("it is attached by storing it in a map"))
         }
         "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => {
-            Err(Failure::not_tried("it belongs to a route"))
+            Err(Failure::not_tried("it is attached to a route"))
         }
         "netkit/peer" | "netkit/primary" => {
-            Err(Failure::not_tried("it belongs to a netkit device"))
+            Err(Failure::not_tried("it is attached to a netkit device"))
         }
-        "lirc_mode2" => Err(Failure::not_tried("it needs an infrared receiver")),
+        "lirc_mode2" => Err(Failure::not_tried("it is attached to an infrared receiver")),
         "usdt" => Err(Failure::not_tried(
-            "its loader finds the places of the probe in the file",
+            "its loader determines the addresses of the probe from the file",
         )),
         other => Err(Failure::not_tried(format!(
-            "cargo ebpf does not know how programs of section `{other}` are attached"
+            "cargo ebpf cannot attach programs of section `{other}`"
         ))),
     }
 }
@@ -166,11 +168,11 @@ fn attach(program: &Program<'_>) -> Attempt {
 const INTERFERING: [(bpf_func_id, &str); 4] = [
     (
         bpf_func_id::BPF_FUNC_override_return,
-        "it can override what functions of the kernel return (bpf_override_return)",
+        "it can override return values of kernel functions (bpf_override_return)",
     ),
     (
         bpf_func_id::BPF_FUNC_probe_write_user,
-        "it can write into the memory of processes (bpf_probe_write_user)",
+        "it can write to the memory of processes (bpf_probe_write_user)",
     ),
     (
         bpf_func_id::BPF_FUNC_send_signal,
@@ -186,8 +188,8 @@ impl Program<'_> {
     /// What it can do to processes that have nothing to do with it, beyond watching them.
     fn interferes(&self) -> Option<&'static str> {
         match self.hook.prefix {
-            "lsm" => return Some("it can forbid operations"),
-            "fmod_ret" => return Some("it can override what a function of the kernel returns"),
+            "lsm" => return Some("it can deny operations"),
+            "fmod_ret" => return Some("it can override the return value of a kernel function"),
             "raw_tp.w" | "raw_tracepoint.w" => return Some("it can change what is traced"),
             _ => {}
         }
@@ -212,7 +214,7 @@ impl Program<'_> {
             .map(Name::as_str)
             .ok_or_else(|| Failure::NotTried {
                 reason: format!("its section does not name the {what}: the loader chooses it"),
-                fix: Some("name it in the program's macro to have it tried"),
+                fix: Some("name it in the program's macro to include it"),
             })
     }
 
@@ -220,7 +222,7 @@ impl Program<'_> {
     fn target_for_kernel(&self, what: &str) -> Result<CString, Failure> {
         let target = self.target(what)?;
         CString::new(target)
-            .map_err(|_| Failure::not_tried(format!("no {what} has a NUL in its name")))
+            .map_err(|_| Failure::not_tried(format!("the name of a {what} cannot contain NUL")))
     }
 
     /// A refusal by a kernel from before there were links of this kind says nothing of
@@ -231,7 +233,7 @@ impl Program<'_> {
                 if error.raw_os_error() == Some(libc::EINVAL) && self.kernel.version < since =>
             {
                 Failure::not_tried(format!(
-                    "cargo ebpf attaches it by a BPF link, which Linux {since} has first"
+                    "cargo ebpf attaches it with a BPF link, which requires Linux {since}"
                 ))
             }
             failure => failure,
@@ -271,18 +273,23 @@ impl Program<'_> {
 fn judge(failure: Failure) -> Attach {
     match failure {
         Failure::Refused { error, cause, fix } => {
-            let mut finding = Finding::error(Code::AttachRefused, "it loads, but does not attach")
-                .because(match cause {
-                    Some(cause) => format!("{}: {cause}", described(&error)),
-                    None => described(&error),
-                });
+            let mut finding = Finding::error(
+                Code::AttachRefused,
+                "it was loaded, but could not be attached",
+            )
+            .because(match cause {
+                Some(cause) => format!("{}: {cause}", described(&error)),
+                None => described(&error),
+            });
             finding.fix = fix;
             Attach::Refused(finding)
         }
         Failure::NotTried { reason, fix } => {
-            let mut finding =
-                Finding::warning(Code::AttachNotTried, "it loads; attaching it was not tried")
-                    .because(reason);
+            let mut finding = Finding::warning(
+                Code::AttachNotTried,
+                "it was loaded; attaching it was not tried",
+            )
+            .because(reason);
             finding.fix = fix.map(str::to_owned);
             Attach::NotTried(finding)
         }

@@ -26,7 +26,7 @@ const TCX: KernelVersion = KernelVersion::new(6, 6);
 fn in_namespace(attach: impl FnOnce() -> Attempt + Send) -> Attempt {
     private::with_namespaces(UnshareFlags::NEWNET, attach).map_err(|error| {
         Failure::not_tried(format!(
-            "there is no network namespace for it: {error} (unshare)"
+            "no network namespace could be created: {error} (unshare)"
         ))
     })?
 }
@@ -57,8 +57,9 @@ pub(super) fn classifier(program: &Program<'_>) -> Attempt {
             .and_then(|()| clsact::add_filter(LOOPBACK, direction, program.descriptor))
             .map_err(|error| match error.raw_os_error() {
                 Some(libc::ENOENT) => Failure::not_tried(
-                    "there is no clsact or no bpf filter here: before tcx (Linux 6.6) they are \
-                     needed, most kernels have them as modules, and a guest has no modules",
+                    "this kernel lacks the clsact qdisc or the bpf classifier, which are required \
+                     before tcx (Linux 6.6): most kernels have them as modules, and a guest has \
+                     no modules",
                 ),
                 _ => error.into(),
             })

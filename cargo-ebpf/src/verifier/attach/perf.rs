@@ -94,9 +94,7 @@ pub(super) fn tracepoint(program: &Program<'_>) -> Attempt {
     let (category, name) = target
         .split_once(':')
         .filter(|(category, name)| plain(category) && plain(name))
-        .ok_or_else(|| {
-            Failure::not_tried(format!("`{shown}` is not a tracepoint: category/name"))
-        })?;
+        .ok_or_else(|| Failure::not_tried(format!("`{shown}` is not of the form category/name")))?;
     let tracefs = Tracefs::open()?;
     let file = tracefs.path().join("events").join(category).join(name);
     let id = fs::read_to_string(file.join("id")).map_err(|error| match error.kind() {
@@ -105,12 +103,12 @@ pub(super) fn tracepoint(program: &Program<'_>) -> Attempt {
             format!("this kernel has no tracepoint `{shown}`"),
             "use another hook on this kernel, or a kernel that has it",
         ),
-        _ => Failure::not_tried(format!("the number of `{shown}` cannot be read: {error}")),
+        _ => Failure::not_tried(format!("the ID of `{shown}` cannot be read: {error}")),
     })?;
     let id = id
         .trim()
         .parse()
-        .map_err(|_| Failure::not_tried(format!("`{shown}` has no number in tracefs")))?;
+        .map_err(|_| Failure::not_tried(format!("`{shown}` has no ID in tracefs")))?;
     // SAFETY: there is no address in the attributes.
     let event = unsafe { open(&attributes(PERF_TYPE_TRACEPOINT, id), Scope::System) }?;
     Ok(call(&event, program.descriptor)?)
@@ -179,12 +177,12 @@ pub(super) fn kprobe(program: &Program<'_>, moment: Moment) -> Attempt {
     let Some(probes) = Probes::of("kprobe") else {
         return Err(Failure::refused(
             io::Error::from_raw_os_error(libc::ENOENT),
-            "this kernel has no kprobes for perf (CONFIG_KPROBE_EVENTS)",
+            "this kernel does not support kprobes as perf events (CONFIG_KPROBE_EVENTS)",
             "use a tracepoint on this kernel, or another kernel",
         ));
     };
     let symbol = CString::new(name.as_str())
-        .map_err(|_| Failure::not_tried("no function has a NUL in its name"))?;
+        .map_err(|_| Failure::not_tried("the name of a function cannot contain NUL"))?;
     probes
         .attach(program, moment, &symbol, offset)
         .map_err(|error| {
@@ -197,7 +195,7 @@ pub(super) fn kprobe(program: &Program<'_>, moment: Moment) -> Attempt {
                 ),
                 _ => Failure::refused(
                     error,
-                    format!("this kernel does not let `{shown}` be probed"),
+                    format!("this kernel does not allow kprobes on `{shown}`"),
                     "see /sys/kernel/debug/kprobes/blacklist, and use another function",
                 ),
             }
@@ -233,7 +231,7 @@ pub(super) fn uprobe(program: &Program<'_>, moment: Moment) -> Attempt {
     let Some(probes) = Probes::of("uprobe") else {
         return Err(Failure::refused(
             io::Error::from_raw_os_error(libc::ENOENT),
-            "this kernel has no uprobes for perf (CONFIG_UPROBE_EVENTS)",
+            "this kernel does not support uprobes as perf events (CONFIG_UPROBE_EVENTS)",
             "use another kernel",
         ));
     };

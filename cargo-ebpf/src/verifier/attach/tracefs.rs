@@ -23,7 +23,7 @@ impl Tracefs {
             .map(Self::Own)
             .map_err(|error| Failure::NotTried {
                 reason: format!(
-                    "tracefs is not mounted at /sys/kernel/tracing, and cannot be: {error}"
+                    "tracefs is not mounted at /sys/kernel/tracing, and mounting it failed: {error}"
                 ),
                 fix: Some("mount -t tracefs tracefs /sys/kernel/tracing"),
             })

@@ -97,7 +97,8 @@ pub(super) fn kernel_functions(program: &Program<'_>, moment: Moment) -> Attempt
                     "this kernel has no function `{}` that can be traced",
                     untrusted::name(pattern)
                 ),
-                "see /sys/kernel/tracing/available_filter_functions for those it has",
+                "see /sys/kernel/tracing/available_filter_functions for functions that can be \
+                 traced",
             )
         }
         failure => program.came_with(
@@ -114,7 +115,7 @@ fn matching(pattern: &str) -> Result<Vec<CString>, Failure> {
     let file = tracefs.path().join("available_filter_functions");
     let list = fs::read_to_string(&file).map_err(|error| {
         Failure::not_tried(format!(
-            "the functions that fit its pattern are not to be had: {error} \
+            "the functions that match its pattern cannot be listed: {error} \
              (available_filter_functions of tracefs)"
         ))
     })?;
@@ -130,7 +131,7 @@ fn matching(pattern: &str) -> Result<Vec<CString>, Failure> {
         return Err(Failure::refused(
             std::io::Error::from_raw_os_error(libc::ENOENT),
             format!(
-                "no function that can be traced fits `{}`",
+                "no function that can be traced matches `{}`",
                 untrusted::name(pattern)
             ),
             "",

@@ -33,10 +33,10 @@ pub(super) fn of(program: &Program<'_>) -> Result<UserFunction, Failure> {
     let (file, function) = target
         .rsplit_once(':')
         .filter(|(file, function)| !file.is_empty() && !function.is_empty())
-        .ok_or_else(|| Failure::not_tried(format!("`{shown}` does not say path:function")))?;
+        .ok_or_else(|| Failure::not_tried(format!("`{shown}` is not of the form path:function")))?;
     let path = find(file).ok_or_else(|| Failure::NotTried {
-        reason: format!("there is no file `{}` here", untrusted::name(file)),
-        fix: Some("a guest has no files but those of cargo ebpf; try it with --kernel host"),
+        reason: format!("there is no file `{}`", untrusted::name(file)),
+        fix: Some("a guest contains only the files of cargo ebpf; use --kernel host"),
     })?;
     let (name, offset) = with_offset(function);
     let unreadable = |cause: String| {
@@ -54,12 +54,13 @@ pub(super) fn of(program: &Program<'_>) -> Result<UserFunction, Failure> {
                 untrusted::name(file),
                 untrusted::name(name)
             ),
-            "a stripped file names only what it exports; use one of those, or an offset",
+            "a stripped file contains only the names of exported functions; use one of these, or \
+             an offset",
         )
     })?;
     Ok(UserFunction {
         path: CString::new(path.as_os_str().as_bytes())
-            .map_err(|_| Failure::not_tried("no path has a NUL in it"))?,
+            .map_err(|_| Failure::not_tried("a path cannot contain NUL"))?,
         offset: start.saturating_add(offset),
     })
 }

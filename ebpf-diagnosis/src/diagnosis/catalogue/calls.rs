@@ -11,7 +11,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "stack-limit",
         title: "the program needs too much stack",
         rule: "a program has 512 bytes of stack for all functions in a call chain together",
-        hint: "keep large values in a `PerCpuArray` of one element, and use them there",
+        hint: "keep large values in a `PerCpuArray` with one element, and use them there",
         cases: &[],
         page: page!("stack-limit"),
         patterns: &[
@@ -23,12 +23,12 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "call-depth",
         title: "function calls are nested too deeply",
-        rule: "a call chain may have at most 8 frames, including that of the program itself; recursion is not allowed",
+        rule: "a call chain may have at most 8 frames, including the program's own; recursion is not allowed",
         hint: "have functions inlined: `#[inline(always)]`",
         cases: &[Case {
             name: "recursion",
             title: "a function calls itself",
-            hint: "replace the recursion by a loop with a constant number of iterations, and keep its state in an array that serves as a stack",
+            hint: "replace the recursion with a loop of a constant number of iterations, and keep its state in an array that serves as a stack",
             shown_by: Evidence::Fact(Fact::Recursion),
         }],
         page: page!("call-depth"),
@@ -122,7 +122,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "wrong-map-type",
         title: "a helper is called with a map type that it does not support",
-        rule: "each helper supports certain map types only",
+        rule: "each helper supports only certain map types",
         hint: "use the methods of Aya's map types, which call the matching helpers",
         cases: &[],
         page: page!("wrong-map-type"),
@@ -137,13 +137,13 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "zero",
                 title: "a length that is passed to a helper may be zero",
-                hint: "return early if it is 0, and then limit it to 1..=512 in a way that the compiler does not optimise away (larger lengths wrap): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                hint: "return early if it is 0, and then limit it to 1..=512 in a way that the compiler cannot optimise away (larger lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::ZeroSize),
             },
             Case {
                 name: "not-zero",
                 title: "a length that is passed to a helper has no bounds, and must not be zero",
-                hint: "limit it to 1..=512 in a way that the compiler does not optimise away (other lengths wrap): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                hint: "limit it to 1..=512 in a way that the compiler cannot optimise away (other lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::RejectsZero),
             },
         ],
@@ -158,7 +158,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "size-not-constant",
         title: "an argument must be a constant",
-        rule: "some arguments, such as the size of a ring buffer entry, must be constants: the verifier must know the exact value on every path",
+        rule: "some arguments, such as the size of a ring buffer entry, must be constants whose exact value the verifier knows on every path",
         hint: "reserve the maximum size, or copy the actual size: `if let Some(part) = bytes.get(..length) { EVENTS.output_untyped::<[u8]>(part, 0) }`",
         cases: &[],
         page: page!("size-not-constant"),
@@ -183,8 +183,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "tail-call",
-        title: "a tail call in a place where it is not allowed",
-        rule: "the callers of a function that makes tail calls must together use less than 256 bytes of stack; the kernel's JIT must support such calls",
+        title: "a tail call where it is not allowed",
+        rule: "the callers of a function with a tail call must use less than 256 bytes of stack in total, and the kernel's JIT must support such calls",
         hint: "make the tail call in the program's main function, or inline the function that makes it: `#[inline(always)]`",
         cases: &[],
         page: page!("tail-call"),

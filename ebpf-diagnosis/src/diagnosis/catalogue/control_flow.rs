@@ -9,7 +9,7 @@ use super::{
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "unbounded-loop",
-        title: "the verifier sees no end of a loop",
+        title: "the verifier cannot prove that a loop ends",
         rule: "every path through a program must reach its end, and every iteration of a loop must make progress towards it",
         hint: "limit the number of iterations by a constant: `for _ in 0..LIMIT { .. }`",
         cases: &[],
@@ -32,7 +32,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "jump-sequence",
         title: "too many branches are pending",
         rule: "at most 8192 branches may be pending while the verifier follows a path",
-        hint: "reduce the number of iterations of loops that branch on unknown values, or replace the branch by arithmetic",
+        hint: "reduce the number of iterations of loops that branch on unknown values, or replace the branch with arithmetic",
         cases: &[],
         page: page!("jump-sequence"),
         patterns: &[
@@ -53,7 +53,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "missing-exit",
         title: "execution can run past the end of the program",
         rule: "the last instruction of a program and of each function must be an exit or a jump",
-        hint: "return a value on every path: replace `unreachable_unchecked()` by a `return`",
+        hint: "return a value on every path: replace `unreachable_unchecked()` with a `return`",
         cases: &[],
         page: page!("missing-exit"),
         patterns: &["last insn is not an exit or jmp", "no program exit found"],

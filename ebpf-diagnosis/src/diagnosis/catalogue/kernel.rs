@@ -23,7 +23,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "map-refused",
-        title: "the kernel did not create a map",
+        title: "the kernel rejected a map",
         rule: "the running kernel must support the type, flags and sizes of a map",
         hint: "check the sizes and flags in the `cause:` line of the error; some map types require a newer kernel (ring buffers: Linux 5.8)",
         cases: &[],
@@ -32,7 +32,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "btf-refused",
-        title: "the kernel did not accept the object's BTF",
+        title: "the kernel rejected the object's BTF",
         rule: "the running kernel must support every BTF kind in the object (such as ENUM64), and names must be C identifiers",
         hint: "rename the affected type or symbol, which the `cause:` line of the error names; bpf-linker's `--btf` makes the names of Rust types valid",
         cases: &[],

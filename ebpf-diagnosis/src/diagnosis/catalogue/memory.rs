@@ -36,7 +36,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "number-as-pointer",
         title: "a number is used as a pointer",
-        rule: "only a pointer whose origin the verifier knows can be dereferenced: to the stack, a map value, the context, a packet",
+        rule: "only pointers whose origin the verifier knows (stack, map value, context, packet) can be dereferenced",
         hint: "copy kernel memory with `bpf_probe_read_kernel(pointer)`, and user memory with `bpf_probe_read_user(pointer)`",
         cases: &[PACKET_CHANGED, RELEASED],
         page: page!("number-as-pointer"),
@@ -66,12 +66,12 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "compared-length",
                 title: "only the packet's length was checked, as a number, which gives packet pointers no bounds",
-                hint: "compare the pointer itself, with a bounded `offset`, and keep the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                hint: "compare the pointer itself, with a bounded `offset`, and prevent the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::LengthCompared),
             },
             Case {
                 name: "variable-offset",
-                title: "a packet is accessed through a different pointer from the one that was checked",
+                title: "a packet is accessed through a pointer other than the one that was checked",
                 hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if byte + 1 > end { return XDP_PASS }`",
                 shown_by: Evidence::Fact(Fact::VariableOffset),
             },
@@ -300,7 +300,7 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "held-at-exit",
                 title: "a lock is still held when the program ends",
-                hint: "unlock before every return: while the lock is held, only read and write values; then unlock, and branch and return afterwards",
+                hint: "unlock before every return: while the lock is held, only read and write values, and branch or return only after the unlock",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_unlock is missing",
                     "BPF_EXIT instruction cannot be used inside {word} region",

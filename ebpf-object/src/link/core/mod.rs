@@ -208,11 +208,11 @@ fn resolve(
         &local.string(relocation.access),
         question.subject(),
     )
-    .ok_or_else(|| named("that its own BTF does not fit"))?;
+    .ok_or_else(|| named("that does not match the object's BTF"))?;
     if question == Question::LocalTypeId {
         return Ok(Computed::type_id(relocation.type_id));
     }
-    let kernel = kernel.ok_or_else(|| named("cannot be fitted to a kernel without BTF"))?;
+    let kernel = kernel.ok_or_else(|| named("cannot be relocated for a kernel without BTF"))?;
     if name.is_empty() {
         return Err(named("without a name cannot be found in a kernel"));
     }
@@ -228,7 +228,7 @@ fn resolve(
             Some((first, same))
                 if first.bit_offset == spec.bit_offset
                     && (same.value, same.poisoned) == (computed.value, computed.poisoned) => {}
-            Some(_) => return Err(named("that several kernel types answer differently")),
+            Some(_) => return Err(named("that is ambiguous: several kernel types match")),
         }
     }
     match found {

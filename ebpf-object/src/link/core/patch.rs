@@ -22,7 +22,8 @@ pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> 
             .filter(|&expected| i128::from(expected) != found)
             .map_or(Ok(()), |expected| {
                 Err(format!(
-                    "an access for which the compiler wrote {found}, and its types give {expected} (CO-RE)"
+                    "an access with the value {found}, although its types result in {expected} \
+                     (CO-RE)"
                 ))
             })
     };

@@ -141,7 +141,7 @@ fn enumerator((btf, spec): In<'_>) -> Option<u64> {
 }
 
 fn field(question: Question, (btf, spec): In<'_>) -> Result<Answer, &'static str> {
-    let damaged = "that its own BTF does not fit";
+    let damaged = "that does not match the object's BTF";
     let step = spec.steps.last().ok_or(damaged)?;
     if !step.is_member() {
         let size = btf.size(step.type_id).ok_or("without a size")?;
@@ -155,7 +155,7 @@ fn field(question: Question, (btf, spec): In<'_>) -> Result<Answer, &'static str
                 value: u64::from(size),
                 ..Answer::default()
             }),
-            _ => Err("whose array elements have neither sign nor bits"),
+            _ => Err("whose array elements are not integers"),
         };
     }
     let structure = btf.get(step.type_id).ok_or(damaged)?;
@@ -240,7 +240,7 @@ impl Place {
                 });
             }
             if bytes >= 8 {
-                return Err("with a bit field that no load can read");
+                return Err("with a bit field that no single load can read");
             }
             bytes *= 2;
         }

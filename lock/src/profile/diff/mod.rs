@@ -192,7 +192,7 @@ impl Verdict {
             Self::New => "new",
             Self::Gone => "gone",
             Self::NoClearChange => "no clear change",
-            Self::TooFew => "too few to tell",
+            Self::TooFew => "too few intervals",
         }
     }
 

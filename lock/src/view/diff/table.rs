@@ -43,7 +43,7 @@ fn write_table(
         length(&diff.after)
     )?;
     if diff.rows.is_empty() {
-        writeln!(text, "No waits in either.\n")?;
+        writeln!(text, "Neither recording contains waits.\n")?;
     } else {
         write_rows(text, diff, columns, paint)?;
     }
@@ -159,7 +159,7 @@ fn write_method(text: &mut String, diff: &Diff, names: [&str; 2]) -> fmt::Result
     }
     if diff.small > 0 {
         let rows = plural(diff.small as u64, "row");
-        writeln!(text, "Not compared: {rows} below 0.1 % of the wait.")?;
+        writeln!(text, "Not compared: {rows} below 0.1 % of the wait time.")?;
     }
     Ok(())
 }

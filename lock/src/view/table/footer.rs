@@ -199,7 +199,8 @@ pub(super) fn lost_samples(snapshot: &Snapshot) -> Option<String> {
     };
     Some(format!(
         "LOST: {lost} of {} sampled waits ({share:.0} %), as the ring buffer was full. Rows by \
-         caller, stack, thread or holder know the others only. Record again with a larger buffer, \
+         caller, stack, thread or holder contain only the others. Record again with a larger \
+         buffer, \
          such as --buffer 64 (MiB){without}.",
         samples.taken.max(lost)
     ))

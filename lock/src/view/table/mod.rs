@@ -103,7 +103,7 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
     }
     if !options.sort.is_estimated() && grouped.total.waits().is_none() {
-        lines.push("Estimates lack this metric: sorted by total.".to_owned());
+        lines.push("This metric is unavailable for estimates: sorted by total.".to_owned());
     }
     lines
 }

@@ -138,7 +138,7 @@ fn filters_are_told_and_estimates_are_named() {
     for words in [
         "only at least 500 ns, type mutex, with \"log::rotate\" on the stack",
         "all values are estimates",
-        "Estimates lack this metric",
+        "This metric is unavailable for estimates",
     ] {
         assert!(text.contains(words), "{words} in\n{text}");
     }

@@ -25,7 +25,7 @@ pub(super) fn lines(snapshot: &Snapshot, filter: &Filter) -> Vec<String> {
     let mut lines = Vec::new();
     for deadlock in &deadlocks {
         let threads = plural(deadlock.len() as u64, "thread");
-        lines.push(format!("DEADLOCK of {threads}: none of them can go on."));
+        lines.push(format!("DEADLOCK of {threads}: none of them can continue."));
         let members: Vec<&OpenWait> = deadlock
             .iter()
             .filter_map(|&index| snapshot.open.get(index))
@@ -33,7 +33,7 @@ pub(super) fn lines(snapshot: &Snapshot, filter: &Filter) -> Vec<String> {
         for (position, wait) in members.iter().enumerate() {
             let before = position.checked_sub(1).unwrap_or(members.len() - 1);
             let has = members.get(before).map_or_else(String::new, |before| {
-                format!("has {}, and ", lock_name(snapshot, &labels, before.lock))
+                format!("holds {}, and ", lock_name(snapshot, &labels, before.lock))
             });
             lines.push(format!(
                 "  {} {has}waits for {}",
@@ -100,7 +100,7 @@ pub(super) fn description(
     }
     if let Some(holder) = wait.holder {
         text += &match holder == wait.thread {
-            true => ", which it has itself".to_owned(),
+            true => ", which it holds itself".to_owned(),
             false => format!(", held by {}", snapshot.thread_name(holder)),
         };
     }

@@ -35,7 +35,7 @@ impl Screen {
         let terminal = ratatui::try_init().map_err(|error| {
             // Half of it may be done.
             let _ = ratatui::try_restore();
-            no_terminal("the terminal could not be taken over").because_of(&error)
+            no_terminal("the terminal could not be set up").because_of(&error)
         })?;
         Ok(Self {
             terminal: Some(terminal),

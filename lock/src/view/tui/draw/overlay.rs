@@ -123,7 +123,7 @@ fn events(what: &str, events: &Events) -> String {
     }
     if events.other > 0 {
         text.push_str(&format!(
-            "; {} of the ended in the row for other locks",
+            "; {} of the ended waits are in the row for other locks",
             cells::count(events.other)
         ));
     }

@@ -85,7 +85,7 @@ fn what_the_kernel_would_refuse_is_said_first() -> Tested {
     assert!(error.to_string().contains("it has: "), "{error}");
     assert_eq!(error.kind(), ErrorKind::ProgramMissing);
     let error = ebpf_test::run(&mut ebpf, "keep", &Input::arguments(&[0; 13])).unwrap_err();
-    assert!(error.to_string().contains("12 at most"), "{error}");
+    assert!(error.to_string().contains("at most 12"), "{error}");
     Ok(())
 }
 

@@ -9,6 +9,6 @@ rejections::license!();
 
 #[uprobe]
 pub fn enter(_: ProbeContext) -> u32 {
-    // Where it is refused, the attribute says why.
+    // If it is rejected, the diagnosis points to the attribute.
     0
 }

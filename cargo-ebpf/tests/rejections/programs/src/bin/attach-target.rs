@@ -1,4 +1,4 @@
-//! For a tracepoint that no kernel has, as one of a newer kernel is to an older one.
+//! For a tracepoint that no kernel has, like one of a newer kernel on an older one.
 #![no_std]
 #![no_main]
 

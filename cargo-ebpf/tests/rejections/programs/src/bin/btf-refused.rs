@@ -1,4 +1,4 @@
-//! A static whose name no kernel takes in BTF.
+//! A static whose name no kernel accepts in BTF.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Calls a helper that programs of this type do not have.
+//! Calls a helper that programs of this type may not call.
 #![no_std]
 #![no_main]
 

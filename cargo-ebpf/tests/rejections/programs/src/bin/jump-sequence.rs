@@ -1,4 +1,4 @@
-//! A loop that decides something new in each of very many turns.
+//! A loop with very many iterations and a branch on an unknown value in each.
 #![no_std]
 #![no_main]
 

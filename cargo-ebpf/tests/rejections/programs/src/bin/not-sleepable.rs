@@ -1,4 +1,4 @@
-//! A program that may sleep, where this kernel has none. Uprobes may since Linux 6.0.
+//! A sleepable uprobe, which requires Linux 6.0.
 //@ kernels: 5.10
 #![no_std]
 #![no_main]
@@ -10,6 +10,6 @@ rejections::license!();
 
 #[uprobe(sleepable)] //~ ERROR not-sleepable
 pub fn enter(_: ProbeContext) -> u32 {
-    // Where it is refused, the attribute says why.
+    // If it is rejected, the diagnosis points to the attribute.
     0
 }

@@ -1,4 +1,4 @@
-//! Calculates with a pointer as with a number.
+//! Applies an operator to a pointer that only numbers support.
 #![no_std]
 #![no_main]
 

@@ -1,5 +1,5 @@
 //! Writes a kernel address where user space can read it. Only processes without
-//! CAP_PERFMON are refused.
+//! CAP_PERFMON are rejected.
 //@ without: CAP_PERFMON
 #![no_std]
 #![no_main]

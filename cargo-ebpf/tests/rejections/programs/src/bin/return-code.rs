@@ -1,4 +1,4 @@
-//! Returns a number that means nothing to the kernel.
+//! Returns a number that this hook does not define.
 #![no_std]
 #![no_main]
 

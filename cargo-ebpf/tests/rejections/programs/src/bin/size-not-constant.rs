@@ -1,4 +1,4 @@
-//! Reserves as many bytes of a ring buffer as an argument says.
+//! Reserves a number of bytes of a ring buffer that an argument determines.
 #![no_std]
 #![no_main]
 

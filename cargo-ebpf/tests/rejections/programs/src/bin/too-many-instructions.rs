@@ -1,4 +1,4 @@
-//! A loop with an end, after more steps than the verifier takes.
+//! A loop that ends, but after more instructions than the verifier processes.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Indexes an array in a map with a number that may be anything.
+//! Indexes an array in a map with a number without bounds.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Loops until a condition that may never come true.
+//! Loops until a condition that may never become true.
 #![no_std]
 #![no_main]
 

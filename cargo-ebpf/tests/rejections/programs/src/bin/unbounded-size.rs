@@ -1,4 +1,4 @@
-//! Gives a helper a length that may be anything.
+//! Passes a length without bounds to a helper.
 #![no_std]
 #![no_main]
 

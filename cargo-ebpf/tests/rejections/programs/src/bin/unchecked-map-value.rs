@@ -1,4 +1,4 @@
-//! Uses what a lookup returned without asking whether it found anything.
+//! Uses the result of a lookup without a check for null.
 #![no_std]
 #![no_main]
 

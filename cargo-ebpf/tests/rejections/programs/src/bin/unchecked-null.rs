@@ -1,4 +1,4 @@
-//! Writes into a ring buffer's entry without asking whether there was room for it.
+//! Writes to a ring buffer entry without a check that it was reserved.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Gives a helper an argument that was never set.
+//! Passes an argument that was never set to a helper.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Gives a helper a map of a type that it does not work on.
+//! Passes a map of a type that the helper does not support.
 #![no_std]
 #![no_main]
 
