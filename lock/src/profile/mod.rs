@@ -15,3 +15,4 @@ pub(crate) mod merge;
 pub(crate) mod metrics;
 pub(crate) mod snapshot;
 pub(crate) mod snapshot_builder;
+pub(crate) mod tasks;

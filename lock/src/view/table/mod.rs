@@ -11,6 +11,7 @@ use crate::{
         label::NO_STACK,
         metrics::{Metrics, Sort},
         snapshot::{Scope, Snapshot, StackId},
+        tasks,
     },
     view::{
         Options,
@@ -92,12 +93,14 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         return [nothing]
             .into_iter()
             .chain(unmeasured)
+            .chain(unseen(snapshot))
             .chain(undetermined(snapshot, options))
             .chain(left_out(snapshot, options))
             .collect();
     }
     let mut lines = vec![format!("Waits for locks in {duration} of {whose}{only}:")];
     lines.extend(unmeasured(snapshot));
+    lines.extend(unseen(snapshot));
     lines.extend(undetermined(snapshot, options));
     if grouped.estimated_by_filter() {
         lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
@@ -122,6 +125,30 @@ fn unmeasured(snapshot: &Snapshot) -> Option<String> {
             plural(count, "futex wait")
         )
     })
+}
+
+/// The tasks whose waits are not seen, as a runtime switches between them, a line per runtime.
+fn unseen(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    /// So many processes are named.
+    const PROCESSES: usize = 3;
+    tasks::runtimes(snapshot)
+        .into_iter()
+        .map(|(runtime, processes)| {
+            let mut names: Vec<String> = processes
+                .iter()
+                .take(PROCESSES)
+                .map(|&process| untrusted::line(&snapshot.process_name(process)).into_owned())
+                .collect();
+            if processes.len() > PROCESSES {
+                names.push("others".to_owned());
+            }
+            format!(
+                "Not recorded: waits of {} in {}. {} switches between them without the kernel.",
+                runtime.tasks,
+                names.join(", "),
+                runtime.name
+            )
+        })
 }
 
 /// Idle waits that may be for locks: runtimes wait for both in one way, which has a name. Without

@@ -277,3 +277,18 @@ fn idle_waits_that_may_be_for_locks_are_in_the_heading() {
     };
     assert!(!report(&snapshot, &ranked, None).contains("Not ranked, as"));
 }
+
+#[test]
+fn a_runtime_that_hides_waits_is_in_the_heading() {
+    let mut snapshot = fixtures::snapshot();
+    assert!(!report(&snapshot, &Options::default(), None).contains("Not recorded"));
+    let site = &snapshot.sites[0];
+    let stack = &snapshot.stacks[site.stack.index()];
+    let name = snapshot.process_name(snapshot.threads[site.thread.index()].process);
+    let frame = *stack.user.last().unwrap();
+    snapshot.frames[frame.index()].function = Some("runtime.futexsleep".to_owned());
+    let text = report(&snapshot, &Options::default(), None);
+    let line = text.lines().nth(1).unwrap();
+    let expected = "Not recorded: waits of goroutines for a sync.Mutex, a channel and the like in ";
+    assert!(line.starts_with(expected) && line.contains(&name), "{text}");
+}
