@@ -6,7 +6,7 @@ use std::{
     sync::mpsc::{Receiver, Sender},
 };
 
-use ratatui::crossterm::event::KeyEvent;
+use ratatui_crossterm::crossterm::event::KeyEvent;
 use signal_hook::{
     consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH},
     iterator::Signals,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -207,7 +207,7 @@ fn character(bytes: &[u8]) -> Begin {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::crossterm::event::KeyCode::{
+    use ratatui_crossterm::crossterm::event::KeyCode::{
         self, Backspace, Char, Down, End, Enter, Esc, Home, Up,
     };
 

@@ -1,6 +1,6 @@
 //! Which key asks for what.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What a reader can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub(crate) fn action(key: KeyEvent, typing: bool) -> Option<Action> {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::{Action, action};
 

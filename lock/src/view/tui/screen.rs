@@ -1,12 +1,13 @@
 //! The terminal: taken over, and given back however it ends.
 
 use std::{
-    io::{self, IsTerminal as _},
-    mem,
+    io::{self, IsTerminal as _, Stdout},
+    mem, panic,
 };
 
-use ratatui::{
-    DefaultTerminal,
+use ratatui_core::terminal::Terminal;
+use ratatui_crossterm::{
+    CrosstermBackend,
     crossterm::{ExecutableCommand as _, cursor, terminal},
 };
 use signal_hook::{consts::SIGTSTP, low_level::raise};
@@ -21,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Screen {
     /// None once it is given back.
-    terminal: Option<DefaultTerminal>,
+    terminal: Option<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -32,9 +33,10 @@ impl Screen {
     /// `no-terminal` if there is none that can show it.
     pub(super) fn open() -> Result<Self> {
         check_own()?;
-        let terminal = ratatui::try_init().map_err(|error| {
+        restore_before_panics();
+        let terminal = take_over().map_err(|error| {
             // Half of it may be done.
-            let _ = ratatui::try_restore();
+            let _ = restore();
             no_terminal("the terminal could not be taken over").because_of(&error)
         })?;
         Ok(Self {
@@ -52,8 +54,7 @@ impl Screen {
 
     /// Takes the terminal over again, after somebody else may have had it.
     pub(super) fn resume(&mut self) -> io::Result<()> {
-        terminal::enable_raw_mode()?;
-        io::stdout().execute(terminal::EnterAlternateScreen)?;
+        show_own()?;
         match &mut self.terminal {
             // All of it is drawn anew.
             Some(terminal) => terminal.clear(),
@@ -64,7 +65,7 @@ impl Screen {
     /// Gives the terminal to the shell until this process is told to go on.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         io::stdout().execute(cursor::Show)?;
-        ratatui::try_restore()?;
+        restore()?;
         raise(SIGTSTP)?;
         self.resume()
     }
@@ -82,7 +83,7 @@ impl Screen {
             return;
         };
         let shown = io::stdout().execute(cursor::Show).is_ok();
-        let restored = ratatui::try_restore().is_ok();
+        let restored = restore().is_ok();
         if !shown || !restored {
             // It is gone. Dropped, it would complain on stderr, which is gone as well: a
             // panic.
@@ -95,6 +96,34 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn take_over() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    show_own()?;
+    Terminal::new(CrosstermBackend::new(io::stdout()))
+}
+
+/// Raw mode, and another screen than the shell's.
+fn show_own() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    io::stdout().execute(terminal::EnterAlternateScreen)?;
+    Ok(())
+}
+
+/// The shell's mode and screen.
+fn restore() -> io::Result<()> {
+    terminal::disable_raw_mode()?;
+    io::stdout().execute(terminal::LeaveAlternateScreen)?;
+    Ok(())
+}
+
+/// A panic's message is for the shell's screen.
+fn restore_before_panics() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let _ = restore();
+        report(info);
+    }));
 }
 
 /// Whether standard output can show it.

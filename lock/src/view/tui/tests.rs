@@ -1,6 +1,6 @@
 //! Pictures of the screen, and keys that change them.
 
-use ratatui::{Terminal, backend::TestBackend};
+use ratatui_core::{backend::TestBackend, terminal::Terminal};
 
 use crate::{
     profile::{fixtures, group::By, metrics::Sort, snapshot::Snapshot},

@@ -1,6 +1,6 @@
 //! The last line: the keys, or the filter that is being typed.
 
-use ratatui::{
+use ratatui_core::{
     style::{Modifier, Style},
     text::{Line, Span},
 };

@@ -1,7 +1,7 @@
 //! The lines above: what is recorded, what it comes to, what it costs, and what is missing.
 
 use ebpf_base::units;
-use ratatui::{
+use ratatui_core::{
     style::{Color, Modifier, Style},
     text::{Line, Span},
 };

@@ -1,9 +1,9 @@
 //! Puts the state on a screen of any size. Pure: the same state, the same picture.
 
-use ratatui::{
-    Frame,
+use ratatui_core::{
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
+    terminal::Frame,
     text::Line,
 };
 

@@ -1,12 +1,11 @@
 //! What lies over the rest: help, and the notes of the recording.
 
 use ebpf_base::units;
-use ratatui::{
-    Frame,
+use ratatui_core::{
     layout::Rect,
     style::{Modifier, Style},
-    text::Line,
-    widgets::{Block, Clear, Paragraph},
+    terminal::Frame,
+    text::{Line, Span},
 };
 
 use super::text::{fit, wrap};
@@ -46,13 +45,49 @@ pub(super) fn draw(state: &State, shown: Overlay, frame: &mut Frame<'_>, area: R
     );
     let most = usize::from(wanted - height);
     let scroll = state.overlay_scroll.min(most);
-    let mut block = Block::bordered().title(fit(title, columns));
-    if scroll < most {
-        block = block.title_bottom(fit(" ↓ more ", columns));
+    let more = if scroll < most { " ↓ more " } else { "" };
+    clear(frame, place);
+    let mut rows = place.rows();
+    let mut next_row = |line: Line<'_>| {
+        if let Some(row) = rows.next() {
+            frame.render_widget(line, row);
+        }
+    };
+    next_row(rule('┌', fit(title, columns), '┐', columns));
+    for line in lines
+        .into_iter()
+        .skip(scroll)
+        .take(usize::from(height.saturating_sub(2)))
+    {
+        next_row(bordered(line, columns));
     }
-    let rest = lines.into_iter().skip(scroll).collect::<Vec<_>>();
-    frame.render_widget(Clear, place);
-    frame.render_widget(Paragraph::new(rest).block(block), place);
+    next_row(rule('└', fit(more, columns), '┘', columns));
+}
+
+/// Removes what was drawn in `place` before.
+fn clear(frame: &mut Frame<'_>, place: Rect) {
+    let buffer = frame.buffer_mut();
+    for position in place.intersection(buffer.area).positions() {
+        buffer[position].reset();
+    }
+}
+
+/// A horizontal border that begins with a text.
+fn rule(left: char, text: String, right: char, columns: usize) -> Line<'static> {
+    let rest = columns.saturating_sub(Line::raw(&*text).width());
+    Line::raw(format!("{left}{text}{}{right}", "─".repeat(rest)))
+}
+
+/// A line between two vertical borders.
+fn bordered(line: Line<'_>, columns: usize) -> Line<'_> {
+    let rest = columns.saturating_sub(line.width());
+    let style = line.style;
+    let content = line.spans.into_iter();
+    let content = content.map(|span| Span::styled(span.content, style.patch(span.style)));
+    let mut spans = vec![Span::raw("│")];
+    spans.extend(content);
+    spans.extend([Span::raw(" ".repeat(rest)), Span::raw("│")]);
+    Line::from(spans)
 }
 
 fn help(columns: usize) -> Vec<Line<'static>> {

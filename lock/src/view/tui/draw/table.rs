@@ -1,10 +1,10 @@
 //! The ranking: one row a line, with as many columns as fit.
 
 use ebpf_base::units;
-use ratatui::{
-    Frame,
+use ratatui_core::{
     layout::Rect,
     style::{Color, Modifier, Style},
+    terminal::Frame,
     text::{Line, Span},
 };
 

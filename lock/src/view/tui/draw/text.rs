@@ -1,6 +1,6 @@
 //! Texts of programs in the cells of a terminal.
 
-use ratatui::text::Span;
+use ratatui_core::text::Span;
 
 use crate::view::untrusted;
 
