@@ -8,7 +8,7 @@ use std::{
     process::id,
     sync::{
         Arc,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -18,12 +18,8 @@ use ebpf_build::{Error, Result};
 use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGKILL, SIGTERM},
-    iterator::SignalsInfo,
-    low_level::{
-        emulate_default_handler,
-        siginfo::{Cause, Origin},
-        signal_name,
-    },
+    iterator::Signals,
+    low_level::{emulate_default_handler, signal_name},
 };
 
 use crate::code::Code;
@@ -38,21 +34,39 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The signal that came first; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
+/// The signals that end this program.
+const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Whether a process has sent one of them to this process. A terminal's come from the kernel, to all
+/// processes in the foreground.
+static SENT: AtomicBool = AtomicBool::new(false);
+
 /// Watches for signals from now on.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
 pub(crate) fn watch() -> Result<()> {
-    let mut signals = SignalsInfo::<signal_hook::iterator::exfiltrator::WithOrigin>::new([
-        SIGINT, SIGTERM, SIGHUP,
-    ])
-    .map_err(|cause| not_installed(&cause))?;
+    // Handlers run in this order: the origin is known when the thread wakes up.
+    for signal in ENDING {
+        note_origin(signal).map_err(|cause| not_installed(&cause))?;
+    }
+    let mut signals = Signals::new(ENDING).map_err(|cause| not_installed(&cause))?;
     adopt_orphans();
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || signals.forever().for_each(|origin| received(&origin)))
+        .spawn(move || signals.forever().for_each(received))
         .map_err(|cause| not_installed(&cause))?;
     Ok(())
+}
+
+fn note_origin(signal: i32) -> io::Result<()> {
+    let note = |info: &libc::siginfo_t| {
+        if info.si_code != libc::SI_KERNEL {
+            SENT.store(true, Ordering::SeqCst);
+        }
+    };
+    // SAFETY: the handler reads its argument and writes to an atomic, which is async-signal-safe.
+    unsafe { signal_hook_registry::register_sigaction(signal, note) }.map(|_| ())
 }
 
 /// Takes no notice of signals from now on: whoever sends one sends it to the program that
@@ -61,7 +75,7 @@ pub(crate) fn watch() -> Result<()> {
 /// # Errors
 /// When the handlers cannot be installed.
 pub(crate) fn outlive() -> Result<()> {
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in ENDING {
         // A handler, where it would do to ignore them: programs would inherit that.
         signal_hook::flag::register(signal, Arc::default())
             .map_err(|cause| not_installed(&cause))?;
@@ -110,8 +124,7 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-fn received(origin: &Origin) {
-    let signal = origin.signal;
+fn received(signal: i32) {
     let first = RECEIVED
         .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
         .is_ok();
@@ -121,7 +134,7 @@ fn received(origin: &Origin) {
         return;
     }
     // A terminal has already sent it to all of them; a second one would end them hard.
-    if !matches!(origin.cause, Cause::Kernel) {
+    if SENT.load(Ordering::SeqCst) {
         send(signal, &descendants());
     }
     // Without a thread for it, a second signal has to wait for this.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cargo_metadata::cargo_platform::Platform;
-use toml::Value;
+use serde_json::{Map, Value};
 
 use crate::{Code, Error, Finding, KernelVersion, Result, check::WARNING_CODES, target::Target};
 
@@ -205,11 +205,11 @@ pub fn read(folder: &Path) -> Result<Settings> {
         settings.optional = strings(metadata.get("optional"));
         settings.deny = strings(metadata.get("deny"));
         settings.map_sizes = table(metadata, "map-sizes", folder, |size| {
-            size.as_integer()?.try_into().ok()
+            size.as_i64()?.try_into().ok()
         })?;
         settings.values = table(metadata, "set", folder, |value| match value {
-            Value::Integer(value) => Some(value.to_string()),
-            Value::Boolean(value) => Some(value.to_string()),
+            Value::Number(value) if !value.is_f64() => Some(value.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
             _ => value.as_str().map(str::to_owned),
         })?;
         if let Some(unknown) = settings
@@ -231,7 +231,7 @@ pub fn read(folder: &Path) -> Result<Settings> {
     settings.freestanding = is_freestanding(&manifest, folder);
     settings.depends_on_aya = depends_on_aya(&manifest);
     settings.profile_lto = at(&manifest, &["profile", "release", "lto"])
-        .is_some_and(|lto| *lto == Value::Boolean(true) || lto.as_str() == Some("fat"));
+        .is_some_and(|lto| *lto == Value::Bool(true) || lto.as_str() == Some("fat"));
 
     let own = config_in(folder);
     let above = folder.ancestors().skip(1).filter_map(config_in);
@@ -292,7 +292,7 @@ fn bpf_targets(config: &Value) -> Vec<Target> {
 
 /// The flags that a config has for `target`: by its triple, or by a `cfg` that it fulfils.
 fn target_flags(config: &Value, target: Target, by_cfg: bool) -> Vec<String> {
-    let tables = config.get("target").and_then(Value::as_table);
+    let tables = config.get("target").and_then(Value::as_object);
     tables
         .into_iter()
         .flatten()
@@ -312,11 +312,11 @@ pub const AYA_CRATES: [&str; 2] = ["aya-ebpf", "aya-bpf"];
 
 /// Whether a crate depends on aya-ebpf, under whatever name and for whatever target.
 fn depends_on_aya(manifest: &Value) -> bool {
-    let of_targets = manifest.get("target").and_then(Value::as_table);
+    let of_targets = manifest.get("target").and_then(Value::as_object);
     let of_targets = of_targets.into_iter().flat_map(|targets| targets.values());
     of_targets
         .chain([manifest])
-        .filter_map(|table| table.get("dependencies")?.as_table())
+        .filter_map(|table| table.get("dependencies")?.as_object())
         .flatten()
         .any(|(name, needed)| {
             let package = needed.get("package").and_then(Value::as_str);
@@ -384,8 +384,8 @@ fn table<T>(
     };
     let entries = match metadata.get(key) {
         None => return Ok(BTreeMap::new()),
-        Some(Value::Table(entries)) => entries,
-        Some(other) => return Err(invalid(&format!("a TOML {}", other.type_str()))),
+        Some(Value::Object(entries)) => entries,
+        Some(other) => return Err(invalid(&format!("a TOML {}", type_name(other)))),
     };
     let entries = entries.iter().map(|(name, found)| {
         let value = value(found).ok_or_else(|| invalid(&format!("an invalid value for {name}")))?;
@@ -405,7 +405,7 @@ fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> 
             let manifest = folder.join("Cargo.toml");
             let written = match value.as_str() {
                 Some(text) => format!("{text:?}"),
-                None => format!("a TOML {}", value.type_str()),
+                None => format!("a TOML {}", type_name(value)),
             };
             let message = format!(
                 "{}: min-kernel is {written}, which is not a kernel version",
@@ -431,8 +431,8 @@ fn line_of(file: &Path, key: &str) -> Option<u32> {
 
 fn parse(file: &Path) -> Result<Value> {
     let text = ebpf_base::read_text(file).map_err(|cause| Error::io("read", file, &cause))?;
-    text.parse::<toml::Table>()
-        .map(Value::Table)
+    toml_edit::de::from_str::<Map<_, _>>(&text)
+        .map(Value::Object)
         .map_err(|cause| {
             Error::new(
                 Code::ConfigNotToml,
@@ -442,6 +442,23 @@ fn parse(file: &Path) -> Result<Value> {
             .fix("correct the line that the cause names")
         })
 }
+
+/// What TOML calls the type of a value.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if !number.is_f64() => "integer",
+        // Also one without an end, which JSON lacks.
+        Value::Number(_) | Value::Null => "float",
+        Value::Array(_) => "array",
+        Value::Object(entries) if entries.contains_key(DATETIME) => "datetime",
+        Value::Object(_) => "table",
+    }
+}
+
+/// The only key of what toml_edit makes of a date for types that lack one.
+const DATETIME: &str = "$__toml_private_datetime";
 
 fn at<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
     keys.iter().try_fold(value, |value, key| value.get(key))

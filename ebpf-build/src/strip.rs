@@ -3,7 +3,7 @@
 use object::{
     Endianness,
     build::elf::{Builder, SectionData},
-    elf::{self, FileHeader64, SectionHeader64, SectionType},
+    elf::{self, FileHeader64, SectionHeader64},
     read::elf::{FileHeader as _, SectionHeader as _},
 };
 
@@ -13,7 +13,7 @@ use crate::{Code, Error, Result};
 const MAX_ALIGNMENT: u64 = 4096;
 
 /// The types of sections that a loader reads, and what these need. All others are for linkers.
-const KEPT_TYPES: [SectionType; 8] = [
+const KEPT_TYPES: [u32; 8] = [
     elf::SHT_PROGBITS,
     elf::SHT_SYMTAB,
     elf::SHT_STRTAB,
@@ -97,8 +97,8 @@ fn with_known_types(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
             + index * size_of::<SectionHeader64<Endianness>>()
             + TYPE_OFFSET;
         let data = match endian {
-            Endianness::Little => elf::SHT_PROGBITS.0.to_le_bytes(),
-            Endianness::Big => elf::SHT_PROGBITS.0.to_be_bytes(),
+            Endianness::Little => elf::SHT_PROGBITS.to_le_bytes(),
+            Endianness::Big => elf::SHT_PROGBITS.to_be_bytes(),
         };
         if let Some(bytes) = known.get_mut(at..at + data.len()) {
             bytes.copy_from_slice(&data);
@@ -156,12 +156,9 @@ mod tests {
                 let types = sections.iter().map(|section| section.sh_type(endian));
                 types.collect::<Vec<_>>()
             };
-            assert!(types(&object).contains(&SectionType(0x6fff_4c03)), "{name}");
+            assert!(types(&object).contains(&0x6fff_4c03), "{name}");
             let stripped = strip_debug(&object).unwrap();
-            assert!(
-                !types(&stripped).contains(&SectionType(0x6fff_4c03)),
-                "{name}"
-            );
+            assert!(!types(&stripped).contains(&0x6fff_4c03), "{name}");
             assert_eq!(
                 read_by_loaders(&stripped),
                 read_by_loaders(&object),
@@ -179,7 +176,7 @@ mod tests {
             .unwrap();
         let position = sections
             .iter()
-            .position(|section| section.sh_type(Endianness::Little) == SectionType(0x6fff_4c03));
+            .position(|section| section.sh_type(Endianness::Little) == 0x6fff_4c03);
         let start = usize::try_from(header.e_shoff(Endianness::Little)).unwrap();
         let at = start + position.unwrap() * 64 + TYPE_OFFSET;
         // A group, a GNU hash table, one of the processor's own, one of nobody's.

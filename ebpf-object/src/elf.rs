@@ -63,7 +63,7 @@ impl Ident {
         let [_, _, _, _, class, data, _, os_abi, ..] = *head;
         let (file_type, machine) = ([type0, type1], [machine0, machine1]);
         let version = [version0, version1, version2, version3];
-        let big = data == elf::ELFDATA2MSB.0;
+        let big = data == elf::ELFDATA2MSB;
         let u16_of = if big {
             u16::from_be_bytes
         } else {
@@ -89,9 +89,9 @@ impl Ident {
     /// # Errors
     /// When it is for another machine, or of a shape that BPF has not.
     pub fn check_bpf(&self) -> Result<()> {
-        let bpf = self.machine == elf::EM_BPF.0
-            && self.class == elf::ELFCLASS64.0
-            && [elf::ELFDATA2LSB.0, elf::ELFDATA2MSB.0].contains(&self.data);
+        let bpf = self.machine == elf::EM_BPF
+            && self.class == elf::ELFCLASS64
+            && [elf::ELFDATA2LSB, elf::ELFDATA2MSB].contains(&self.data);
         if bpf {
             return Ok(());
         }
@@ -114,9 +114,9 @@ impl Ident {
     /// As [`Ident::check_bpf`], and for the other byte order or a linked program.
     pub fn check_loadable(&self) -> Result<()> {
         const NATIVE: u8 = if cfg!(target_endian = "little") {
-            elf::ELFDATA2LSB.0
+            elf::ELFDATA2LSB
         } else {
-            elf::ELFDATA2MSB.0
+            elf::ELFDATA2MSB
         };
         self.check_bpf()?;
         if self.data != NATIVE {
@@ -127,7 +127,7 @@ impl Ident {
             .because(format!("it is an {self}"))
             .fix("build it for this machine: cargo ebpf build"));
         }
-        if self.file_type != elf::ET_REL.0 {
+        if self.file_type != elf::ET_REL {
             return Err(
                 Error::new(Code::ObjectNotRelocatable, "the object is not relocatable")
                     .because(format!("it is an {self}"))
@@ -188,19 +188,19 @@ pub(crate) fn damaged(cause: impl Into<String>) -> Error {
 
 /// Names of machines in the words of `file`, for those that people mix up with BPF.
 const MACHINES: [(u16, &str); 13] = [
-    (elf::EM_386.0, "Intel i386"),
-    (elf::EM_MIPS.0, "MIPS"),
-    (elf::EM_PPC.0, "PowerPC or cisco 4500"),
-    (elf::EM_PPC64.0, "64-bit PowerPC or cisco 7500"),
-    (elf::EM_S390.0, "IBM S/390"),
-    (elf::EM_ARM.0, "ARM"),
-    (elf::EM_SPARCV9.0, "SPARC V9"),
-    (elf::EM_X86_64.0, "x86-64"),
-    (elf::EM_AARCH64.0, "ARM aarch64"),
-    (elf::EM_RISCV.0, "UCB RISC-V"),
-    (elf::EM_BPF.0, "eBPF"),
-    (elf::EM_SBF.0, "Solana Binary Format"),
-    (elf::EM_LOONGARCH.0, "LoongArch"),
+    (elf::EM_386, "Intel i386"),
+    (elf::EM_MIPS, "MIPS"),
+    (elf::EM_PPC, "PowerPC or cisco 4500"),
+    (elf::EM_PPC64, "64-bit PowerPC or cisco 7500"),
+    (elf::EM_S390, "IBM S/390"),
+    (elf::EM_ARM, "ARM"),
+    (elf::EM_SPARCV9, "SPARC V9"),
+    (elf::EM_X86_64, "x86-64"),
+    (elf::EM_AARCH64, "ARM aarch64"),
+    (elf::EM_RISCV, "UCB RISC-V"),
+    (elf::EM_BPF, "eBPF"),
+    (elf::EM_SBF, "Solana Binary Format"),
+    (elf::EM_LOONGARCH, "LoongArch"),
 ];
 
 impl fmt::Display for Ident {
@@ -291,7 +291,7 @@ pub struct Section<'a> {
     /// Whether it contains instructions.
     pub executable: bool,
     /// `SHT_*`.
-    pub kind: elf::SectionType,
+    pub kind: u32,
     /// For relocations: the section they apply to.
     info: usize,
 }
@@ -307,9 +307,9 @@ pub struct Symbol<'a> {
     /// The size in bytes.
     pub size: u64,
     /// `STT_*`.
-    pub kind: elf::SymbolType,
+    pub kind: u8,
     /// `STB_*`.
-    pub bind: elf::SymbolBind,
+    pub bind: u8,
     /// The section that defines it.
     pub section: Option<usize>,
     /// Whether another object would have to define it.
@@ -399,7 +399,7 @@ impl<'a> Elf<'a> {
                 name: String::from_utf8_lossy(name),
                 data: section.data(endian, bytes).map_err(explain)?,
                 size: section.sh_size(endian),
-                executable: flags.contains(elf::SHF_EXECINSTR)
+                executable: flags & u64::from(elf::SHF_EXECINSTR) != 0
                     && section.sh_type(endian) == elf::SHT_PROGBITS,
                 kind: section.sh_type(endian),
                 info: section.sh_info(endian) as usize,

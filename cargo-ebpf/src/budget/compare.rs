@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_program_may_have_a_tolerance_of_its_own() {
-        let tolerances: Tolerances = toml::from_str("a = 60\ndefault = 0").unwrap();
+        let tolerances: Tolerances = toml_edit::de::from_str("a = 60\ndefault = 0").unwrap();
         let locked = budget(
             1,
             &[

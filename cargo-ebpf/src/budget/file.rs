@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use ebpf_build::{Error, Result, file::write_atomically};
-use toml_edit::{DocumentMut, Item, ser};
+use toml_edit::{DocumentMut, Item, de, ser};
 
 use super::{Budget, VERSION};
 
@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<Budget> {
 /// When it is no such text.
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
     let broken = |cause| broken(path, cause);
-    let budget: Budget = toml::from_str(text).map_err(|cause| broken(cause.to_string()))?;
+    let budget: Budget = de::from_str(text).map_err(|cause| broken(cause.to_string()))?;
     if budget.version != VERSION {
         return Err(broken(format!(
             "its format is {}, and this version of cargo-ebpf supports only format {VERSION}",

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_update_keeps_what_was_not_asked() {
-        let budget = |text: &str| toml::from_str::<Budget>(text).unwrap();
+        let budget = |text: &str| toml_edit::de::from_str::<Budget>(text).unwrap();
         let old = budget(
             "version = 1\n[kernels]\n\"6.1\" = \"6.1.1\"\n\"7.3\" = \"7.3.1\"\n\
              [objects.a]\nsize = 1\n\

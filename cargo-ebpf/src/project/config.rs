@@ -6,7 +6,7 @@ use std::{
 };
 
 use ebpf_build::{Error, Result};
-use toml::{Table, Value};
+use serde_json::{Map, Value};
 
 use crate::code::Code;
 
@@ -14,7 +14,7 @@ use crate::code::Code;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CargoConfig {
     pub(crate) path: PathBuf,
-    table: Table,
+    table: Map<String, Value>,
 }
 
 impl CargoConfig {
@@ -44,7 +44,7 @@ impl CargoConfig {
     }
 
     fn parse(path: PathBuf, text: &str) -> Result<Self> {
-        match text.parse() {
+        match toml_edit::de::from_str(text) {
             Ok(table) => Ok(Self { path, table }),
             Err(cause) => Err(Error::new(
                 Code::ConfigBroken,
@@ -74,7 +74,7 @@ impl CargoConfig {
     /// Whether it names a program of the user's own to run tests with, for more than one
     /// target.
     pub(crate) fn has_runner(&self) -> bool {
-        let targets = self.table.get("target").and_then(Value::as_table);
+        let targets = self.table.get("target").and_then(Value::as_object);
         let mut targets = targets.into_iter().flatten();
         targets.any(|(name, target)| name.starts_with("cfg(") && target.get("runner").is_some())
     }
@@ -82,7 +82,7 @@ impl CargoConfig {
     /// The first setting that speaks of BPF without making it the default target: a
     /// `[target.bpf*]` table, or bpf-linker anywhere.
     pub(crate) fn bpf_setting(&self) -> Option<String> {
-        let tables = self.table.get("target").and_then(Value::as_table);
+        let tables = self.table.get("target").and_then(Value::as_object);
         tables
             .and_then(|targets| targets.keys().find(|name| is_bpf(name)))
             .map(|name| format!("[target.{name}]"))
@@ -128,12 +128,12 @@ fn is_bpf(target: &str) -> bool {
     target.starts_with("bpf")
 }
 
-fn mentions_linker(table: &Table) -> bool {
+fn mentions_linker(table: &Map<String, Value>) -> bool {
     fn within(value: &Value) -> bool {
         match value {
             Value::String(text) => text.contains("bpf-linker"),
             Value::Array(values) => values.iter().any(within),
-            Value::Table(table) => table.values().any(within),
+            Value::Object(table) => table.values().any(within),
             _ => false,
         }
     }

@@ -48,7 +48,7 @@ impl Manifest {
             Err(cause) if is_elsewhere(&cause) => return Ok(None),
             Err(cause) => return Err(Error::io("read", &path, &cause)),
         };
-        let tables: Tables = toml::from_str(&text).map_err(|cause| {
+        let tables: Tables = toml_edit::de::from_str(&text).map_err(|cause| {
             broken(
                 format!("{} is not a valid manifest", path.display()),
                 cause.to_string(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ebpf_build::{Finding, toolchain::Toolchain};
-use toml::Table;
+use serde_json::{Map, Value};
 
 use super::EbpfCrate;
 use crate::code::Code;
@@ -66,7 +66,7 @@ fn channel(text: &str) -> Option<String> {
     if !plain.is_empty() && !plain.contains(['[', '\n', '=']) {
         return Some(plain.to_owned());
     }
-    let table: Table = text.parse().ok()?;
+    let table: Map<String, Value> = toml_edit::de::from_str(text).ok()?;
     let channel = table.get("toolchain")?.get("channel")?;
     channel.as_str().map(str::to_owned)
 }

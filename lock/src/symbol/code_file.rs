@@ -166,7 +166,7 @@ impl CodeFile {
                     size: segment.size(),
                     executable: matches!(
                         segment.flags(),
-                        SegmentFlags::Elf { p_flags, .. } if p_flags & elf::PF_X != elf::ProgramFlags(0)
+                        SegmentFlags::Elf { p_flags, .. } if p_flags & elf::PF_X != 0
                     ),
                 }
             })
