@@ -59,8 +59,6 @@ const NAMES: Limit = Limit {
     of_one: 24 << 20,
     of_all: 32 << 20,
 };
-/// The longest answer, in bytes.
-const LONGEST: u64 = 96 << 20;
 /// How often a process that takes long is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -508,7 +506,7 @@ impl Process {
         let mut length = [0; size_of::<u64>()];
         self.read(&mut length, began, cpu)?;
         let length = u64::from_le_bytes(length);
-        if length > LONGEST {
+        if length > request.question.longest_answer() {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
         let mut answer = vec![0; usize::try_from(length).unwrap_or(0)];
