@@ -355,6 +355,21 @@ impl ConfinedFile {
     }
 }
 
+/// What a process that reads files may answer, which the files can have taken over: any bytes.
+pub(super) fn parse_answers(bytes: &[u8]) {
+    let mut from = Parser(bytes);
+    let length = bytes.len();
+    if let Some(outline) = Outline::take(&mut from) {
+        assert!(outline.segments.len() <= length);
+    }
+    if let Some(functions) = Vec::<Function>::take(&mut Parser(bytes)) {
+        assert!(functions.len() <= length);
+    }
+    UnwindSections::take(&mut Parser(bytes));
+    <Option<String> as Answer>::take(&mut Parser(bytes));
+    bool::take(&mut Parser(bytes));
+}
+
 /// Other files are mapped to be run as well, by programs that know what to do with them.
 fn claims_to_be_elf(file: &File) -> bool {
     let mut magic = [0; 4];
