@@ -5,7 +5,13 @@ use std::path::PathBuf;
 
 use ebpf_build::Result;
 
-use crate::{cli::Global, host::process::Spawner, interrupt, project::Project, report::Console};
+use crate::{
+    cli::Global,
+    host::{process::Spawner, root},
+    interrupt,
+    project::Project,
+    report::Console,
+};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -32,6 +38,10 @@ impl Context {
     /// # Errors
     /// When there is none, or cargo cannot read it.
     pub(crate) fn project(&self) -> Result<Project> {
-        Project::find(self.manifest.as_deref(), &self.spawner)
+        let project = Project::find(self.manifest.as_deref(), &self.spawner)?;
+        if let Some(note) = root::note_on_writing_to(&project.root) {
+            self.console.note(&note);
+        }
+        Ok(project)
     }
 }

@@ -1,6 +1,11 @@
 //! How a command gets root's rights: they are there, sudo gives them, or not at all.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    env, fs,
+    io::{self, IsTerminal as _},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
 
 use ebpf_base::find_program;
 use ebpf_build::{Error, Result};
@@ -57,10 +62,45 @@ impl Root {
     }
 }
 
+/// What to know before root writes into a directory: below sudo, what is built in a project of
+/// the user who calls it is root's, and later builds without sudo fail.
+pub(crate) fn note_on_writing_to(directory: &Path) -> Option<String> {
+    let owner = fs::metadata(directory).ok()?.uid();
+    let caller = env::var("SUDO_UID").ok()?;
+    note(is_root(), &caller, owner)
+}
+
+fn note(is_root: bool, caller: &str, owner: u32) -> Option<String> {
+    let users = is_root && owner != 0 && caller.parse() == Ok(owner);
+    users.then(|| {
+        "note: through sudo, new files in target/ belong to root. Only loading programs needs root: \
+         build without sudo; `cargo ebpf run` starts only the loader with it"
+            .to_owned()
+    })
+}
+
 fn missing(cause: &str) -> Error {
     Error::new(Code::RootMissing, "this requires root").because(cause)
 }
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::note;
+
+    #[test]
+    fn root_is_warned_in_the_callers_project_only() {
+        assert!(note(true, "1000", 1000).is_some());
+        for (is_root, caller, owner) in [
+            (false, "1000", 1000),
+            (true, "1000", 1001),
+            (true, "0", 0),
+            (true, "", 1000),
+        ] {
+            assert_eq!(note(is_root, caller, owner), None);
+        }
+    }
 }

@@ -79,6 +79,24 @@ pub fn perf_map(data: &[u8]) {
     symbol::fuzzing::perf_map(data);
 }
 
+/// A file with code of others, as a recording reads it.
+#[doc(hidden)]
+pub fn code_file(data: &[u8]) {
+    symbol::fuzzing::code_file(data);
+}
+
+/// How a file of others names its separate debug file.
+#[doc(hidden)]
+pub fn debug_link(data: &[u8]) {
+    symbol::fuzzing::debug_link(data);
+}
+
+/// The answer of a process that reads files of others.
+#[doc(hidden)]
+pub fn reader_answer(data: &[u8]) {
+    symbol::fuzzing::reader_answer(data);
+}
+
 fn run(data: &[u8], choice: u64) {
     match data {
         [0x1f, 0x8b, ..] => file(data, choice),

@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 
 use fastrand::Rng;
 
-use super::{changed, everything, leaves, perf_map, recording, run, unwinding};
+use super::{
+    changed, code_file, debug_link, everything, leaves, perf_map, reader_answer, recording, run,
+    unwinding,
+};
+
 /// The kept inputs of a target, in the order of their names.
 fn kept(target: &str) -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
@@ -52,15 +56,20 @@ fn mutations(kept: &[Vec<u8>], count: usize, seed: u64) {
 }
 
 #[test]
-fn kept_unwind_information_and_perf_maps() {
-    for (target, run) in [
-        ("unwinding", unwinding as fn(&[u8])),
-        ("perf-map", perf_map),
+fn what_others_have_and_mutations_of_it() {
+    for (target, run, mutations) in [
+        ("unwinding", unwinding as fn(&[u8]), 1000),
+        ("perf-map", perf_map, 1000),
+        // Each starts a process.
+        ("code-file", code_file, 50),
+        ("debug-link", debug_link, 1000),
+        ("reader-answer", reader_answer, 1000),
     ] {
         let kept = kept(target);
         assert!(!kept.is_empty(), "{target}");
+        kept.iter().for_each(|input| run(input));
         let mut random = Rng::with_seed(7);
-        for _ in 0..1000 {
+        for _ in 0..mutations {
             let mut input = random.choice(&kept).unwrap().clone();
             mutate(&mut input, &mut random);
             run(&input);

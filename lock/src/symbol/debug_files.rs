@@ -39,7 +39,8 @@ impl DebugFiles {
     }
 }
 
-fn candidates(path: &Path, outline: &Outline) -> Vec<PathBuf> {
+/// Where the separate debug files of the file at `path` can be.
+pub(super) fn candidates(path: &Path, outline: &Outline) -> Vec<PathBuf> {
     // As in blazesym, a file without a link has none.
     let by_build_id = outline
         .debug_link

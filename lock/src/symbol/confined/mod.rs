@@ -59,8 +59,6 @@ const NAMES: Limit = Limit {
     of_one: 24 << 20,
     of_all: 32 << 20,
 };
-/// The longest answer, in bytes.
-const LONGEST: u64 = 96 << 20;
 /// How often a process that takes long is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -357,6 +355,21 @@ impl ConfinedFile {
     }
 }
 
+/// What a process that reads files may answer, which the files can have taken over: any bytes.
+pub(super) fn parse_answers(bytes: &[u8]) {
+    let mut from = Parser(bytes);
+    let length = bytes.len();
+    if let Some(outline) = Outline::take(&mut from) {
+        assert!(outline.segments.len() <= length);
+    }
+    if let Some(functions) = Vec::<Function>::take(&mut Parser(bytes)) {
+        assert!(functions.len() <= length);
+    }
+    UnwindSections::take(&mut Parser(bytes));
+    <Option<String> as Answer>::take(&mut Parser(bytes));
+    bool::take(&mut Parser(bytes));
+}
+
 /// Other files are mapped to be run as well, by programs that know what to do with them.
 fn claims_to_be_elf(file: &File) -> bool {
     let mut magic = [0; 4];
@@ -508,7 +521,7 @@ impl Process {
         let mut length = [0; size_of::<u64>()];
         self.read(&mut length, began, cpu)?;
         let length = u64::from_le_bytes(length);
-        if length > LONGEST {
+        if length > request.question.longest_answer() {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
         let mut answer = vec![0; usize::try_from(length).unwrap_or(0)];

@@ -22,6 +22,10 @@ use crate::symbol::{
 
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 4096;
+/// The most functions at one address, and the most parts of a file that are mapped: each is more
+/// than compilers and linkers make, and fits into an answer.
+const MOST_FUNCTIONS: usize = 200;
+const MOST_SEGMENTS: usize = 10_000;
 
 struct Server {
     confined: Confined,
@@ -108,6 +112,7 @@ impl Server {
                     .get(&number)
                     .map(|opened| opened.code.functions(address, detail))
                     .unwrap_or_default();
+                functions.truncate(MOST_FUNCTIONS);
                 for function in &mut functions {
                     let file = function.file.as_mut();
                     for text in [&mut function.name].into_iter().chain(file) {
@@ -123,7 +128,8 @@ impl Server {
         let file = file?;
         let path = self.path(&file);
         let mut code = CodeFile::new(file, path, &[]);
-        let outline = code.outline()?;
+        let mut outline = code.outline()?;
+        outline.segments.truncate(MOST_SEGMENTS);
         if !self.confined.by_number && code.refers_to_others() {
             code.forget_lines();
         }

@@ -28,6 +28,22 @@ pub(super) enum Question {
     Close,
 }
 
+impl Question {
+    /// The longest answer, in bytes: the recorder has it in memory more than once.
+    pub(super) const fn longest_answer(self) -> u64 {
+        match self {
+            Self::Unwinding => 96 << 20,
+            Self::Open
+            | Self::Debug
+            | Self::TailCaller
+            | Self::Symbol
+            | Self::Lines
+            | Self::Variable
+            | Self::Close => 2 << 20,
+        }
+    }
+}
+
 const QUESTIONS: [Question; 8] = [
     Question::Open,
     Question::Debug,

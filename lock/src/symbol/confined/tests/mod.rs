@@ -1,5 +1,7 @@
 //! Files that do what they can to stop who reads them.
 
+mod changed;
+
 use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt as _,
@@ -379,111 +381,27 @@ fn an_owner_whose_files_end_processes_is_read_no_more() {
     );
 }
 
-/// Changes some bytes of a file: of the whole, or of what leads to the rest.
-fn change(random: &mut fastrand::Rng, bytes: &mut [u8], sections: &[std::ops::Range<usize>]) {
-    const NUMBERS: [u8; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
-    for _ in 0..random.usize(1..12) {
-        let range = match random.usize(0..4) {
-            0 => 0..bytes.len(),
-            1 => 0..64,
-            _ => sections[random.usize(..sections.len())].clone(),
-        };
-        if range.is_empty() {
-            continue;
-        }
-        let at = random.usize(range);
-        let length = random.usize(1..9);
-        let value = if random.bool() {
-            NUMBERS[random.usize(..NUMBERS.len())]
-        } else {
-            random.u8(..)
-        };
-        for byte in bytes.iter_mut().skip(at).take(length) {
-            *byte = value;
-        }
-    }
-}
-
 #[test]
-fn changed_files_end_their_own_process_at_most() {
-    changed_files(100);
-}
-
-#[test]
-#[ignore = "takes minutes: cargo test -p lockprof --lib -- --ignored many_changed_files"]
-fn many_changed_files_end_their_own_process_at_most() {
-    changed_files(200_000);
-}
-
-fn changed_files(count: u64) {
+fn an_answer_that_is_too_long_ends_the_process() {
     let directory = tempfile::tempdir().unwrap();
-    let original = library(directory.path(), "a.so", &debug_link("a.debug"));
-    let original_bytes = fs::read(&original).unwrap();
-    let mut at = addresses(&original);
-    at.push(0);
-    let elf = object::File::parse(&*original_bytes).unwrap();
-    let mut sections: Vec<_> = elf
-        .sections()
-        .filter_map(|section| section.file_range())
-        .map(|(start, size)| start as usize..(start + size) as usize)
-        .collect();
-    let headers = u64::from_le_bytes(original_bytes[40..48].try_into().unwrap());
-    sections.push(headers as usize..original_bytes.len());
-    let path = directory.path().join("changed.so");
+    let path = directory.path().join("a.so");
+    let source = path.with_extension("s");
+    let note =
+        ".section .note.a,\"a\",@note\n.long 4,3000000,3\n.asciz \"GNU\"\n.fill 3000000,1,7\n";
+    fs::write(&source, note).unwrap();
+    let status = Command::new("cc")
+        .args(["-shared", "-nostdlib", "-Wl,--build-id=none", "-o"])
+        .args([&path, &source])
+        .status();
+    assert!(status.unwrap().success());
     let mut readers = Readers::default();
-    for run in 0..count {
-        let mut random = fastrand::Rng::with_seed(run);
-        let mut bytes = original_bytes.clone();
-        change(&mut random, &mut bytes, &sections);
-        fs::write(&path, &bytes).unwrap();
-        let Some(file) = open(&mut readers, &path) else {
-            continue;
-        };
-        let address = at[random.usize(..at.len())];
-        file.functions(address);
-        file.tail_caller(address);
-        unwind(file.unwind_sections(), address);
-        let ended = file.reader.borrow().ends;
-        drop(file);
-        // The next one has all of what an owner may take.
-        if ended > 0 {
-            readers = Readers::default();
-        }
-    }
-    let file = open(&mut readers, &original).unwrap();
-    assert_eq!(names(&file, address(&original, "first")), ["first"]);
-}
-
-#[test]
-fn changed_unwind_information_is_evaluated_at_once() {
-    changed_unwind_information(1000);
-}
-
-#[test]
-#[ignore = "takes minutes: cargo test -p lockprof --lib -- --ignored much_changed"]
-fn much_changed_unwind_information_is_evaluated_at_once() {
-    changed_unwind_information(200_000);
-}
-
-fn changed_unwind_information(count: u64) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = test_support::waiting_program(directory.path(), "waiting", &["-g"]).unwrap();
-    let file = CodeFile::new(File::open(&path).unwrap(), path.clone(), &[]);
-    let sections = file.unwind_sections();
-    let at = addresses(&path);
-    for run in 0..count {
-        let mut random = fastrand::Rng::with_seed(run);
-        let mut changed = sections.clone();
-        let mut bytes = sections.eh_frame.as_ref().unwrap().to_vec();
-        let whole = 0..bytes.len();
-        change(&mut random, &mut bytes, &[whole]);
-        if random.bool() {
-            changed.eh_frame = Some(bytes.into());
-        } else {
-            changed.eh_frame = None;
-            changed.debug_frame = Some(bytes.into());
-        }
-        crate::symbol::call_frames::check(&mut changed);
-        unwind(changed, at[random.usize(..at.len())]);
-    }
+    assert!(open(&mut readers, &path).is_none());
+    let notes = readers.notes();
+    assert!(
+        notes[0].starts_with("functions of 1 file have no names"),
+        "{notes:?}"
+    );
+    let next = library(directory.path(), "next.so", &function_and(".text"));
+    let file = open(&mut readers, &next).unwrap();
+    assert_eq!(names(&file, address(&next, "first")), ["first"]);
 }
