@@ -72,6 +72,10 @@ ebpf_base::codes! {
         EbpfCrateInWorkspace = "ebpf-crate-in-workspace",
         /// The project has no eBPF crate.
         EbpfCrateMissing = "ebpf-crate-missing",
+        /// What `cargo check` and editors need to compile an eBPF crate is set.
+        EditorSettings = "editor-settings",
+        /// `cargo check` and editors cannot compile an eBPF crate.
+        EditorSettingsMissing = "editor-settings-missing",
         /// An environment variable is not valid Unicode.
         EnvNotUnicode = "env-not-unicode",
         /// The path of this program's own file is unknown.

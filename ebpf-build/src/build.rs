@@ -19,7 +19,7 @@ use ebpf_base::child;
 
 use crate::{
     Code, Error, Finding, Result, check,
-    command::spawn_error,
+    command::{BUILD_DIR_ENV, spawn_error},
     compile_error,
     settings::{self, Settings},
     target::{Cpu, Target},
@@ -46,7 +46,13 @@ pub struct Build {
     machine: Option<String>,
     bins: Vec<String>,
     features: Features,
+    pub(crate) build_dir: Option<PathBuf>,
 }
+
+/// The directory of intermediate results that the eBPF crates of a project share, in the target
+/// directory of its native side. `cargo ebpf build` makes it where there are several crates;
+/// [`embed`](crate::embed()) uses it where it exists.
+pub const SHARED_BUILD_DIR: &str = "ebpf-build";
 
 /// Which features of the crate are enabled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +74,16 @@ impl Build {
             machine: None,
             bins: Vec::new(),
             features: Features::default(),
+            build_dir: None,
         }
+    }
+
+    /// Sets cargo's directory for intermediate results, instead of the crate's target directory.
+    /// Crates that share it compile core once per set of flags. Cargo before 1.91 ignores it.
+    #[must_use]
+    pub fn build_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.build_dir = Some(directory.into());
+        self
     }
 
     /// Sets the BPF target.
@@ -139,7 +154,7 @@ impl Build {
     /// ([`Code::BuildFailed`]), or it has no binary; then the first error of the
     /// [`check`](crate::check()) of an object.
     pub fn run(&self) -> Result<Vec<Artifact>> {
-        self.run_with(&BuildTools::find()?)
+        self.run_with(&BuildTools::find_for(&self.absolute_dir()?)?)
     }
 
     /// As [`Build::run`], with tools that were found before.
@@ -156,8 +171,7 @@ impl Build {
     /// # Errors
     /// As there, but for these.
     pub fn each_with(&self, tools: &BuildTools) -> Result<Vec<Result<Artifact>>> {
-        let crate_dir = fs::canonicalize(&self.crate_dir)
-            .map_err(|cause| Error::io("enter", &self.crate_dir, &cause))?;
+        let crate_dir = self.absolute_dir()?;
         let settings = settings::read(&crate_dir)?;
         let Built { artifacts, failure } =
             run(&mut self.command(&settings, &crate_dir, tools)?, &crate_dir)?;
@@ -176,6 +190,11 @@ impl Build {
             .into_iter()
             .map(|artifact| self.accept(artifact, &settings));
         Ok(failure.map(Err).into_iter().chain(accepted).collect())
+    }
+
+    fn absolute_dir(&self) -> Result<PathBuf> {
+        fs::canonicalize(&self.crate_dir)
+            .map_err(|cause| Error::io("enter", &self.crate_dir, &cause))
     }
 
     fn command(
@@ -212,6 +231,9 @@ impl Build {
             command.args(["--config", "profile.release.lto=true"]);
         }
         command.args(self.selection());
+        if let Some(directory) = &self.build_dir {
+            command.env(BUILD_DIR_ENV, directory);
+        }
         if let Some(machine) = &self.machine {
             // Read by aya-ebpf's build script.
             command.env("AYA_BPF_TARGET_ARCH", machine);
@@ -236,18 +258,15 @@ impl Build {
     /// All flags, where the crate's own files lack some. A crate with the whole config gets
     /// none, so that this build and one by hand are the same to cargo, and share results.
     fn extra_flags(&self, settings: &Settings) -> Option<Vec<String>> {
-        // Spelled as in the config that this project's documentation gives: to cargo, another
-        // spelling is another flag, for which it builds core anew.
-        let missing = settings.missing(self.target);
-        let missing = missing
-            .iter()
-            .flat_map(|flag| ["-C".to_owned(), flag.assignment()]);
-        let cpu = self
+        let cpu: Vec<String> = self
             .cpu
             .iter()
-            .flat_map(|cpu| ["-C".to_owned(), format!("target-cpu={cpu}")]);
-        let extra: Vec<String> = missing.chain(cpu).collect();
-        (!extra.is_empty()).then(|| [settings.rustflags(self.target), &extra].concat())
+            .flat_map(|cpu| ["-C".to_owned(), format!("target-cpu={cpu}")])
+            .collect();
+        if cpu.is_empty() && settings.missing(self.target).is_empty() {
+            return None;
+        }
+        Some([settings.complete_rustflags(self.target), cpu].concat())
     }
 
     fn accept(&self, artifact: CargoArtifact, settings: &Settings) -> Result<Artifact> {

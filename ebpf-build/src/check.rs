@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use ebpf_base::btf::Btf;
 use object::{
     Architecture, BinaryFormat, File, Object as _, ObjectKind, ObjectSection as _,
     ObjectSymbol as _, SectionKind, SymbolKind,
@@ -141,12 +142,27 @@ fn btf<'a>(file: &'a File<'_>) -> impl Iterator<Item = Finding> + use<'a> {
     })
 }
 
+/// The kernel's functions and variables that the object declares with their types. The loader
+/// resolves them: libbpf, and Aya from 0.16 on.
+fn kernel_symbols(file: &File<'_>) -> BTreeSet<String> {
+    let section = file.section_by_name(".BTF");
+    let data = section.and_then(|section| section.data().ok());
+    let Some(Ok(btf)) = data.map(Btf::parse) else {
+        return BTreeSet::new();
+    };
+    let declared = btf.section(".ksyms");
+    declared
+        .map(|found| btf.string(found.name).into_owned())
+        .collect()
+}
+
 fn unresolved(file: &File<'_>) -> Option<Finding> {
+    let declared = kernel_symbols(file);
     let names: BTreeSet<String> = file
         .symbols()
         .filter(|symbol| symbol.is_undefined())
         .filter_map(|symbol| symbol.name().ok())
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && !declared.contains(*name))
         .map(demangle)
         .collect();
     if names.is_empty() {
@@ -447,6 +463,22 @@ mod tests {
         for name in ["my::panicking", "core::slice::memchr", "unwrap_failed"] {
             assert!(!is_panic(name), "{name}");
         }
+    }
+
+    #[test]
+    fn kernel_functions_are_the_loaders() {
+        let objects =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../cargo-ebpf/tests/linking/objects");
+        let unresolved = |name: &str| {
+            let content = std::fs::read(objects.join(name)).unwrap();
+            let findings = check(&content, Target::Little);
+            findings
+                .iter()
+                .any(|finding| finding.code == Code::SymbolUnresolved.as_str())
+        };
+        assert!(!unresolved("kernel_functions.o"));
+        // BTF does not declare it to be of the kernel.
+        assert!(unresolved("undeclared_function.o"));
     }
 
     #[test]

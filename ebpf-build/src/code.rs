@@ -115,6 +115,8 @@ ebpf_base::codes! {
         PanicHandlerMissing = "panic-handler-missing",
         /// A directory's name has a colon, which PATH cannot contain.
         PathColon = "path-colon",
+        /// The toolchain that a project pins is not installed.
+        PinNotInstalled = "pin-not-installed",
         /// There is neither an eBPF crate nor a prebuilt object.
         PrebuiltMissing = "prebuilt-missing",
         /// The compiler cannot compile the test program for BPF.

@@ -11,10 +11,15 @@ use std::{
 
 use crate::{Code, Error, Result};
 
+/// Names cargo's directory for intermediate results.
+pub(crate) const BUILD_DIR_ENV: &str = "CARGO_BUILD_BUILD_DIR";
+
 /// Environment variables that an outer cargo, rustup or clippy sets for its own build, or
 /// a user for native code; in a build for BPF each would change or break it.
-pub const FOREIGN_VARIABLES: [&str; 14] = [
+pub const FOREIGN_VARIABLES: [&str; 15] = [
     "CARGO",
+    // An outer cargo would hold the lock that the inner one waits for.
+    BUILD_DIR_ENV,
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",

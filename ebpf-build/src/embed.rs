@@ -12,7 +12,7 @@ use ebpf_base::{child, stub};
 
 use crate::{
     Code, Error, Finding, Result,
-    build::{Artifact, Build},
+    build::{Artifact, Build, SHARED_BUILD_DIR},
     check::accept,
     command::spawn_error,
     file::write_atomically,
@@ -145,7 +145,7 @@ impl Script {
     }
 
     fn embed_built(&self, build: &Build) -> Result<()> {
-        let tools = match BuildTools::find() {
+        let tools = match BuildTools::find_for(&build.crate_dir) {
             Ok(tools) => tools,
             Err(error) if self.required => return Err(error),
             Err(error) => return self.embed_stubs(&build.crate_dir, &error),
@@ -215,6 +215,7 @@ impl Script {
     /// The build for the machine that this script's crate is built for.
     fn adapt(&self, mut build: Build) -> Build {
         build.crate_dir = self.manifest_dir.join(build.crate_dir);
+        build.build_dir = build.build_dir.or_else(|| shared_build_dir(&self.out_dir));
         let build = build.target(self.target());
         if self.machine == env::consts::ARCH {
             // Passed only where it differs: it makes cargo build core anew.
@@ -232,6 +233,15 @@ fn warn(warnings: &[Finding]) {
     for warning in warnings {
         println!("cargo::warning={}", warning.message);
     }
+}
+
+/// The directory that the project's eBPF crates share, if there is one: beside a directory of
+/// cargo that contains `out_dir`.
+fn shared_build_dir(out_dir: &Path) -> Option<PathBuf> {
+    let above = out_dir.ancestors().skip(1);
+    above
+        .map(|directory| directory.join(SHARED_BUILD_DIR))
+        .find(|shared| shared.join("CACHEDIR.TAG").is_file())
 }
 
 /// Whether a stub will not do: by the value of [`REQUIRED_ENV`], else by cargo's `PROFILE`,
@@ -359,6 +369,19 @@ mod tests {
         assert!(!is_required(None, "debug"));
         assert!(!is_required(Some("0".as_ref()), "release"));
         assert!(is_required(Some("1".as_ref()), "debug"));
+    }
+
+    #[test]
+    fn results_are_shared_where_the_project_does() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("target");
+        let out = target.join("x86_64-unknown-linux-gnu/debug/build/watcher-0f/out");
+        let shared = target.join(SHARED_BUILD_DIR);
+        fs::create_dir_all(&shared).unwrap();
+        // Not cargo's.
+        assert_eq!(shared_build_dir(&out), None);
+        fs::write(shared.join("CACHEDIR.TAG"), "").unwrap();
+        assert_eq!(shared_build_dir(&out), Some(shared));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use ebpf_base::{Error, Finding, KernelVersion, Result, Severity, finding, pr
 #[cfg(feature = "relocatable")]
 pub use crate::relocatable::relocatable;
 pub use crate::{
-    build::{Artifact, Build},
+    build::{Artifact, Build, SHARED_BUILD_DIR},
     candidates::Candidates,
     check::{WARNING_CODES, check, is_panic, panic_fix},
     code::Code,

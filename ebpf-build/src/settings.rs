@@ -31,6 +31,11 @@ impl Flag {
     pub fn assignment(&self) -> String {
         format!("{}={}", self.option, self.value)
     }
+
+    /// Whether an option with a value is this one, in whatever spelling.
+    fn is(&self, (option, value): &(&str, &str)) -> bool {
+        *option == self.option && (*value == self.value || self.same.contains(value))
+    }
 }
 
 /// The options that every build for BPF needs.
@@ -105,6 +110,9 @@ pub struct Settings {
     /// Whether the manifest's release profile asks for LTO itself. Without that cargo
     /// passes embed-bitcode=no, which rustc refuses beside `-C lto`.
     pub profile_lto: bool,
+    /// Whether a config asks for libraries to be built (`[unstable] build-std`), as a nightly cargo
+    /// does by itself then.
+    pub build_std: bool,
     /// Cargo configs above the crate whose `[build] rustflags` are not passed on: they set no
     /// BPF target, so the flags are for the host.
     pub host_rustflags: Vec<PathBuf>,
@@ -158,18 +166,46 @@ impl Settings {
             .map_or(&self.build_rustflags, |(_, flags)| flags)
     }
 
+    /// All flags that a build passes for `target`: the crate's own ones and, after them, those that
+    /// every build needs, spelled and ordered alike for all crates. To cargo, another spelling or
+    /// order is another set of flags, for which it compiles core anew.
+    pub fn complete_rustflags(&self, target: Target) -> Vec<String> {
+        let mut flags = Vec::new();
+        let mut given = self.rustflags(target).iter();
+        while let Some(flag) = given.next() {
+            let split = flag == "-C" || flag == "--codegen";
+            let value = if split { given.next() } else { None };
+            let words: Vec<String> = [Some(flag), value].into_iter().flatten().cloned().collect();
+            let is_required = codegen_options(&words)
+                .iter()
+                .any(|option| REQUIRED_RUSTFLAGS.iter().any(|flag| flag.is(option)));
+            if !is_required {
+                flags.extend(words);
+            }
+        }
+        let required = REQUIRED_RUSTFLAGS
+            .iter()
+            .flat_map(|flag| ["-C".to_owned(), flag.assignment()]);
+        flags.extend(required);
+        flags
+    }
+
     /// The flags that the crate's config lacks for `target`. A build passes them.
     pub fn missing(&self, target: Target) -> Vec<Flag> {
         let given = codegen_options(self.rustflags(target));
         REQUIRED_RUSTFLAGS
             .into_iter()
-            .filter(|flag| {
-                !given.iter().any(|(option, value)| {
-                    *option == flag.option && (*value == flag.value || flag.same.contains(value))
-                })
-            })
+            .filter(|flag| !given.iter().any(|option| flag.is(option)))
             .collect()
     }
+}
+
+/// Whether flags ask for link-time optimisation.
+pub fn has_lto(flags: &[String]) -> bool {
+    let options = codegen_options(flags);
+    options
+        .iter()
+        .any(|(option, value)| *option == "lto" && !matches!(*value, "no" | "off" | "n" | "false"))
 }
 
 /// `-C` options in all their spellings, as name and value.
@@ -258,6 +294,9 @@ pub fn read(folder: &Path) -> Result<Settings> {
         settings.file = Some(file);
         configs.push(config);
     }
+    settings.build_std = configs
+        .iter()
+        .any(|config| at(config, &["unstable", "build-std"]).is_some());
     for target in Target::ALL {
         let flags: Vec<String> = [false, true]
             .iter()
@@ -595,6 +634,32 @@ mod tests {
             [""; 0]
         );
         assert_eq!(missing("\"-C panic=abort -C lto=fat\"").len(), 3);
+    }
+
+    #[test]
+    fn crates_get_the_same_flags_however_they_have_them() {
+        let of = |rustflags: &str| {
+            let config = format!("[target.bpfel-unknown-none]\nrustflags = {rustflags}\n");
+            let folder = crate_with("[package]\n", Some(&config));
+            let flags = read(folder.path())
+                .unwrap()
+                .complete_rustflags(Target::Little);
+            flags.join(" ")
+        };
+        let all = Settings::default()
+            .complete_rustflags(Target::Little)
+            .join(" ");
+        for some in [
+            "[]",
+            r#"["-C", "debuginfo=2", "-C", "link-arg=--btf"]"#,
+            r#""--codegen=debuginfo=full -Clto -Cpanic=abort""#,
+        ] {
+            assert_eq!(of(some), all, "{some}");
+        }
+        let own =
+            r#"["-C", "link-arg=--btf", "--cfg", "mine", "-Clto=thin", "-C", "target-cpu=v3"]"#;
+        let kept = format!("--cfg mine -Clto=thin -C target-cpu=v3 {all}");
+        assert_eq!(of(own), kept);
     }
 
     #[test]

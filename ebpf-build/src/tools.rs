@@ -1,12 +1,12 @@
 //! The compiler and the linker that a build uses.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, fs, path::Path};
 
 use crate::{
     Result,
     linker::{self, Linker},
     target::Target,
-    toolchain::Toolchain,
+    toolchain::{self, Pin, Toolchain},
 };
 
 /// A compiler, and a linker that is proven to fit it.
@@ -26,6 +26,32 @@ impl BuildTools {
     /// When there is no toolchain or no linker that fits.
     pub fn find() -> Result<Self> {
         let toolchain = Toolchain::find()?;
+        let linker = linker::find(&toolchain)?;
+        Ok(Self { toolchain, linker })
+    }
+
+    /// The tools for the crate in `directory`: of the toolchain that its project pins, if they can
+    /// build for BPF and the user has chosen no other.
+    ///
+    /// # Errors
+    /// As [`BuildTools::find`].
+    pub fn find_for(directory: &Path) -> Result<Self> {
+        // Of `loader/../probe`, the directories above the loader are not those above the crate.
+        let real = fs::canonicalize(directory);
+        let directory = real.as_deref().unwrap_or(directory);
+        let pin = Pin::of(directory).filter(|_| !toolchain::is_overridden());
+        match pin.map(|pin| Self::of_pin(&pin)) {
+            Some(Ok(tools)) => Ok(tools),
+            _ => Self::find(),
+        }
+    }
+
+    /// The tools of the toolchain that a project pins.
+    ///
+    /// # Errors
+    /// When it is not installed or cannot build for BPF, or no linker fits it.
+    pub fn of_pin(pin: &Pin) -> Result<Self> {
+        let toolchain = pin.toolchain()?;
         let linker = linker::find(&toolchain)?;
         Ok(Self { toolchain, linker })
     }

@@ -12,6 +12,8 @@ pub struct Marks {
     kernels: Option<Vec<String>>,
     /// Behind `//@ without:`: the capability that the loader must not have.
     pub without: Option<String>,
+    /// Behind `//@ loader:`: the loader that it is made for, where its object does not show that.
+    pub loader: Option<String>,
     /// Whether it says `//@ slow: ..`: an emulated guest takes a minute for it.
     pub is_slow: bool,
     /// Behind `//@ since: 5.18`: the first kernel that accepts it.
@@ -43,6 +45,7 @@ impl Marks {
             elsewhere: elsewhere.collect(),
             kernels: directives("kernels").next().map(words),
             without: directives("without").next().map(str::to_owned),
+            loader: directives("loader").next().map(str::to_owned),
             is_slow: directives("slow").next().is_some(),
             since: directives("since").next().map(str::to_owned),
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use ebpf_build::{
     Artifact, Build, BuildTools, Error, Result, Target, file::write_atomically, settings,
-    strip_debug,
+    strip_debug, toolchain::Pin,
 };
 use ebpf_object::{Object, link::Given};
 
@@ -48,7 +48,7 @@ impl From<&PathBuf> for NamedObject {
 pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;
-    let built = build_all(&project, request, &BuildTools::find()?, context.console)?;
+    let built = build_all(&project, request, &project.tools()?, context.console)?;
     context.console.write(&built)?;
     Ok(built.outcome(context.console))
 }
@@ -68,7 +68,7 @@ pub(crate) fn for_this_machine(
         selection: selection.clone(),
         ..cli::Build::default()
     };
-    let built = build_all(project, &request, &BuildTools::find()?, console)?;
+    let built = build_all(project, &request, &project.tools()?, console)?;
     Ok((built.named(), built.outcome(console)))
 }
 
@@ -128,14 +128,19 @@ pub(crate) fn build_all(
         note_passed_over(project, console);
     }
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut by_pin: BTreeMap<Option<Pin>, BuildTools> = BTreeMap::new();
     let mut built = Vec::new();
     let mut failed = Vec::new();
     for (ebpf, bins) in selected(project.ebpf_crates()?, &request.selection)? {
         let target = target_of(ebpf, request)?;
+        let pin = Pin::of(&ebpf.dir);
+        let tools = by_pin
+            .entry(pin)
+            .or_insert_with(|| BuildTools::find_for(&ebpf.dir).unwrap_or_else(|_| tools.clone()));
         if let Some(finding) = pin_not_used(ebpf, &tools.toolchain) {
             console.show(&finding);
         }
-        let results = build_of(ebpf, target, request)
+        let results = build_of(project, ebpf, target, request)
             .bins(bins)
             .each_with(tools)
             .unwrap_or_else(|error| vec![Err(error)]);
@@ -252,7 +257,7 @@ fn target_of(ebpf: &EbpfCrate, request: &cli::Build) -> Result<Target> {
     }
 }
 
-fn build_of(ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Build {
+fn build_of(project: &Project, ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Build {
     let selection = &request.selection;
     let build = Build::new(&ebpf.dir)
         .target(target)
@@ -260,6 +265,10 @@ fn build_of(ebpf: &EbpfCrate, target: Target, request: &cli::Build) -> Build {
         .features(&selection.features)
         .all_features(selection.all_features)
         .default_features(!selection.no_default_features);
+    let build = match project.shared_build_dir() {
+        Some(directory) => build.build_dir(directory),
+        None => build,
+    };
     match request.cpu {
         Some(cpu) => build.cpu(cpu),
         None => build,

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use ebpf_build::{Error, Result, linker};
+use ebpf_build::{Error, Result, SHARED_BUILD_DIR, linker};
 
 use crate::{
     cli,
@@ -15,6 +15,7 @@ use crate::{
 pub(crate) fn run(request: &cli::Clean, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     let mut folders = vec![project.objects_dir()];
+    folders.push(project.target_dir.join(SHARED_BUILD_DIR));
     // Every eBPF crate is built into a target folder of its own. One that is also the
     // native side's is left to `cargo clean`, unless the crate is the whole project.
     let own = project

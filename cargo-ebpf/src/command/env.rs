@@ -22,7 +22,11 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context) -> Result<Outcome> {
-    let tools = BuildTools::find()?;
+    // In a project, those that its build uses.
+    let tools = match context.project() {
+        Ok(project) => project.tools()?,
+        Err(_) => BuildTools::find()?,
+    };
     let mut exports = tools.exports()?;
     put_first(&mut exports, &make_cargo(&tools.toolchain)?)?;
     let exports = exports.into_iter().map(export).collect::<Result<_>>()?;

@@ -2,6 +2,7 @@
 //! an eBPF build, and what the running kernel needs for its result. Each says what it
 //! saw, also when all is well.
 
+mod editor;
 mod kernel;
 mod project;
 mod toolchain;
@@ -21,6 +22,7 @@ pub(crate) struct Group {
 
 /// Runs every check.
 pub(crate) fn examine(project: Result<Project>, spawner: &Spawner) -> Vec<Group> {
+    let editors = editor::check(project.as_ref().ok(), spawner);
     vec![
         Group {
             group: "toolchain",
@@ -29,6 +31,10 @@ pub(crate) fn examine(project: Result<Project>, spawner: &Spawner) -> Vec<Group>
         Group {
             group: "project",
             findings: project::check(project),
+        },
+        Group {
+            group: "editors",
+            findings: editors,
         },
         Group {
             group: "kernel",

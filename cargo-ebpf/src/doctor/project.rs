@@ -3,7 +3,7 @@
 use std::{env, path::Path};
 
 use ebpf_build::{
-    Finding, Result, Target,
+    Finding, Result, Severity, Target,
     settings::{self, Flag, Settings},
 };
 
@@ -84,12 +84,18 @@ fn passed_over(one: &PassedOver) -> Finding {
 }
 
 fn no_config(ebpf: &EbpfCrate, target: Target) -> Finding {
-    Finding::warning(
-        Code::ConfigMissing,
-        format!("{} has no .cargo/config.toml", ebpf.name),
-    )
-    .because("cargo ebpf passes the missing settings; a plain `cargo build` does not")
-    .fix(whole_config(ebpf, target))
+    let name = &ebpf.name;
+    let message = match ebpf.scripted {
+        true => format!("{name} needs no .cargo/config.toml: a build script builds it"),
+        false => format!("{name} has no .cargo/config.toml"),
+    };
+    let finding = Finding::warning(Code::ConfigMissing, message);
+    if ebpf.scripted {
+        return finding.severity(Severity::Fine);
+    }
+    finding
+        .because("cargo ebpf passes the missing settings; a plain `cargo build` does not")
+        .fix(whole_config(ebpf, target))
 }
 
 /// Which flags `cargo ebpf` leaves out where it passes all: cargo then passes none itself.

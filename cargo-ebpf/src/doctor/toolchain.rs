@@ -1,7 +1,7 @@
 //! Whether there is a compiler with its sources, and a linker that fits it.
 
 use ebpf_build::{
-    Finding, Severity,
+    BuildTools, Finding, Severity,
     linker::{self, Linker, Origin},
     toolchain::{self, Toolchain},
 };
@@ -41,7 +41,11 @@ pub(super) fn check(project: Option<&Project>) -> Vec<Finding> {
     findings.extend(search.rejected.into_iter().map(passed_over));
     findings.extend(linkers(&chosen));
     let crates = project.into_iter().flat_map(|project| &project.ebpf_crates);
-    findings.extend(crates.filter_map(|ebpf| pin_not_used(ebpf, &chosen)));
+    findings.extend(crates.filter_map(|ebpf| {
+        let own = BuildTools::find_for(&ebpf.dir);
+        let used = own.as_ref().map_or(&chosen, |tools| &tools.toolchain);
+        pin_not_used(ebpf, used)
+    }));
     findings
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct EbpfCrate {
     pub(crate) dir: PathBuf,
     /// Whether the workspace lists it as a member.
     pub(crate) member: bool,
+    /// Whether a build script of the project builds it, with the flags that it needs.
+    pub(crate) scripted: bool,
 }
 
 impl EbpfCrate {
@@ -158,12 +160,13 @@ pub(super) fn find(root: &Path, metadata: &Metadata, exclude: &[PathBuf]) -> Res
     }
 
     let handed = build_scripts::handed(metadata);
-    let handed = |one: &Candidate| one.settings.freestanding && handed.contain(&one.name, &one.dir);
+    let scripted = |one: &Candidate| handed.contain(&one.name, &one.dir);
+    let is_handed = |one: &Candidate| one.settings.freestanding && scripted(one);
     candidates.retain(|one| {
         // A workspace whose root config names a BPF target has other members that
         // it spoils; `doctor` says so. It is an eBPF crate only when alone.
         let spoiled = one.dir == root && members.len() > 1;
-        (one.settings.is_ebpf() || handed(one)) && !spoiled
+        (one.settings.is_ebpf() || is_handed(one)) && !spoiled
     });
     // Of two copies, the one that the project names, else the one that is less deep.
     candidates.sort_by_key(|one| {
@@ -195,6 +198,7 @@ pub(super) fn find(root: &Path, metadata: &Metadata, exclude: &[PathBuf]) -> Res
                     name: name.clone(),
                     dir: dir.clone(),
                     member: one.member,
+                    scripted: scripted(&one),
                 });
                 kept.push(one);
             }

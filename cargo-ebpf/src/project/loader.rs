@@ -103,6 +103,7 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
         none if none.is_empty() => programs(&depending_on(loading, others)),
         some => some,
     };
+    let fitting = without_task_runner(fitting);
     match fitting.as_slice() {
         [one] => Ok(one),
         [] => Err(Error::new(
@@ -127,6 +128,15 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
             .fix(FIX))
         }
     }
+}
+
+/// `packages` without the one that runs a workspace's own tasks, by the convention of its name,
+/// where there are others.
+fn without_task_runner(mut packages: Vec<&Package>) -> Vec<&Package> {
+    if packages.len() > 1 {
+        packages.retain(|package| *package.name != "xtask");
+    }
+    packages
 }
 
 fn loads_ebpf(package: &Package) -> bool {

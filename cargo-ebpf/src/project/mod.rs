@@ -16,7 +16,7 @@ use std::{
 };
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
-use ebpf_build::{Error, Result};
+use ebpf_build::{BuildTools, Error, Result, SHARED_BUILD_DIR};
 
 use self::settings::Settings;
 pub(crate) use self::{
@@ -155,6 +155,24 @@ impl Project {
     /// The folder of all copies.
     pub(crate) fn objects_dir(&self) -> PathBuf {
         self.target_dir.join("ebpf")
+    }
+
+    /// The tools of its eBPF crates, by the first.
+    ///
+    /// # Errors
+    /// When there is no toolchain or no linker that fits.
+    pub(crate) fn tools(&self) -> Result<BuildTools> {
+        match self.ebpf_crates.first() {
+            Some(first) => BuildTools::find_for(&first.dir),
+            None => BuildTools::find(),
+        }
+    }
+
+    /// The directory of intermediate results that its eBPF crates share. One alone has none, so
+    /// that it shares them with a build by hand.
+    pub(crate) fn shared_build_dir(&self) -> Option<PathBuf> {
+        let several = self.ebpf_crates.len() > 1;
+        several.then(|| self.target_dir.join(SHARED_BUILD_DIR))
     }
 
     fn read(manifest: &Path, spawner: &Spawner) -> Result<Self> {

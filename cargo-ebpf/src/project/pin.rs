@@ -1,136 +1,75 @@
-//! Toolchains that a project pins for rustup, in `rust-toolchain.toml`.
+//! Whether a crate is built with the toolchain that its project pins for rustup.
 
-use std::path::{Path, PathBuf};
-
-use ebpf_build::{Finding, toolchain::Toolchain};
-use serde_json::{Map, Value};
+use ebpf_build::{
+    self as build, BuildTools, Error, Finding,
+    toolchain::{Pin, Toolchain},
+};
 
 use super::EbpfCrate;
 use crate::code::Code;
 
-/// The toolchain that rustup would use in a directory.
-#[derive(Debug, PartialEq, Eq)]
-struct Pin {
-    file: PathBuf,
-    channel: String,
-}
-
-/// That `ebpf` is built with another toolchain than the one that its project pins, if it is.
-/// rustup picks a toolchain by its name, where `cargo ebpf` needs one with library sources.
+/// That `ebpf` is built with another toolchain than the one that its project pins, if it is, and
+/// why.
 pub(crate) fn not_used(ebpf: &EbpfCrate, used: &Toolchain) -> Option<Finding> {
-    let Pin { file, channel } = Pin::of(&ebpf.dir)?;
-    if is_toolchain(&used.sysroot, &channel, &used.host) {
+    let pin = Pin::of(&ebpf.dir)?;
+    let pinned = BuildTools::of_pin(&pin);
+    if pinned
+        .as_ref()
+        .is_ok_and(|tools| tools.toolchain.rustc == used.rustc)
+    {
         return None;
     }
     let finding = Finding::warning(
         Code::ToolchainPin,
         format!(
-            "{} is built with rustc {}, not with the toolchain {channel} that its project pins",
-            ebpf.name, used.release
+            "{} is built with rustc {}, not with the toolchain {} that its project pins",
+            ebpf.name, used.release, pin.name
         ),
     );
-    let finding = finding
-        .because("the first compiler with the library sources of its own version is used")
-        .fix(format!(
-            "export RUSTC=\"$(rustup which --toolchain {channel} rustc)\", if that has rust-src"
-        ));
-    Some(finding.at(&file, None))
+    let (because, fix) = match &pinned {
+        Ok(_) => (
+            "RUSTC, or the cargo that runs this command, is of another toolchain".to_owned(),
+            "unset RUSTC, and use the cargo of rustup".to_owned(),
+        ),
+        Err(error) => (error.finding().message.clone(), remedy(&pin.name, error)),
+    };
+    Some(finding.because(because).fix(fix).at(&pin.file, None))
 }
 
-/// Whether rustup calls the toolchain in `sysroot` so.
-fn is_toolchain(sysroot: &Path, channel: &str, host: &str) -> bool {
-    // As in nightly-2026-01-31-x86_64-unknown-linux-gnu.
-    let name = sysroot.file_name().unwrap_or_default();
-    name == channel || *name == *format!("{channel}-{host}")
-}
-
-impl Pin {
-    /// Of the nearest file in `directory` or above, as for rustup.
-    fn of(directory: &Path) -> Option<Self> {
-        directory.ancestors().find_map(|directory| {
-            // rustup prefers the name without extension.
-            ["rust-toolchain", "rust-toolchain.toml"]
-                .iter()
-                .find_map(|name| {
-                    let file = directory.join(name);
-                    let channel = channel(&ebpf_base::read_text(&file).ok()?)?;
-                    Some(Self { file, channel })
-                })
-        })
+/// What makes a pinned toolchain usable, where `error` is why it is not.
+fn remedy(name: &str, error: &Error) -> String {
+    match build::Code::of(error) {
+        Some(build::Code::SourcesMissing) => {
+            format!("rustup component add rust-src --toolchain {name}")
+        }
+        Some(build::Code::LinkerMissing) => {
+            format!("RUSTC=\"$(rustup which --toolchain {name} rustc)\" cargo ebpf setup")
+        }
+        Some(build::Code::RustcTooOld) => "pin a newer toolchain".to_owned(),
+        _ => error.finding().fix.clone().unwrap_or_default(),
     }
-}
-
-/// The name in a file: of TOML, or with nothing else in it.
-fn channel(text: &str) -> Option<String> {
-    let plain = text.trim();
-    if !plain.is_empty() && !plain.contains(['[', '\n', '=']) {
-        return Some(plain.to_owned());
-    }
-    let table: Map<String, Value> = toml_edit::de::from_str(text).ok()?;
-    let channel = table.get("toolchain")?.get("channel")?;
-    channel.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
-    fn both_kinds_of_files_are_read() {
-        assert_eq!(
-            channel("nightly-2026-01-31\n").as_deref(),
-            Some("nightly-2026-01-31")
-        );
-        let toml = "[toolchain]\nchannel = \"1.90\"\ncomponents = [\"rust-src\"]\n";
-        assert_eq!(channel(toml).as_deref(), Some("1.90"));
-        for none in ["", "[toolchain]\npath = \"/x\"\n", "[toolchain\n"] {
-            assert_eq!(channel(none), None, "{none:?}");
-        }
-    }
-
-    #[test]
-    fn the_nearest_pin_counts() {
-        let root = tempfile::tempdir().unwrap();
-        let inner = root.path().join("probe/src");
-        fs::create_dir_all(&inner).unwrap();
-        assert_eq!(Pin::of(&inner), None);
-        let pin = |path: &str, channel: &str| {
-            let file = root.path().join(path);
-            fs::write(&file, channel).unwrap();
-            Some(Pin {
-                file,
-                channel: channel.to_owned(),
-            })
-        };
-        assert_eq!(pin("rust-toolchain", "1.90"), Pin::of(&inner));
-        assert_eq!(pin("probe/rust-toolchain", "nightly"), Pin::of(&inner));
-    }
-
-    #[test]
-    fn a_toolchain_is_known_by_its_directory() {
-        let host = "x86_64-unknown-linux-gnu";
-        for (sysroot, channel, same) in [
-            ("/t/nightly-x86_64-unknown-linux-gnu", "nightly", true),
+    fn each_obstacle_has_its_remedy() {
+        for (code, remedy_of_it) in [
             (
-                "/t/nightly-2026-01-31-x86_64-unknown-linux-gnu",
-                "nightly",
-                false,
+                build::Code::SourcesMissing,
+                "rustup component add rust-src --toolchain 1.90",
             ),
             (
-                "/t/nightly-x86_64-unknown-linux-gnu",
-                "nightly-2026-01-31",
-                false,
+                build::Code::LinkerMissing,
+                "RUSTC=\"$(rustup which --toolchain 1.90 rustc)\" cargo ebpf setup",
             ),
-            ("/t/mine", "mine", true),
-            ("/usr", "stable", false),
+            (build::Code::RustcTooOld, "pin a newer toolchain"),
+            (build::Code::RustcFailed, "reinstall it"),
         ] {
-            assert_eq!(
-                is_toolchain(Path::new(sysroot), channel, host),
-                same,
-                "{sysroot}"
-            );
+            let error = Error::new(code, "").fix("reinstall it");
+            assert_eq!(remedy("1.90", &error), remedy_of_it);
         }
     }
 }

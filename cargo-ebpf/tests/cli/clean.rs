@@ -9,6 +9,7 @@ fn built() -> Sandbox {
     for path in [
         "target/ebpf/probe",
         "target/ebpf/bpfeb-unknown-none/probe",
+        "target/ebpf-build/CACHEDIR.TAG",
         "target/release/watcher",
         "probe/target/bpfel-unknown-none/release/probe",
         "watcher/target/mine",
@@ -35,10 +36,11 @@ fn only_its_own_goes() {
         document["removed"],
         serde_json::json!([
             { "path": sandbox.path("target/ebpf"), "bytes": 8 },
+            { "path": sandbox.path("target/ebpf-build"), "bytes": 4 },
             { "path": sandbox.path("probe/target"), "bytes": 4 },
         ])
     );
-    for gone in ["target/ebpf", "probe/target"] {
+    for gone in ["target/ebpf", "target/ebpf-build", "probe/target"] {
         assert!(!sandbox.path(gone).exists(), "{gone}");
     }
     for kept in [

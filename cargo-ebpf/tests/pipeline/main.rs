@@ -12,6 +12,7 @@ mod processes;
 mod sandbox;
 mod selection;
 mod setup;
+mod sharing;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -42,6 +43,7 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         builds::builds_big_endian_for_an_old_instruction_set,
         failures::what_ebpf_does_not_have_is_at_its_line,
         selection::binaries_and_features_are_selected,
+        sharing::several_crates_compile_core_once: [CAPABILITIES],
         linkers::a_linker_that_does_not_fit_is_passed_over,
         linkers::a_half_written_linker_is_not_used,
         setup::two_setups_at_once_build_once,

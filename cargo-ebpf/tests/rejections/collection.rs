@@ -47,7 +47,21 @@ impl Asked {
     ) -> Result<Vec<Self>, Box<dyn Error>> {
         // Processes with fewer rights are only made on this machine.
         let drops_rights = kernels.contains(&"host") && can_drop_rights();
-        let mut all = verify(kernels, programs, None)?;
+        let mut all: Vec<Self> = Vec::new();
+        let mut by_loader: BTreeMap<Option<&str>, Vec<&Provocation>> = BTreeMap::new();
+        for program in programs {
+            let loader = program.marks.loader.as_deref();
+            by_loader.entry(loader).or_default().push(program);
+        }
+        for (loader, programs) in &by_loader {
+            let asked = verify(kernels, programs, *loader, None)?;
+            if all.is_empty() {
+                all = asked;
+            } else {
+                let both = all.iter_mut().zip(asked);
+                both.for_each(|(one, more)| one.extend(more));
+            }
+        }
         let host = kernels.iter().position(|kernel| *kernel == "host");
         if let Some(asked) = host
             .and_then(|host| all.get_mut(host))
@@ -56,7 +70,7 @@ impl Asked {
             asked.all_rights = false;
             for program in programs {
                 if let Some(without) = program.marks.without.as_deref() {
-                    for host in verify(&["host"], &[program], Some(without))? {
+                    for host in verify(&["host"], &[program], None, Some(without))? {
                         asked.answers.extend(host.answers);
                     }
                 }
@@ -79,6 +93,7 @@ impl Asked {
 fn verify(
     kernels: &[&str],
     programs: &[&Provocation],
+    loader: Option<&str>,
     without: Option<&str>,
 ) -> Result<Vec<Asked>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
@@ -100,6 +115,7 @@ fn verify(
         .args(["verify", "--format", "json", "--kernel", &kernels.join(",")])
         // An emulated guest beside busy neighbours.
         .args(["--timeout", "600"])
+        .args(loader.map(|loader| format!("--loader={loader}")))
         .args(programs.iter().map(|program| program.object()))
         // No project around: logs go to the folder for temporary files.
         .current_dir(&folder)

@@ -21,10 +21,12 @@ real_sources=$(realpath "$sources")
 for crate in programs followed; do
     mkdir -p "$copy/$crate"
     rm -rf "$copy/$crate/src" "$copy/$crate/target/ebpf"
-    cp -r $crate/Cargo.toml $crate/Cargo.lock $crate/src $crate/.cargo "$copy/$crate"
+    cp -r $crate/Cargo.toml $crate/Cargo.lock $crate/src $crate/.cargo \
+        $crate/build.rs $crate/kernel_functions.ll "$copy/$crate"
     {
         sed '/^]$/d' $crate/.cargo/config.toml
-        for map in "$copy/$crate=$crate" "$registry=cargo" "$sources=rust" "$real_sources=rust"; do
+        for map in "$copy/programs=programs" "$copy/followed=followed" \
+            "$registry=cargo" "$sources=rust" "$real_sources=rust"; do
             printf '    "--remap-path-prefix=%s",\n' "$map"
         done
         echo ']'

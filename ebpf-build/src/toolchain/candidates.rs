@@ -84,14 +84,8 @@ fn system_folders() -> Vec<PathBuf> {
 /// All candidates, best first, each compiler once.
 pub(super) fn candidates(around: &Surroundings) -> Vec<Candidate> {
     let (nightly, other) = rustup_folders(around);
-    let from_cargo = around
-        .cargo
-        .as_deref()
-        // rustup's cargo is no choice of a compiler: it stands for every toolchain.
-        .filter(|cargo| !belongs_to_rustup(cargo, around))
-        .and_then(Path::parent)
-        .map(Path::to_owned);
-    let folders = from_cargo
+    let folders = from_cargo(around)
+        .map(Path::to_owned)
         .into_iter()
         .chain(nightly)
         .chain(other)
@@ -109,6 +103,20 @@ pub(super) fn candidates(around: &Surroundings) -> Vec<Candidate> {
             seen.insert(real.unwrap_or_else(|_| candidate.rustc.clone()))
         })
         .collect()
+}
+
+/// The directory of the cargo that runs us, if the user chose it.
+fn from_cargo(around: &Surroundings) -> Option<&Path> {
+    // rustup's cargo is no choice of a compiler: it stands for every toolchain.
+    let cargo = around.cargo.as_deref();
+    cargo
+        .filter(|cargo| !belongs_to_rustup(cargo, around))
+        .and_then(Path::parent)
+}
+
+/// Whether the user has chosen a compiler, by RUSTC or by the cargo that runs us.
+pub(super) fn is_chosen(around: &Surroundings) -> bool {
+    given(around).is_some() || from_cargo(around).and_then(pair).is_some()
 }
 
 /// The compiler that the user named. In a build script RUSTC is what cargo itself
@@ -142,7 +150,8 @@ fn given(around: &Surroundings) -> Option<Candidate> {
     })
 }
 
-fn pair(folder: &Path) -> Option<Candidate> {
+/// The compiler and the cargo in a directory.
+pub(super) fn pair(folder: &Path) -> Option<Candidate> {
     let candidate = Candidate {
         rustc: folder.join("rustc"),
         cargo: folder.join("cargo"),

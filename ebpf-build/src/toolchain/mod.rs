@@ -6,6 +6,7 @@
 //! does the same with `RUSTC_BOOTSTRAP=1`.
 
 mod candidates;
+mod pin;
 mod rustc;
 mod sources;
 
@@ -18,7 +19,10 @@ use std::{
 use ebpf_base::child;
 
 use self::candidates::{Candidate, Surroundings};
-pub use self::rustc::RustVersion;
+pub use self::{
+    pin::{Pin, is_overridden},
+    rustc::RustVersion,
+};
 use crate::{
     Candidates, Code, Error, Result,
     command::{isolated, spawn_error},

@@ -584,7 +584,10 @@ fn meant(line: &str, code: &Code<'_, '_>) -> Option<u32> {
     if is_of_functions.iter().any(|start| line.starts_with(start)) {
         return facts::callback(code);
     }
-    if line.starts_with("tail_calls are not allowed") {
+    if line.starts_with("tail_calls are not allowed")
+        || line.starts_with("tail_call is only allowed in functions")
+        || line.starts_with("tail_call abusing map_ptr")
+    {
         return code.find(|instruction| instruction.call() == Some(Reference::Helper(TAIL_CALL)));
     }
     None

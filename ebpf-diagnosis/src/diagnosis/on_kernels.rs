@@ -171,9 +171,11 @@ feature, lacks the restriction, or applies it only to processes without CAP_PERF
 and `btf-refused`, that it rejects the map or the BTF, so that no line is reported.
 
 The column 6.18 was recorded on the host. There, the programs of uninitialised-stack, of
-pointer-leak, and of the cases packet-changed and released of uninitialised-register were loaded by
-a process without CAP_PERFMON. All other results are from a process with all capabilities. A test
-generates this table from the logs of these kernels, and compares each line with a comment in the
+pointer-leak, of the cases packet-changed and released of uninitialised-register, and of the case
+several-maps of tail-call were loaded by a process without CAP_PERFMON. All other results are from a
+process with all capabilities. `not-linked` means that the kernel lacks a function that the program
+calls. A test generates this table from the logs of these kernels, and compares each line with a
+comment in the
 source, such as `//~ ERROR map-bounds`.
 
 ";

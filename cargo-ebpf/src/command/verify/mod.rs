@@ -11,7 +11,7 @@ use std::{
 };
 
 use ebpf_base::untrusted;
-use ebpf_build::{BuildTools, Result};
+use ebpf_build::Result;
 use ebpf_diagnosis::diagnosis::Source;
 use ebpf_kernels::{KernelSpec, KernelTarget};
 use ebpf_object::{Loader, link::Given};
@@ -70,7 +70,7 @@ pub(crate) fn run(request: &cli::Verify, context: &Context) -> Result<Outcome> {
     }
     if let Some(lock) = lock {
         let tools = match request.objects.as_slice() {
-            [] => locked::tools(&BuildTools::find()?, &context.spawner),
+            [] => locked::tools(&context.project()?.tools()?, &context.spawner),
             // Nobody knows what made these.
             _ => BTreeMap::new(),
         };

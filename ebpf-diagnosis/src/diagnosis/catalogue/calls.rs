@@ -42,7 +42,12 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a helper that this program may not call",
         rule: "each program type has its own set of helpers, which grows with the kernel version",
         hint: "use a helper that this type may call, let a program of another type call it and pass the result in a map, or change the program type",
-        cases: &[],
+        cases: &[Case {
+            name: "kernel-function",
+            title: "a kernel function (kfunc) that this program type may not call",
+            hint: "call it in a program of a type for which the kernel registers it (BTF tracepoints, fentry and fexit may call most functions of tasks and cgroups), and pass the result in a map",
+            shown_by: Evidence::Message(&["calling kernel function {word} is not allowed"]),
+        }],
         page: page!("helper-not-allowed"),
         patterns: &[
             "unknown func {word}",
@@ -50,6 +55,7 @@ pub(super) const CLASSES: &[Class] = &[
             "helper call is not allowed in probe",
             "func {word} not supported for program type {number}",
             "func {word} supported only for {text}",
+            "calling kernel function {word} is not allowed",
         ],
     },
     Class {
@@ -81,7 +87,6 @@ pub(super) const CLASSES: &[Class] = &[
         page: page!("unknown-function"),
         patterns: &[
             "invalid func {word}",
-            "calling kernel function {word} is not allowed",
             "kernel btf_id {number} is not a function",
         ],
     },
@@ -186,7 +191,22 @@ pub(super) const CLASSES: &[Class] = &[
         title: "a tail call where it is not allowed",
         rule: "the callers of a function with a tail call must use less than 256 bytes of stack in total, and the kernel's JIT must support such calls",
         hint: "make the tail call in the program's main function, or inline the function that makes it: `#[inline(always)]`",
-        cases: &[],
+        cases: &[
+            Case {
+                name: "return-type",
+                title: "a function that makes a tail call does not return an integer",
+                hint: "let the function return an integer such as `u32`, in place of a `Result`, a struct or nothing, or inline it: `#[inline(always)]`",
+                shown_by: Evidence::Message(&[
+                    "tail_call is only allowed in functions that return 'int'.",
+                ]),
+            },
+            Case {
+                name: "several-maps",
+                title: "several program arrays reach the same tail call",
+                hint: "put the programs into one array, and choose by the index: `unsafe { NEXT.tail_call(&ctx, index) }`; only programs that are loaded with CAP_PERFMON may choose the array",
+                shown_by: Evidence::Message(&["tail_call abusing map_ptr"]),
+            },
+        ],
         page: page!("tail-call"),
         patterns: &[
             "tail_calls are not allowed when call stack of previous frames is {number} bytes. Too large",

@@ -6,6 +6,14 @@ use super::{
     page,
 };
 
+/// What kernels print of the return value of a callback that runs later, newest first. Sources:
+/// `check_return_code` of kernel/bpf/verifier.c in Linux 6.8, 5.16 (twice).
+const ASYNC_CALLBACK: &[&str] = &[
+    "At async callback return the register R0 {text}",
+    "At async callback the register R0 {text}",
+    "In async callback the register R0 {text}",
+];
+
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "context-access",
@@ -40,15 +48,24 @@ pub(super) const CLASSES: &[Class] = &[
         title: "the return value is not valid for this hook",
         rule: "the return value must be one of those that the program type and hook define",
         hint: "return one of the constants of the hook, such as 0 or 1 for cgroup hooks",
-        cases: &[Case {
-            name: "callback",
-            title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 and 1",
-            hint: "return 0 to continue with the next iteration, or 1 to stop",
-            shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
-        }],
+        cases: &[
+            Case {
+                name: "callback",
+                title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 and 1",
+                hint: "return 0 to continue with the next iteration, or 1 to stop",
+                shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
+            },
+            Case {
+                name: "async-callback",
+                title: "a callback of a timer, or of deferred work, returns a value other than 0",
+                hint: "return 0 on every path; to run the callback again, call `bpf_timer_start` in it",
+                shown_by: Evidence::Message(ASYNC_CALLBACK),
+            },
+        ],
         page: page!("return-code"),
         patterns: &[
             "At program exit the register R0 {text}",
+            "At async callback return the register R0 {text}",
             "At async callback the register R0 {text}",
             "In async callback the register R0 {text}",
             "At subprogram exit the register {text}",
