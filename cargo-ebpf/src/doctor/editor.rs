@@ -162,7 +162,7 @@ impl Surroundings {
         Self {
             target,
             build_std: settings.build_std,
-            lto: flags.is_some_and(|flags| settings::has_lto(flags)),
+            lto: flags.is_some_and(settings::has_lto),
             freestanding: settings.freestanding,
             manifest,
             dev,
