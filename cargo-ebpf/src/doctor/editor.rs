@@ -4,6 +4,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ebpf_build::{
@@ -203,8 +204,11 @@ fn dev_profile(dir: &Path) -> Option<(PathBuf, Map<String, Value>)> {
 
 /// The compiler that `cargo check` uses in a directory, where rustup chooses by it.
 fn compiler(dir: &Path, spawner: &Spawner) -> Option<Compiler> {
+    const LIMIT: Duration = Duration::from_secs(10);
     let ask = |arguments: &[&str]| {
+        // rustup would download a pinned toolchain that is not there.
         let rustc = spawner.program("rustc").args(arguments).current_dir(dir);
+        let rustc = rustc.env("RUSTUP_AUTO_INSTALL", "0").time_limit(LIMIT);
         rustc.stdout().ok()
     };
     let version = ask(&["--version"])?;
