@@ -1,78 +1,30 @@
-//! How one eBPF crate says that it is built: its own `.cargo/config.toml`, and
+//! The build settings of an eBPF crate: `.cargo/config.toml`, its own and those above, and
 //! `[package.metadata.ebpf]` in its manifest.
+
+mod document;
+mod flags;
+mod manifest;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
 use cargo_metadata::cargo_platform::Platform;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::{Code, Error, Finding, KernelVersion, Result, check::WARNING_CODES, target::Target};
+use self::{
+    document::{at, parse, strings},
+    flags::codegen_options,
+    manifest::{depends_on_aya, is_freestanding, min_kernel, programs, table},
+};
+pub use self::{
+    flags::{Flag, REQUIRED_RUSTFLAGS, has_lto},
+    manifest::AYA_CRATES,
+};
+use crate::{Code, Error, KernelVersion, Result, check::WARNING_CODES, target::Target};
 
-/// A `-C` option that every build for BPF needs, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Flag {
-    /// The option's name.
-    pub option: &'static str,
-    /// The value that is passed where the crate says nothing.
-    pub value: &'static str,
-    /// Other spellings of the same.
-    same: &'static [&'static str],
-    /// What goes wrong without it.
-    pub reason: &'static str,
-}
-
-impl Flag {
-    /// As it stands on a command line: `panic=abort`.
-    pub fn assignment(&self) -> String {
-        format!("{}={}", self.option, self.value)
-    }
-
-    /// Whether an option with a value is this one, in whatever spelling.
-    fn is(&self, (option, value): &(&str, &str)) -> bool {
-        *option == self.option && (*value == self.value || self.same.contains(value))
-    }
-}
-
-/// The options that every build for BPF needs.
-pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
-    Flag {
-        option: "panic",
-        value: "abort",
-        same: &[],
-        reason: "BPF cannot unwind",
-    },
-    Flag {
-        option: "lto",
-        value: "yes",
-        same: &["fat", "true", "y", "on", ""],
-        reason: "programs and core become one module, so that unused code is removed",
-    },
-    Flag {
-        option: "codegen-units",
-        value: "1",
-        same: &[],
-        reason: "one module for the linker",
-    },
-    Flag {
-        option: "debuginfo",
-        value: "2",
-        same: &["full"],
-        reason: "BTF is generated from it",
-    },
-    Flag {
-        option: "link-arg",
-        value: "--btf",
-        same: &[],
-        reason: "without it, bpf-linker generates no BTF",
-    },
-];
-
-/// What a crate says of its build.
+/// The build settings of a crate.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Settings {
@@ -200,32 +152,6 @@ impl Settings {
     }
 }
 
-/// Whether flags ask for link-time optimisation.
-pub fn has_lto(flags: &[String]) -> bool {
-    let options = codegen_options(flags);
-    options
-        .iter()
-        .any(|(option, value)| *option == "lto" && !matches!(*value, "no" | "off" | "n" | "false"))
-}
-
-/// `-C` options in all their spellings, as name and value.
-fn codegen_options(flags: &[String]) -> Vec<(&str, &str)> {
-    let mut options = Vec::new();
-    let mut flags = flags.iter();
-    while let Some(flag) = flags.next() {
-        let option = if flag == "-C" || flag == "--codegen" {
-            flags.next().map(String::as_str)
-        } else {
-            flag.strip_prefix("-C")
-                .or_else(|| flag.strip_prefix("--codegen="))
-        };
-        if let Some(option) = option {
-            options.push(option.split_once('=').unwrap_or((option, "")));
-        }
-    }
-    options
-}
-
 /// Reads the settings of the crate in `folder`. A crate without a cargo config has
 /// none; a folder without a `Cargo.toml` is no crate.
 ///
@@ -346,178 +272,10 @@ fn target_flags(config: &Value, target: Target, by_cfg: bool) -> Vec<String> {
         .collect()
 }
 
-/// The crates that programs for BPF are written with.
-pub const AYA_CRATES: [&str; 2] = ["aya-ebpf", "aya-bpf"];
-
-/// Whether a crate depends on aya-ebpf, under whatever name and for whatever target.
-fn depends_on_aya(manifest: &Value) -> bool {
-    let of_targets = manifest.get("target").and_then(Value::as_object);
-    let of_targets = of_targets.into_iter().flat_map(|targets| targets.values());
-    of_targets
-        .chain([manifest])
-        .filter_map(|table| table.get("dependencies")?.as_object())
-        .flatten()
-        .any(|(name, needed)| {
-            let package = needed.get("package").and_then(Value::as_str);
-            AYA_CRATES.contains(&package.unwrap_or(name))
-        })
-}
-
-/// The names of a package's programs, as cargo finds them.
-fn programs(manifest: &Value, folder: &Path) -> BTreeSet<String> {
-    let name = |table: &Value| Some(table.get("name")?.as_str()?.to_owned());
-    let listed = manifest.get("bin").and_then(Value::as_array);
-    let mut names: BTreeSet<_> = listed.into_iter().flatten().filter_map(name).collect();
-    if names.is_empty() && folder.join("src/main.rs").is_file() {
-        names.extend(manifest.get("package").and_then(name));
-    }
-    let more = fs::read_dir(folder.join("src/bin")).into_iter().flatten();
-    names.extend(more.flatten().filter_map(|entry| {
-        let path = entry.path();
-        let source =
-            path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").is_file();
-        source.then(|| Some(path.file_stem()?.to_str()?.to_owned()))?
-    }));
-    names
-}
-
-/// Whether the source of a program has the attribute `no_main`.
-fn is_freestanding(manifest: &Value, folder: &Path) -> bool {
-    let listed = manifest.get("bin").and_then(Value::as_array);
-    let listed = listed.into_iter().flatten();
-    let paths = listed.filter_map(|bin| Some(folder.join(bin.get("path")?.as_str()?)));
-    let more = fs::read_dir(folder.join("src/bin")).into_iter().flatten();
-    let more = more.flatten().map(|entry| entry.path());
-    paths
-        .chain([folder.join("src/main.rs")])
-        .chain(more.map(|path| match path.is_dir() {
-            true => path.join("main.rs"),
-            false => path,
-        }))
-        .filter_map(|source| ebpf_base::read_text(&source).ok())
-        .any(|text| {
-            let mut lines = text.lines().map(str::trim_start);
-            lines.any(|line| line.starts_with("#![") && line.contains("no_main"))
-        })
-}
-
-/// A table of names that the loader sets, `key` of `[package.metadata.ebpf]`.
-fn table<T>(
-    metadata: &Value,
-    key: &str,
-    folder: &Path,
-    value: impl Fn(&Value) -> Option<T>,
-) -> Result<BTreeMap<String, T>> {
-    let manifest = folder.join("Cargo.toml");
-    let invalid = |what: &str| {
-        let message = format!("{}: {key} has {what}", manifest.display());
-        Error::from(
-            Finding::error(Code::GivenInvalid, message)
-                .because(
-                    "values of map-sizes are numbers of entries, values of set are integers \
-                     or booleans",
-                )
-                .fix("write, for example: map-sizes = { EVENTS = 1024 } or set = { PID = 1 }")
-                .at(&manifest, line_of(&manifest, key)),
-        )
-    };
-    let entries = match metadata.get(key) {
-        None => return Ok(BTreeMap::new()),
-        Some(Value::Object(entries)) => entries,
-        Some(other) => return Err(invalid(&format!("a TOML {}", type_name(other)))),
-    };
-    let entries = entries.iter().map(|(name, found)| {
-        let value = value(found).ok_or_else(|| invalid(&format!("an invalid value for {name}")))?;
-        Ok((name.clone(), value))
-    });
-    entries.collect()
-}
-
-fn min_kernel(metadata: &Value, folder: &Path) -> Result<Option<KernelVersion>> {
-    let Some(value) = metadata.get("min-kernel") else {
-        return Ok(None);
-    };
-    // A number in TOML would make 5.10 the same as 5.1.
-    match value.as_str().map(str::parse) {
-        Some(Ok(release)) => Ok(Some(release)),
-        _ => {
-            let manifest = folder.join("Cargo.toml");
-            let written = match value.as_str() {
-                Some(text) => format!("{text:?}"),
-                None => format!("a TOML {}", type_name(value)),
-            };
-            let message = format!(
-                "{}: min-kernel is {written}, which is not a kernel version",
-                manifest.display()
-            );
-            Err(Finding::error(Code::MinKernelInvalid, message)
-                .because("a kernel version is two numbers in quotes")
-                .fix("write, for example: min-kernel = \"5.19\"")
-                .at(&manifest, line_of(&manifest, "min-kernel"))
-                .into())
-        }
-    }
-}
-
-/// The first line of a file that begins with `key`, counted from 1.
-fn line_of(file: &Path, key: &str) -> Option<u32> {
-    let text = ebpf_base::read_text(file).ok()?;
-    let index = text
-        .lines()
-        .position(|line| line.trim_start().starts_with(key))?;
-    u32::try_from(index + 1).ok()
-}
-
-fn parse(file: &Path) -> Result<Value> {
-    let text = ebpf_base::read_text(file).map_err(|cause| Error::io("read", file, &cause))?;
-    toml_edit::de::from_str::<Map<_, _>>(&text)
-        .map(Value::Object)
-        .map_err(|cause| {
-            Error::new(
-                Code::ConfigNotToml,
-                format!("{} is not TOML", file.display()),
-            )
-            .because(cause.to_string().trim_end().to_owned())
-            .fix("correct the line that the cause names")
-        })
-}
-
-/// What TOML calls the type of a value.
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::String(_) => "string",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if !number.is_f64() => "integer",
-        // Also one without an end, which JSON lacks.
-        Value::Number(_) | Value::Null => "float",
-        Value::Array(_) => "array",
-        Value::Object(entries) if entries.contains_key(DATETIME) => "datetime",
-        Value::Object(_) => "table",
-    }
-}
-
-/// The only key of what toml_edit makes of a date for types that lack one.
-const DATETIME: &str = "$__toml_private_datetime";
-
-fn at<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
-    keys.iter().try_fold(value, |value, key| value.get(key))
-}
-
-/// A list of words, in both ways in which cargo lets one write it.
-fn strings(value: Option<&Value>) -> Vec<String> {
-    match value {
-        Some(Value::String(words)) => words.split_whitespace().map(str::to_owned).collect(),
-        Some(Value::Array(words)) => words
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn crate_with(manifest: &str, config: Option<&str>) -> tempfile::TempDir {

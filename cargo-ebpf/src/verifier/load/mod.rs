@@ -1,6 +1,9 @@
 //! Takes an object apart and every program of it through the running kernel's
 //! verifier, one at a time, so that figures can be compared.
 
+mod annotated_log;
+mod target;
+
 use std::{
     cell::OnceCell,
     ffi::CStr,
@@ -8,25 +11,26 @@ use std::{
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
 };
 
-use ebpf_base::btf::{self, Btf, find_id};
-use ebpf_base::untrusted;
+use ebpf_base::{
+    btf::{self, Btf},
+    untrusted,
+};
 use ebpf_build::{Error, Finding};
 use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
 use ebpf_object::{
-    Hook, Loader, Name, Target,
-    link::{self, Assembled, Failure, Program, Unit, core::KernelTypes, operations},
+    Hook, Loader, Target,
+    link::{self, Assembled, Failure, Program, Unit, core::KernelTypes},
 };
 
+use self::annotated_log::in_words;
 use super::{
-    attach,
-    attach_target::AttachTarget,
-    externs, features,
+    attach, externs, features,
     maps::Maps,
     observation::{self, Attach, Attaching, Event, Extras, Observed, ProgramInfo, VerifierLog},
     outcome::Outcome,
     program::{self, Answer},
     reason,
-    references::{self, Lacking, MISSING_FUNCTION},
+    references::{self, Lacking},
     replaced::{LoadedTarget, Replaced},
     syscall::{self, ProgramLoad, ProgramTypes},
 };
@@ -36,8 +40,8 @@ use crate::{
 };
 
 /// Has the running kernel verify every program of the object in `data`, as its loader would set
-/// it, but those that `skipped` names, and gives each step to `tell`. Whatever is in `data`, nothing here
-/// fails: what is wrong with it is told.
+/// it, but those that `skipped` names, and gives each step to `tell`. This never fails: faults in
+/// `data` are events, too.
 pub(crate) fn observe(
     data: &[u8],
     kernel: &Kernel,
@@ -356,137 +360,6 @@ impl<'kernel> Session<'kernel> {
             .unwrap_or_else(|| loader.default_license())
     }
 
-    /// The function that a program replaces, by its type, and the program that has it.
-    fn replaced_function(&self, hook: &Hook) -> Result<(u32, BorrowedFd<'_>), Box<Observed>> {
-        let not_tried = |message: String, fix: &str| Box::new(reason::not_tried(message, "", fix));
-        let Some(name) = hook.target_name.as_ref().map(Name::as_str) else {
-            let message = "its section does not name the function that it replaces".to_owned();
-            return Err(not_tried(
-                message,
-                "name it in the section: freplace/FUNCTION",
-            ));
-        };
-        let target = self.loaded_target.get_or_init(|| self.load_target());
-        let target = target
-            .as_ref()
-            .map_err(|cause| not_tried(format!("the program of --freplace {cause}"), ""))?;
-        let function = target.function(name).ok_or_else(|| {
-            let name = untrusted::name(name);
-            let message = format!("the program of --freplace has no function `{name}`");
-            not_tried(
-                message,
-                "name the object that has it: --freplace OBJECT:PROGRAM",
-            )
-        })?;
-        Ok((function, target.program.as_fd()))
-    }
-
-    /// Loads the program that others replace a function of; or why that failed.
-    fn load_target(&self) -> Result<LoadedTarget, String> {
-        let replaced = self.replaced.ok_or("is not given")?;
-        let unreadable = |error: Error| format!("cannot be read: {error}");
-        let mut unit = Unit::parse(&replaced.data).map_err(unreadable)?;
-        let shared = self.prepare(&mut unit, &replaced.data, &mut |_| {});
-        let program = match &replaced.program {
-            Some(name) => unit.programs.iter().find(|program| program.name == *name),
-            None => unit.programs.first().filter(|_| unit.programs.len() == 1),
-        };
-        let program = program.ok_or_else(|| {
-            let names = unit.programs.iter().map(|one| untrusted::name(&one.name));
-            let names = names.collect::<Vec<_>>().join(", ");
-            format!("must be named: its object has {names}")
-        })?;
-        let hook = Hook::of(&program.section);
-        if hook
-            .as_ref()
-            .is_some_and(|hook| hook.target == Target::OtherProgram)
-        {
-            return Err("is an freplace program itself, and kernels do not support \
-                        nesting"
-                .to_owned());
-        }
-        let assembled = unit.assemble(program);
-        let not_accepted = || "is not accepted by this kernel: verify it first".to_owned();
-        let request = self
-            .request(&unit, program, hook.as_ref(), &shared, assembled)
-            .map_err(|_| not_accepted())?;
-        let load = self.program_load(&unit, &shared, program, &request);
-        let Answer::Accepted { program, .. } = program::load(&load, |_, _, _| {}) else {
-            return Err(not_accepted());
-        };
-        let mut types = unit
-            .types
-            .clone()
-            .ok_or("has no BTF, which names its functions")?;
-        types.fit(features::btf());
-        Ok(LoadedTarget {
-            program,
-            types: types.to_bytes(),
-        })
-    }
-
-    /// The kernel's numbers for the operation that the program is.
-    fn operation(&self, program: &Program) -> Result<(u32, u32), Box<Observed>> {
-        let Some((structure, member)) = &program.operation else {
-            return Err(Box::new(reason::not_tried(
-                "no struct_ops map of the object contains it".to_owned(),
-                "",
-                "",
-            )));
-        };
-        let kernel = self.kernel_btf().and_then(|data| Btf::parse(data).ok());
-        let found = kernel.and_then(|btf| operations::in_kernel(&btf, structure, member));
-        found.ok_or_else(|| {
-            Box::new(reason::no_target(
-                format!(
-                    "Linux {} has no operation `{}` in `{}`",
-                    reason::release(self.kernel),
-                    untrusted::name(member),
-                    untrusted::name(structure),
-                ),
-                &format!("its BTF ({}) does not name it", btf::VMLINUX),
-                "use another hook on this kernel, or a kernel that has it",
-            ))
-        })
-    }
-
-    /// The type of the kernel's BTF that the program is for; 0 if it is for none.
-    fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Observed>> {
-        let (prefix, kind, what) = match AttachTarget::from(hook.target) {
-            AttachTarget::AtAttach => return Ok(0),
-            AttachTarget::Elsewhere(reason) => {
-                return Err(Box::new(reason::not_tried(reason.to_owned(), "", "")));
-            }
-            AttachTarget::KernelType { prefix, kind, what } => (prefix, kind, what),
-        };
-        let release = reason::release(self.kernel);
-        let Some(target) = hook.target_name.as_ref().map(Name::as_str) else {
-            return Err(Box::new(reason::not_tried(
-                format!(
-                    "the section name `{}` does not name the {what}",
-                    untrusted::name(section)
-                ),
-                "the loader would have to choose it",
-                "name it in the program's macro, such as #[fentry(function = \"..\")]",
-            )));
-        };
-        let shown = untrusted::name(target);
-        let Some(btf) = self.kernel_btf() else {
-            return Err(Box::new(reason::unsupported(
-                format!("Linux {release} has no BTF, which names the {what} `{shown}`"),
-                "it was built without CONFIG_DEBUG_INFO_BTF",
-                "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
-            )));
-        };
-        find_id(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
-            Box::new(reason::no_target(
-                format!("Linux {release} has no {what} `{shown}`"),
-                &format!("its BTF ({}) does not name it", btf::VMLINUX),
-                "use another hook on this kernel, or a kernel that has it",
-            ))
-        })
-    }
-
     fn program_load<'a>(
         &self,
         unit: &'a Unit<'_>,
@@ -576,74 +449,6 @@ impl<'kernel> Session<'kernel> {
     }
 }
 
-/// What verifiers say to a call of a helper that there is not.
-const UNKNOWN_HELPER: &str = "invalid func unknown#";
-/// The helper that is called, as by libbpf, where an access could not be fitted to this
-/// kernel.
-const UNFITTED: i32 = 0x0bad_2310;
-
-/// Adds what a helper that there is not stands for. `absent` is what this kernel does not have, by
-/// the instruction that accesses it.
-fn in_words(log: &str, externs: &[link::Extern], absent: &[(usize, String)]) -> String {
-    // The log contains the instruction itself before: `11: (85) call unknown#195896080`.
-    let mut called = None;
-    let mut text = String::with_capacity(log.len());
-    for line in log.split_inclusive('\n') {
-        text.push_str(line.trim_end_matches('\n'));
-        let helper = line.trim_end().strip_prefix(UNKNOWN_HELPER);
-        if let Some((slot, _)) = line.split_once(": (85) call ") {
-            called = slot.parse().ok();
-        }
-        let missing = |helper: i32| {
-            let number = usize::try_from(helper.checked_sub(MISSING_FUNCTION)?).ok()?;
-            externs.get(number)
-        };
-        match helper.and_then(|number| number.parse().ok()) {
-            Some(UNFITTED) => {
-                let found = absent.iter().find(|(slot, _)| Some(*slot) == called);
-                text.push_str(": it accesses ");
-                if let Some((_, path)) = found {
-                    text.push_str(&format!("`{}`, ", untrusted::name(path)));
-                }
-                text.push_str("a field or a type that this kernel does not have (CO-RE)");
-            }
-            Some(helper) => {
-                if let Some(missing) = missing(helper) {
-                    text.push_str(": the weak function `");
-                    text.push_str(&untrusted::name(&missing.name));
-                    text.push_str("`, which this kernel does not have");
-                }
-            }
-            None => {}
-        }
-        if line.ends_with('\n') {
-            text.push('\n');
-        }
-    }
-    text
-}
-
 /// Room for the kernel's reasons for refusing BTF: the log lists the types that it took
 /// before, some 50 bytes each.
 const BTF_LOG: usize = 1 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_kernel_lacks_is_named() {
-        let log = "10: (bf) r3 = r6\n11: (85) call unknown#195896080\n\
-                   invalid func unknown#195896080\nprocessed 12 insns\n";
-        let absent = [
-            (3, "task_struct.state".to_owned()),
-            (11, "task_struct.__state".to_owned()),
-        ];
-        assert_eq!(
-            in_words(log, &[], &absent),
-            "10: (bf) r3 = r6\n11: (85) call unknown#195896080\n\
-             invalid func unknown#195896080: it accesses `task_struct.__state`, a field or a type \
-             that this kernel does not have (CO-RE)\nprocessed 12 insns\n"
-        );
-    }
-}
