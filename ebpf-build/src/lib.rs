@@ -32,5 +32,5 @@ pub use crate::{
     explanation::{Explanation, explanation},
     strip::strip_debug,
     target::{Cpu, Target},
-    tools::BuildTools,
+    tools::{BuildTools, UnusedPin},
 };

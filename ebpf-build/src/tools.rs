@@ -1,9 +1,9 @@
 //! The compiler and the linker that a build uses.
 
-use std::{ffi::OsString, fs, path::Path};
+use std::{ffi::OsString, path::Path};
 
 use crate::{
-    Result,
+    Error, Result,
     linker::{self, Linker},
     target::Target,
     toolchain::{self, Pin, Toolchain},
@@ -19,39 +19,59 @@ pub struct BuildTools {
     pub linker: Linker,
 }
 
+/// A pinned toolchain that a build does not use.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct UnusedPin {
+    /// The pin.
+    pub pin: Pin,
+    /// Why the toolchain cannot build for BPF here. `None` where the user has chosen another one.
+    pub cause: Option<Error>,
+}
+
 impl BuildTools {
     /// The tools on this machine. Installs nothing: see [`linker::install`].
     ///
     /// # Errors
-    /// When there is no toolchain or no linker that fits.
+    /// When no toolchain is found, or no linker that fits it.
     pub fn find() -> Result<Self> {
-        let toolchain = Toolchain::find()?;
-        let linker = linker::find(&toolchain)?;
-        Ok(Self { toolchain, linker })
+        Self::with_linker(Toolchain::find()?)
     }
 
-    /// The tools for the crate in `directory`: of the toolchain that its project pins, if they can
-    /// build for BPF and the user has chosen no other.
+    /// The tools for the crate in `directory`, by the toolchain that its project pins.
     ///
     /// # Errors
     /// As [`BuildTools::find`].
     pub fn find_for(directory: &Path) -> Result<Self> {
-        // Of `loader/../probe`, the directories above the loader are not those above the crate.
-        let real = fs::canonicalize(directory);
-        let directory = real.as_deref().unwrap_or(directory);
-        let pin = Pin::of(directory).filter(|_| !toolchain::is_overridden());
-        match pin.map(|pin| Self::of_pin(&pin)) {
-            Some(Ok(tools)) => Ok(tools),
-            _ => Self::find(),
-        }
+        let (tools, _) = Self::find_by_pin(Pin::of(directory))?;
+        Ok(tools)
     }
 
-    /// The tools of the toolchain that a project pins.
+    /// The tools of the toolchain that a project pins, if they can build for BPF and the user has
+    /// chosen no other; else those of [`BuildTools::find`], with the reason.
     ///
     /// # Errors
-    /// When it is not installed or cannot build for BPF, or no linker fits it.
-    pub fn of_pin(pin: &Pin) -> Result<Self> {
-        let toolchain = pin.toolchain()?;
+    /// As [`BuildTools::find`].
+    pub fn find_by_pin(pin: Option<Pin>) -> Result<(Self, Option<UnusedPin>)> {
+        let Some(pin) = pin else {
+            return Ok((Self::find()?, None));
+        };
+        let pinned = pin.toolchain().and_then(Self::with_linker);
+        if let Ok(tools) = &pinned
+            && !toolchain::is_overridden()
+        {
+            return Ok((tools.clone(), None));
+        }
+        let used = Self::find()?;
+        let is_pinned = |tools: &Self| tools.toolchain.rustc == used.toolchain.rustc;
+        let unused = (!pinned.as_ref().is_ok_and(is_pinned)).then(|| UnusedPin {
+            pin,
+            cause: pinned.err(),
+        });
+        Ok((used, unused))
+    }
+
+    fn with_linker(toolchain: Toolchain) -> Result<Self> {
         let linker = linker::find(&toolchain)?;
         Ok(Self { toolchain, linker })
     }

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use ebpf_build::{
-    Artifact, Build, BuildTools, Error, Result, Target, file::write_atomically, settings,
-    strip_debug, toolchain::Pin,
+    Artifact, Build, Error, Result, Target, file::write_atomically, settings, strip_debug,
 };
 use ebpf_object::{Object, link::Given};
 
@@ -15,7 +14,7 @@ use crate::{
     context::Context,
     interrupt, min_kernel,
     outcome::Outcome,
-    project::{EbpfCrate, Project, Reason, pin_not_used},
+    project::{EbpfCrate, Project, Reason, ToolsByPin},
     report::{
         Console,
         build::{Built, BuiltObject},
@@ -48,7 +47,7 @@ impl From<&PathBuf> for NamedObject {
 pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
     let project = context.project()?;
     project.ebpf_crates()?;
-    let built = build_all(&project, request, &project.tools()?, context.console)?;
+    let built = build_all(&project, request, context.console)?;
     context.console.write(&built)?;
     Ok(built.outcome(context.console))
 }
@@ -57,7 +56,7 @@ pub(crate) fn run(request: &cli::Build, context: &Context) -> Result<Outcome> {
 /// of the objects that are not there.
 ///
 /// # Errors
-/// As [`build_all`], and when there is no toolchain or linker.
+/// As [`build_all`].
 pub(crate) fn for_this_machine(
     project: &Project,
     selection: &cli::Selection,
@@ -68,7 +67,7 @@ pub(crate) fn for_this_machine(
         selection: selection.clone(),
         ..cli::Build::default()
     };
-    let built = build_all(project, &request, &project.tools()?, console)?;
+    let built = build_all(project, &request, console)?;
     Ok((built.named(), built.outcome(console)))
 }
 
@@ -116,29 +115,25 @@ fn show(failed: &[Error], console: Console) {
 /// others are not.
 ///
 /// # Errors
-/// When the project has no eBPF crate, or none that is selected, no object is fine, two would make objects of one name,
-/// or a copy cannot be written.
+/// When no toolchain or linker is found, the project has no eBPF crate, or none that is selected,
+/// no object is fine, two would make objects of one name, or a copy cannot be written.
 pub(crate) fn build_all(
     project: &Project,
     request: &cli::Build,
-    tools: &BuildTools,
     console: Console,
 ) -> Result<Built> {
     if request.selection.package.is_empty() {
         note_passed_over(project, console);
     }
     let mut owners: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut by_pin: BTreeMap<Option<Pin>, BuildTools> = BTreeMap::new();
+    let mut tools_by_pin = ToolsByPin::default();
     let mut built = Vec::new();
     let mut failed = Vec::new();
     for (ebpf, bins) in selected(project.ebpf_crates()?, &request.selection)? {
         let target = target_of(ebpf, request)?;
-        let pin = Pin::of(&ebpf.dir);
-        let tools = by_pin
-            .entry(pin)
-            .or_insert_with(|| BuildTools::find_for(&ebpf.dir).unwrap_or_else(|_| tools.clone()));
-        if let Some(finding) = pin_not_used(ebpf, &tools.toolchain) {
-            console.show(&finding);
+        let (tools, warning) = tools_by_pin.of(ebpf)?;
+        if let Some(warning) = warning {
+            console.show(&warning);
         }
         let results = build_of(project, ebpf, target, request)
             .bins(bins)

@@ -36,8 +36,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
         setup::prepare(&context.spawner, &context.console.progress())
     })?;
     let built = stages.run("Building the eBPF objects", || {
-        build::build_all(&project, &cli::Build::default(), &tools, context.console)?
-            .whole(context.console)
+        build::build_all(&project, &cli::Build::default(), context.console)?.whole(context.console)
     })?;
     for object in &built.objects {
         context.console.note(&object.line());

@@ -1,7 +1,7 @@
 //! Whether there is a compiler with its sources, and a linker that fits it.
 
 use ebpf_build::{
-    BuildTools, Finding, Severity,
+    Finding, Severity,
     linker::{self, Linker, Origin},
     toolchain::{self, Toolchain},
 };
@@ -10,7 +10,7 @@ use super::only_a_warning;
 
 use crate::{
     code::Code,
-    project::{Project, pin_not_used},
+    project::{Project, ToolsByPin},
 };
 
 /// The checks of this group, for the crates of `project`.
@@ -41,11 +41,9 @@ pub(super) fn check(project: Option<&Project>) -> Vec<Finding> {
     findings.extend(search.rejected.into_iter().map(passed_over));
     findings.extend(linkers(&chosen));
     let crates = project.into_iter().flat_map(|project| &project.ebpf_crates);
-    findings.extend(crates.filter_map(|ebpf| {
-        let own = BuildTools::find_for(&ebpf.dir);
-        let used = own.as_ref().map_or(&chosen, |tools| &tools.toolchain);
-        pin_not_used(ebpf, used)
-    }));
+    let mut tools = ToolsByPin::default();
+    // Without tools, a finding above has the reason.
+    findings.extend(crates.filter_map(|ebpf| tools.of(ebpf).ok()?.1));
     findings
 }
 

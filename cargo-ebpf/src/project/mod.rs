@@ -23,7 +23,7 @@ pub(crate) use self::{
     config::{CargoConfig, configs_of},
     crates::{EbpfCrate, PassedOver, Reason},
     loader::Loader,
-    pin::not_used as pin_not_used,
+    pin::ToolsByPin,
 };
 use crate::{
     budget::Tolerances,
@@ -106,7 +106,7 @@ impl Project {
     /// the user names them.
     ///
     /// # Errors
-    /// When none can be told.
+    /// When the project has none, or several and the user names none.
     pub(crate) fn loader(&self, package: Option<&str>, binary: Option<&str>) -> Result<Loader> {
         loader::find(&self.metadata, &self.ebpf_crates, package, binary)
     }
@@ -160,7 +160,7 @@ impl Project {
     /// The tools of its eBPF crates, by the first.
     ///
     /// # Errors
-    /// When there is no toolchain or no linker that fits.
+    /// When no toolchain is found, or no linker that fits it.
     pub(crate) fn tools(&self) -> Result<BuildTools> {
         match self.ebpf_crates.first() {
             Some(first) => BuildTools::find_for(&first.dir),

@@ -1,39 +1,58 @@
-//! Whether a crate is built with the toolchain that its project pins for rustup.
+//! The tools of each crate, by the toolchain that its project pins for rustup.
+
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use ebpf_build::{
-    self as build, BuildTools, Error, Finding,
+    self as build, BuildTools, Error, Finding, Result, UnusedPin,
     toolchain::{Pin, Toolchain},
 };
 
 use super::EbpfCrate;
 use crate::code::Code;
 
-/// That `ebpf` is built with another toolchain than the one that its project pins, if it is, and
-/// why.
-pub(crate) fn not_used(ebpf: &EbpfCrate, used: &Toolchain) -> Option<Finding> {
-    let pin = Pin::of(&ebpf.dir)?;
-    let pinned = BuildTools::of_pin(&pin);
-    if pinned
-        .as_ref()
-        .is_ok_and(|tools| tools.toolchain.rustc == used.rustc)
-    {
-        return None;
+/// The tools of crates, looked up once per pinned toolchain.
+#[derive(Debug, Default)]
+pub(crate) struct ToolsByPin(BTreeMap<Option<Pin>, (BuildTools, Option<UnusedPin>)>);
+
+impl ToolsByPin {
+    /// The tools for `ebpf`, and a warning if they are not those that its project pins.
+    ///
+    /// # Errors
+    /// As [`BuildTools::find`].
+    pub(crate) fn of(&mut self, ebpf: &EbpfCrate) -> Result<(&BuildTools, Option<Finding>)> {
+        let pin = Pin::of(&ebpf.dir);
+        let (tools, unused) = match self.0.entry(pin) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => {
+                let found = BuildTools::find_by_pin(place.key().clone())?;
+                place.insert(found)
+            }
+        };
+        let warning = unused.as_ref();
+        let warning = warning.map(|unused| warning_about(unused, ebpf, &tools.toolchain));
+        Ok((tools, warning))
     }
-    let finding = Finding::warning(
+}
+
+fn warning_about(unused: &UnusedPin, ebpf: &EbpfCrate, used: &Toolchain) -> Finding {
+    let UnusedPin { pin, cause, .. } = unused;
+    let (because, fix) = match cause {
+        None => (
+            "RUSTC, or the cargo that runs this command, is of another toolchain".to_owned(),
+            "unset RUSTC, and use the cargo of rustup".to_owned(),
+        ),
+        Some(error) => (error.finding().message.clone(), remedy(&pin.name, error)),
+    };
+    Finding::warning(
         Code::ToolchainPin,
         format!(
             "{} is built with rustc {}, not with the toolchain {} that its project pins",
             ebpf.name, used.release, pin.name
         ),
-    );
-    let (because, fix) = match &pinned {
-        Ok(_) => (
-            "RUSTC, or the cargo that runs this command, is of another toolchain".to_owned(),
-            "unset RUSTC, and use the cargo of rustup".to_owned(),
-        ),
-        Err(error) => (error.finding().message.clone(), remedy(&pin.name, error)),
-    };
-    Some(finding.because(because).fix(fix).at(&pin.file, None))
+    )
+    .because(because)
+    .fix(fix)
+    .at(&pin.file, None)
 }
 
 /// What makes a pinned toolchain usable, where `error` is why it is not.

@@ -27,6 +27,9 @@ pub struct Pin {
 impl Pin {
     /// Of the nearest file in `directory` or above, as for rustup.
     pub fn of(directory: &Path) -> Option<Self> {
+        // Of `loader/../probe`, the directories above the loader are not those above the crate.
+        let real = fs::canonicalize(directory);
+        let directory = real.as_deref().unwrap_or(directory);
         directory.ancestors().find_map(|directory| {
             // rustup prefers the name without extension.
             ["rust-toolchain", "rust-toolchain.toml"]

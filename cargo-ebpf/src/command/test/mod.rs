@@ -70,8 +70,7 @@ fn prepare(project: &Project, context: &Context) -> Result<OsString> {
         return Ok(env::var_os("PATH").unwrap_or_default());
     }
     let (tools, _steps) = setup::prepare(&context.spawner, &context.console.progress())?;
-    build::build_all(project, &cli::Build::default(), &tools, context.console)?
-        .whole(context.console)?;
+    build::build_all(project, &cli::Build::default(), context.console)?.whole(context.console)?;
     tools.path()
 }
 
