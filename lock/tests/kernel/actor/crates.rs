@@ -1,15 +1,10 @@
 //! The same as `primitives/locks.c`, with locks of crates.
 
-use std::{
-    hint::black_box,
-    io,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+#[expect(clippy::print_stdout, reason = "the recorder's test reads it")]
+#[path = "../primitives/rounds.rs"]
+mod rounds;
+
+use std::{hint::black_box, io, sync::LazyLock, thread};
 
 use dashmap::{DashMap, mapref::one::RefMut, try_result::TryResult};
 use parking_lot::{
@@ -17,10 +12,7 @@ use parking_lot::{
     RwLockReadGuard, RwLockWriteGuard,
 };
 
-const WAITERS: u32 = 3;
-const ROUNDS: u32 = 10;
-const HOLD: Duration = Duration::from_millis(5);
-const NAP: Duration = Duration::from_micros(100);
+use self::rounds::run;
 
 static LOCK_MUTEX: Mutex<u32> = Mutex::new(0);
 static LOCK_FAIR: FairMutex<u32> = FairMutex::new(0);
@@ -47,55 +39,6 @@ wait! {
     wait_write: RwLockWriteGuard<'static, u32> = LOCK_WRITE.write();
     wait_map: RefMut<'static, u32, u32> = LOCK_MAP.get_mut(&1).expect("it is there");
     wait_tokio: tokio::sync::MutexGuard<'static, u32> = LOCK_TOKIO.blocking_lock();
-}
-
-#[expect(clippy::print_stdout, reason = "the recorder's test reads it")]
-fn run<H, G>(
-    name: &str,
-    hold: impl Fn() -> H,
-    attempt: impl Fn() -> Option<G> + Sync,
-    wait: impl Fn() -> G + Sync,
-) {
-    let (begun, done) = (AtomicU32::new(0), AtomicU32::new(0));
-    let (calls, total_ns, max_ns) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    thread::scope(|scope| {
-        for _ in 0..WAITERS {
-            let waiter = || {
-                for round in 1..=ROUNDS {
-                    while begun.load(SeqCst) < round {
-                        thread::sleep(NAP);
-                    }
-                    let guard = attempt().unwrap_or_else(|| {
-                        let from = Instant::now();
-                        let guard = wait();
-                        let waited = from.elapsed().as_nanos() as u64;
-                        calls.fetch_add(1, SeqCst);
-                        total_ns.fetch_add(waited, SeqCst);
-                        max_ns.fetch_max(waited, SeqCst);
-                        guard
-                    });
-                    let from = Instant::now();
-                    while from.elapsed() < NAP / 2 {}
-                    drop(guard);
-                    done.fetch_add(1, SeqCst);
-                }
-            };
-            thread::Builder::new()
-                .name("waiter".to_owned())
-                .spawn_scoped(scope, waiter)
-                .expect("a thread");
-        }
-        for round in 1..=ROUNDS {
-            let guard = hold();
-            begun.store(round, SeqCst);
-            thread::sleep(HOLD);
-            drop(guard);
-            while done.load(SeqCst) < round * WAITERS {
-                thread::sleep(NAP);
-            }
-        }
-    });
-    println!("{name} {calls:?} {total_ns:?} {max_ns:?}");
 }
 
 /// Prints a line per kind of lock.

@@ -1,18 +1,13 @@
 //! The same as locks.c, with the locks of Rust's standard library.
 
+mod rounds;
+
 use std::{
-    sync::{
-        Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
-    time::{Duration, Instant},
 };
 
-const WAITERS: u32 = 3;
-const ROUNDS: u32 = 10;
-const HOLD: Duration = Duration::from_millis(5);
-const NAP: Duration = Duration::from_micros(100);
+use rounds::run;
 
 static LOCK_MUTEX: Mutex<u32> = Mutex::new(0);
 static LOCK_READ: RwLock<u32> = RwLock::new(0);
@@ -31,54 +26,6 @@ fn wait_read() -> RwLockReadGuard<'static, u32> {
 #[inline(never)]
 fn wait_write() -> RwLockWriteGuard<'static, u32> {
     LOCK_WRITE.write().unwrap()
-}
-
-fn run<H, G>(
-    name: &str,
-    hold: impl Fn() -> H,
-    attempt: impl Fn() -> Option<G> + Sync,
-    wait: impl Fn() -> G + Sync,
-) {
-    let (begun, done) = (AtomicU32::new(0), AtomicU32::new(0));
-    let (calls, total_ns, max_ns) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    thread::scope(|scope| {
-        for _ in 0..WAITERS {
-            let waiter = || {
-                for round in 1..=ROUNDS {
-                    while begun.load(SeqCst) < round {
-                        thread::sleep(NAP);
-                    }
-                    let guard = attempt().unwrap_or_else(|| {
-                        let from = Instant::now();
-                        let guard = wait();
-                        let waited = from.elapsed().as_nanos() as u64;
-                        calls.fetch_add(1, SeqCst);
-                        total_ns.fetch_add(waited, SeqCst);
-                        max_ns.fetch_max(waited, SeqCst);
-                        guard
-                    });
-                    let from = Instant::now();
-                    while from.elapsed() < NAP / 2 {}
-                    drop(guard);
-                    done.fetch_add(1, SeqCst);
-                }
-            };
-            thread::Builder::new()
-                .name("waiter".to_owned())
-                .spawn_scoped(scope, waiter)
-                .unwrap();
-        }
-        for round in 1..=ROUNDS {
-            let guard = hold();
-            begun.store(round, SeqCst);
-            thread::sleep(HOLD);
-            drop(guard);
-            while done.load(SeqCst) < round * WAITERS {
-                thread::sleep(NAP);
-            }
-        }
-    });
-    println!("{name} {calls:?} {total_ns:?} {max_ns:?}");
 }
 
 fn main() {
