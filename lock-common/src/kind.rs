@@ -155,7 +155,7 @@ impl WaitKind {
     }
 
     /// For user locks: whether a sleep of this kind can be in the same call as one of `other`. The
-    /// operation is the same, and so is a value of 0 to 3: by that one, lock types are told apart.
+    /// operation has to be the same, and so has a value of 0 to 3, which distinguishes lock types.
     /// Larger values are counts of readers or a thread's number, with the waiters' mark, and change
     /// while a call sleeps again and again.
     #[inline]

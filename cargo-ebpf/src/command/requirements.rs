@@ -1,4 +1,4 @@
-//! `requirements`: which kernel objects need, told without one.
+//! `requirements`: the kernel that objects need, derived without running one.
 
 use std::{io::ErrorKind, path::Path};
 

@@ -313,9 +313,9 @@ impl Process {
             .get_current_dir()
             .filter(|folder| !folder.is_dir())
         {
-            return error.because(format!("there is no directory {}", folder.display()));
+            return error.because(format!("the directory {} does not exist", folder.display()));
         }
-        let error = error.because(format!("there is no program {} on PATH", program.display()));
+        let error = error.because(format!("{} is not on PATH", program.display()));
         if program.file_name() == Some("cargo".as_ref()) {
             error.fix("export PATH=\"$HOME/.cargo/bin:$PATH\", or install Rust")
         } else {

@@ -185,7 +185,7 @@ pub(super) fn install(root: Root, packages: Vec<String>) -> Vec<String> {
     command
 }
 
-/// `env`, as sudo drops what it is not told to keep.
+/// With `env`, as sudo removes variables that its configuration does not keep.
 fn as_root(root: Root, command: &str) -> Vec<String> {
     let mut line: Vec<String> = root
         .prefix()

@@ -88,7 +88,7 @@ impl TestProgram {
             Ok(skips) => skips,
             Err(error) => return failed(test, error.to_string()),
         };
-        let process = skips.told_to(self.process(spawner));
+        let process = skips.pass_to(self.process(spawner));
         let mut arguments = vec!["--exact", test];
         // They are ignored by others only.
         let wanted = |filter: &String| ["--ignored", "--include-ignored"].contains(&&**filter);

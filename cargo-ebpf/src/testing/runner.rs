@@ -40,7 +40,7 @@ pub(crate) fn run(command: &[OsString], spawner: &Spawner) -> Result<Outcome> {
     let mut filter = Filter::default();
     let process = spawner.stand_in(program).args(arguments);
     let status = skips
-        .told_to(process)
+        .pass_to(process)
         .each_line(|line| show(&filter.read(line, || skips.all())))?;
     show(&filter.rest())?;
     // libtest's exit code where a test failed.

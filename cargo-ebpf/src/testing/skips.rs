@@ -41,8 +41,8 @@ impl Skips {
         })
     }
 
-    /// Names it to a test program.
-    pub(crate) fn told_to(&self, process: Process) -> Process {
+    /// Passes its path to a test program.
+    pub(crate) fn pass_to(&self, process: Process) -> Process {
         process.env(VARIABLE, self.path())
     }
 

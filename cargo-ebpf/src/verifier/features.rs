@@ -178,7 +178,7 @@ fn takes(kernel: &Kernel, code: &[bpf_insn]) -> bool {
         types: None,
     };
     match syscall::prog_load(&load, &mut LogBuffer::none()) {
-        // Without rights nothing can be told: leave the code as it is.
+        // Without permission, the answer is unknown: leave the code as it is.
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
         Ok(_) => true,
     }

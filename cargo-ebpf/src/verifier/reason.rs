@@ -1,5 +1,5 @@
-//! Why a program was not loaded, where the verifier said nothing: told from what this
-//! kernel and this process are.
+//! Why a program was not loaded, where the verifier printed nothing: derived from this kernel and
+//! the capabilities of this process.
 
 use std::io;
 

@@ -107,7 +107,7 @@ pub(super) fn candidates(around: &Surroundings) -> Vec<Candidate> {
 
 /// The directory of the cargo that runs us, if the user chose it.
 fn from_cargo(around: &Surroundings) -> Option<&Path> {
-    // rustup's cargo is no choice of a compiler: it stands for every toolchain.
+    // rustup's cargo does not choose a compiler: it is the same for every toolchain.
     let cargo = around.cargo.as_deref();
     cargo
         .filter(|cargo| !belongs_to_rustup(cargo, around))

@@ -96,7 +96,7 @@ fn choose(around: &Surroundings) -> Result<Candidates<Toolchain>> {
 
 fn examine(candidate: &Candidate) -> Result<Toolchain> {
     let rustc = &candidate.rustc;
-    // Starting a compiler costs 0.1 s; most that do not fit can be told by a look.
+    // Starting a compiler costs 0.1 s; the files of most that do not fit show it.
     if let Some(sysroot) = likely_sysroot(rustc)
         && !sources::present(&sysroot)
     {

@@ -1,5 +1,5 @@
 //! Verifier logs in text that somebody sends: the output of a loader, a file, or several
-//! of them in a row. What loaders print around a log is told apart from it.
+//! of them in a row. What loaders print around a log is left out.
 
 use super::{
     log::Line,

@@ -71,7 +71,7 @@ pub(crate) struct Memory {
     pub(crate) possible_cpus: u64,
     /// By the limits, in bytes.
     pub(crate) bytes: u64,
-    /// As the kernel told it of tables that were made, in bytes. None where it did not tell.
+    /// The kernel's figure for maps that were made, in bytes. None where it gave none.
     pub(crate) reported_by_kernel_bytes: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! How much memory the kernel takes for the maps, told before they are made.
+//! How much memory the kernel takes for the maps, computed before they are made.
 //!
 //! The sizes are those of Linux 6.4 and later, which tells them in `/proc/PID/fdinfo`
 //! (`map_mem_usage` in its `kernel/bpf/{hashtab,arraymap,ringbuf}.c`), x86-64.
@@ -157,13 +157,13 @@ impl Limits {
 /// it does not say.
 pub(crate) fn reported_by_kernel() -> Option<u64> {
     let descriptors = fs::read_dir("/proc/self/fdinfo").ok()?;
-    let told = descriptors.flatten().filter_map(|entry| {
+    let sizes = descriptors.flatten().filter_map(|entry| {
         let info = fs::read_to_string(entry.path()).ok()?;
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
         field("map_type:")?;
         field("memlock:")?.trim().parse::<u64>().ok()
     });
-    Some(told.fold(0, u64::saturating_add))
+    Some(sizes.fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn sizes_are_those_that_linux_tells() {
         // `memlock` in /proc/PID/fdinfo of Linux 6.18 with 2 CPUs.
-        for (name, told) in [
+        for (name, expected) in [
             ("EVENTS", 16_855_368),
             ("LOCK_TOTALS", 3_539_840),
             ("FAST_TOTALS", 655_928),
@@ -194,7 +194,7 @@ mod tests {
             ("RELEASES", 721_792),
             ("FILTER_VALUES", 99_376),
         ] {
-            assert_eq!(size(Limits::default(), name, 2), told, "{name}");
+            assert_eq!(size(Limits::default(), name, 2), expected, "{name}");
         }
     }
 
@@ -212,8 +212,8 @@ mod tests {
         assert!(limits.memory(128) > two);
     }
 
-    /// The list above is that of the programs: a map that is new, gone, or of another size
-    /// is told here.
+    /// Fails on a map of the programs that the list above lacks or has with another size, and on
+    /// one that the programs lack.
     #[test]
     fn the_tables_are_those_of_the_object() {
         let Ok(data) = object::embedded() else {

@@ -34,7 +34,7 @@ mod tests {
     use super::unless_stub;
 
     #[test]
-    fn a_stub_is_recognised_and_its_sentence_told() {
+    fn a_stub_is_recognised_and_its_reason_shown() {
         let stub = stub::of("no bpf-linker; run `cargo xtask setup`\n");
         let error = unless_stub(stub.as_bytes()).expect_err("a stub");
         assert_eq!(error.code(), "object-stub");

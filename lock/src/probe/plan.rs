@@ -46,8 +46,8 @@ pub(crate) struct Filters {
     /// Cgroups: a path, and the number of its folder, which is what the kernel knows it by.
     pub(crate) cgroups: Vec<(String, u64)>,
     pub(crate) cpus: Vec<u32>,
-    /// Types of locks; the class of a user lock cannot be told in the kernel, so that any
-    /// stands for all user locks.
+    /// Types of locks. The kernel side does not know the class of a user lock, so any of them
+    /// selects all user locks.
     pub(crate) types: Vec<LockType>,
     /// Addresses of locks.
     pub(crate) addresses: Vec<u64>,

@@ -1,5 +1,5 @@
-//! What recording needs of the machine, checked before anything is done. By capability:
-//! the version is only told.
+//! What recording needs of the machine, checked before anything is done: by feature, as the
+//! version is only reported.
 
 use std::{fs, path::Path};
 

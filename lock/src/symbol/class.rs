@@ -135,7 +135,7 @@ pub(crate) const fn from_operation(operation: Operation) -> Class {
 /// What a wait is for, by the frames of its stack, innermost first, and by the call where
 /// these do not tell.
 pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classified {
-    let mut told: Option<Known> = None;
+    let mut named: Option<Known> = None;
     let mut locking = 0;
     let mut nameless = true;
     let mut inner = None;
@@ -156,7 +156,7 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
             depth = depth.saturating_add(hidden.frames.saturating_sub(1));
             locking = depth;
             if hidden.name.is_some() {
-                told = Some(Known {
+                named = Some(Known {
                     class: Some(Class::Mutex),
                     name: hidden.name,
                 });
@@ -173,15 +173,15 @@ pub(crate) fn classify(operation: Option<Operation>, frames: &[Frame]) -> Classi
         locking = depth;
         inner = Some(function);
         if let Some(class) = known.class
-            && told.is_none_or(|inner| overrides(inner, class, known.name))
+            && named.is_none_or(|inner| overrides(inner, class, known.name))
         {
-            told = Some(Known {
+            named = Some(Known {
                 class: Some(class),
                 name: known.name,
             });
         }
     }
-    let (class, name) = match told {
+    let (class, name) = match named {
         Some(Known {
             class: Some(class),
             name,

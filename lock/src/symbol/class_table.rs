@@ -14,8 +14,8 @@ pub(crate) const JAVA_PARK: &str = "Java park (ReentrantLock, queue, pool)";
 pub(crate) const ATOMICS_WAIT: &str = "Atomics.wait";
 /// A lightweight lock of PostgreSQL.
 pub(crate) const LWLOCK: &str = "LWLock";
-/// A lock of Python. That a thread ended, and that something happened, is told by one, too:
-/// which of these it is, is written in Python alone.
+/// A lock of Python. `join` and `Event` wait for one, too; only the Python source has the
+/// difference.
 pub(crate) const PYTHON_LOCK: &str = "Python lock (threading.Lock, join, Event)";
 
 /// How a function is recognised, by its name without arguments and compiler's suffixes.

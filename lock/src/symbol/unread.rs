@@ -6,7 +6,7 @@ use ebpf_base::units::plural;
 
 use crate::symbol::ownership::Owner;
 
-/// How many files are told apart.
+/// How many files are counted apart.
 const MOST_FILES: usize = 10_000;
 
 /// Why something has no names.

@@ -35,7 +35,7 @@ pub(super) fn of(program: &Program<'_>) -> Result<UserFunction, Failure> {
         .filter(|(file, function)| !file.is_empty() && !function.is_empty())
         .ok_or_else(|| Failure::not_tried(format!("`{shown}` is not of the form path:function")))?;
     let path = find(file).ok_or_else(|| Failure::NotTried {
-        reason: format!("there is no file `{}`", untrusted::name(file)),
+        reason: format!("the file `{}` does not exist", untrusted::name(file)),
         fix: Some("a guest contains only the files of cargo ebpf; use --kernel host"),
     })?;
     let (name, offset) = with_offset(function);

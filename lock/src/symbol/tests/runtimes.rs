@@ -8,7 +8,7 @@ use crate::{
 
 /// The classification of a futex call, and its caller. `+` is a function of the module `file`
 /// without a name, `-` one of the C library.
-fn told<'a>(
+fn classified_as<'a>(
     file: &str,
     functions: &[&'a str],
     op: u32,
@@ -80,9 +80,9 @@ fn musl_waits_with_one_command_for_everything() {
             FutexRole::Own,
         ),
     ] {
-        let (told, caller) = told("program", functions, WAIT, value);
+        let (found, caller) = classified_as("program", functions, WAIT, value);
         assert_eq!(
-            (told.class, told.role, caller),
+            (found.class, found.role, caller),
             (class, role, Some("work")),
             "{functions:?}"
         );
@@ -92,8 +92,8 @@ fn musl_waits_with_one_command_for_everything() {
 #[test]
 fn an_rwlock_of_glibc_waits_on_two_words() {
     for function in ["pthread_rwlock_wrlock", "___pthread_rwlock_rdlock"] {
-        let (told, _) = told("program", &["-", function, "work"], WAIT_BITSET, 3);
-        assert_eq!((told.class, told.role), (Class::RwLock, FutexRole::Pair));
+        let (found, _) = classified_as("program", &["-", function, "work"], WAIT_BITSET, 3);
+        assert_eq!((found.class, found.role), (Class::RwLock, FutexRole::Pair));
     }
 }
 
@@ -303,9 +303,9 @@ fn locks_of_runtimes_are_locks() {
             "work",
         ),
     ] {
-        let (told, found) = told(file, functions, WAIT_BITSET, 0);
+        let (found, found_caller) = classified_as(file, functions, WAIT_BITSET, 0);
         assert_eq!(
-            (told.class, told.name, told.role, found),
+            (found.class, found.name, found.role, found_caller),
             (class, name, role, Some(caller)),
             "{functions:?}"
         );

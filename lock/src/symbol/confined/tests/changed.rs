@@ -48,8 +48,8 @@ struct Original {
 }
 
 impl Original {
-    /// A file of which all sections that `changes` takes are changed, by their names, and with
-    /// `headers` what leads to them.
+    /// A file to change: the sections whose names `changes` accepts and, with `headers`, the
+    /// headers that lead to them.
     fn new(path: &Path, headers: bool, changes: impl Fn(&str) -> bool) -> Self {
         let bytes = fs::read(path).unwrap();
         let mut parts = sections(&bytes, changes);

@@ -1,4 +1,4 @@
-//! Gives a helper a key of which one field was never written. Newer kernels reject that
+//! Passes a key to a helper, with one field uninitialised. Newer kernels reject that
 //! only to processes without CAP_PERFMON.
 //@ without: CAP_PERFMON
 #![no_std]
