@@ -109,10 +109,10 @@ mod tests {
 
     #[test]
     fn a_promise_that_holds_is_fine() {
-        let finding = judged("6.6");
+        let finding = judged("6.8");
         assert_eq!(
             finding.message,
-            "x-ebpf meets min-kernel = \"6.6\": it needs Linux 6.6"
+            "x-ebpf meets min-kernel = \"6.8\": it needs Linux 6.8"
         );
         assert!(judged("7.3").severity == Severity::Fine);
     }
@@ -140,18 +140,18 @@ mod tests {
         assert_eq!(finding.code, "above-min-kernel");
         assert_eq!(
             finding.message,
-            "x-ebpf has min-kernel = \"6.1\", but needs Linux 6.6"
+            "x-ebpf has min-kernel = \"6.1\", but needs Linux 6.8"
         );
         let cause = finding.cause.unwrap();
+        assert!(
+            cause.contains("bpf_task_from_pid in xdp, which requires Linux 6.8"),
+            "{cause}"
+        );
         assert!(
             cause.contains("signed division, which requires Linux 6.6"),
             "{cause}"
         );
-        assert!(
-            cause.contains("bpf_task_from_pid, which requires Linux 6.2"),
-            "{cause}"
-        );
-        assert_eq!(finding.place.unwrap().line, Some(27));
-        assert!(finding.fix.unwrap().contains("min-kernel = \"6.6\""));
+        assert_eq!(finding.place.unwrap().line, Some(44));
+        assert!(finding.fix.unwrap().contains("min-kernel = \"6.8\""));
     }
 }

@@ -326,9 +326,21 @@ impl List<'_> {
                 self.add(what, Some(program), place);
             }
             Use::Kfunc { name, optional } => {
+                let first = table::KFUNCS.get(name.as_str());
+                let own = first.zip(program_type).map(|(first, program_type)| {
+                    table::KFUNC_PROGRAMS.get(name.as_str(), program_type, first)
+                });
+                let entry = own.unwrap_or(first.copied());
+                // Not all types of programs may call it: each is its own requirement.
+                let shown = match program_type {
+                    Some(program_type) if entry.as_ref() != first => {
+                        Name::from(format!("{name} in {program_type}"))
+                    }
+                    _ => name.clone(),
+                };
                 let what = What {
                     softened: *optional,
-                    ..What::new(Kind::Kfunc, name.clone(), table::KFUNCS.get(name.as_str()))
+                    ..What::new(Kind::Kfunc, shown, entry.as_ref())
                 };
                 self.add(what, Some(program), place);
             }
@@ -476,6 +488,11 @@ fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// `bpf_task_from_pid` of `bpf_task_from_pid in xdp`.
+fn bare(name: &str) -> &str {
+    name.split(' ').next().unwrap_or(name)
+}
+
 /// What a requirement is called in a kernel's BTF, if BTF can tell.
 fn btf_name(requirement: &Requirement) -> Option<String> {
     let name = requirement.name.as_str();
@@ -484,7 +501,8 @@ fn btf_name(requirement: &Requirement) -> Option<String> {
         Kind::LsmHook => format!("bpf_lsm_{name}"),
         Kind::Iterator => format!("bpf_iter_{name}"),
         Kind::StructOps => format!("bpf_struct_ops_{name}"),
-        Kind::Function | Kind::Kfunc => name.to_owned(),
+        Kind::Function => name.to_owned(),
+        Kind::Kfunc => bare(name).to_owned(),
         Kind::ProgramType => format!("BPF_PROG_TYPE_{}", name.to_ascii_uppercase()),
         Kind::AttachType => format!("BPF_{}", name.to_ascii_uppercase()),
         Kind::MapType => format!("BPF_MAP_TYPE_{}", name.to_ascii_uppercase()),
@@ -492,10 +510,7 @@ fn btf_name(requirement: &Requirement) -> Option<String> {
             let flag = name.replace('-', "_");
             format!("BPF_F_{}", flag.to_ascii_uppercase())
         }
-        Kind::Helper => {
-            let bare = name.split(' ').next().unwrap_or(name);
-            bare.replacen("bpf_", "BPF_FUNC_", 1)
-        }
+        Kind::Helper => bare(name).replacen("bpf_", "BPF_FUNC_", 1),
         Kind::SystemCall | Kind::Feature | Kind::Btf => return None,
     })
 }

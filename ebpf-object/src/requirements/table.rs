@@ -167,6 +167,8 @@ tables! {
     SYSCALLS: Named = "syscalls";
     /// Helpers that came to some program types later.
     LATER_HELPERS: LaterHelpers = "helper-programs";
+    /// Which program types may call which kernel function.
+    KFUNC_PROGRAMS: KfuncPrograms = "kfunc-programs";
 }
 
 /// Helpers that came to some program types later than to the first.
@@ -208,6 +210,93 @@ impl LaterHelpers {
                 .program_types
                 .split(',')
                 .map(|one| (later.helper, one))
+        })
+    }
+}
+
+/// The program types that may call kernel functions. Types that are not named are unknown.
+#[derive(Debug)]
+pub(crate) struct KfuncPrograms(HashMap<&'static str, Vec<Callers>>);
+
+/// Since when programs of some types may call a kernel function.
+#[derive(Debug, Clone, Copy)]
+struct Callers {
+    program_types: &'static str,
+    /// None if they may as long as it has existed.
+    entry: Option<Entry>,
+}
+
+impl Callers {
+    fn include(&self, program_type: &str) -> bool {
+        let mut all = self.program_types.split(',');
+        all.any(|one| one == ALL_TYPES || one == program_type)
+    }
+}
+
+/// All program types, those that no table has as well.
+const ALL_TYPES: &str = "*";
+/// The kernel functions of the line before.
+const SAME_KFUNCS: &str = "^";
+/// As long as the kernel function has existed.
+pub(super) const START: &str = "start";
+
+impl KfuncPrograms {
+    fn parse(text: &'static str) -> Self {
+        let mut kfuncs = "";
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for line in lines(text) {
+            let Some((names, rest)) = line.split_once('\t') else {
+                continue;
+            };
+            if names != SAME_KFUNCS {
+                kfuncs = names;
+            }
+            let mut fields = rest.split('\t');
+            let (Some(program_types), Some(since)) = (fields.next(), fields.next()) else {
+                continue;
+            };
+            let entry = match since {
+                START => None,
+                _ => match entry(rest) {
+                    Some(entry) => Some(entry),
+                    None => continue,
+                },
+            };
+            for kfunc in kfuncs.split(',') {
+                found.entry(kfunc).or_default().push(Callers {
+                    program_types,
+                    entry,
+                });
+            }
+        }
+        Self(found)
+    }
+
+    /// The entry of a kernel function for programs of that type, where `first` is the one for
+    /// programs of any type. None if it is not known whether they may call it.
+    pub(crate) fn get(&self, kfunc: &str, program_type: &str, first: &Entry) -> Option<Entry> {
+        let callers = self.0.get(kfunc)?.iter();
+        let entry = callers
+            .filter(|callers| callers.include(program_type))
+            .map(|callers| callers.entry)
+            .next()?;
+        let Some(mut entry) = entry else {
+            return Some(*first);
+        };
+        entry.name = first.name;
+        if let (Some(since), Some(first)) = (&mut entry.since, first.since) {
+            since.not_before = since.not_before.max(first.not_before);
+            since.by = since.by.max(first.by);
+        }
+        entry.gone = entry.gone.or(first.gone);
+        Some(entry)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|(kfunc, callers)| {
+            let types = callers.iter().flat_map(|one| one.program_types.split(','));
+            types.map(|one| (*kfunc, one))
         })
     }
 }

@@ -1,6 +1,9 @@
 //! The tables against the kernel's own headers and BTF, and whole objects.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use ebpf_base::{KernelVersion, btf::Btf};
 
@@ -50,7 +53,7 @@ fn every_line_of_every_table_reads() {
             if fields[0].bytes().all(|byte| byte.is_ascii_digit()) {
                 fields.remove(0);
             }
-            if *file == "helper-programs" {
+            if matches!(*file, "helper-programs" | "kfunc-programs") {
                 fields.remove(1);
             }
             let (since, gone) = match fields[1].split_once(table::GONE) {
@@ -58,7 +61,7 @@ fn every_line_of_every_table_reads() {
                 None => (fields[1], None),
             };
             assert!(
-                since == "none" || since.parse::<Since>().is_ok(),
+                matches!(since, "none" | table::START) || since.parse::<Since>().is_ok(),
                 "{file}: {line}"
             );
             if let Some(gone) = gone {
@@ -121,6 +124,47 @@ fn tables_have_all_that_kernels_have() {
             .any(|(_, entry)| entry.name == program_type);
         assert!(known, "{program_type}");
     }
+}
+
+#[test]
+fn kernel_functions_and_their_callers_are_in_tables() {
+    let mut seen = BTreeSet::new();
+    for (kfunc, program_type) in table::KFUNC_PROGRAMS.pairs() {
+        let first = table::KFUNCS
+            .get(kfunc)
+            .unwrap_or_else(|| panic!("{kfunc}"));
+        assert!(seen.insert((kfunc, program_type)), "{kfunc} {program_type}");
+        let entry = table::KFUNC_PROGRAMS
+            .get(kfunc, program_type, first)
+            .unwrap();
+        let never = entry.since.is_none();
+        assert!(never || first.since <= entry.since, "{kfunc}");
+        let known = table::PROGRAM_TYPES
+            .iter()
+            .any(|(_, entry)| entry.name == program_type);
+        assert!(known || program_type == "*", "{program_type}");
+    }
+}
+
+#[test]
+fn who_may_call_kernel_functions() {
+    let since = |kfunc, program_type| {
+        let first = table::KFUNCS.get(kfunc).unwrap();
+        let entry = table::KFUNC_PROGRAMS.get(kfunc, program_type, first);
+        entry.map(|entry| entry.since.map(|since| since.to_string()))
+    };
+    let some = |since: &str| Some(Some(since.to_owned()));
+    assert_eq!(since("bpf_task_from_pid", "tracing"), some("6.2"));
+    assert_eq!(since("bpf_task_from_pid", "syscall"), some("6.10"));
+    assert_eq!(
+        since("bpf_task_from_pid", "raw_tracepoint"),
+        some("6.19 to 7.3")
+    );
+    assert_eq!(since("bpf_task_from_pid", "socket_filter"), Some(None));
+    assert_eq!(since("bpf_rcu_read_lock", "socket_filter"), some("6.2"));
+    // It hangs on the structure, and on the kind of probe.
+    assert_eq!(since("scx_bpf_dsq_insert", "struct_ops"), None);
+    assert_eq!(since("bpf_session_cookie", "kprobe"), None);
 }
 
 #[test]
@@ -240,7 +284,7 @@ fn what_loaders_replace_binds_nobody() {
         .find(|found| found.name.as_str() == "bpf_probe_read_kernel")
         .unwrap();
     assert!(read.softened && !read.binds());
-    assert_eq!(needs.release, Some(release("6.6")));
+    assert_eq!(needs.release, Some(release("6.8")));
     assert_eq!(needs.of_program("pass"), Some(release("5.12")));
 }
 
