@@ -5,8 +5,11 @@ use std::{collections::HashMap, fmt::Write as _, path::PathBuf};
 use serde_json::Value;
 use test_support::{Failed, Need, machine::GUEST_KERNELS};
 
-use crate::helpers;
 use crate::sandbox::{Sandbox, check, document, objects};
+use crate::{
+    helpers,
+    kfuncs::{self, Choice},
+};
 
 /// For all objects that the tests keep.
 pub(crate) fn requirements_tell_what_kernels_do() -> Result<(), Failed> {
@@ -25,13 +28,30 @@ pub(crate) fn every_helper_on_every_kernel() -> Result<(), Failed> {
     agree(&sandbox, &helpers::objects(&sandbox)?, &GUEST_KERNELS)
 }
 
-/// The time for 4000 programs on each kernel, some minutes.
+/// For kernel functions in each kind of program: what `data/kfunc-programs.tsv` says.
+pub(crate) fn kfuncs_on_the_host() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    agree(
+        &sandbox,
+        &kfuncs::objects(&sandbox, Choice::Few)?,
+        &["host"],
+    )
+}
+
+/// Only those that have kernel functions: 5.10 has none.
+pub(crate) fn every_kfunc_on_every_kernel() -> Result<(), Failed> {
+    let sandbox = Sandbox::new();
+    let kernels = [&GUEST_KERNELS[1..], &["host"]].concat();
+    agree(&sandbox, &kfuncs::objects(&sandbox, Choice::All)?, &kernels)
+}
+
+/// The time for thousands of programs on each kernel, some minutes.
 pub(crate) const TIME: Need = Need {
     name: "time",
     check: || {
         const VARIABLE: &str = "CARGO_EBPF_LONG_TESTS";
         std::env::var_os(VARIABLE).map(drop).ok_or_else(|| {
-            format!("4000 programs on each kernel take minutes: only with {VARIABLE}=1")
+            format!("thousands of programs on each kernel take minutes: only with {VARIABLE}=1")
         })
     },
 };

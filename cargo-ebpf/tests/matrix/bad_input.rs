@@ -198,6 +198,7 @@ fn slow_object() -> Result<Vec<u8>, Failed> {
             name: name.to_owned(),
             code,
         }),
+        None,
     )
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn objects(sandbox: &Sandbox) -> Result<Vec<PathBuf>, Failed> {
             })
             .collect();
         let path = sandbox.path(&format!("helpers-{number}.o"));
-        fs::write(&path, object_of(section, &programs)?)?;
+        fs::write(&path, object_of(section, &programs, None)?)?;
         paths.push(path);
     }
     Ok(paths)

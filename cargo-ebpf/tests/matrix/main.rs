@@ -5,6 +5,7 @@ mod bad_input;
 mod budget;
 mod ending;
 mod helpers;
+mod kfuncs;
 mod sandbox;
 mod verdicts;
 
@@ -22,6 +23,8 @@ const TESTS: &[Test<fn() -> Outcome>] = tests![
         agreement::requirements_tell_what_kernels_do: [CAPABILITIES, GUESTS],
         agreement::every_helper_on_the_host: [CAPABILITIES],
         agreement::every_helper_on_every_kernel: [agreement::TIME, GUESTS],
+        agreement::kfuncs_on_the_host: [CAPABILITIES],
+        agreement::every_kfunc_on_every_kernel: [agreement::TIME, CAPABILITIES, GUESTS],
         verdicts::each_kernel_has_its_column: [CAPABILITIES, GUESTS],
         verdicts::every_refusal_of_a_kind_has_its_reason: [CAPABILITIES, GUESTS],
         verdicts::nobody_gets_the_same_verdicts: [CAPABILITIES, ROOT, GUESTS],

@@ -14,8 +14,8 @@ use std::{
 };
 
 use object::{
-    Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
-    write,
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
+    SymbolScope, write,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -286,25 +286,56 @@ pub(crate) struct Program {
     pub(crate) code: Vec<[u8; 8]>,
 }
 
+/// What the programs of an object call of the kernel's.
+pub(crate) struct Declared<'a> {
+    /// Declares it.
+    pub(crate) btf: &'a [u8],
+    /// What each program calls with its first instruction.
+    pub(crate) calls: Vec<&'a str>,
+}
+
 /// An object with these programs in one section.
-pub(crate) fn object_of(section: &str, programs: &[Program]) -> Result<Vec<u8>, Failed> {
+pub(crate) fn object_of(
+    section: &str,
+    programs: &[Program],
+    declared: Option<&Declared<'_>>,
+) -> Result<Vec<u8>, Failed> {
     let mut file = write::Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
     let license = file.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
     file.append_section_data(license, b"GPL\0", 1);
+    if let Some(declared) = declared {
+        let btf = file.add_section(Vec::new(), b".BTF".to_vec(), SectionKind::Other);
+        file.append_section_data(btf, declared.btf, 8);
+    }
     let section = file.add_section(Vec::new(), section.into(), SectionKind::Text);
-    for program in programs {
+    let symbol = |name: &str, value, size, section| write::Symbol {
+        name: name.as_bytes().to_vec(),
+        value,
+        size,
+        kind: SymbolKind::Text,
+        scope: SymbolScope::Dynamic,
+        weak: false,
+        section,
+        flags: SymbolFlags::None,
+    };
+    for (number, program) in programs.iter().enumerate() {
         let code = program.code.concat();
         let value = file.append_section_data(section, &code, 8);
-        file.add_symbol(write::Symbol {
-            name: program.name.clone().into_bytes(),
-            value,
-            size: code.len() as u64,
-            kind: SymbolKind::Text,
-            scope: SymbolScope::Dynamic,
-            weak: false,
-            section: write::SymbolSection::Section(section),
-            flags: SymbolFlags::None,
-        });
+        let place = write::SymbolSection::Section(section);
+        file.add_symbol(symbol(&program.name, value, code.len() as u64, place));
+        if let Some(called) = declared.and_then(|declared| declared.calls.get(number)) {
+            let undefined = write::SymbolSection::Undefined;
+            let called = file.add_symbol(symbol(called, 0, 0, undefined));
+            let relocation = write::Relocation {
+                offset: value,
+                symbol: called,
+                addend: 0,
+                flags: RelocationFlags::Elf {
+                    r_type: object::elf::R_BPF_64_32,
+                },
+            };
+            file.add_relocation(section, relocation)?;
+        }
     }
     Ok(file.write()?)
 }
