@@ -15,23 +15,36 @@ const KFUNCS: &str = include_str!("../kernels/kfuncs.tsv");
 /// What is tested: names of kfuncs that the same programs may call are in the same line.
 const TABLE: &str = include_str!("../../../ebpf-object/data/kfunc-programs.tsv");
 
-/// One for each type of program, and for kinds that the kernel may tell apart. Programs for
-/// struct_ops are not here: what they may call hangs on the structure.
-const SECTIONS: [&str; 38] = [
+/// One for each set of programs that kernels tell apart. Programs for struct_ops are not here:
+/// what they may call depends on the structure.
+const APART: [&str; 14] = [
     "action",
+    "cgroup_skb/ingress",
+    "iter/task",
+    "kprobe/vfs_read",
+    "lsm/file_open",
+    "perf_event",
+    "raw_tp.w/sys_enter",
+    "raw_tp/sys_enter",
+    "socket",
+    "sockops",
+    "syscall",
+    "tc",
+    "tp_btf/sched_switch",
+    "xdp",
+];
+
+/// The other kinds of programs.
+const OTHERS: [&str; 24] = [
     "cgroup/connect4",
     "cgroup/dev",
     "cgroup/getsockopt",
     "cgroup/sock_create",
     "cgroup/sysctl",
-    "cgroup_skb/ingress",
     "fentry/vfs_read",
     "flow_dissector",
     "fmod_ret/security_file_open",
-    "iter/task",
-    "kprobe/vfs_read",
     "kprobe.session/vfs_read",
-    "lsm/file_open",
     "lsm.s/file_open",
     "lsm_cgroup/socket_bind",
     "lwt_in",
@@ -39,22 +52,13 @@ const SECTIONS: [&str; 38] = [
     "lwt_seg6local",
     "lwt_xmit",
     "netfilter",
-    "perf_event",
-    "raw_tp.w/sys_enter",
-    "raw_tp/sys_enter",
     "sk_lookup",
     "sk_msg",
     "sk_reuseport",
     "sk_skb/stream_verdict",
-    "socket",
-    "sockops",
-    "syscall",
-    "tc",
     "tcx/ingress",
-    "tp_btf/sched_switch",
     "tracepoint/sched/sched_switch",
     "uprobe.multi//bin/sh:main",
-    "xdp",
     "xdp/devmap",
 ];
 
@@ -62,11 +66,12 @@ const SECTIONS: [&str; 38] = [
 /// (`CONFIG_SYSTEM_DATA_VERIFICATION`).
 const CONFIGURED: [&str; 1] = ["bpf_verify_pkcs7_signature"];
 
-/// How many there are.
+/// Which there are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Choice {
+    /// All kfuncs in the programs that kernels tell apart.
     All,
-    /// One of each line of the table.
+    /// One kfunc of each line of the table in every kind of program.
     Few,
 }
 
@@ -85,9 +90,14 @@ pub(crate) fn objects(sandbox: &Sandbox, choice: Choice) -> Result<Vec<PathBuf>,
         .filter(|(name, _)| !CONFIGURED.contains(name))
         .filter(|(name, _)| choice == Choice::All || few.contains(name))
         .collect();
+    let name = match choice {
+        Choice::All => "kfuncs",
+        Choice::Few => "few-kfuncs",
+    };
     let btf = Types::declaring(&kfuncs)?;
+    let others = OTHERS.iter().filter(|_| choice == Choice::Few);
     let mut paths = Vec::new();
-    for (number, section) in SECTIONS.into_iter().enumerate() {
+    for (number, section) in APART.iter().chain(others).enumerate() {
         let programs: Vec<_> = kfuncs
             .iter()
             .map(|(name, _)| Program {
@@ -104,7 +114,7 @@ pub(crate) fn objects(sandbox: &Sandbox, choice: Choice) -> Result<Vec<PathBuf>,
             btf: &btf,
             calls: kfuncs.iter().map(|(name, _)| *name).collect(),
         };
-        let path = sandbox.path(&format!("kfuncs-{number}.o"));
+        let path = sandbox.path(&format!("{name}-{number}.o"));
         fs::write(&path, object_of(section, &programs, Some(&declared))?)?;
         paths.push(path);
     }

@@ -328,7 +328,12 @@ impl List<'_> {
             Use::Kfunc { name, optional } => {
                 let first = table::KFUNCS.get(name.as_str());
                 let own = first.zip(program_type).map(|(first, program_type)| {
-                    table::KFUNC_PROGRAMS.get(name.as_str(), program_type, first)
+                    let get =
+                        |caller: &str| table::KFUNC_PROGRAMS.get(name.as_str(), caller, first);
+                    get(program_type).or_else(|| {
+                        let structure = structure(maps)?;
+                        get(&format!("{program_type}:{structure}"))
+                    })
                 });
                 let entry = own.unwrap_or(first.copied());
                 // Not all types of programs may call it: each is its own requirement.
@@ -486,6 +491,13 @@ fn look_up(requirements: &mut [Requirement], bytes: &[u8]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The structure that programs for struct_ops are for, where it is the same for all.
+fn structure<'m>(maps: &HashMap<&Name, &'m Map>) -> Option<&'m Name> {
+    let mut all = maps.values().filter_map(|map| map.operations.as_ref());
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
 }
 
 /// `bpf_task_from_pid` of `bpf_task_from_pid in xdp`.
