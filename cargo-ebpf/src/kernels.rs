@@ -33,10 +33,16 @@ pub(crate) fn to_run_on(
     spawner: &Spawner,
     progress: &dyn Progress,
 ) -> Result<Vec<KernelTarget>> {
-    if named.iter().any(|kernel| *kernel != KernelSpec::Host) {
-        find_qemu()?;
+    for architecture in named.iter().filter_map(KernelSpec::architecture) {
+        find_qemu(architecture)?;
     }
-    open(spawner, progress)?.resolve(named)
+    let targets = open(spawner, progress)?.resolve(named)?;
+    for target in &targets {
+        if let KernelTarget::Image(image) = target {
+            find_qemu(image.architecture)?;
+        }
+    }
+    Ok(targets)
 }
 
 /// The file that records whether guests run with KVM; none for a user without a home.

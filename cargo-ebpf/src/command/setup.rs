@@ -1,6 +1,7 @@
 //! `setup`: makes the machine able to build, or says what that would take.
 
 use ebpf_build::Result;
+use ebpf_kernels::Architecture;
 
 use crate::{
     cli,
@@ -12,10 +13,11 @@ use crate::{
 
 pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
+    let architecture = Architecture::HOST.unwrap_or_default();
     let done = if request.dry_run {
         let mut steps = setup::plan(&context.spawner, &progress)?;
         if request.vm {
-            steps.extend(setup::plan_vm(&context.spawner, &progress));
+            steps.extend(setup::plan_vm(architecture, &context.spawner, &progress));
         }
         Done {
             dry_run: true,
@@ -25,7 +27,11 @@ pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     } else {
         let (ready, mut steps) = setup::prepare(&context.spawner, &progress)?;
         if request.vm {
-            steps.extend(setup::prepare_vm(&context.spawner, &progress)?);
+            steps.extend(setup::prepare_vm(
+                architecture,
+                &context.spawner,
+                &progress,
+            )?);
         }
         Done {
             dry_run: false,

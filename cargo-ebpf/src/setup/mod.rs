@@ -8,6 +8,7 @@ mod route;
 mod vm;
 
 use ebpf_build::{BuildTools, Error, Finding, Result, progress::Progress};
+use ebpf_kernels::Architecture;
 use serde::Serialize;
 
 use self::{
@@ -49,17 +50,25 @@ pub(crate) fn plan(spawner: &Spawner, progress: &dyn Progress) -> Result<Vec<Ste
     plan_for(&mut ThisMachine::new(spawner, progress))
 }
 
-/// Says what would be done for booting other kernels; nothing where that can be done.
-pub(crate) fn plan_vm(spawner: &Spawner, progress: &dyn Progress) -> Option<Step> {
-    vm::plan(&mut ThisMachine::new(spawner, progress))
+/// Says what would be done for booting other kernels for `architecture`; nothing where that can be done.
+pub(crate) fn plan_vm(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Option<Step> {
+    vm::plan(&mut ThisMachine::new(spawner, progress), architecture)
 }
 
-/// Makes the machine able to boot other kernels, and says what was done for it.
+/// Makes the machine able to boot other kernels for `architecture`, and says what was done for it.
 ///
 /// # Errors
 /// When it could not be done, with what to type.
-pub(crate) fn prepare_vm(spawner: &Spawner, progress: &dyn Progress) -> Result<Option<Step>> {
-    vm::make(&mut ThisMachine::new(spawner, progress))
+pub(crate) fn prepare_vm(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Result<Option<Step>> {
+    vm::make(&mut ThisMachine::new(spawner, progress), architecture)
 }
 
 fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {

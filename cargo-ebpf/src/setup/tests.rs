@@ -333,10 +333,12 @@ fn qemu_is_installed_where_it_is_not() {
         failing: vec!["dpkg"],
         ..debian()
     };
-    let planned = vm::plan(&mut machine).unwrap();
+    let planned = vm::plan(&mut machine, Architecture::X86_64).unwrap();
     assert_eq!((planned.step, planned.state), ("qemu", State::Planned));
     assert!(machine.ran.is_empty());
-    let done = vm::make(&mut machine).unwrap().unwrap();
+    let done = vm::make(&mut machine, Architecture::X86_64)
+        .unwrap()
+        .unwrap();
     assert_eq!(done.state, State::Done);
     assert_eq!(
         machine.ran,
@@ -344,14 +346,14 @@ fn qemu_is_installed_where_it_is_not() {
     );
     assert_eq!(machine.warnings.len(), 1);
     // The second time there is nothing to do.
-    assert_eq!(vm::make(&mut machine).unwrap(), None);
-    assert_eq!(vm::plan(&mut machine), None);
+    assert_eq!(vm::make(&mut machine, Architecture::X86_64).unwrap(), None);
+    assert_eq!(vm::plan(&mut machine, Architecture::X86_64), None);
 }
 
 #[test]
 fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
     let failing = |machine: &mut Scripted| {
-        let error = vm::make(machine).unwrap_err();
+        let error = vm::make(machine, Architecture::X86_64).unwrap_err();
         assert_eq!(error.code(), "vm-setup-failed");
         let finding = error.finding().clone();
         (finding.cause.unwrap(), finding.fix.unwrap())
@@ -376,7 +378,10 @@ fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
         cause.contains("requires root") && fix.contains("sudo env"),
         "{cause} {fix}"
     );
-    assert_eq!(vm::plan(&mut machine).unwrap().state, State::Failed);
+    assert_eq!(
+        vm::plan(&mut machine, Architecture::X86_64).unwrap().state,
+        State::Failed
+    );
     assert!(machine.ran.is_empty());
     let fedora = || Scripted {
         programs: vec!["dnf"],

@@ -1,7 +1,7 @@
 //! qemu, the one thing that booting other kernels needs.
 
 use ebpf_build::{Error, Result};
-use ebpf_kernels::guest::QEMU;
+use ebpf_kernels::{Architecture, guest::qemu};
 
 use super::{
     Machine, State, Step, in_one_line,
@@ -12,15 +12,15 @@ use crate::{
     code::Code,
     host::{root::Root, shell::command_line},
     interrupt,
-    setup::packages::{OTHER_MANAGERS, QEMU_PACKAGE},
+    setup::packages::{OTHER_MANAGERS, qemu_package},
 };
 
 /// What would be done; nothing where qemu is there.
-pub(super) fn plan(machine: &mut impl Machine) -> Option<Step> {
-    if machine.has(QEMU) {
+pub(super) fn plan(machine: &mut impl Machine, architecture: Architecture) -> Option<Step> {
+    if machine.has(qemu(architecture)) {
         return None;
     }
-    Some(match way(machine) {
+    Some(match way(machine, architecture) {
         Ok(commands) => step(State::Planned, lines(&commands), None),
         Err(error) => step(
             State::Failed,
@@ -31,11 +31,11 @@ pub(super) fn plan(machine: &mut impl Machine) -> Option<Step> {
 }
 
 /// Installs qemu, unless it is there.
-pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
-    if machine.has(QEMU) {
+pub(super) fn make(machine: &mut impl Machine, architecture: Architecture) -> Result<Option<Step>> {
+    if machine.has(qemu(architecture)) {
         return Ok(None);
     }
-    let commands = way(machine)?;
+    let commands = way(machine, architecture)?;
     let mut outcome = Ok(());
     for command in &commands {
         // Only the last must work: a broken package of somebody else's, or one source
@@ -53,9 +53,12 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
     }
     let by_hand = lines(&commands).join(" && ");
     outcome.map_err(|error| failed(&in_one_line(&error), by_hand.clone()))?;
-    if !machine.has(QEMU) {
+    if !machine.has(qemu(architecture)) {
         return Err(failed(
-            &format!("it succeeded, but there is no {QEMU} on PATH"),
+            &format!(
+                "it succeeded, but there is no {} on PATH",
+                qemu(architecture)
+            ),
             by_hand,
         ));
     }
@@ -66,9 +69,9 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
 ///
 /// # Errors
 /// When they are the user's to type.
-fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
+fn way(machine: &mut impl Machine, architecture: Architecture) -> Result<Vec<Vec<String>>> {
     let commands = |root| {
-        let package = vec![QEMU_PACKAGE.to_owned()];
+        let package = vec![qemu_package(architecture).to_owned()];
         vec![repair(root), update(root), install(root, package)]
     };
     if machine.has("apt-get") {
@@ -86,11 +89,11 @@ fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
     Err(match manager {
         Some(manager) => failed(
             &format!("cargo ebpf does not run {}", manager.program),
-            manager.qemu.to_owned(),
+            manager.qemu(architecture).to_owned(),
         ),
         None => failed(
             "there is no known package manager here",
-            format!("install {QEMU}"),
+            format!("install {}", qemu(architecture)),
         ),
     })
 }

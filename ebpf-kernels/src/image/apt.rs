@@ -18,11 +18,12 @@ use super::{
     sources,
 };
 use crate::{
+    Architecture,
     code::Code,
     process::{Spawn, ending},
 };
 
-/// Read after the system's settings.
+/// Read after the system's settings, with the architecture's name for `{}`.
 const SETTINGS: &str = "\
 // The machine's hooks are for its own lists, and most need root.
 #clear APT::Update::Pre-Invoke;
@@ -30,8 +31,8 @@ const SETTINGS: &str = "\
 #clear APT::Update::Post-Invoke-Success;
 // Packages of the one architecture, whatever the machine's is.
 #clear APT::Architectures;
-APT::Architecture \"amd64\";
-APT::Architectures { \"amd64\"; };
+APT::Architecture \"{}\";
+APT::Architectures { \"{}\"; };
 // There is no user _apt who could write to this folder.
 APT::Sandbox::User \"\";
 // Some machines switch it off. It is what makes apt-cache fast.
@@ -46,9 +47,10 @@ Acquire::http::Timeout \"20\";
 Acquire::https::Timeout \"20\";
 ";
 
-/// apt with its own directory.
+/// apt with its own directory, for one architecture.
 #[derive(Debug)]
 pub(super) struct Apt<'a> {
+    architecture: Architecture,
     directory: PathBuf,
     spawn: &'a dyn Spawn,
 }
@@ -58,7 +60,11 @@ impl<'a> Apt<'a> {
     ///
     /// # Errors
     /// When there is no apt, no Debian mirror is known, or the directory cannot be written.
-    pub(super) fn new(directory: PathBuf, spawn: &'a dyn Spawn) -> Result<Self> {
+    pub(super) fn new(
+        architecture: Architecture,
+        directory: PathBuf,
+        spawn: &'a dyn Spawn,
+    ) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 Code::AptMissing,
@@ -69,15 +75,20 @@ impl<'a> Apt<'a> {
                  image: /boot/vmlinuz-VERSION",
             ));
         }
-        let apt = Self { directory, spawn };
+        let apt = Self {
+            architecture,
+            directory,
+            spawn,
+        };
         for part in ["lists/partial", "cache/archives/partial"] {
             let part = apt.directory.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
         }
         write_if_new(&apt.directory.join("status"), "")?;
-        write_if_new(&apt.settings(), SETTINGS)?;
+        let settings = SETTINGS.replace("{}", architecture.debian());
+        write_if_new(&apt.settings(), &settings)?;
         let (list, parts) = apt.system_sources()?;
-        let sources = sources::ours(&list, &parts)?;
+        let sources = sources::ours(architecture, &list, &parts)?;
         write_if_new(&apt.sources(), &sources)?;
         Ok(apt)
     }
@@ -110,7 +121,7 @@ impl<'a> Apt<'a> {
     /// When apt cannot read them.
     pub(super) fn catalogue(&self) -> Result<Catalogue> {
         let all = self.ask(&["pkgnames", "linux-"])?;
-        let names = Catalogue::names(&all);
+        let names = Catalogue::names(&all, self.architecture);
         if names.is_empty() {
             return Ok(Catalogue::default());
         }

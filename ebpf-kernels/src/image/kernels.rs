@@ -1,14 +1,22 @@
 //! The archive and the cache together: when apt is asked, and what is done without it.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+};
 
-use ebpf_base::{Error, Finding, KernelVersion, Result, progress::Progress};
+use ebpf_base::{Error, Finding, Result, progress::Progress};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AvailablePackage, Image, apt::Apt, available::Catalogue, cache::KernelCache, spec::KernelSpec,
+    AvailablePackage, Image,
+    apt::Apt,
+    available::Catalogue,
+    cache::KernelCache,
+    spec::{KernelRelease, KernelSpec},
 };
-use crate::{code::Code, process::Spawn};
+use crate::{Architecture, code::Code, process::Spawn};
 
 /// A kernel to run something on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +28,15 @@ pub enum KernelTarget {
 }
 
 impl KernelTarget {
+    /// Its architecture; none for the running kernel of a machine whose architecture has no
+    /// kernels here.
+    pub fn architecture(&self) -> Option<Architecture> {
+        match self {
+            Self::Host => Architecture::HOST,
+            Self::Image(image) => Some(image.architecture),
+        }
+    }
+
     /// Its short name: `host`, `6.1`.
     pub fn label(&self) -> &str {
         match self {
@@ -35,6 +52,9 @@ impl KernelTarget {
 pub struct KernelEntry {
     /// Its name as a [`KernelSpec`].
     pub label: String,
+    /// The processors that it is for.
+    #[serde(default)]
+    pub architecture: Architecture,
     /// The newest version in the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<AvailablePackage>,
@@ -49,8 +69,8 @@ pub struct Kernels<'a> {
     cache: KernelCache,
     spawn: &'a dyn Spawn,
     progress: &'a dyn Progress,
-    /// The result of fetching the lists, if that was tried.
-    refreshed: Option<Result<()>>,
+    /// The result of fetching the lists of an architecture, if that was tried.
+    refreshed: BTreeMap<Architecture, Result<()>>,
 }
 
 impl fmt::Debug for Kernels<'_> {
@@ -72,7 +92,7 @@ impl<'a> Kernels<'a> {
             cache: KernelCache::new(directory.into()),
             spawn,
             progress,
-            refreshed: None,
+            refreshed: BTreeMap::new(),
         }
     }
 
@@ -95,8 +115,8 @@ impl<'a> Kernels<'a> {
                 KernelSpec::Host => add(KernelTarget::Host),
                 KernelSpec::Image(path) => add(KernelTarget::Image(Image::open(path)?)),
                 KernelSpec::Release(release) => add(KernelTarget::Image(self.image(*release)?)),
-                KernelSpec::All => {
-                    for release in self.all()? {
+                KernelSpec::All(architecture) => {
+                    for release in self.all(*architecture)? {
                         add(KernelTarget::Image(self.image(release)?));
                     }
                 }
@@ -118,9 +138,9 @@ impl<'a> Kernels<'a> {
                 KernelSpec::Release(release) => {
                     self.newest(*release)?;
                 }
-                KernelSpec::All => {
-                    if self.refresh_or_warn()? {
-                        for release in self.labels()? {
+                KernelSpec::All(architecture) => {
+                    if self.refresh_or_warn(*architecture)? {
+                        for release in self.labels(*architecture)? {
                             self.newest(release)?;
                         }
                     }
@@ -131,51 +151,60 @@ impl<'a> Kernels<'a> {
     }
 
     /// The kernels in the cache or the archive, oldest first. Where the archive cannot be
-    /// reached, those of its last list, with a warning.
+    /// reached, those of its last list, with a warning. Of architectures that this machine does
+    /// not have, only if some were fetched or asked for before.
     ///
     /// # Errors
     /// When the cache is empty and the archive cannot be reached, or the cache cannot be read.
     pub fn list(&mut self) -> Result<Vec<KernelEntry>> {
-        if !self.cache.catalogue_is_recent() {
-            self.refresh_or_warn()?;
+        let mut entries = Vec::new();
+        for architecture in Architecture::ALL {
+            let native = Architecture::HOST.unwrap_or_default() == architecture;
+            if !native && self.labels(architecture)?.is_empty() {
+                continue;
+            }
+            if !self.cache.catalogue_is_recent(architecture) {
+                self.refresh_or_warn(architecture)?;
+            }
+            let catalogue = self.catalogue(architecture);
+            for release in self.labels(architecture)? {
+                entries.push(KernelEntry {
+                    label: release.to_string(),
+                    architecture,
+                    offered: catalogue.newest(release).cloned(),
+                    cached: self.cache.newest(release)?,
+                });
+            }
         }
-        let catalogue = self.catalogue();
-        let entry = |release: KernelVersion| {
-            Ok(KernelEntry {
-                label: release.to_string(),
-                offered: catalogue.newest(release).cloned(),
-                cached: self.cache.newest(release)?,
-            })
-        };
-        self.labels()?.into_iter().map(entry).collect()
+        Ok(entries)
     }
 
     /// What the archive had when it was last asked.
-    fn catalogue(&self) -> Catalogue {
-        self.cache.catalogue().unwrap_or_default()
+    fn catalogue(&self, architecture: Architecture) -> Catalogue {
+        self.cache.catalogue(architecture).unwrap_or_default()
     }
 
     /// The releases in the cache or, according to its last list, the archive.
-    fn labels(&self) -> Result<BTreeSet<KernelVersion>> {
-        let mut labels: BTreeSet<KernelVersion> = self.catalogue().releases().collect();
-        labels.extend(self.cache.releases()?);
+    fn labels(&self, architecture: Architecture) -> Result<BTreeSet<KernelRelease>> {
+        let mut labels: BTreeSet<KernelRelease> = self.catalogue(architecture).releases().collect();
+        labels.extend(self.cache.releases(architecture)?);
         Ok(labels)
     }
 
     /// Asks the archive what it has.
-    fn refresh(&mut self) -> Result<()> {
-        if let Some(outcome) = &self.refreshed {
+    fn refresh(&mut self, architecture: Architecture) -> Result<()> {
+        if let Some(outcome) = self.refreshed.get(&architecture) {
             return outcome.clone();
         }
-        let outcome = self.ask();
+        let outcome = self.ask(architecture);
         self.spawn.check_interrupted()?;
-        self.refreshed = Some(outcome.clone());
+        self.refreshed.insert(architecture, outcome.clone());
         outcome
     }
 
-    fn ask(&self) -> Result<()> {
+    fn ask(&self, architecture: Architecture) -> Result<()> {
         let _lock = self.cache.lock(self.progress)?;
-        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
+        let apt = Apt::new(architecture, self.cache.apt(architecture)?, self.spawn)?;
         self.progress
             .begin("Listing the kernels in the Debian archive");
         let missed = apt.update()?;
@@ -188,7 +217,7 @@ impl<'a> Kernels<'a> {
                 )
             }));
         }
-        self.cache.save_catalogue(&catalogue)?;
+        self.cache.save_catalogue(architecture, &catalogue)?;
         self.progress.end();
         if let Some(missed) = missed {
             self.progress.warn(&warning(
@@ -201,12 +230,12 @@ impl<'a> Kernels<'a> {
 
     /// As [`Self::refresh`], but if the cache is not empty, a failure is a warning, once.
     /// Returns whether the archive could be asked.
-    fn refresh_or_warn(&mut self) -> Result<bool> {
-        let first = self.refreshed.is_none();
-        let Err(error) = self.refresh() else {
+    fn refresh_or_warn(&mut self, architecture: Architecture) -> Result<bool> {
+        let first = !self.refreshed.contains_key(&architecture);
+        let Err(error) = self.refresh(architecture) else {
             return Ok(true);
         };
-        if self.cache.releases()?.is_empty() {
+        if self.cache.releases(architecture)?.is_empty() {
             return Err(error);
         }
         if first {
@@ -219,20 +248,20 @@ impl<'a> Kernels<'a> {
     }
 
     /// What `all` means: each release in the cache or the archive.
-    fn all(&mut self) -> Result<BTreeSet<KernelVersion>> {
-        let cached = self.cache.releases()?;
-        let labels = self.labels()?;
+    fn all(&mut self, architecture: Architecture) -> Result<BTreeSet<KernelRelease>> {
+        let cached = self.cache.releases(architecture)?;
+        let labels = self.labels(architecture)?;
         // What is missing has to be fetched, with recent lists.
-        let complete = !self.catalogue().is_empty() && labels == cached;
-        if complete || self.refresh_or_warn()? {
-            self.labels()
+        let complete = !self.catalogue(architecture).is_empty() && labels == cached;
+        if complete || self.refresh_or_warn(architecture)? {
+            self.labels(architecture)
         } else {
             Ok(cached)
         }
     }
 
     /// The cached image; fetched where there is none.
-    fn image(&mut self, release: KernelVersion) -> Result<Image> {
+    fn image(&mut self, release: KernelRelease) -> Result<Image> {
         match self.cache.newest(release)? {
             Some(image) => Ok(image),
             None => self.newest(release),
@@ -240,13 +269,15 @@ impl<'a> Kernels<'a> {
     }
 
     /// The newest of the archive; if that is unavailable, of the cache, with a warning.
-    fn newest(&mut self, release: KernelVersion) -> Result<Image> {
+    fn newest(&mut self, release: KernelRelease) -> Result<Image> {
         let Some(cached) = self.cache.newest(release)? else {
-            let fetched = self.refresh().and_then(|()| self.get(release));
+            let fetched = self
+                .refresh(release.architecture)
+                .and_then(|()| self.get(release));
             self.spawn.check_interrupted()?;
             return fetched.map_err(|error| self.out_of_reach(release, error));
         };
-        if !self.refresh_or_warn()? {
+        if !self.refresh_or_warn(release.architecture)? {
             return Ok(cached);
         }
         self.get(release).or_else(|error| {
@@ -257,8 +288,9 @@ impl<'a> Kernels<'a> {
         })
     }
 
-    fn get(&self, release: KernelVersion) -> Result<Image> {
-        let catalogue = self.catalogue();
+    fn get(&self, release: KernelRelease) -> Result<Image> {
+        let architecture = release.architecture;
+        let catalogue = self.catalogue(architecture);
         let available = catalogue
             .newest(release)
             .ok_or_else(|| self.unknown(release))?;
@@ -267,7 +299,7 @@ impl<'a> Kernels<'a> {
         if let Some(image) = self.cache.get(available)? {
             return Ok(image);
         }
-        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
+        let apt = Apt::new(architecture, self.cache.apt(architecture)?, self.spawn)?;
         self.progress.begin(&format!(
             "Downloading Linux {} ({}, {})",
             available.version,
@@ -281,21 +313,26 @@ impl<'a> Kernels<'a> {
         Ok(image)
     }
 
-    fn unknown(&self, release: KernelVersion) -> Error {
+    fn unknown(&self, release: KernelRelease) -> Error {
         Error::new(UNKNOWN, format!("Linux {release} is not available"))
             .because(format!(
                 "the Debian archive and the cache have {}",
-                names(&self.labels().unwrap_or_default())
+                names(&self.labels(release.architecture).unwrap_or_default())
             ))
             .fix("choose one of these, or pass the path of a kernel image")
     }
 
-    fn out_of_reach(&self, release: KernelVersion, cause: Error) -> Error {
+    fn out_of_reach(&self, release: KernelRelease, cause: Error) -> Error {
         if cause.code() == UNKNOWN.as_str() {
             return cause;
         }
         let finding = cause.finding();
-        let cached = names(&self.cache.releases().unwrap_or_default());
+        let cached = names(
+            &self
+                .cache
+                .releases(release.architecture)
+                .unwrap_or_default(),
+        );
         let error = Error::new(
             finding.code.clone(),
             format!("Linux {release} is not cached, and could not be downloaded"),
@@ -313,8 +350,8 @@ impl<'a> Kernels<'a> {
 
 impl Drop for Kernels<'_> {
     fn drop(&mut self) {
-        if self.refreshed.is_some() {
-            self.cache.remove_apt_cache();
+        for &architecture in self.refreshed.keys() {
+            self.cache.remove_apt_cache(architecture);
         }
     }
 }
@@ -329,8 +366,8 @@ fn size(bytes: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-fn names(releases: &BTreeSet<KernelVersion>) -> String {
-    let names: Vec<String> = releases.iter().map(KernelVersion::to_string).collect();
+fn names(releases: &BTreeSet<KernelRelease>) -> String {
+    let names: Vec<String> = releases.iter().map(KernelRelease::to_string).collect();
     names.join(", ")
 }
 

@@ -25,14 +25,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ebpf_base::Result;
+use ebpf_base::{KernelVersion, Result};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     available::AvailablePackage,
     kernels::{KernelEntry, KernelTarget, Kernels},
-    spec::{KernelSpec, ParseKernelSpecError},
+    spec::{KernelRelease, KernelSpec, ParseKernelSpecError},
 };
+use crate::Architecture;
 
 /// A kernel image on this disk, ready to boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub use self::{
 pub struct Image {
     /// Its short name: `6.1`; of an image that the user named, its release.
     pub label: String,
+    /// The processors that it is for.
+    #[serde(default)]
+    pub architecture: Architecture,
     /// Its `uname -r`: `6.1.0-49-cloud-amd64`.
     pub release: String,
     /// Its full version: `6.1.192-2`; of an image that the user named, its release.
@@ -71,6 +75,12 @@ pub struct SourcePackage {
 const CONFIGURATION: &str = "config";
 
 impl Image {
+    /// Which kernel it is of.
+    pub(crate) fn kernel(&self) -> Option<KernelRelease> {
+        let version = KernelVersion::of_release(&self.version)?;
+        Some(KernelRelease::new(version, self.architecture))
+    }
+
     /// The configuration that the kernel was built with; none if its package did not contain
     /// it, or the user named the image.
     pub fn configuration(&self) -> Option<Vec<u8>> {
@@ -87,6 +97,7 @@ impl Image {
         let (sha256, bytes) = digest::of_file(path)?;
         Ok(Self {
             label: release.clone(),
+            architecture: Architecture::X86_64,
             version: release.clone(),
             release,
             // qemu may be started in another directory.
