@@ -30,5 +30,10 @@ pub(super) fn check(spawner: &Spawner) -> Finding {
 }
 
 fn unfit(message: String, cause: &str) -> Finding {
-    only_a_warning(missing_qemu(message, &untrusted::lines(cause)))
+    let architecture = Architecture::HOST.unwrap_or_default();
+    only_a_warning(missing_qemu(
+        architecture,
+        message,
+        &untrusted::lines(cause),
+    ))
 }

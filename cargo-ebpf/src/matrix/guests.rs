@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, process::ChildStdout, time::Duration};
 
-use ebpf_build::Result;
+use ebpf_build::{Error, Result, progress::Silent};
 use ebpf_kernels::{
     Architecture, Image, KernelTarget,
     guest::{Accelerator, Executable, Initramfs, Machine, fastest_accelerator},
@@ -11,8 +11,9 @@ use ebpf_kernels::{
 use super::Settings;
 use crate::{
     agent::{self, Ended, Limits, Request},
-    host::{executable::this_program, process::Spawner},
-    kernels,
+    code::Code,
+    host::process::Spawner,
+    kernels::{self, guest_agent},
 };
 
 /// What guests need, by their architecture.
@@ -69,7 +70,18 @@ impl Guests {
 impl Prepared {
     fn for_kernels_like(image: &Image, settings: &Settings, spawner: &Spawner) -> Result<Self> {
         let architecture = image.architecture;
-        let program = Executable::read(&this_program()?, spawner)?;
+        let agent = guest_agent::executable(architecture, spawner, &Silent)?;
+        let program = Executable::read(&agent, spawner)?;
+        if program.architecture != Some(architecture) {
+            return Err(Error::new(
+                Code::AgentUnfit,
+                format!("{} is not for {architecture}", agent.display()),
+            )
+            .because(format!("guests with {architecture} start with it"))
+            .fix(format!(
+                "name a cargo-ebpf for {architecture}, or none, so that it is built"
+            )));
+        }
         let initramfs = Initramfs::new(&program, &agent::GUEST_ARGUMENTS)?;
         let mut probe = initramfs.clone();
         probe.add_request(&Request::default().bytes())?;

@@ -15,7 +15,7 @@ use self::{
     machine::{Machine, ThisMachine},
     route::Route,
 };
-use crate::{code::Code, host::process::Spawner, interrupt};
+use crate::{code::Code, host::process::Spawner, interrupt, kernels::guest_agent};
 
 /// One thing to do, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,6 +57,40 @@ pub(crate) fn plan_vm(
     progress: &dyn Progress,
 ) -> Option<Step> {
     vm::plan(&mut ThisMachine::new(spawner, progress), architecture)
+}
+
+/// What would be built for guests of another architecture; nothing where it is there.
+///
+/// # Errors
+/// When no cache directory is known.
+pub(crate) fn plan_agent(architecture: Architecture) -> Result<Option<Step>> {
+    let built = guest_agent::is_built(architecture)?;
+    Ok((!built).then(|| agent_step(architecture, State::Planned)))
+}
+
+/// Builds this program for guests of another architecture, unless it is there.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn prepare_agent(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Result<Option<Step>> {
+    let built = guest_agent::is_built(architecture)?;
+    guest_agent::executable(architecture, spawner, progress)?;
+    Ok((!built).then(|| agent_step(architecture, State::Done)))
+}
+
+fn agent_step(architecture: Architecture, state: State) -> Step {
+    Step {
+        step: "guest-agent",
+        commands: vec![format!(
+            "build cargo-ebpf for guests with {architecture} into the cache directory"
+        )],
+        state,
+        note: None,
+    }
 }
 
 /// Makes the machine able to boot other kernels for `architecture`, and says what was done for it.

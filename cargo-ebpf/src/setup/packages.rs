@@ -24,13 +24,16 @@ pub(crate) struct Manager {
     pub(crate) rust: &'static [&'static str],
     /// For the qemu of x86-64 guests.
     qemu_x86_64: &'static str,
+    /// For that of arm64 guests.
+    qemu_arm64: &'static str,
 }
 
 impl Manager {
-    /// What she types for the qemu of guests of this architecture.
+    /// The command that installs the qemu of guests of this architecture.
     pub(crate) fn qemu(&self, architecture: Architecture) -> &'static str {
         match architecture {
             Architecture::X86_64 => self.qemu_x86_64,
+            Architecture::Arm64 => self.qemu_arm64,
         }
     }
 }
@@ -41,16 +44,19 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
         program: "dnf",
         rust: &["dnf install -y rust cargo rust-src"],
         qemu_x86_64: "dnf install -y qemu-system-x86-core",
+        qemu_arm64: "dnf install -y qemu-system-aarch64-core",
     },
     Manager {
         program: "pacman",
         rust: &["pacman -S --needed rust rust-src"],
         qemu_x86_64: "pacman -S --needed qemu-system-x86",
+        qemu_arm64: "pacman -S --needed qemu-system-aarch64",
     },
     Manager {
         program: "apk",
         rust: &["apk add rust cargo rust-src"],
         qemu_x86_64: "apk add qemu-system-x86_64",
+        qemu_arm64: "apk add qemu-system-aarch64",
     },
     Manager {
         program: "zypper",
@@ -59,6 +65,7 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
             "rustup toolchain install nightly --component rust-src",
         ],
         qemu_x86_64: "zypper install -y qemu-x86",
+        qemu_arm64: "zypper install -y qemu-arm",
     },
 ];
 
@@ -66,6 +73,15 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
 pub(crate) fn qemu_package(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::X86_64 => "qemu-system-x86",
+        Architecture::Arm64 => "qemu-system-arm",
+    }
+}
+
+/// The package of Debian and Ubuntu that has a linker for this architecture, on any other.
+pub(crate) fn linker_package(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "binutils-x86-64-linux-gnu",
+        Architecture::Arm64 => "binutils-aarch64-linux-gnu",
     }
 }
 

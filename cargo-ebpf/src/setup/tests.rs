@@ -46,6 +46,10 @@ impl Machine for Scripted {
         Ok(())
     }
 
+    fn has_native_linker(&mut self, architecture: Architecture) -> Result<bool> {
+        Ok(architecture == Architecture::X86_64 || self.has("ld.lld"))
+    }
+
     fn has(&self, program: &str) -> bool {
         self.programs.contains(&program)
     }
@@ -348,6 +352,28 @@ fn qemu_is_installed_where_it_is_not() {
     // The second time there is nothing to do.
     assert_eq!(vm::make(&mut machine, Architecture::X86_64).unwrap(), None);
     assert_eq!(vm::plan(&mut machine, Architecture::X86_64), None);
+}
+
+#[test]
+fn another_architecture_needs_its_qemu_and_a_linker() {
+    const INSTALL: &str = "apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 \
+                           qemu-system-arm binutils-aarch64-linux-gnu";
+    let mut machine = Scripted {
+        brings: vec![(INSTALL, "qemu-system-aarch64"), (INSTALL, "ld.lld")],
+        ..debian()
+    };
+    let done = vm::make(&mut machine, Architecture::Arm64).unwrap();
+    assert_eq!(done.unwrap().state, State::Done);
+    assert_eq!(machine.ran.last().map(String::as_str), Some(INSTALL));
+    assert_eq!(vm::plan(&mut machine, Architecture::Arm64), None);
+    // The linker of a toolchain does.
+    let mut machine = Scripted::default();
+    machine.programs = vec!["dnf", "ld.lld"];
+    let planned = vm::plan(&mut machine, Architecture::Arm64).unwrap();
+    assert_eq!(
+        planned.commands,
+        ["dnf install -y qemu-system-aarch64-core"]
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! qemu, the one thing that booting other kernels needs.
+//! qemu, the one thing that booting other kernels needs; for those of another architecture, a
+//! linker to build this program with.
 
 use ebpf_build::{Error, Result};
 use ebpf_kernels::{Architecture, guest::qemu};
@@ -12,15 +13,16 @@ use crate::{
     code::Code,
     host::{root::Root, shell::command_line},
     interrupt,
-    setup::packages::{OTHER_MANAGERS, qemu_package},
+    setup::packages::{OTHER_MANAGERS, linker_package, qemu_package},
 };
 
-/// What would be done; nothing where qemu is there.
+/// What would be done; nothing where all is there.
 pub(super) fn plan(machine: &mut impl Machine, architecture: Architecture) -> Option<Step> {
-    if machine.has(qemu(architecture)) {
+    let packages = lacking(machine, architecture);
+    if packages.is_empty() {
         return None;
     }
-    Some(match way(machine, architecture) {
+    Some(match way(machine, architecture, packages) {
         Ok(commands) => step(State::Planned, lines(&commands), None),
         Err(error) => step(
             State::Failed,
@@ -30,12 +32,13 @@ pub(super) fn plan(machine: &mut impl Machine, architecture: Architecture) -> Op
     })
 }
 
-/// Installs qemu, unless it is there.
+/// Installs qemu, and a linker for another architecture, unless they are there.
 pub(super) fn make(machine: &mut impl Machine, architecture: Architecture) -> Result<Option<Step>> {
-    if machine.has(qemu(architecture)) {
+    let packages = lacking(machine, architecture);
+    if packages.is_empty() {
         return Ok(None);
     }
-    let commands = way(machine, architecture)?;
+    let commands = way(machine, architecture, packages)?;
     let mut outcome = Ok(());
     for command in &commands {
         // Only the last must work: a broken package of somebody else's, or one source
@@ -65,15 +68,30 @@ pub(super) fn make(machine: &mut impl Machine, architecture: Architecture) -> Re
     Ok(Some(step(State::Done, lines(&commands), None)))
 }
 
-/// The commands that install it.
+/// The packages of Debian and Ubuntu for what is not there.
+fn lacking(machine: &mut impl Machine, architecture: Architecture) -> Vec<String> {
+    // Without a toolchain, it is not known whether that will have a linker.
+    let has_linker = machine.has_native_linker(architecture).unwrap_or(true);
+    let mut packages = Vec::new();
+    if !machine.has(qemu(architecture)) {
+        packages.push(qemu_package(architecture).to_owned());
+    }
+    if !has_linker {
+        packages.push(linker_package(architecture).to_owned());
+    }
+    packages
+}
+
+/// The commands that install `packages`.
 ///
 /// # Errors
 /// When they are the user's to type.
-fn way(machine: &mut impl Machine, architecture: Architecture) -> Result<Vec<Vec<String>>> {
-    let commands = |root| {
-        let package = vec![qemu_package(architecture).to_owned()];
-        vec![repair(root), update(root), install(root, package)]
-    };
+fn way(
+    machine: &mut impl Machine,
+    architecture: Architecture,
+    packages: Vec<String>,
+) -> Result<Vec<Vec<String>>> {
+    let commands = |root| vec![repair(root), update(root), install(root, packages)];
     if machine.has("apt-get") {
         return match machine.root() {
             Ok(root) => Ok(commands(root)),
@@ -89,7 +107,10 @@ fn way(machine: &mut impl Machine, architecture: Architecture) -> Result<Vec<Vec
     Err(match manager {
         Some(manager) => failed(
             &format!("cargo ebpf does not run {}", manager.program),
-            manager.qemu(architecture).to_owned(),
+            match machine.has(qemu(architecture)) {
+                true => "install lld, a linker".to_owned(),
+                false => manager.qemu(architecture).to_owned(),
+            },
         ),
         None => failed(
             "there is no known package manager here",

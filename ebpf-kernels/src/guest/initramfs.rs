@@ -193,6 +193,10 @@ mod tests {
             "console=ttyS1 panic=-1 oops=panic no_timer_check LD_LIBRARY_PATH=/lib:/lib64 \
              -- agent --guest"
         );
+        assert_eq!(
+            initramfs.kernel_command_line(Platform::of(Architecture::Arm64)),
+            "console=ttyAMA0 panic=-1 oops=panic LD_LIBRARY_PATH=/lib:/lib64 -- agent --guest"
+        );
     }
 
     #[test]

@@ -102,19 +102,32 @@ impl Machine {
 pub fn find_qemu(architecture: Architecture) -> Result<PathBuf> {
     let qemu = qemu(architecture);
     find_program(qemu).ok_or_else(|| {
+        let use_of_it = match Architecture::HOST {
+            Some(host) if host != architecture => {
+                format!("it runs kernels for {architecture}; this machine is {host}")
+            }
+            _ => "it runs kernels other than the host's".to_owned(),
+        };
         missing_qemu(
+            architecture,
             format!("there is no {qemu} on PATH"),
-            "it runs kernels other than the host's",
+            &use_of_it,
         )
         .into()
     })
 }
 
-/// The finding that there is no qemu, or none that works.
-pub fn missing_qemu(message: String, cause: &str) -> Finding {
+/// The finding that there is no qemu for machines of this architecture, or none that works.
+pub fn missing_qemu(architecture: Architecture, message: String, cause: &str) -> Finding {
+    let setup = match Architecture::HOST {
+        Some(host) if host != architecture => {
+            format!("cargo ebpf setup --vm --arch {architecture}")
+        }
+        _ => "cargo ebpf setup --vm".to_owned(),
+    };
     Finding::error(Code::QemuMissing, message)
         .because(cause)
-        .fix("cargo ebpf setup --vm")
+        .fix(setup)
 }
 
 #[cfg(test)]
@@ -131,6 +144,12 @@ mod tests {
             line(Architecture::X86_64),
             "-nodefaults -no-user-config -display none -accel tcg -cpu max,-cx16 -smp 1 -m 512 \
              -no-reboot -chardev stdio,id=reply,signal=off -serial chardev:reply"
+        );
+        assert_eq!(
+            line(Architecture::Arm64),
+            "-machine virt -nodefaults -no-user-config -display none -accel tcg -cpu cortex-a76 \
+             -smp 1 -m 512 -no-reboot -chardev stdio,id=reply,signal=off \
+             -device pci-serial,chardev=reply"
         );
     }
 }

@@ -138,8 +138,17 @@ impl<'a> Apt<'a> {
     /// When it cannot be fetched, or has another hash.
     pub(super) fn download(&self, available: &AvailablePackage, to: &Path) -> Result<PathBuf> {
         let what = format!("{}={}", available.package, available.version);
+        self.fetch(&what, to)
+    }
+
+    /// Fetches what apt would install as `what`, a package with or without a version, into `to`,
+    /// a directory without packages; apt compares its hash with the lists'.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or has another hash.
+    pub(super) fn fetch(&self, what: &str, to: &Path) -> Result<PathBuf> {
         let mut command = self.command("apt-get");
-        command.args(["download", &what]).current_dir(to);
+        command.args(["download", what]).current_dir(to);
         let output = self.spawn.output(command)?;
         if !output.status.success() {
             return Err(complaint(&format!("apt-get download {what}"), &output));

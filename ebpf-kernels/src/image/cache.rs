@@ -7,6 +7,8 @@
 //!   images/<uname -r>_<version>/config       its configuration, if the package contains it
 //!   available.json                           what the archive had when it was asked
 //!   apt/                                     apt's lists, separate from the system's
+//!   available-arm64.json, apt-arm64/         the same for arm64
+//!   musl-arm64/                              its C library; complete, or absent
 //!   lock                                     locked by the process that asks or fetches
 //! ```
 
@@ -25,7 +27,8 @@ use ebpf_base::{
 use super::{
     AvailablePackage, Image, KernelRelease, SourcePackage,
     available::{self, Catalogue},
-    bzimage, deb, digest,
+    deb, digest,
+    header::{self, Header},
 };
 use crate::{Architecture, code::Code};
 
@@ -159,6 +162,11 @@ impl KernelCache {
         self.root.join("images").join(name)
     }
 
+    /// The C library for an architecture.
+    pub(super) fn c_library(&self, architecture: Architecture) -> PathBuf {
+        self.root.join(format!("musl-{architecture}"))
+    }
+
     /// A directory to fetch into, removed when dropped.
     pub(super) fn workplace(&self) -> Result<TemporaryDirectory> {
         TemporaryDirectory::new_in(&self.root)
@@ -193,7 +201,10 @@ impl KernelCache {
         // Kernels can be tried without.
         let configuration = made.join(super::CONFIGURATION);
         let _ = deb::extract(package, &available.configuration_places(), &configuration);
-        let release = bzimage::release(&path)?;
+        let Header {
+            architecture,
+            release,
+        } = header::read(&path)?;
         let (sha256, bytes) = digest::of_file(&path)?;
         let entry = self.entry(available);
         let image = Image {
@@ -201,7 +212,7 @@ impl KernelCache {
                 .release()
                 .map(|release| release.to_string())
                 .unwrap_or_default(),
-            architecture: available.architecture(),
+            architecture,
             release,
             version: available.version.clone(),
             path: entry.join("vmlinuz"),
@@ -240,6 +251,7 @@ fn read_entry(entry: &Path) -> Option<Image> {
 fn named(name: &str, architecture: Architecture) -> String {
     match architecture {
         Architecture::X86_64 => name.to_owned(),
+        Architecture::Arm64 => format!("{name}-{architecture}"),
     }
 }
 

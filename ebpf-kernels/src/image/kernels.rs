@@ -20,6 +20,7 @@ use crate::{Architecture, code::Code, process::Spawn};
 
 /// A kernel to run something on.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 pub enum KernelTarget {
     /// The running one.
     Host,
@@ -66,9 +67,9 @@ pub struct KernelEntry {
 /// The kernels of the Debian archive and of a cache. The lists of the archive are fetched at
 /// most once.
 pub struct Kernels<'a> {
-    cache: KernelCache,
-    spawn: &'a dyn Spawn,
-    progress: &'a dyn Progress,
+    pub(super) cache: KernelCache,
+    pub(super) spawn: &'a dyn Spawn,
+    pub(super) progress: &'a dyn Progress,
     /// The result of fetching the lists of an architecture, if that was tried.
     refreshed: BTreeMap<Architecture, Result<()>>,
 }
@@ -113,7 +114,13 @@ impl<'a> Kernels<'a> {
         for one in specs {
             match one {
                 KernelSpec::Host => add(KernelTarget::Host),
-                KernelSpec::Image(path) => add(KernelTarget::Image(Image::open(path)?)),
+                KernelSpec::Image(path) => {
+                    let image = Image::open(path).map_err(|error| match one.misspelt() {
+                        Some(fix) if !path.exists() => error.fix(fix),
+                        _ => error,
+                    })?;
+                    add(KernelTarget::Image(image));
+                }
                 KernelSpec::Release(release) => add(KernelTarget::Image(self.image(*release)?)),
                 KernelSpec::All(architecture) => {
                     for release in self.all(*architecture)? {
@@ -192,7 +199,7 @@ impl<'a> Kernels<'a> {
     }
 
     /// Asks the archive what it has.
-    fn refresh(&mut self, architecture: Architecture) -> Result<()> {
+    pub(super) fn refresh(&mut self, architecture: Architecture) -> Result<()> {
         if let Some(outcome) = self.refreshed.get(&architecture) {
             return outcome.clone();
         }

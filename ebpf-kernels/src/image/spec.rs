@@ -106,6 +106,19 @@ impl KernelSpec {
         }
     }
 
+    /// What to write instead, if this path looks like a name: `6.1/mips`.
+    pub(super) fn misspelt(&self) -> Option<String> {
+        let Self::Image(path) = self else {
+            return None;
+        };
+        let name = Name::of(path.parent()?.to_str()?)?;
+        let architectures = Architecture::ALL.map(|architecture| match &name {
+            Name::All => with_architecture("all", architecture, None),
+            Name::Version(version) => with_architecture(version, architecture, None),
+        });
+        Some(format!("use {}", architectures.join(" or ")))
+    }
+
     /// Reads a name in which the architecture `local` needs no mention.
     ///
     /// # Errors
@@ -128,7 +141,7 @@ impl KernelSpec {
         let name = Name::of(name).ok_or_else(|| ParseKernelSpecError(unnamed(text)))?;
         let architecture = architecture.ok_or_else(|| {
             ParseKernelSpecError(format!(
-                "this machine has an architecture without kernels: write {}",
+                "kernels for this machine's architecture are not supported: use {}",
                 Architecture::ALL
                     .map(|architecture| with_architecture(text, architecture, None))
                     .join(" or ")
@@ -199,11 +212,16 @@ mod tests {
         assert_eq!(read("5.10"), release(5, 10, Architecture::X86_64));
         assert_eq!(read("7.3"), release(7, 3, Architecture::X86_64));
         assert_eq!(read("7.3/amd64"), release(7, 3, Architecture::X86_64));
+        assert_eq!(read("6.1/arm64"), release(6, 1, Architecture::Arm64));
+        assert_eq!(read("6.1/aarch64"), release(6, 1, Architecture::Arm64));
+        assert_eq!(read("all/arm64"), Ok(KernelSpec::All(Architecture::Arm64)));
         for path in [
             "./bzImage",
             "boot/6.1",
             "6.1/vmlinuz",
-            "host/x86_64",
+            "host/arm64",
+            "boot/6.1/arm64",
+            "6.1/mips",
             "6.1/",
         ] {
             assert_eq!(read(path), Ok(KernelSpec::Image(path.into())));
@@ -211,9 +229,25 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_looks_like_a_name_is_recognised() {
+        let misspelt = |text| KernelSpec::parse_for(text, LOCAL).unwrap().misspelt();
+        assert_eq!(
+            misspelt("6.1/mips").as_deref(),
+            Some("use 6.1/x86_64 or 6.1/arm64")
+        );
+        assert!(misspelt("all/mips").is_some());
+        for other in ["boot/vmlinuz", "./6.1/mips", "/6.1", "6.1"] {
+            assert_eq!(misspelt(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn without_a_local_architecture_it_has_to_be_written() {
         let error = KernelSpec::parse_for("6.1", None).unwrap_err();
-        assert!(error.to_string().contains("write 6.1/x86_64"), "{error}");
+        assert!(
+            error.to_string().contains("use 6.1/x86_64 or 6.1/arm64"),
+            "{error}"
+        );
         let read = KernelSpec::parse_for("6.1/x86_64", None);
         assert_eq!(read, KernelSpec::parse_for("6.1", LOCAL));
         assert_eq!(KernelSpec::parse_for("host", None), Ok(KernelSpec::Host));
@@ -221,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_release_is_read_by_its_name() {
-        for local in [None, LOCAL] {
+        for local in [None, LOCAL, Some(Architecture::Arm64)] {
             for architecture in Architecture::ALL {
                 let release = KernelRelease::new(KernelVersion::new(6, 1), architecture);
                 let read = KernelSpec::parse_for(&release.name_for(local), local);
