@@ -195,7 +195,7 @@ fn build(
         // No settings of the project in which the user stands.
         .current_dir(&building);
     if library.is_some() {
-        // Without its features: backtraces would need a library for unwinding.
+        // Without its features: a backtrace needs a library for unwinding.
         command.args([
             "-Z",
             "build-std=std,panic_abort",
@@ -289,6 +289,8 @@ fn flags(linker: &Linker, library: Option<&Path>) -> OsString {
             add("-Clink-arg=", &library.join(object));
         }
         add("-Lnative=", library);
+        // The library comes without what unwinds stacks.
+        add("--cfg=", "cargo_ebpf_no_unwinder".as_ref());
     }
     flags.join("\u{1f}".as_ref())
 }
@@ -366,7 +368,8 @@ mod tests {
         assert_eq!(
             line(Some(Path::new("/c"))),
             "-Clinker=/t/rust-lld -Clinker-flavor=ld.lld -Clink-self-contained=no \
-             -Clink-arg=/c/crt1.o -Clink-arg=/c/crti.o -Clink-arg=/c/crtn.o -Lnative=/c"
+             -Clink-arg=/c/crt1.o -Clink-arg=/c/crti.o -Clink-arg=/c/crtn.o -Lnative=/c \
+             --cfg=cargo_ebpf_no_unwinder"
         );
     }
 

@@ -13,9 +13,9 @@ const PACKAGE: &str = "musl-dev";
 /// What comes before and after the objects of a program, and the library.
 const FILES: [&str; 4] = ["crt1.o", "crti.o", "crtn.o", "libc.a"];
 
-/// The libraries that Rust's unwinds with, by the names that it has for them. They are empty:
-/// a program that aborts on panics and prints no backtraces calls nothing of them. Debian's
-/// need glibc.
+/// The libraries that Rust's unwinds with, by the names that it has for them. They are empty, as
+/// Debian's need glibc. A program that aborts on panics calls `_Unwind_Backtrace` and
+/// `_Unwind_GetIP` only, for backtraces, and can define them itself.
 const UNWINDING: [&str; 2] = ["libunwind.a", "libgcc_eh.a"];
 
 /// A static library without members.
@@ -23,7 +23,7 @@ const EMPTY: &[u8] = b"!<arch>\n";
 
 impl Kernels<'_> {
     /// The directory of the C library for static programs for `architecture`: musl, with
-    /// `crt1.o`, `crti.o`, `crtn.o` and `libc.a`. Programs that unwind cannot be linked with it.
+    /// `crt1.o`, `crti.o`, `crtn.o` and `libc.a`; what unwinds stacks is missing.
     /// It is fetched from the Debian archive, unless it is in the cache.
     ///
     /// # Errors
