@@ -367,8 +367,10 @@ fn another_architecture_needs_its_qemu_and_a_linker() {
     assert_eq!(machine.ran.last().map(String::as_str), Some(INSTALL));
     assert_eq!(vm::plan(&mut machine, Architecture::Arm64), None);
     // The linker of a toolchain does.
-    let mut machine = Scripted::default();
-    machine.programs = vec!["dnf", "ld.lld"];
+    let mut machine = Scripted {
+        programs: vec!["dnf", "ld.lld"],
+        ..Scripted::default()
+    };
     let planned = vm::plan(&mut machine, Architecture::Arm64).unwrap();
     assert_eq!(
         planned.commands,
