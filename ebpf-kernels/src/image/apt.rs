@@ -15,7 +15,7 @@ use ebpf_base::{Error, Result, find_program, untrusted, write_atomically};
 
 use super::{
     available::{AvailablePackage, Catalogue},
-    sources,
+    sources::{self, MIRROR},
 };
 use crate::{
     Architecture,
@@ -135,7 +135,8 @@ impl<'a> Apt<'a> {
     /// Fetches the package of `available` into `to`; apt compares its hash with the lists'.
     ///
     /// # Errors
-    /// When it cannot be fetched, or has another hash.
+    /// When it cannot be fetched ([`Code::PackageAbsent`] if the archive does not have it), or has
+    /// another hash.
     pub(super) fn download(&self, available: &AvailablePackage, to: &Path) -> Result<PathBuf> {
         let what = format!("{}={}", available.package, available.version);
         self.fetch(&what, to)
@@ -145,13 +146,14 @@ impl<'a> Apt<'a> {
     /// a directory without packages; apt compares its hash with the lists'.
     ///
     /// # Errors
-    /// When it cannot be fetched, or has another hash.
+    /// When it cannot be fetched ([`Code::PackageAbsent`] if the archive does not have it), or has
+    /// another hash.
     pub(super) fn fetch(&self, what: &str, to: &Path) -> Result<PathBuf> {
         let mut command = self.command("apt-get");
         command.args(["download", what]).current_dir(to);
         let output = self.spawn.output(command)?;
         if !output.status.success() {
-            return Err(complaint(&format!("apt-get download {what}"), &output));
+            return Err(not_downloaded(what, &output));
         }
         let files = fs::read_dir(to).map_err(|cause| Error::io("read", to, &cause))?;
         let package = files
@@ -293,6 +295,30 @@ const MEANINGS: [(&[&str], Code, &str); 3] = [
     ),
 ];
 
+/// How apt reports that the archive does not have a file: of HTTP, and of a directory.
+const ABSENT: [&str; 3] = ["  404  ", "  410  ", "  File not found - "];
+
+/// Why the package `what`, which is in the lists, could not be downloaded.
+fn not_downloaded(what: &str, output: &Output) -> Error {
+    let error = complaint(&format!("apt-get download {what}"), output);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_absent = ABSENT.iter().any(|words| said.contains(words));
+    if !is_absent || error.code() != Code::NoNetwork.as_str() {
+        return error;
+    }
+    let absent = Error::new(
+        Code::PackageAbsent,
+        format!("the Debian archive lists {what}, but does not have the package"),
+    )
+    .fix(format!(
+        "set {MIRROR} to the URL of another mirror, then run the same command again"
+    ));
+    match &error.finding().cause {
+        Some(cause) => absent.because(cause),
+        None => absent,
+    }
+}
+
 fn complaint(what: &str, output: &Output) -> Error {
     let said = String::from_utf8_lossy(&output.stderr);
     let first = said
@@ -321,15 +347,16 @@ mod tests {
 
     use super::*;
 
+    fn output(stderr: &str) -> Output {
+        Output {
+            status: ExitStatus::from_raw(100 << 8),
+            stdout: Vec::new(),
+            stderr: stderr.as_bytes().to_vec(),
+        }
+    }
+
     fn said(stderr: &str) -> Error {
-        complaint(
-            "apt-get update",
-            &Output {
-                status: ExitStatus::from_raw(100 << 8),
-                stdout: Vec::new(),
-                stderr: stderr.as_bytes().to_vec(),
-            },
-        )
+        complaint("apt-get update", &output(stderr))
     }
 
     #[test]
@@ -369,5 +396,30 @@ mod tests {
             Some("b\\u{1b}[1m")
         );
         assert_eq!(said("").finding().cause.as_deref(), Some("exit code 100"));
+    }
+
+    #[test]
+    fn a_package_that_is_absent_is_not_a_lost_network() {
+        for (words, code) in [
+            (
+                "E: Failed to fetch http://m.example/x.deb  404  Not Found [IP: 203.0.113.80 80]\n",
+                Code::PackageAbsent,
+            ),
+            (
+                "E: Failed to fetch file:/srv/x.deb  File not found - /srv/x.deb (2: No such file or directory)\n",
+                Code::PackageAbsent,
+            ),
+            (
+                "E: Failed to fetch http://m.example/x.deb  Could not connect to m.example:80\n",
+                Code::NoNetwork,
+            ),
+            (
+                "E: Failed to fetch x  404  Not Found\nE: Write error - write (28: No space left on device)\n",
+                Code::DiskFull,
+            ),
+        ] {
+            let error = not_downloaded("linux-image-x=6.1", &output(words));
+            assert_eq!(error.code(), code.as_str(), "{words}");
+        }
     }
 }

@@ -140,8 +140,15 @@ impl Catalogue {
     }
 
     pub(super) fn newest(&self, release: KernelRelease) -> Option<&AvailablePackage> {
-        let mut newest_last = self.packages.iter().rev();
-        newest_last.find(|package| package.release() == Some(release))
+        self.newest_first(release).next()
+    }
+
+    pub(super) fn newest_first(
+        &self,
+        release: KernelRelease,
+    ) -> impl Iterator<Item = &AvailablePackage> {
+        let newest_last = self.packages.iter().rev();
+        newest_last.filter(move |package| package.release() == Some(release))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use ebpf_base::{Error, Finding, Result, progress::Progress};
+use ebpf_base::{Error, Finding, Result, Severity, progress::Progress};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -124,7 +124,10 @@ impl<'a> Kernels<'a> {
                 KernelSpec::Release(release) => add(KernelTarget::Image(self.image(*release)?)),
                 KernelSpec::All(architecture) => {
                     for release in self.all(*architecture)? {
-                        add(KernelTarget::Image(self.image(release)?));
+                        let image = self.image(release);
+                        if let Some(image) = self.or_warn(image)? {
+                            add(KernelTarget::Image(image));
+                        }
                     }
                 }
             }
@@ -148,7 +151,8 @@ impl<'a> Kernels<'a> {
                 KernelSpec::All(architecture) => {
                     if self.refresh_or_warn(*architecture)? {
                         for release in self.labels(*architecture)? {
-                            self.newest(release)?;
+                            let image = self.newest(release);
+                            self.or_warn(image)?;
                         }
                     }
                 }
@@ -267,6 +271,19 @@ impl<'a> Kernels<'a> {
         }
     }
 
+    /// Of one of all releases: none, with a warning, if the archive does not have it.
+    fn or_warn(&self, image: Result<Image>) -> Result<Option<Image>> {
+        match image {
+            Err(error) if error.code() == UNKNOWN.as_str() => {
+                let mut warning = error.finding().clone().severity(Severity::Warning);
+                warning.fix = None;
+                self.progress.warn(&warning);
+                Ok(None)
+            }
+            image => image.map(Some),
+        }
+    }
+
     /// The cached image; fetched where there is none.
     fn image(&mut self, release: KernelRelease) -> Result<Image> {
         match self.cache.newest(release)? {
@@ -295,17 +312,41 @@ impl<'a> Kernels<'a> {
         })
     }
 
+    /// The newest that the archive has; the lists may contain newer ones, whose packages were
+    /// removed.
     fn get(&self, release: KernelRelease) -> Result<Image> {
-        let architecture = release.architecture;
-        let catalogue = self.catalogue(architecture);
-        let available = catalogue
-            .newest(release)
-            .ok_or_else(|| self.unknown(release))?;
+        let catalogue = self.catalogue(release.architecture);
         let _lock = self.cache.lock(self.progress)?;
-        // Another run may have fetched it while we waited.
-        if let Some(image) = self.cache.get(available)? {
+        let mut absent: Option<Error> = None;
+        for available in catalogue.newest_first(release) {
+            // Another run may have fetched it while we waited.
+            let image = match self.cache.get(available)? {
+                Some(image) => Ok(image),
+                None => self.download(available),
+            };
+            let image = match image {
+                Err(error) if error.code() == Code::PackageAbsent.as_str() => {
+                    absent = absent.or(Some(error));
+                    continue;
+                }
+                image => image?,
+            };
+            if let Some(newer) = absent {
+                let what = format!("Linux {} is used", image.version);
+                let warning = Finding::warning(Code::PackageAbsent, what);
+                self.progress
+                    .warn(&warning.because(in_one_line(newer.finding())));
+            }
             return Ok(image);
         }
+        Err(match absent {
+            Some(_) => self.lacking(release),
+            None => self.unknown(release),
+        })
+    }
+
+    fn download(&self, available: &AvailablePackage) -> Result<Image> {
+        let architecture = available.architecture();
         let apt = Apt::new(architecture, self.cache.apt(architecture)?, self.spawn)?;
         self.progress.begin(&format!(
             "Downloading Linux {} ({}, {})",
@@ -324,9 +365,32 @@ impl<'a> Kernels<'a> {
         Error::new(UNKNOWN, format!("Linux {release} is not available"))
             .because(format!(
                 "the Debian archive and the cache have {}",
-                names(&self.labels(release.architecture).unwrap_or_default())
+                self.others(release)
             ))
-            .fix("choose one of these, or pass the path of a kernel image")
+            .fix(CHOOSE)
+    }
+
+    /// As [`Self::unknown`], of one that is in the lists.
+    fn lacking(&self, release: KernelRelease) -> Error {
+        Error::new(
+            UNKNOWN,
+            format!("the Debian archive does not have Linux {release}"),
+        )
+        .because(format!(
+            "its lists contain it, but its packages were removed; the archive and the cache have {}",
+            self.others(release)
+        ))
+        .fix(CHOOSE)
+    }
+
+    /// The names of the other releases for this architecture.
+    fn others(&self, release: KernelRelease) -> String {
+        let mut others = self.labels(release.architecture).unwrap_or_default();
+        others.remove(&release);
+        match names(&others) {
+            names if names.is_empty() => format!("no kernels for {}", release.architecture),
+            names => names,
+        }
     }
 
     fn out_of_reach(&self, release: KernelRelease, cause: Error) -> Error {
@@ -365,6 +429,9 @@ impl Drop for Kernels<'_> {
 
 /// The code of the error for a release that is neither in the archive nor in the cache.
 const UNKNOWN: Code = Code::KernelUnknown;
+
+/// What to do instead.
+const CHOOSE: &str = "choose one of these, or pass the path of a kernel image";
 
 /// A size for people: `20.5 MiB`.
 fn size(bytes: u64) -> String {
