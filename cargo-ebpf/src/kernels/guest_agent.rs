@@ -1,16 +1,18 @@
 //! This program for guests of another architecture than this machine's: built from its own
 //! sources, once, and cached.
 //!
-//! Any toolchain that builds for BPF does: its library sources are compiled for the guest's
-//! architecture, too, unless rustup has added that target to it. No C compiler is needed, but a
-//! linker that knows the architecture.
+//! Every toolchain that builds for BPF can build it: the toolchain's library sources are compiled
+//! for the guest's architecture, too, unless rustup has added that target to it. A C compiler is
+//! not needed, but a linker for the architecture is.
 //!
 //! ```text
 //! <cache>/cargo-ebpf/agents/
-//!   <architecture>-<hash of this program's path>-<hash of the file>   whole, or not there
+//!   <architecture>-<hash of this program's path>-<hash of the file>   complete, or absent
 //!   building-<architecture>/                                          an unfinished build
-//!   building-<architecture>.lock                                      who builds it now
+//!   building-<architecture>.lock                                      locked by its process
 //! ```
+//!
+//! If this program is in a target directory of cargo, the build is there instead.
 
 use std::{
     env,
@@ -35,8 +37,8 @@ use crate::{
     host::{executable::this_program, process::Spawner},
 };
 
-/// Where the sources of this program were when it was compiled. Cargo keeps those that it
-/// installs from a registry.
+/// Where the sources of this program were when it was compiled. They may be gone: clones are
+/// deleted, and cargo removes sources from a registry that it did not need for months.
 const SOURCES: &str = env!("CARGO_MANIFEST_DIR");
 
 /// This program's version, and the name of its package and binary.
@@ -71,7 +73,7 @@ pub(crate) fn executable(
     })
 }
 
-/// Whether there is nothing to build for guests with `architecture`.
+/// Whether the agent for guests with `architecture` does not have to be built.
 ///
 /// # Errors
 /// When no cache directory is known.
@@ -103,7 +105,7 @@ fn place(architecture: Architecture) -> Result<Place> {
 }
 
 /// The name of the environment variable with the path of an agent.
-fn variable(architecture: Architecture) -> String {
+pub(crate) fn variable(architecture: Architecture) -> String {
     format!(
         "CARGO_EBPF_AGENT_{}",
         architecture.name().to_ascii_uppercase()
@@ -115,7 +117,7 @@ fn target(architecture: Architecture) -> String {
     format!("{}-unknown-linux-musl", architecture.compiler())
 }
 
-/// Another file at the same path, as cargo builds them, has another agent.
+/// If cargo replaces the file of this program, the new one has another agent.
 fn entry(architecture: Architecture, program: &Path) -> Result<String> {
     let file = short_hash(&format!("{VERSION}|{}", identity(program)?));
     Ok(format!("{}{file}", prefix(architecture, program)))
@@ -133,8 +135,11 @@ fn build(
     spawner: &Spawner,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let make = |directory: &Path| {
+        fs::create_dir_all(directory).map_err(|cause| Error::io("make", directory, &cause))
+    };
+    make(folder)?;
     let building = folder.join(format!("building-{architecture}"));
-    fs::create_dir_all(&building).map_err(|cause| Error::io("make", &building, &cause))?;
     let _lock = lock(&building.with_extension("lock"), architecture, progress)?;
     // Another run may have built it while we waited.
     if agent.is_file() {
@@ -142,10 +147,7 @@ fn build(
     }
     let sources = Path::new(SOURCES).join("Cargo.toml");
     if !sources.is_file() {
-        return Err(missing(
-            architecture,
-            &format!("its sources are no longer at {}", sources.display()),
-        ));
+        return Err(missing(architecture, SOURCES));
     }
     let toolchain = Toolchain::find()?;
     let linker = find_linker(&toolchain, architecture).ok_or_else(|| {
@@ -154,8 +156,8 @@ fn build(
             format!("no linker for {architecture} was found"),
         )
         .because(format!(
-            "{NAME} has to be built for guests with {architecture}; {} has no rust-lld, and there \
-             is no ld.lld or {} on PATH",
+            "{NAME} has to be built for guests with {architecture}; {} does not contain rust-lld, \
+             and neither ld.lld nor {} is on PATH",
             toolchain.sysroot.display(),
             gnu_linker(architecture)
         ))
@@ -173,26 +175,31 @@ fn build(
         false => Some(super::open(spawner, progress)?.c_library(architecture)?),
     };
     progress.begin(&format!(
-        "Building {NAME} {VERSION} for guests with {architecture} (once; some minutes)"
+        "Building {NAME} {VERSION} for guests with {architecture} (once, takes some minutes)"
     ));
+    make(&building)?;
+    let output_directory = match target_directory(&this_program()?) {
+        Some(directory) => directory.join(format!("guest-agent-{architecture}")),
+        None => building.join("target"),
+    };
     let mut command = toolchain.cargo_command();
     command
         .args(["build", "--locked", "--release", "--manifest-path"])
         .arg(&sources)
         .args(["--bin", NAME, "--target", &target, "--target-dir"])
-        .arg(building.join("target"))
+        .arg(&output_directory)
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags(&linker, library.as_deref()),
         )
         .env("CARGO_TERM_COLOR", "never")
-        // Most of what it does, the kernel does.
+        // The kernel does most of the work.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true")
-        // In a guest, the end of its first process is a panic, either way.
+        // In a guest, the kernel panics in any case if its first process ends.
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-        // No settings of the project in which the user stands.
+        // Without the settings of the project in the current directory.
         .current_dir(&building);
     if library.is_some() {
         // Without its features: a backtrace needs a library for unwinding.
@@ -214,26 +221,23 @@ fn build(
             &log,
         ));
     }
-    let built = building
-        .join("target")
-        .join(&target)
-        .join("release")
-        .join(NAME);
+    let built = output_directory.join(&target).join("release").join(NAME);
     let bytes = fs::read(&built).map_err(|cause| Error::io("read", &built, &cause))?;
     remove_older(folder, &prefix(architecture, &this_program()?));
     write_atomically(agent, &bytes)?;
-    if !is_under_development() {
-        // Nobody needs these any more; if they stay, the agent works all the same.
-        let _ = fs::remove_dir_all(building.join("target"));
-    }
+    // Some 400 MB. If they stay, the agent still works.
+    let _ = fs::remove_dir_all(&building);
     progress.end();
     Ok(())
 }
 
-/// Whether this program is compiled again and again: then so is the agent.
-fn is_under_development() -> bool {
-    let workspace = Path::new(SOURCES).join("../Cargo.toml");
-    workspace.is_file()
+/// Cargo's target directory, if `program` is in it: it is under development then. Its agent is
+/// built there, too, so that the next build compiles only what has changed.
+fn target_directory(program: &Path) -> Option<PathBuf> {
+    let directory = program.parent()?.parent()?;
+    // Directories of installed programs do not have it.
+    let mark = directory.join("CACHEDIR.TAG");
+    mark.is_file().then(|| directory.to_owned())
 }
 
 fn lock(path: &Path, architecture: Architecture, progress: &dyn Progress) -> Result<File> {
@@ -241,14 +245,14 @@ fn lock(path: &Path, architecture: Architecture, progress: &dyn Progress) -> Res
     let file = File::create(path).map_err(|cause| failed(&cause))?;
     if file.try_lock().is_err() {
         progress.begin(&format!(
-            "Waiting for another run that builds {NAME} for {architecture}"
+            "Waiting for another process that builds {NAME} for {architecture}"
         ));
         file.lock().map_err(|cause| failed(&cause))?;
     }
     Ok(file)
 }
 
-/// Those of this program's path that other builds of it had.
+/// Removes the agents of other builds of this program at the same path.
 fn remove_older(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
@@ -295,16 +299,23 @@ fn flags(linker: &Linker, library: Option<&Path>) -> OsString {
     flags.join("\u{1f}".as_ref())
 }
 
-fn missing(architecture: Architecture, cause: &str) -> Error {
-    let target = target(architecture);
+/// The error that the agent is not built, and `sources` is gone.
+fn missing(architecture: Architecture, sources: &str) -> Error {
+    let install = if sources.contains("/registry/src/") {
+        format!("cargo install --force {NAME} --version {VERSION}")
+    } else {
+        format!("cargo install --force --path {NAME}, in a clone of the repository that you keep")
+    };
     Error::new(
         Code::AgentMissing,
-        format!("{NAME} for guests with {architecture} is missing and cannot be built here"),
+        format!("{NAME} for guests with {architecture} is not built, and cannot be built here"),
     )
-    .because(cause)
+    .because(format!(
+        "this requires the sources of this program, which were in {sources} when it was compiled"
+    ))
     .fix(format!(
-        "build it where there is a toolchain for {target}: cargo install {NAME} --version \
-         {VERSION} --target {target} --root DIR\nthen: export {}=DIR/bin/{NAME}",
+        "{install}\nor build it for {} on another machine, and set {} to its path",
+        target(architecture),
         variable(architecture)
     ))
 }
@@ -387,11 +398,35 @@ mod tests {
         assert_eq!(other.code(), "agent-build-failed");
         let cause = other.finding().cause.clone();
         assert_eq!(cause.as_deref(), Some("error[E0001]: no\nerror: could not"));
-        let missing = missing(arm64, "it is gone");
-        let fix = missing.finding().fix.clone().unwrap_or_default();
-        assert!(
-            fix.contains("CARGO_EBPF_AGENT_ARM64=DIR/bin/cargo-ebpf"),
-            "{fix}"
+    }
+
+    #[test]
+    fn sources_that_are_gone_are_named() {
+        for (sources, install) in [
+            (
+                "/root/.cargo/registry/src/index/cargo-ebpf-0.1.0",
+                "cargo install --force cargo-ebpf --version 0.1.0\n",
+            ),
+            ("/home/me/ebpf/cargo-ebpf", "--path cargo-ebpf"),
+        ] {
+            let missing = missing(Architecture::Arm64, sources);
+            assert_eq!(missing.code(), "agent-missing");
+            let text = missing.to_string();
+            for part in [sources, install, "CARGO_EBPF_AGENT_ARM64"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_program_under_development_is_in_cargos_target_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("debug/program");
+        assert_eq!(target_directory(&program), None);
+        fs::write(directory.path().join("CACHEDIR.TAG"), "").unwrap();
+        assert_eq!(
+            target_directory(&program).as_deref(),
+            Some(directory.path())
         );
     }
 }

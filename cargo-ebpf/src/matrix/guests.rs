@@ -77,9 +77,11 @@ impl Prepared {
                 Code::AgentUnfit,
                 format!("{} is not for {architecture}", agent.display()),
             )
-            .because(format!("guests with {architecture} start with it"))
+            .because(format!("guests with {architecture} run it"))
             .fix(format!(
-                "name a cargo-ebpf for {architecture}, or none, so that it is built"
+                "set {} to the path of a cargo-ebpf for {architecture}, or unset it to have one \
+                 built",
+                guest_agent::variable(architecture)
             )));
         }
         let initramfs = Initramfs::new(&program, &agent::GUEST_ARGUMENTS)?;
