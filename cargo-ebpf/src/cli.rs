@@ -9,7 +9,7 @@ use clap::{
     value_parser,
 };
 
-use ebpf_kernels::KernelSpec;
+use ebpf_kernels::{Architecture, KernelSpec};
 use ebpf_object::link;
 
 use crate::{
@@ -255,6 +255,10 @@ pub(crate) struct Setup {
     /// Also install QEMU, which boots other kernels
     #[arg(long)]
     pub(crate) vm: bool,
+    /// Architectures of the kernels to boot, separated by commas: x86_64, arm64 (default: this
+    /// machine's). Also builds cargo-ebpf for those that are not this machine's
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "vm")]
+    pub(crate) arch: Vec<Architecture>,
 }
 
 /// Arguments of `build`.
@@ -343,8 +347,8 @@ pub(crate) struct Bindings {
     /// as fentry programs receive them
     #[arg(required = true, value_name = "TYPE[.MEMBER,...]")]
     pub(crate) types: Vec<bindings::Request>,
-    /// Kernels whose BTF is read, oldest first: host, versions such as 6.1, or the path of a
-    /// kernel image (default: host)
+    /// Kernels whose BTF is read, oldest first: host, versions such as 6.1 or 6.1/arm64, or the
+    /// path of a kernel image (default: host)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
     /// Read BTF from this file, such as a copy of another machine's /sys/kernel/btf/vmlinux
@@ -372,8 +376,9 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) bpftool: bool,
     /// Kernels to verify on, separated by commas: host, a version such as 6.1, all (every version
-    /// that `cargo ebpf kernels` lists), or the path of a kernel image (default: host; with
-    /// --locked or --update, those in ebpf.lock)
+    /// that `cargo ebpf kernels` lists), either of them for another architecture (6.1/arm64,
+    /// all/arm64), or the path of a kernel image (default: host; with --locked or --update, those
+    /// in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
     /// Fail if a verdict differs from the one in ebpf.lock, or a size or verifier statistic has grown
@@ -419,8 +424,8 @@ pub(crate) struct Verify {
 /// Arguments of `kernels`.
 #[derive(Debug, Args)]
 pub(crate) struct Kernels {
-    /// Download the newest release of each of these versions, such as 6.1, separated by commas, or
-    /// of all (every version in the list)
+    /// Download the newest release of each of these versions, such as 6.1 or 6.1/arm64, separated
+    /// by commas, or of all (every version in the list)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fetch: Vec<KernelSpec>,
 }

@@ -10,8 +10,16 @@ ebpf_base::codes! {
     pub(crate) enum Code {
         /// An object needs a newer kernel than its `min-kernel`.
         AboveMinKernel = "above-min-kernel",
+        /// This program could not be built for guests of another architecture.
+        AgentBuildFailed = "agent-build-failed",
         /// The agent could not reply to a request.
         AgentFailed = "agent-failed",
+        /// A linker for the architecture of a guest was not found.
+        AgentLinkerMissing = "agent-linker-missing",
+        /// This program is not built for guests of another architecture, and its sources are gone.
+        AgentMissing = "agent-missing",
+        /// The given agent is for another architecture than its guest.
+        AgentUnfit = "agent-unfit",
         /// The agent on a kernel ended before its reply was complete.
         AnswerCutOff = "answer-cut-off",
         /// The reply of the agent on a kernel was damaged in transmission.
@@ -224,6 +232,8 @@ ebpf_base::codes! {
         Sources = "sources",
         /// The config of an eBPF crate sets no BPF target.
         TargetMissing = "target-missing",
+        /// Tests cannot run on kernels for another architecture.
+        TestArchitecture = "test-architecture",
         /// A test exceeded its time limit.
         TestSlow = "test-slow",
         /// Not every test program was built and run.

@@ -251,6 +251,7 @@ pub fn answer(data: &[u8]) {
         let object = verdict::judge::object("object.o", &source, &[], "6.18.44", events);
         let kernel = OnKernel {
             kernel: "6.18".to_owned(),
+            architecture: None,
             release: Some("6.18.44".to_owned()),
             version: None,
             guest: None,

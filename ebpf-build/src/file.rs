@@ -11,7 +11,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// When the file cannot be looked at.
-pub(crate) fn identity(path: &Path) -> Result<String> {
+pub fn identity(path: &Path) -> Result<String> {
     let failed = |cause: &std::io::Error| Error::io("read", path, cause);
     let path = fs::canonicalize(path).map_err(|cause| failed(&cause))?;
     let metadata = fs::metadata(&path).map_err(|cause| failed(&cause))?;
@@ -31,7 +31,7 @@ pub(crate) fn identity(path: &Path) -> Result<String> {
 /// A short name for a text, the same in every build of this crate: cargo-ebpf and a
 /// build script, made by different compilers, must find each other's cache entries,
 /// and std's hasher promises nothing across compilers. FNV-1a, 64 bits.
-pub(crate) fn short_hash(text: &str) -> String {
+pub fn short_hash(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -26,9 +26,9 @@ ebpf_base::codes! {
         Initramfs = "initramfs",
         /// Another error of the file system.
         Io = "io",
-        /// The file is not a Linux/x86 boot image.
+        /// The file is not a boot image for an architecture that can be booted.
         KernelImageInvalid = "kernel-image-invalid",
-        /// The package is damaged or has no kernel image.
+        /// The package is damaged or lacks a file.
         KernelPackageBroken = "kernel-package-broken",
         /// The package has another hash than in apt's signed lists.
         KernelPackageChanged = "kernel-package-changed",
@@ -48,6 +48,8 @@ ebpf_base::codes! {
         NoNetwork = "no-network",
         /// A file does not exist.
         NotFound = "not-found",
+        /// The archive lists a package, but does not have its file.
+        PackageAbsent = "package-absent",
         /// qemu is not installed.
         QemuMissing = "qemu-missing",
         /// A program could not be started.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod architecture;
 mod code;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -10,9 +11,10 @@ pub mod process;
 pub use ebpf_base::{Error, Finding, KernelVersion, Result, progress};
 
 pub use crate::{
+    architecture::{Architecture, ParseArchitectureError},
     code::Code,
     image::{
-        AvailablePackage, Image, KernelEntry, KernelSpec, KernelTarget, Kernels,
+        AvailablePackage, Image, KernelEntry, KernelRelease, KernelSpec, KernelTarget, Kernels,
         ParseKernelSpecError, SourcePackage,
     },
 };

@@ -14,6 +14,16 @@ pub fn boot_image(release: &str) -> Vec<u8> {
     image
 }
 
+/// The beginning and the banner of a Linux/arm64 boot image of this release.
+pub fn arm64_image(release: &str) -> Vec<u8> {
+    let mut image = vec![0; 0x40];
+    image[0x10..0x18].copy_from_slice(&0x1000_u64.to_le_bytes());
+    image[0x38..0x3c].copy_from_slice(b"ARM\x64");
+    image.extend_from_slice(b"Linux version %s (%s)\0");
+    image.extend_from_slice(format!("Linux version {release} (someone) #1 SMP\n\0").as_bytes());
+    image
+}
+
 /// A Debian package with these files.
 pub fn package(files: &[(&str, &[u8])]) -> Vec<u8> {
     ar(&[

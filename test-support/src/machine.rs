@@ -104,6 +104,39 @@ pub const GUESTS: Need = Need {
     },
 };
 
+/// The kernel that guests of the other architecture boot in tests.
+pub const ARM64_KERNEL: &str = "6.1/arm64";
+
+/// qemu for arm64, the image of [`ARM64_KERNEL`], and what the agent is built with.
+pub const ARM64_GUESTS: Need = Need {
+    name: "arm64-guests",
+    check: || {
+        const SETUP: &str = "cargo xtask setup --vm --arch arm64";
+        on_path("qemu-system-aarch64").map_err(|reason| format!("{reason} ({SETUP})"))?;
+        if !images().iter().any(|image| image.label == ARM64_KERNEL) {
+            return Err(format!(
+                "Linux {ARM64_KERNEL} is not cached; needed first: cargo xtask kernels --fetch \
+                 {ARM64_KERNEL}"
+            ));
+        }
+        let agents = cache().map(|cache| cache.join("agents"));
+        agents
+            .is_some_and(|agents| agents.is_dir())
+            .then_some(())
+            .ok_or_else(|| format!("no agent for arm64 was built; needed first: {SETUP}"))
+    },
+};
+
+/// A machine whose other architecture is arm64.
+pub const X86_64: Need = Need {
+    name: "x86_64",
+    check: || {
+        cfg!(target_arch = "x86_64")
+            .then_some(())
+            .ok_or_else(|| "this machine is not x86-64".to_owned())
+    },
+};
+
 /// A compiler of the distribution that is the only one with library sources: where rustup's has
 /// them, too, that is taken first.
 pub const DISTRIBUTION_TOOLCHAIN: Need = Need {

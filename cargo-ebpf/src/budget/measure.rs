@@ -2,8 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use ebpf_kernels::{Architecture, KernelSpec};
+
 use super::{Budget, Measured, Object, VERSION};
 use crate::verdict::{OnKernel, Program};
+
+/// In a budget, kernels for this architecture are named without one: it has the same names on
+/// every machine, and those of before there were other architectures.
+pub(crate) const UNNAMED: Option<Architecture> = Some(Architecture::X86_64);
+
+/// The name in a budget of the kernel that is called `name` on this machine.
+pub(crate) fn kernel_name(name: &str) -> String {
+    name.parse::<KernelSpec>()
+        .map_or_else(|_| name.to_owned(), |kernel| kernel.name_for(UNNAMED))
+}
 
 /// What `kernels` made of the objects called `names`, which have `sizes` bytes. The
 /// lists are in the order of the objects of each kernel.
@@ -29,7 +41,7 @@ pub(crate) fn measure(
         let version = kernel.version.clone().or_else(|| kernel.release.clone());
         budget
             .kernels
-            .insert(kernel.kernel.clone(), version.unwrap_or_default());
+            .insert(kernel_name(&kernel.kernel), version.unwrap_or_default());
         for (name, object) in names.iter().zip(&kernel.objects) {
             let Some(measured) = budget.objects.get_mut(name) else {
                 continue;
@@ -39,7 +51,7 @@ pub(crate) fn measure(
                     .programs
                     .entry(program.name.clone())
                     .or_default()
-                    .insert(kernel.kernel.clone(), of(program));
+                    .insert(kernel_name(&kernel.kernel), of(program));
             }
         }
     }

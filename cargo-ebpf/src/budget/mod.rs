@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     compare::{Breach, Comparison, Tolerances, compare},
     file::{FILE, MISSING, broken, parse, read, text, write},
-    measure::measure,
+    measure::{UNNAMED, kernel_name, measure},
 };
 
 /// The contents of an `ebpf.lock`.

@@ -1,6 +1,7 @@
 //! `setup`: makes the machine able to build, or says what that would take.
 
 use ebpf_build::Result;
+use ebpf_kernels::Architecture;
 
 use crate::{
     cli,
@@ -12,10 +13,16 @@ use crate::{
 
 pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
+    let architectures = match request.arch.as_slice() {
+        [] => vec![Architecture::HOST.unwrap_or_default()],
+        named => named.to_vec(),
+    };
+    let to_boot = || architectures.iter().filter(|_| request.vm);
     let done = if request.dry_run {
         let mut steps = setup::plan(&context.spawner, &progress)?;
-        if request.vm {
-            steps.extend(setup::plan_vm(&context.spawner, &progress));
+        for &architecture in to_boot() {
+            steps.extend(setup::plan_vm(architecture, &context.spawner, &progress));
+            steps.extend(setup::plan_agent(architecture)?);
         }
         Done {
             dry_run: true,
@@ -24,8 +31,10 @@ pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
         }
     } else {
         let (ready, mut steps) = setup::prepare(&context.spawner, &progress)?;
-        if request.vm {
-            steps.extend(setup::prepare_vm(&context.spawner, &progress)?);
+        for &architecture in to_boot() {
+            let spawner = &context.spawner;
+            steps.extend(setup::prepare_vm(architecture, spawner, &progress)?);
+            steps.extend(setup::prepare_agent(architecture, spawner, &progress)?);
         }
         Done {
             dry_run: false,

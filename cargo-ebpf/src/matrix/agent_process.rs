@@ -35,10 +35,10 @@ impl AgentProcess {
     pub(super) fn start(
         kernel: &KernelTarget,
         request: &Request,
-        guests: Option<&Guests>,
+        guests: &Guests,
         spawner: &Spawner,
     ) -> Result<Self> {
-        if let (KernelTarget::Image(image), Some(guests)) = (kernel, guests) {
+        if let (KernelTarget::Image(image), Some(guests)) = (kernel, guests.of(kernel)) {
             let mut initramfs = guests.initramfs.clone();
             initramfs.add_request(&request.bytes())?;
             if let Some(configuration) = image.configuration() {

@@ -62,8 +62,8 @@ impl FailureContext<'_> {
             )),
             (None, Ended::TimedOut(deadline)) if !self.up && guest => {
                 no_boot(format!("{label} did not boot: {}", in_words(*deadline))).fix(
-                    "try again when this machine is less busy; a custom kernel must have a serial \
-                     console (8250), initramfs and devtmpfs built in",
+                    "try again when this machine is less busy; a custom kernel must have serial \
+                     ports (8250; PL011 and 8250_pci on arm64), initramfs and devtmpfs built in",
                 )
             }
             (None, Ended::Damaged(what)) => Finding::error(
@@ -71,10 +71,7 @@ impl FailureContext<'_> {
                 format!("the reply of {label} was damaged{doing}: {what}"),
             ),
             (None, Ended::Closed) if !self.up && guest => no_boot(format!("{label} did not boot"))
-                .fix(
-                    "check that it is a kernel for x86-64, and that it has enough memory \
-                     (--guest-memory MIB)",
-                ),
+                .fix("check that it has enough memory (--guest-memory MIB)"),
             (None, Ended::TimedOut(deadline)) => Finding::error(
                 Code::AnswerTimedOut,
                 format!("{ending} was killed: {}", in_words(*deadline)),

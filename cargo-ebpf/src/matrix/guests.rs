@@ -1,29 +1,33 @@
 //! What the guests of a run have in common: the machine, and what it boots.
 
-use std::{path::Path, process::ChildStdout, time::Duration};
+use std::{collections::BTreeMap, process::ChildStdout, time::Duration};
 
-use ebpf_build::Result;
+use ebpf_build::{Error, Result, progress::Silent};
 use ebpf_kernels::{
-    KernelTarget,
+    Architecture, Image, KernelTarget,
     guest::{Accelerator, Executable, Initramfs, Machine, fastest_accelerator},
 };
 
 use super::Settings;
 use crate::{
     agent::{self, Ended, Limits, Request},
-    host::{executable::this_program, process::Spawner},
-    kernels,
+    code::Code,
+    host::process::Spawner,
+    kernels::{self, guest_agent},
 };
 
-/// What all guests have in common.
-pub(super) struct Guests {
+/// What guests need, by their architecture.
+pub(super) struct Guests(BTreeMap<Architecture, Prepared>);
+
+/// What all guests of one architecture have in common.
+pub(super) struct Prepared {
     pub(super) machine: Machine,
     /// With this program as the agent, and without a request.
     pub(super) initramfs: Initramfs,
 }
 
 impl Guests {
-    /// What guests need, if any of `kernels` is to be booted.
+    /// What guests need to boot those of `kernels` that are to be booted.
     ///
     /// # Errors
     /// When qemu is missing, this program cannot be read, or after Ctrl-C.
@@ -31,34 +35,70 @@ impl Guests {
         kernels: &[KernelTarget],
         settings: &Settings,
         spawner: &Spawner,
-    ) -> Result<Option<Self>> {
-        let image = kernels.iter().find_map(|kernel| match kernel {
-            KernelTarget::Host => None,
-            KernelTarget::Image(image) => Some(image),
-        });
-        image
-            .map(|image| Self::with(&image.path, settings, spawner))
-            .transpose()
+    ) -> Result<Self> {
+        let mut guests = BTreeMap::new();
+        for kernel in kernels {
+            if let KernelTarget::Image(image) = kernel
+                && !guests.contains_key(&image.architecture)
+            {
+                let prepared = Prepared::for_kernels_like(image, settings, spawner)?;
+                guests.insert(image.architecture, prepared);
+            }
+        }
+        Ok(Self(guests))
     }
 
-    fn with(kernel: &Path, settings: &Settings, spawner: &Spawner) -> Result<Self> {
-        let program = Executable::read(&this_program()?, spawner)?;
+    /// What a guest with `kernel` needs; none for the host's.
+    pub(super) fn of(&self, kernel: &KernelTarget) -> Option<&Prepared> {
+        match kernel {
+            KernelTarget::Host => None,
+            KernelTarget::Image(image) => self.0.get(&image.architecture),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn each(&mut self) -> impl Iterator<Item = &mut Prepared> {
+        self.0.values_mut()
+    }
+
+    /// What runs the instructions of `kernel`; none for the host's.
+    pub(super) fn accelerator(&self, kernel: &KernelTarget) -> Option<Accelerator> {
+        Some(self.of(kernel)?.machine.accelerator)
+    }
+}
+
+impl Prepared {
+    fn for_kernels_like(image: &Image, settings: &Settings, spawner: &Spawner) -> Result<Self> {
+        let architecture = image.architecture;
+        let agent = guest_agent::executable(architecture, spawner, &Silent)?;
+        let program = Executable::read(&agent, spawner)?;
+        if program.architecture != Some(architecture) {
+            return Err(Error::new(
+                Code::AgentUnfit,
+                format!("{} is not for {architecture}", agent.display()),
+            )
+            .because(format!("guests with {architecture} run it"))
+            .fix(format!(
+                "set {} to the path of a cargo-ebpf for {architecture}, or unset it to have one \
+                 built",
+                guest_agent::variable(architecture)
+            )));
+        }
         let initramfs = Initramfs::new(&program, &agent::GUEST_ARGUMENTS)?;
         let mut probe = initramfs.clone();
         probe.add_request(&Request::default().bytes())?;
         let proof = kernels::kvm_proof();
-        let accelerator = fastest_accelerator(kernel, &probe, proof.as_deref(), spawner, replies)?;
-        let mut machine = Machine::new(accelerator);
+        let accelerator = fastest_accelerator(
+            architecture,
+            &image.path,
+            &probe,
+            proof.as_deref(),
+            spawner,
+            replies,
+        )?;
+        let mut machine = Machine::new(architecture, accelerator);
         machine.memory = settings.memory;
         Ok(Self { machine, initramfs })
-    }
-
-    /// What runs the instructions of `kernel`; none for the host's.
-    pub(super) fn accelerator(guests: Option<&Self>, kernel: &KernelTarget) -> Option<Accelerator> {
-        match kernel {
-            KernelTarget::Host => None,
-            KernelTarget::Image(_) => guests.map(|guests| guests.machine.accelerator),
-        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn read(kernels: &[KernelTarget], spawner: &Spawner) -> Result<Vec<Bt
         let run = KernelRun {
             kernel,
             settings: &settings,
-            guests: guests.as_ref(),
+            guests: &guests,
             spawner,
         };
         let mut reading = Reading::default();

@@ -41,8 +41,8 @@ pub(super) trait Task {
 pub(super) struct KernelRun<'a> {
     pub(super) kernel: &'a KernelTarget,
     pub(super) settings: &'a Settings,
-    /// Required for a kernel that is booted.
-    pub(super) guests: Option<&'a Guests>,
+    /// Prepared for a kernel that is booted.
+    pub(super) guests: &'a Guests,
     pub(super) spawner: &'a Spawner,
 }
 

@@ -9,7 +9,7 @@ use ebpf_kernels::{KernelTarget, guest::Executable};
 
 use super::{
     Settings,
-    guests::Guests,
+    guests::{Guests, Prepared},
     kernel_run::{KernelRun, Task},
     side_by_side,
 };
@@ -48,10 +48,10 @@ pub(crate) fn run(
     each: &Each<'_>,
 ) -> Result<Vec<TestReply>> {
     let mut guests = Guests::prepare(kernels, settings, spawner)?;
-    let in_guests = match &mut guests {
-        Some(guests) => put_into(guests, programs, spawner)?,
-        None => Vec::new(),
-    };
+    let mut in_guests = Vec::new();
+    for guests in guests.each() {
+        in_guests = put_into(guests, programs, spawner)?;
+    }
     side_by_side(kernels, &|kernel| {
         let programs = match kernel {
             KernelTarget::Host => programs,
@@ -60,7 +60,7 @@ pub(crate) fn run(
         let run = KernelRun {
             kernel,
             settings,
-            guests: guests.as_ref(),
+            guests: &guests,
             spawner,
         };
         let mut task = TestRun::new(kernel, programs, each);
@@ -76,7 +76,7 @@ pub(crate) fn run(
 
 /// Puts the programs into what guests boot; gives them as they are found there.
 fn put_into(
-    guests: &mut Guests,
+    guests: &mut Prepared,
     programs: &[TestProgram],
     spawner: &Spawner,
 ) -> Result<Vec<TestProgram>> {

@@ -70,7 +70,7 @@ pub(crate) fn ask(
         let run = KernelRun {
             kernel,
             settings,
-            guests: guests.as_ref(),
+            guests: &guests,
             spawner,
         };
         let mut verification = Verification::new(kernel, objects, options);
@@ -79,7 +79,7 @@ pub(crate) fn ask(
             release: record.release,
             objects: verification.events,
             findings: record.findings,
-            guest: Guests::accelerator(guests.as_ref(), kernel),
+            guest: guests.accelerator(kernel),
             took: record.took,
         };
         done(kernel, &reply);

@@ -2,7 +2,7 @@
 
 use ebpf_base::untrusted;
 use ebpf_build::Finding;
-use ebpf_kernels::KernelTarget;
+use ebpf_kernels::{Architecture, KernelTarget};
 use serde::Serialize;
 
 use super::Report;
@@ -25,6 +25,9 @@ pub(crate) struct OnKernels {
 #[derive(Debug, Serialize)]
 pub(crate) struct OnKernel {
     pub(crate) kernel: String,
+    /// None if it is one without a name here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) architecture: Option<Architecture>,
     pub(crate) release: Option<String>,
     pub(crate) seconds: f64,
     #[serde(flatten)]
@@ -57,6 +60,7 @@ impl OnKernel {
         };
         Self {
             kernel: untrusted::name(kernel.label()),
+            architecture: kernel.architecture(),
             release: reply.release.as_deref().map(untrusted::name),
             seconds: reply.took.as_secs_f64(),
             counts: Counts::of(reply.programs.iter().flatten()),

@@ -10,9 +10,14 @@ use ebpf_build::{
     toolchain::{self, Toolchain},
 };
 
-use crate::host::{
-    process::{Process, Spawner, failed},
-    root::Root,
+use ebpf_kernels::Architecture;
+
+use crate::{
+    host::{
+        process::{Process, Spawner, failed},
+        root::Root,
+    },
+    kernels::guest_agent,
 };
 
 /// A machine to be made ready.
@@ -25,6 +30,8 @@ pub(super) trait Machine {
     fn has_linker(&mut self) -> Result<bool>;
     /// Builds one.
     fn build_linker(&mut self) -> Result<()>;
+    /// Whether there is a linker for programs for this architecture.
+    fn has_native_linker(&mut self, architecture: Architecture) -> Result<bool>;
     /// Whether a program is on PATH.
     fn has(&self, program: &str) -> bool;
     /// The way to root's rights.
@@ -117,6 +124,14 @@ impl Machine for ThisMachine<'_> {
     fn build_linker(&mut self) -> Result<()> {
         self.linker = Some(linker::install(&self.toolchain()?, self.progress)?);
         Ok(())
+    }
+
+    fn has_native_linker(&mut self, architecture: Architecture) -> Result<bool> {
+        // Nothing has to be built for it.
+        if Architecture::HOST == Some(architecture) {
+            return Ok(true);
+        }
+        Ok(guest_agent::find_linker(&self.toolchain()?, architecture).is_some())
     }
 
     fn has(&self, program: &str) -> bool {

@@ -8,13 +8,14 @@ mod route;
 mod vm;
 
 use ebpf_build::{BuildTools, Error, Finding, Result, progress::Progress};
+use ebpf_kernels::Architecture;
 use serde::Serialize;
 
 use self::{
     machine::{Machine, ThisMachine},
     route::Route,
 };
-use crate::{code::Code, host::process::Spawner, interrupt};
+use crate::{code::Code, host::process::Spawner, interrupt, kernels::guest_agent};
 
 /// One thing to do, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,17 +50,59 @@ pub(crate) fn plan(spawner: &Spawner, progress: &dyn Progress) -> Result<Vec<Ste
     plan_for(&mut ThisMachine::new(spawner, progress))
 }
 
-/// Says what would be done for booting other kernels; nothing where that can be done.
-pub(crate) fn plan_vm(spawner: &Spawner, progress: &dyn Progress) -> Option<Step> {
-    vm::plan(&mut ThisMachine::new(spawner, progress))
+/// Says what would be done for booting other kernels for `architecture`; nothing where that can be done.
+pub(crate) fn plan_vm(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Option<Step> {
+    vm::plan(&mut ThisMachine::new(spawner, progress), architecture)
 }
 
-/// Makes the machine able to boot other kernels, and says what was done for it.
+/// What would be built for guests of another architecture; nothing where it is there.
+///
+/// # Errors
+/// When no cache directory is known.
+pub(crate) fn plan_agent(architecture: Architecture) -> Result<Option<Step>> {
+    let built = guest_agent::is_built(architecture)?;
+    Ok((!built).then(|| agent_step(architecture, State::Planned)))
+}
+
+/// Builds this program for guests of another architecture, unless it is there.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn prepare_agent(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Result<Option<Step>> {
+    let built = guest_agent::is_built(architecture)?;
+    guest_agent::executable(architecture, spawner, progress)?;
+    Ok((!built).then(|| agent_step(architecture, State::Done)))
+}
+
+fn agent_step(architecture: Architecture, state: State) -> Step {
+    Step {
+        step: "guest-agent",
+        commands: vec![format!(
+            "build cargo-ebpf for guests with {architecture} into the cache directory"
+        )],
+        state,
+        note: None,
+    }
+}
+
+/// Makes the machine able to boot other kernels for `architecture`, and says what was done for it.
 ///
 /// # Errors
 /// When it could not be done, with what to type.
-pub(crate) fn prepare_vm(spawner: &Spawner, progress: &dyn Progress) -> Result<Option<Step>> {
-    vm::make(&mut ThisMachine::new(spawner, progress))
+pub(crate) fn prepare_vm(
+    architecture: Architecture,
+    spawner: &Spawner,
+    progress: &dyn Progress,
+) -> Result<Option<Step>> {
+    vm::make(&mut ThisMachine::new(spawner, progress), architecture)
 }
 
 fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use ebpf_kernels::Architecture;
+
 /// The oldest Rust that aya-ebpf 0.2.1 builds with (`rust-version` in its manifest).
 const OLDEST: Version = Version {
     major: 1,
@@ -20,8 +22,20 @@ pub(crate) struct Manager {
     pub(crate) program: &'static str,
     /// For a compiler and library sources of one version.
     pub(crate) rust: &'static [&'static str],
-    /// For [`QEMU`](ebpf_kernels::guest::QEMU).
-    pub(crate) qemu: &'static str,
+    /// For the qemu of x86-64 guests.
+    qemu_x86_64: &'static str,
+    /// For that of arm64 guests.
+    qemu_arm64: &'static str,
+}
+
+impl Manager {
+    /// The command that installs the qemu of guests of this architecture.
+    pub(crate) fn qemu(&self, architecture: Architecture) -> &'static str {
+        match architecture {
+            Architecture::X86_64 => self.qemu_x86_64,
+            Architecture::Arm64 => self.qemu_arm64,
+        }
+    }
 }
 
 /// Each one's rust and rust-src are of one version; openSUSE has rustup only.
@@ -29,17 +43,20 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
     Manager {
         program: "dnf",
         rust: &["dnf install -y rust cargo rust-src"],
-        qemu: "dnf install -y qemu-system-x86-core",
+        qemu_x86_64: "dnf install -y qemu-system-x86-core",
+        qemu_arm64: "dnf install -y qemu-system-aarch64-core",
     },
     Manager {
         program: "pacman",
         rust: &["pacman -S --needed rust rust-src"],
-        qemu: "pacman -S --needed qemu-system-x86",
+        qemu_x86_64: "pacman -S --needed qemu-system-x86",
+        qemu_arm64: "pacman -S --needed qemu-system-aarch64",
     },
     Manager {
         program: "apk",
         rust: &["apk add rust cargo rust-src"],
-        qemu: "apk add qemu-system-x86_64",
+        qemu_x86_64: "apk add qemu-system-x86_64",
+        qemu_arm64: "apk add qemu-system-aarch64",
     },
     Manager {
         program: "zypper",
@@ -47,12 +64,26 @@ pub(crate) const OTHER_MANAGERS: [Manager; 4] = [
             "zypper install -y rustup",
             "rustup toolchain install nightly --component rust-src",
         ],
-        qemu: "zypper install -y qemu-x86",
+        qemu_x86_64: "zypper install -y qemu-x86",
+        qemu_arm64: "zypper install -y qemu-arm",
     },
 ];
 
-/// The package of Debian and Ubuntu that has it.
-pub(crate) const QEMU_PACKAGE: &str = "qemu-system-x86";
+/// The package of Debian and Ubuntu that has the qemu of guests of this architecture.
+pub(crate) fn qemu_package(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "qemu-system-x86",
+        Architecture::Arm64 => "qemu-system-arm",
+    }
+}
+
+/// The package of Debian and Ubuntu that has a linker for this architecture, on any other.
+pub(crate) fn linker_package(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "binutils-x86-64-linux-gnu",
+        Architecture::Arm64 => "binutils-aarch64-linux-gnu",
+    }
+}
 
 /// Packages that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]

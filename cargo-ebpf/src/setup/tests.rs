@@ -46,6 +46,10 @@ impl Machine for Scripted {
         Ok(())
     }
 
+    fn has_native_linker(&mut self, architecture: Architecture) -> Result<bool> {
+        Ok(architecture == Architecture::X86_64 || self.has("ld.lld"))
+    }
+
     fn has(&self, program: &str) -> bool {
         self.programs.contains(&program)
     }
@@ -333,10 +337,12 @@ fn qemu_is_installed_where_it_is_not() {
         failing: vec!["dpkg"],
         ..debian()
     };
-    let planned = vm::plan(&mut machine).unwrap();
+    let planned = vm::plan(&mut machine, Architecture::X86_64).unwrap();
     assert_eq!((planned.step, planned.state), ("qemu", State::Planned));
     assert!(machine.ran.is_empty());
-    let done = vm::make(&mut machine).unwrap().unwrap();
+    let done = vm::make(&mut machine, Architecture::X86_64)
+        .unwrap()
+        .unwrap();
     assert_eq!(done.state, State::Done);
     assert_eq!(
         machine.ran,
@@ -344,14 +350,38 @@ fn qemu_is_installed_where_it_is_not() {
     );
     assert_eq!(machine.warnings.len(), 1);
     // The second time there is nothing to do.
-    assert_eq!(vm::make(&mut machine).unwrap(), None);
-    assert_eq!(vm::plan(&mut machine), None);
+    assert_eq!(vm::make(&mut machine, Architecture::X86_64).unwrap(), None);
+    assert_eq!(vm::plan(&mut machine, Architecture::X86_64), None);
+}
+
+#[test]
+fn another_architecture_needs_its_qemu_and_a_linker() {
+    const INSTALL: &str = "apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 \
+                           qemu-system-arm binutils-aarch64-linux-gnu";
+    let mut machine = Scripted {
+        brings: vec![(INSTALL, "qemu-system-aarch64"), (INSTALL, "ld.lld")],
+        ..debian()
+    };
+    let done = vm::make(&mut machine, Architecture::Arm64).unwrap();
+    assert_eq!(done.unwrap().state, State::Done);
+    assert_eq!(machine.ran.last().map(String::as_str), Some(INSTALL));
+    assert_eq!(vm::plan(&mut machine, Architecture::Arm64), None);
+    // The linker of a toolchain does.
+    let mut machine = Scripted {
+        programs: vec!["dnf", "ld.lld"],
+        ..Scripted::default()
+    };
+    let planned = vm::plan(&mut machine, Architecture::Arm64).unwrap();
+    assert_eq!(
+        planned.commands,
+        ["dnf install -y qemu-system-aarch64-core"]
+    );
 }
 
 #[test]
 fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
     let failing = |machine: &mut Scripted| {
-        let error = vm::make(machine).unwrap_err();
+        let error = vm::make(machine, Architecture::X86_64).unwrap_err();
         assert_eq!(error.code(), "vm-setup-failed");
         let finding = error.finding().clone();
         (finding.cause.unwrap(), finding.fix.unwrap())
@@ -376,7 +406,10 @@ fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
         cause.contains("requires root") && fix.contains("sudo env"),
         "{cause} {fix}"
     );
-    assert_eq!(vm::plan(&mut machine).unwrap().state, State::Failed);
+    assert_eq!(
+        vm::plan(&mut machine, Architecture::X86_64).unwrap().state,
+        State::Failed
+    );
     assert!(machine.ran.is_empty());
     let fedora = || Scripted {
         programs: vec!["dnf"],

@@ -1,7 +1,8 @@
-//! qemu, the one thing that booting other kernels needs.
+//! qemu, the one thing that booting other kernels needs; for those of another architecture, a
+//! linker to build this program with.
 
 use ebpf_build::{Error, Result};
-use ebpf_kernels::guest::QEMU;
+use ebpf_kernels::{Architecture, guest::qemu};
 
 use super::{
     Machine, State, Step, in_one_line,
@@ -12,15 +13,16 @@ use crate::{
     code::Code,
     host::{root::Root, shell::command_line},
     interrupt,
-    setup::packages::{OTHER_MANAGERS, QEMU_PACKAGE},
+    setup::packages::{OTHER_MANAGERS, linker_package, qemu_package},
 };
 
-/// What would be done; nothing where qemu is there.
-pub(super) fn plan(machine: &mut impl Machine) -> Option<Step> {
-    if machine.has(QEMU) {
+/// What would be done; nothing where all is there.
+pub(super) fn plan(machine: &mut impl Machine, architecture: Architecture) -> Option<Step> {
+    let packages = lacking(machine, architecture);
+    if packages.is_empty() {
         return None;
     }
-    Some(match way(machine) {
+    Some(match way(machine, architecture, packages) {
         Ok(commands) => step(State::Planned, lines(&commands), None),
         Err(error) => step(
             State::Failed,
@@ -30,12 +32,13 @@ pub(super) fn plan(machine: &mut impl Machine) -> Option<Step> {
     })
 }
 
-/// Installs qemu, unless it is there.
-pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
-    if machine.has(QEMU) {
+/// Installs qemu, and a linker for another architecture, unless they are there.
+pub(super) fn make(machine: &mut impl Machine, architecture: Architecture) -> Result<Option<Step>> {
+    let packages = lacking(machine, architecture);
+    if packages.is_empty() {
         return Ok(None);
     }
-    let commands = way(machine)?;
+    let commands = way(machine, architecture, packages)?;
     let mut outcome = Ok(());
     for command in &commands {
         // Only the last must work: a broken package of somebody else's, or one source
@@ -53,24 +56,42 @@ pub(super) fn make(machine: &mut impl Machine) -> Result<Option<Step>> {
     }
     let by_hand = lines(&commands).join(" && ");
     outcome.map_err(|error| failed(&in_one_line(&error), by_hand.clone()))?;
-    if !machine.has(QEMU) {
+    if !machine.has(qemu(architecture)) {
         return Err(failed(
-            &format!("it succeeded, but there is no {QEMU} on PATH"),
+            &format!(
+                "it succeeded, but there is no {} on PATH",
+                qemu(architecture)
+            ),
             by_hand,
         ));
     }
     Ok(Some(step(State::Done, lines(&commands), None)))
 }
 
-/// The commands that install it.
+/// The packages of Debian and Ubuntu for what is not there.
+fn lacking(machine: &mut impl Machine, architecture: Architecture) -> Vec<String> {
+    // Without a toolchain, it is not known whether that will have a linker.
+    let has_linker = machine.has_native_linker(architecture).unwrap_or(true);
+    let mut packages = Vec::new();
+    if !machine.has(qemu(architecture)) {
+        packages.push(qemu_package(architecture).to_owned());
+    }
+    if !has_linker {
+        packages.push(linker_package(architecture).to_owned());
+    }
+    packages
+}
+
+/// The commands that install `packages`.
 ///
 /// # Errors
 /// When they are the user's to type.
-fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
-    let commands = |root| {
-        let package = vec![QEMU_PACKAGE.to_owned()];
-        vec![repair(root), update(root), install(root, package)]
-    };
+fn way(
+    machine: &mut impl Machine,
+    architecture: Architecture,
+    packages: Vec<String>,
+) -> Result<Vec<Vec<String>>> {
+    let commands = |root| vec![repair(root), update(root), install(root, packages)];
     if machine.has("apt-get") {
         return match machine.root() {
             Ok(root) => Ok(commands(root)),
@@ -86,11 +107,14 @@ fn way(machine: &mut impl Machine) -> Result<Vec<Vec<String>>> {
     Err(match manager {
         Some(manager) => failed(
             &format!("cargo ebpf does not run {}", manager.program),
-            manager.qemu.to_owned(),
+            match machine.has(qemu(architecture)) {
+                true => "install lld, a linker".to_owned(),
+                false => manager.qemu(architecture).to_owned(),
+            },
         ),
         None => failed(
             "there is no known package manager here",
-            format!("install {QEMU}"),
+            format!("install {}", qemu(architecture)),
         ),
     })
 }

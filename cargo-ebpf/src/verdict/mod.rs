@@ -8,7 +8,7 @@ use ebpf_diagnosis::{
     diagnosis::{Diagnosis, Hot},
     verifier_log::statistics::Statistics,
 };
-use ebpf_kernels::guest::Accelerator;
+use ebpf_kernels::{Architecture, guest::Accelerator};
 use ebpf_object::Loader;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -157,6 +157,9 @@ impl Object {
 pub(crate) struct OnKernel {
     /// The kernel as the user named it: `host`, `6.1`.
     pub kernel: String,
+    /// Its architecture; none if it is one without a name here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
     /// Its release; none if it did not come up.
     pub release: Option<String>,
     /// Its full version in the archive, where it is from there.

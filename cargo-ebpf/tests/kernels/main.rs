@@ -32,6 +32,7 @@ const TESTS: &[Test<WithArchive>] = tests![
     without_archive_and_cache_it_is_said_once: [APT],
     a_suite_that_is_gone_is_a_warning: [APT],
     a_changed_package_is_refused: [APT],
+    a_package_that_was_removed_gives_way_to_an_older_one: [APT],
     a_package_without_a_kernel_is_refused: [APT],
     a_damaged_image_is_fetched_anew: [APT],
     two_runs_wait_for_each_other: [APT],
@@ -218,6 +219,32 @@ fn a_changed_package_is_refused(machine: Machine) -> Outcome {
     check(output.status.code() == Some(1), &output)?;
     check(stderr(&output).contains("Hash Sum mismatch"), &output)?;
     check(machine.cached("images").is_empty(), &output)
+}
+
+fn a_package_that_was_removed_gives_way_to_an_older_one(machine: Machine) -> Outcome {
+    let remove = |package: &str| fs::remove_file(machine.path(package));
+    remove("debian-security/pool/linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")?;
+    let output = fine(run(&machine, &["--fetch", "6.1"]))?;
+    check(stderr(&output).contains("warning[package-absent]"), &output)?;
+    check(
+        machine.cached("images") == ["6.1.0-50-cloud-amd64_6.1.176-1"],
+        &output,
+    )?;
+    // Without any, it is not the network.
+    remove("debian/pool/linux-image-5.10.0-46-cloud-amd64_5.10.262-1_amd64.deb")?;
+    let output = run(&machine, &["--fetch", "5.10"]);
+    ended_with("kernel-unknown", &output)?;
+    let said = stderr(&output);
+    check(
+        said.contains("6.1, 7.3") && !said.contains("5.10,"),
+        &output,
+    )?;
+    let output = fine(run(&machine, &["--fetch", "all", "--format", "json"]))?;
+    check(stderr(&output).contains("warning[kernel-unknown]"), &output)?;
+    check(
+        labels(&document(&output)?, "cached") == ["6.1", "7.3"],
+        &output,
+    )
 }
 
 fn a_package_without_a_kernel_is_refused(mut machine: Machine) -> Outcome {

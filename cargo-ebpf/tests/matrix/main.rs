@@ -1,6 +1,7 @@
 //! `verify --kernel` with real kernels in real guests, and with what goes wrong.
 
 mod agreement;
+mod arm64;
 mod bad_input;
 mod budget;
 mod ending;
@@ -13,13 +14,14 @@ use std::process::ExitCode;
 
 use test_support::{
     Outcome, Suite, Test,
-    machine::{CAPABILITIES, GUESTS, MOUNT_NAMESPACE, ROOT},
+    machine::{ARM64_GUESTS, CAPABILITIES, GUESTS, MOUNT_NAMESPACE, ROOT, X86_64},
     tests,
 };
 
 const TESTS: &[Test<fn() -> Outcome>] = tests![
         // The longest first.
         bad_input::what_never_comes_up_is_ended: [GUESTS],
+        arm64::each_architecture_has_its_column: [X86_64, ARM64_GUESTS, GUESTS],
         agreement::requirements_tell_what_kernels_do: [CAPABILITIES, GUESTS],
         agreement::every_helper_on_the_host: [CAPABILITIES],
         agreement::every_helper_on_every_kernel: [agreement::TIME, GUESTS],
@@ -35,6 +37,8 @@ const TESTS: &[Test<fn() -> Outcome>] = tests![
         bad_input::a_slow_program_is_ended_on_the_host: [CAPABILITIES],
         bad_input::a_slow_program_is_ended_in_a_guest: [GUESTS],
         bad_input::without_qemu_setup_is_named: [GUESTS],
+        arm64::without_its_qemu_both_architectures_are_named: [X86_64],
+        arm64::tests_are_for_this_machine: [X86_64],
         bad_input::what_qemu_says_is_shown: [GUESTS],
         bad_input::a_full_disk_is_said: [MOUNT_NAMESPACE, GUESTS],
         bad_input::without_a_home_it_is_said: [ROOT, GUESTS],

@@ -9,6 +9,7 @@
 //!   proofs/<hash of compiler and linker>                             a probe was linked
 //!   env/<path of a cargo>/cargo                                      made by `cargo ebpf env`
 //!   kernels/                                                         `cargo ebpf kernels` has it
+//!   agents/                                                          cargo-ebpf for its guests
 //! ```
 
 use std::{

@@ -235,8 +235,9 @@ impl Toolchain {
         })
     }
 
-    /// A `cargo` of this toolchain.
-    pub(crate) fn cargo_command(&self) -> Command {
+    /// A `cargo` of this toolchain, with nothing in its environment that is meant for another
+    /// build.
+    pub fn cargo_command(&self) -> Command {
         let mut command = isolated(&self.cargo);
         command.env("RUSTC", &self.rustc);
         if self.bootstrap {

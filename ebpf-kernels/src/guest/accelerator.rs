@@ -20,14 +20,4 @@ impl Accelerator {
             Self::Tcg => "tcg",
         }
     }
-
-    /// The value of qemu's `-cpu`.
-    pub(super) fn processor(self) -> &'static str {
-        match self {
-            Self::Kvm => "max",
-            // Emulated, exchanging 16 bytes at once goes wrong now and then: of 15 boots
-            // of 6.12 three panicked in the slab allocator, of 15 without it none.
-            Self::Tcg => "max,-cx16",
-        }
-    }
 }

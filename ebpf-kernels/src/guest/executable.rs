@@ -15,7 +15,7 @@ use object::{
     read::elf::{FileHeader as _, ProgramHeader as _},
 };
 
-use crate::{code::Code, process::Spawn};
+use crate::{Architecture, code::Code, process::Spawn};
 
 /// An executable, and the files that it loads when it starts.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ use crate::{code::Code, process::Spawn};
 pub struct Executable {
     /// Its bytes, without sections that only debuggers read.
     pub bytes: Vec<u8>,
+    /// The processors that it is for; none if they are not among these.
+    pub architecture: Option<Architecture>,
     /// The paths of the dynamic loader and of the shared libraries; none if it is linked
     /// statically.
     pub libraries: Vec<PathBuf>,
@@ -49,6 +51,7 @@ impl Executable {
         let Some(loader) = layout.loader else {
             return Ok(Self {
                 bytes,
+                architecture: layout.architecture,
                 libraries: Vec::new(),
             });
         };
@@ -63,11 +66,16 @@ impl Executable {
         if !libraries.contains(&loader) {
             libraries.push(loader);
         }
-        Ok(Self { bytes, libraries })
+        Ok(Self {
+            bytes,
+            architecture: layout.architecture,
+            libraries,
+        })
     }
 }
 
 struct Layout {
+    architecture: Option<Architecture>,
     /// The dynamic loader.
     loader: Option<PathBuf>,
     /// Where the last byte that is loaded ends. Behind it stand the sections for
@@ -80,6 +88,7 @@ impl Layout {
         let header = FileHeader64::<Endianness>::parse(bytes)?;
         let endian = header.endian()?;
         let mut layout = Self {
+            architecture: Architecture::of_elf(header.e_machine(endian)),
             loader: None,
             loaded_end: 0,
         };
@@ -155,6 +164,7 @@ mod tests {
         let program = Executable::read(&std::env::current_exe().unwrap(), &PlainSpawner).unwrap();
         assert!(program.libraries.iter().all(|library| library.exists()));
         assert!(Layout::of(&program.bytes).is_ok());
+        assert_eq!(program.architecture, Architecture::HOST);
     }
 
     #[test]

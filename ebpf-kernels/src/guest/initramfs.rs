@@ -12,7 +12,7 @@ use std::{
 use cpio::newc;
 use ebpf_base::{Error, Result};
 
-use super::executable::Executable;
+use super::{executable::Executable, platform::Platform};
 use crate::code::Code;
 
 /// Where the request is in a guest.
@@ -92,7 +92,7 @@ impl Initramfs {
 
     /// The kernel's command line. It passes words that it does not know on to the first
     /// process: assignments as its environment, what follows `--` as its arguments.
-    pub(super) fn kernel_command_line(&self) -> String {
+    pub(super) fn kernel_command_line(&self, platform: &Platform) -> String {
         // The library directories are neither in a cache of the distribution there, nor all
         // among those that the dynamic loader knows.
         let directories: Vec<_> = self
@@ -100,13 +100,17 @@ impl Initramfs {
             .iter()
             .map(|directory| directory.to_string_lossy())
             .collect();
-        format!(
-            // A guest that panics ends at once, and qemu with it. On a busy machine timers come
-            // so late that kernels take them for broken.
-            "console=ttyS1 panic=-1 oops=panic no_timer_check LD_LIBRARY_PATH={} -- {}",
+        // A guest that panics ends at once, and qemu with it.
+        let mut line = format!("console={} panic=-1 oops=panic", platform.console);
+        for parameter in platform.parameters {
+            line.extend([" ", parameter]);
+        }
+        line += &format!(
+            " LD_LIBRARY_PATH={} -- {}",
             directories.join(":"),
             self.arguments.join(" ")
-        )
+        );
+        line
     }
 
     /// The bytes of the archive.
@@ -175,6 +179,25 @@ fn unwritable(cause: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Architecture;
+
+    #[test]
+    fn the_kernels_parameters_come_before_those_of_the_first_process() {
+        let initramfs = Initramfs {
+            arguments: vec!["agent".to_owned(), "--guest".to_owned()],
+            library_directories: BTreeSet::from(["/lib64".into(), "/lib".into()]),
+            ..Initramfs::default()
+        };
+        assert_eq!(
+            initramfs.kernel_command_line(Platform::of(Architecture::X86_64)),
+            "console=ttyS1 panic=-1 oops=panic no_timer_check LD_LIBRARY_PATH=/lib:/lib64 \
+             -- agent --guest"
+        );
+        assert_eq!(
+            initramfs.kernel_command_line(Platform::of(Architecture::Arm64)),
+            "console=ttyAMA0 panic=-1 oops=panic LD_LIBRARY_PATH=/lib:/lib64 -- agent --guest"
+        );
+    }
 
     #[test]
     fn directories_come_before_their_content_and_all_once() {

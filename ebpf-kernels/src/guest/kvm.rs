@@ -13,7 +13,7 @@ use ebpf_base::{Result, write_atomically};
 use serde::{Deserialize, Serialize};
 
 use super::{Accelerator, Initramfs, Machine, machine};
-use crate::process::Spawn;
+use crate::{Architecture, process::Spawn};
 
 /// The device that KVM needs.
 const KVM: &str = "/dev/kvm";
@@ -27,7 +27,8 @@ struct Proof {
 }
 
 /// The fastest accelerator that works on this host: KVM if a guest with `kernel` and
-/// `initramfs` replies with it, qemu's emulation otherwise.
+/// `initramfs` replies with it, qemu's emulation otherwise. Guests of another `architecture`
+/// than this machine's are always emulated.
 ///
 /// `replies` gets the guest's serial port, and returns whether the first process has replied
 /// on it. A guest may hang, so `replies` has to give up after some seconds.
@@ -38,16 +39,19 @@ struct Proof {
 /// # Errors
 /// When qemu is missing, there is no space for its files, or `replies` fails.
 pub fn fastest_accelerator(
+    architecture: Architecture,
     kernel: &Path,
     initramfs: &Initramfs,
     proof: Option<&Path>,
     spawn: &dyn Spawn,
     replies: impl FnOnce(ChildStdout) -> Result<bool>,
 ) -> Result<Accelerator> {
-    if File::options().read(true).write(true).open(KVM).is_err() {
+    if Architecture::HOST != Some(architecture)
+        || File::options().read(true).write(true).open(KVM).is_err()
+    {
         return Ok(Accelerator::Tcg);
     }
-    let of = circumstances()?;
+    let of = circumstances(architecture)?;
     let known = proof
         .and_then(|path| fs::read(path).ok())
         .and_then(|bytes| serde_json::from_slice::<Proof>(&bytes).ok())
@@ -55,7 +59,7 @@ pub fn fastest_accelerator(
     if let Some(known) = known {
         return Ok(known.accelerator);
     }
-    let machine = Machine::new(Accelerator::Kvm);
+    let machine = Machine::new(architecture, Accelerator::Kvm);
     let mut guest = machine.boot(kernel, initramfs.clone(), spawn)?;
     let works = guest.program.output().map_or(Ok(false), replies)?;
     let accelerator = if works {
@@ -71,9 +75,9 @@ pub fn fastest_accelerator(
 }
 
 /// This boot of the host, and its qemu.
-fn circumstances() -> Result<String> {
+fn circumstances(architecture: Architecture) -> Result<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let qemu = machine::find_qemu()?;
+    let qemu = machine::find_qemu(architecture)?;
     let changed = fs::metadata(&qemu)
         .and_then(|metadata| metadata.modified())
         .ok();

@@ -11,6 +11,7 @@ mod init;
 mod initramfs;
 mod kvm;
 mod machine;
+mod platform;
 
 pub use self::{
     accelerator::Accelerator,
@@ -19,5 +20,5 @@ pub use self::{
     init::init,
     initramfs::Initramfs,
     kvm::fastest_accelerator,
-    machine::{Guest, Machine, QEMU, find_qemu, missing_qemu},
+    machine::{Guest, Machine, find_qemu, missing_qemu, qemu},
 };

@@ -15,14 +15,15 @@ use ebpf_base::{Error, Result, find_program, untrusted, write_atomically};
 
 use super::{
     available::{AvailablePackage, Catalogue},
-    sources,
+    sources::{self, MIRROR},
 };
 use crate::{
+    Architecture,
     code::Code,
     process::{Spawn, ending},
 };
 
-/// Read after the system's settings.
+/// Read after the system's settings, with the architecture's name for `{}`.
 const SETTINGS: &str = "\
 // The machine's hooks are for its own lists, and most need root.
 #clear APT::Update::Pre-Invoke;
@@ -30,8 +31,8 @@ const SETTINGS: &str = "\
 #clear APT::Update::Post-Invoke-Success;
 // Packages of the one architecture, whatever the machine's is.
 #clear APT::Architectures;
-APT::Architecture \"amd64\";
-APT::Architectures { \"amd64\"; };
+APT::Architecture \"{}\";
+APT::Architectures { \"{}\"; };
 // There is no user _apt who could write to this folder.
 APT::Sandbox::User \"\";
 // Some machines switch it off. It is what makes apt-cache fast.
@@ -46,9 +47,10 @@ Acquire::http::Timeout \"20\";
 Acquire::https::Timeout \"20\";
 ";
 
-/// apt with its own directory.
+/// apt with its own directory, for one architecture.
 #[derive(Debug)]
 pub(super) struct Apt<'a> {
+    architecture: Architecture,
     directory: PathBuf,
     spawn: &'a dyn Spawn,
 }
@@ -58,7 +60,11 @@ impl<'a> Apt<'a> {
     ///
     /// # Errors
     /// When there is no apt, no Debian mirror is known, or the directory cannot be written.
-    pub(super) fn new(directory: PathBuf, spawn: &'a dyn Spawn) -> Result<Self> {
+    pub(super) fn new(
+        architecture: Architecture,
+        directory: PathBuf,
+        spawn: &'a dyn Spawn,
+    ) -> Result<Self> {
         if find_program("apt-get").is_none() {
             return Err(Error::new(
                 Code::AptMissing,
@@ -69,15 +75,20 @@ impl<'a> Apt<'a> {
                  image: /boot/vmlinuz-VERSION",
             ));
         }
-        let apt = Self { directory, spawn };
+        let apt = Self {
+            architecture,
+            directory,
+            spawn,
+        };
         for part in ["lists/partial", "cache/archives/partial"] {
             let part = apt.directory.join(part);
             fs::create_dir_all(&part).map_err(|cause| Error::io("make", &part, &cause))?;
         }
         write_if_new(&apt.directory.join("status"), "")?;
-        write_if_new(&apt.settings(), SETTINGS)?;
+        let settings = SETTINGS.replace("{}", architecture.debian());
+        write_if_new(&apt.settings(), &settings)?;
         let (list, parts) = apt.system_sources()?;
-        let sources = sources::ours(&list, &parts)?;
+        let sources = sources::ours(architecture, &list, &parts)?;
         write_if_new(&apt.sources(), &sources)?;
         Ok(apt)
     }
@@ -110,7 +121,7 @@ impl<'a> Apt<'a> {
     /// When apt cannot read them.
     pub(super) fn catalogue(&self) -> Result<Catalogue> {
         let all = self.ask(&["pkgnames", "linux-"])?;
-        let names = Catalogue::names(&all);
+        let names = Catalogue::names(&all, self.architecture);
         if names.is_empty() {
             return Ok(Catalogue::default());
         }
@@ -124,14 +135,25 @@ impl<'a> Apt<'a> {
     /// Fetches the package of `available` into `to`; apt compares its hash with the lists'.
     ///
     /// # Errors
-    /// When it cannot be fetched, or has another hash.
+    /// When it cannot be fetched ([`Code::PackageAbsent`] if the archive does not have it), or has
+    /// another hash.
     pub(super) fn download(&self, available: &AvailablePackage, to: &Path) -> Result<PathBuf> {
         let what = format!("{}={}", available.package, available.version);
+        self.fetch(&what, to)
+    }
+
+    /// Fetches what apt would install as `what`, a package with or without a version, into `to`,
+    /// a directory without packages; apt compares its hash with the lists'.
+    ///
+    /// # Errors
+    /// When it cannot be fetched ([`Code::PackageAbsent`] if the archive does not have it), or has
+    /// another hash.
+    pub(super) fn fetch(&self, what: &str, to: &Path) -> Result<PathBuf> {
         let mut command = self.command("apt-get");
-        command.args(["download", &what]).current_dir(to);
+        command.args(["download", what]).current_dir(to);
         let output = self.spawn.output(command)?;
         if !output.status.success() {
-            return Err(complaint(&format!("apt-get download {what}"), &output));
+            return Err(not_downloaded(what, &output));
         }
         let files = fs::read_dir(to).map_err(|cause| Error::io("read", to, &cause))?;
         let package = files
@@ -273,6 +295,30 @@ const MEANINGS: [(&[&str], Code, &str); 3] = [
     ),
 ];
 
+/// How apt reports that the archive does not have a file: of HTTP, and of a directory.
+const ABSENT: [&str; 3] = ["  404  ", "  410  ", "  File not found - "];
+
+/// Why the package `what`, which is in the lists, could not be downloaded.
+fn not_downloaded(what: &str, output: &Output) -> Error {
+    let error = complaint(&format!("apt-get download {what}"), output);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_absent = ABSENT.iter().any(|words| said.contains(words));
+    if !is_absent || error.code() != Code::NoNetwork.as_str() {
+        return error;
+    }
+    let absent = Error::new(
+        Code::PackageAbsent,
+        format!("the Debian archive lists {what}, but does not have the package"),
+    )
+    .fix(format!(
+        "set {MIRROR} to the URL of another mirror, then run the same command again"
+    ));
+    match &error.finding().cause {
+        Some(cause) => absent.because(cause),
+        None => absent,
+    }
+}
+
 fn complaint(what: &str, output: &Output) -> Error {
     let said = String::from_utf8_lossy(&output.stderr);
     let first = said
@@ -301,15 +347,16 @@ mod tests {
 
     use super::*;
 
+    fn output(stderr: &str) -> Output {
+        Output {
+            status: ExitStatus::from_raw(100 << 8),
+            stdout: Vec::new(),
+            stderr: stderr.as_bytes().to_vec(),
+        }
+    }
+
     fn said(stderr: &str) -> Error {
-        complaint(
-            "apt-get update",
-            &Output {
-                status: ExitStatus::from_raw(100 << 8),
-                stdout: Vec::new(),
-                stderr: stderr.as_bytes().to_vec(),
-            },
-        )
+        complaint("apt-get update", &output(stderr))
     }
 
     #[test]
@@ -349,5 +396,30 @@ mod tests {
             Some("b\\u{1b}[1m")
         );
         assert_eq!(said("").finding().cause.as_deref(), Some("exit code 100"));
+    }
+
+    #[test]
+    fn a_package_that_is_absent_is_not_a_lost_network() {
+        for (words, code) in [
+            (
+                "E: Failed to fetch http://m.example/x.deb  404  Not Found [IP: 203.0.113.80 80]\n",
+                Code::PackageAbsent,
+            ),
+            (
+                "E: Failed to fetch file:/srv/x.deb  File not found - /srv/x.deb (2: No such file or directory)\n",
+                Code::PackageAbsent,
+            ),
+            (
+                "E: Failed to fetch http://m.example/x.deb  Could not connect to m.example:80\n",
+                Code::NoNetwork,
+            ),
+            (
+                "E: Failed to fetch x  404  Not Found\nE: Write error - write (28: No space left on device)\n",
+                Code::DiskFull,
+            ),
+        ] {
+            let error = not_downloaded("linux-image-x=6.1", &output(words));
+            assert_eq!(error.code(), code.as_str(), "{words}");
+        }
     }
 }

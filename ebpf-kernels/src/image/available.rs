@@ -7,9 +7,12 @@ use std::{cmp::Reverse, collections::HashMap};
 use ebpf_base::KernelVersion;
 use serde::{Deserialize, Serialize};
 
-/// The suffix of packages with a cloud kernel. Those with more after it contain unsigned
-/// images or debug symbols.
-const FLAVOUR: &str = "-cloud-amd64";
+use super::KernelRelease;
+use crate::Architecture;
+
+/// The suffix of packages with a cloud kernel, before the architecture. Those with more after
+/// it contain unsigned images or debug symbols.
+const FLAVOUR: &str = "-cloud-";
 
 /// The prefixes of packages that may contain an image, the likelier first. From Linux 6.19
 /// on, Debian's `linux-image-*` only depends on the `linux-binary-*` that does.
@@ -57,8 +60,15 @@ impl AvailablePackage {
         ]
     }
 
-    pub(super) fn release(&self) -> Option<KernelVersion> {
-        KernelVersion::of_release(&self.version)
+    pub(super) fn release(&self) -> Option<KernelRelease> {
+        let version = KernelVersion::of_release(&self.version)?;
+        Some(KernelRelease::new(version, self.architecture()))
+    }
+
+    /// The processors that its kernel is for.
+    pub(super) fn architecture(&self) -> Architecture {
+        // Only packages with one get here.
+        of_kernel(&self.package).unwrap_or_default()
     }
 }
 
@@ -93,11 +103,11 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// Of the names of all packages, those to ask apt about.
-    pub(super) fn names(all: &str) -> Vec<&str> {
+    pub(super) fn names(all: &str, architecture: Architecture) -> Vec<&str> {
         let names: Vec<&str> = all
             .lines()
             .map(str::trim)
-            .filter(|name| is_kernel(name))
+            .filter(|name| of_kernel(name) == Some(architecture))
             .collect();
         let held: Vec<&str> = names
             .iter()
@@ -125,25 +135,34 @@ impl Catalogue {
         self.packages.is_empty()
     }
 
-    pub(super) fn releases(&self) -> impl Iterator<Item = KernelVersion> {
+    pub(super) fn releases(&self) -> impl Iterator<Item = KernelRelease> {
         self.packages.iter().filter_map(AvailablePackage::release)
     }
 
-    pub(super) fn newest(&self, release: KernelVersion) -> Option<&AvailablePackage> {
-        let mut newest_last = self.packages.iter().rev();
-        newest_last.find(|package| package.release() == Some(release))
+    pub(super) fn newest(&self, release: KernelRelease) -> Option<&AvailablePackage> {
+        self.newest_first(release).next()
+    }
+
+    pub(super) fn newest_first(
+        &self,
+        release: KernelRelease,
+    ) -> impl Iterator<Item = &AvailablePackage> {
+        let newest_last = self.packages.iter().rev();
+        newest_last.filter(move |package| package.release() == Some(release))
     }
 }
 
+/// The architecture of the kernel in a package with this name. That is one like
 /// `linux-image-6.1.0-56-cloud-amd64`, but not `linux-image-6.1-cloud-amd64`, which
 /// only names the newest.
-fn is_kernel(name: &str) -> bool {
-    let release = of_package(name).and_then(|release| release.strip_suffix(FLAVOUR));
-    release.is_some_and(|release| {
-        release.starts_with(|c: char| c.is_ascii_digit())
-            && release.matches('.').count() >= 2
-            && is_plain(name)
-    })
+fn of_kernel(name: &str) -> Option<Architecture> {
+    let release = of_package(name)?;
+    let (release, debian) = release.rsplit_once(FLAVOUR)?;
+    let is_exact = release.starts_with(|c: char| c.is_ascii_digit())
+        && release.matches('.').count() >= 2
+        && is_plain(name);
+    let mut all = Architecture::ALL.into_iter();
+    all.find(|architecture| is_exact && architecture.debian() == debian)
 }
 
 /// Whether `text` has only the characters of package names and versions (Debian Policy 5.6.1,
@@ -194,7 +213,7 @@ fn package_of(stanza: &str, suites: &HashMap<(&str, &str), &str>) -> Option<Avai
         sha256: sha256.to_ascii_lowercase(),
     };
     (is_hash
-        && is_kernel(package)
+        && of_kernel(package).is_some()
         && is_plain(version)
         && is_plain(&available.suite)
         && available.release().is_some())
@@ -237,7 +256,7 @@ mod tests {
                    linux-image-7.3.4+deb13-cloud-amd64-dbg\nlinux-binary-7.3.4+deb13-cloud-amd64\n\
                    linux-image-6.1.0-56-cloud-arm64\n";
         assert_eq!(
-            Catalogue::names(all),
+            Catalogue::names(all, Architecture::X86_64),
             [
                 "linux-image-6.1.0-56-cloud-amd64",
                 "linux-binary-7.3.4+deb13-cloud-amd64"
@@ -274,7 +293,7 @@ mod tests {
                 .iter()
                 .map(|version| ("linux-image-6.12.9-cloud-amd64", *version))
                 .collect();
-            let release = KernelVersion::new(6, 12);
+            let release = KernelRelease::new(KernelVersion::new(6, 12), Architecture::X86_64);
             catalogue(&packages)
                 .newest(release)
                 .unwrap()

@@ -7,6 +7,8 @@
 //!   images/<uname -r>_<version>/config       its configuration, if the package contains it
 //!   available.json                           what the archive had when it was asked
 //!   apt/                                     apt's lists, separate from the system's
+//!   available-arm64.json, apt-arm64/         the same for arm64
+//!   musl-arm64/                              its C library; complete, or absent
 //!   lock                                     locked by the process that asks or fetches
 //! ```
 
@@ -19,16 +21,16 @@ use std::{
 };
 
 use ebpf_base::{
-    Error, KernelVersion, Result, progress::Progress, temporary::TemporaryDirectory,
-    write_atomically,
+    Error, Result, progress::Progress, temporary::TemporaryDirectory, write_atomically,
 };
 
 use super::{
-    AvailablePackage, Image, SourcePackage,
+    AvailablePackage, Image, KernelRelease, SourcePackage,
     available::{self, Catalogue},
-    bzimage, deb, digest,
+    deb, digest,
+    header::{self, Header},
 };
-use crate::code::Code;
+use crate::{Architecture, code::Code};
 
 /// How long a list of kernels counts as recent: Debian updates them every few days.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -58,17 +60,22 @@ impl KernelCache {
         Ok(file)
     }
 
-    /// The directory of the private apt.
-    pub(super) fn apt(&self) -> Result<PathBuf> {
-        let apt = self.root.join("apt");
+    /// The directory of the private apt for an architecture.
+    pub(super) fn apt(&self, architecture: Architecture) -> Result<PathBuf> {
+        let apt = self.apt_directory(architecture);
         self.make(&apt)?;
         Ok(apt)
     }
 
+    fn apt_directory(&self, architecture: Architecture) -> PathBuf {
+        self.root.join(named("apt", architecture))
+    }
+
     /// Removes apt's own cache: 110 MB, more than all images. apt creates it again when it is
     /// missing, also if another run is using it.
-    pub(super) fn remove_apt_cache(&self) {
-        let _ = fs::remove_file(self.root.join("apt/cache/pkgcache.bin"));
+    pub(super) fn remove_apt_cache(&self, architecture: Architecture) {
+        let apt = self.apt_directory(architecture);
+        let _ = fs::remove_file(apt.join("cache/pkgcache.bin"));
     }
 
     fn make(&self, directory: &Path) -> Result<()> {
@@ -84,37 +91,43 @@ impl KernelCache {
     }
 
     /// What the archive had when it was last asked; none if it never was.
-    pub(super) fn catalogue(&self) -> Option<Catalogue> {
-        serde_json::from_slice(&fs::read(self.available()).ok()?).ok()
+    pub(super) fn catalogue(&self, architecture: Architecture) -> Option<Catalogue> {
+        serde_json::from_slice(&fs::read(self.available(architecture)).ok()?).ok()
     }
 
-    pub(super) fn save_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
-        let path = self.available();
+    pub(super) fn save_catalogue(
+        &self,
+        architecture: Architecture,
+        catalogue: &Catalogue,
+    ) -> Result<()> {
+        let path = self.available(architecture);
         write_atomically(&path, &json(&path, catalogue)?)
     }
 
     /// Whether the archive was asked recently.
-    pub(super) fn catalogue_is_recent(&self) -> bool {
-        let asked = fs::metadata(self.available()).and_then(|metadata| metadata.modified());
+    pub(super) fn catalogue_is_recent(&self, architecture: Architecture) -> bool {
+        let asked =
+            fs::metadata(self.available(architecture)).and_then(|metadata| metadata.modified());
         asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age < RECENT))
     }
 
-    fn available(&self) -> PathBuf {
-        self.root.join("available.json")
+    fn available(&self, architecture: Architecture) -> PathBuf {
+        self.root.join(named("available", architecture) + ".json")
     }
 
-    /// The releases that have an image.
-    pub(super) fn releases(&self) -> Result<BTreeSet<KernelVersion>> {
+    /// The releases for an architecture that have an image.
+    pub(super) fn releases(&self, architecture: Architecture) -> Result<BTreeSet<KernelRelease>> {
         let releases = self.images()?.into_iter();
         Ok(releases
-            .filter_map(|image| KernelVersion::of_release(&image.version))
+            .filter_map(|image| image.kernel())
+            .filter(|release| release.architecture == architecture)
             .collect())
     }
 
     /// The newest undamaged image of a release.
-    pub(super) fn newest(&self, release: KernelVersion) -> Result<Option<Image>> {
+    pub(super) fn newest(&self, release: KernelRelease) -> Result<Option<Image>> {
         let mut images = self.images()?;
-        images.retain(|image| KernelVersion::of_release(&image.version) == Some(release));
+        images.retain(|image| image.kernel() == Some(release));
         images.sort_by_cached_key(|image| available::order(&image.version));
         Ok(images.into_iter().rev().find(is_whole))
     }
@@ -143,10 +156,15 @@ impl KernelCache {
         }
     }
 
-    /// Names and versions of packages are valid file names.
+    /// Names and versions of packages are valid file names; a name ends in the architecture.
     fn entry(&self, available: &AvailablePackage) -> PathBuf {
         let name = format!("{}_{}", available.uname(), available.version);
         self.root.join("images").join(name)
+    }
+
+    /// The C library for an architecture.
+    pub(super) fn c_library(&self, architecture: Architecture) -> PathBuf {
+        self.root.join(format!("musl-{architecture}"))
     }
 
     /// A directory to fetch into, removed when dropped.
@@ -183,7 +201,10 @@ impl KernelCache {
         // Kernels can be tried without.
         let configuration = made.join(super::CONFIGURATION);
         let _ = deb::extract(package, &available.configuration_places(), &configuration);
-        let release = bzimage::release(&path)?;
+        let Header {
+            architecture,
+            release,
+        } = header::read(&path)?;
         let (sha256, bytes) = digest::of_file(&path)?;
         let entry = self.entry(available);
         let image = Image {
@@ -191,6 +212,7 @@ impl KernelCache {
                 .release()
                 .map(|release| release.to_string())
                 .unwrap_or_default(),
+            architecture,
             release,
             version: available.version.clone(),
             path: entry.join("vmlinuz"),
@@ -223,6 +245,14 @@ fn read_entry(entry: &Path) -> Option<Image> {
     // The cache may have been moved.
     image.path = entry.join("vmlinuz");
     Some(image)
+}
+
+/// The name of a file or directory for an architecture. Those of before there were others stay.
+fn named(name: &str, architecture: Architecture) -> String {
+    match architecture {
+        Architecture::X86_64 => name.to_owned(),
+        Architecture::Arm64 => format!("{name}-{architecture}"),
+    }
 }
 
 fn is_whole(image: &Image) -> bool {

@@ -57,7 +57,7 @@ pub fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result
         if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
             return Err(broken(
                 name,
-                &format!("its {place} is not a regular file, or too large for a kernel"),
+                &format!("its {place} is not a regular file, or is too large"),
             ));
         }
         let mut content = Vec::new();
@@ -103,7 +103,7 @@ fn broken(package: &Path, why: &str) -> Error {
     Error::new(
         Code::KernelPackageBroken,
         format!(
-            "no kernel could be extracted from {}",
+            "the package {} cannot be used",
             ebpf_base::untrusted::name(&name)
         ),
     )

@@ -1,17 +1,26 @@
 //! The archive and the cache together: when apt is asked, and what is done without it.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+};
 
-use ebpf_base::{Error, Finding, KernelVersion, Result, progress::Progress};
+use ebpf_base::{Error, Finding, Result, Severity, progress::Progress};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AvailablePackage, Image, apt::Apt, available::Catalogue, cache::KernelCache, spec::KernelSpec,
+    AvailablePackage, Image,
+    apt::Apt,
+    available::Catalogue,
+    cache::KernelCache,
+    spec::{KernelRelease, KernelSpec},
 };
-use crate::{code::Code, process::Spawn};
+use crate::{Architecture, code::Code, process::Spawn};
 
 /// A kernel to run something on.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 pub enum KernelTarget {
     /// The running one.
     Host,
@@ -20,6 +29,15 @@ pub enum KernelTarget {
 }
 
 impl KernelTarget {
+    /// Its architecture; none for the running kernel of a machine whose architecture has no
+    /// kernels here.
+    pub fn architecture(&self) -> Option<Architecture> {
+        match self {
+            Self::Host => Architecture::HOST,
+            Self::Image(image) => Some(image.architecture),
+        }
+    }
+
     /// Its short name: `host`, `6.1`.
     pub fn label(&self) -> &str {
         match self {
@@ -35,6 +53,9 @@ impl KernelTarget {
 pub struct KernelEntry {
     /// Its name as a [`KernelSpec`].
     pub label: String,
+    /// The processors that it is for.
+    #[serde(default)]
+    pub architecture: Architecture,
     /// The newest version in the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<AvailablePackage>,
@@ -46,11 +67,11 @@ pub struct KernelEntry {
 /// The kernels of the Debian archive and of a cache. The lists of the archive are fetched at
 /// most once.
 pub struct Kernels<'a> {
-    cache: KernelCache,
-    spawn: &'a dyn Spawn,
-    progress: &'a dyn Progress,
-    /// The result of fetching the lists, if that was tried.
-    refreshed: Option<Result<()>>,
+    pub(super) cache: KernelCache,
+    pub(super) spawn: &'a dyn Spawn,
+    pub(super) progress: &'a dyn Progress,
+    /// The result of fetching the lists of an architecture, if that was tried.
+    refreshed: BTreeMap<Architecture, Result<()>>,
 }
 
 impl fmt::Debug for Kernels<'_> {
@@ -72,7 +93,7 @@ impl<'a> Kernels<'a> {
             cache: KernelCache::new(directory.into()),
             spawn,
             progress,
-            refreshed: None,
+            refreshed: BTreeMap::new(),
         }
     }
 
@@ -93,11 +114,20 @@ impl<'a> Kernels<'a> {
         for one in specs {
             match one {
                 KernelSpec::Host => add(KernelTarget::Host),
-                KernelSpec::Image(path) => add(KernelTarget::Image(Image::open(path)?)),
+                KernelSpec::Image(path) => {
+                    let image = Image::open(path).map_err(|error| match one.misspelt() {
+                        Some(fix) if !path.exists() => error.fix(fix),
+                        _ => error,
+                    })?;
+                    add(KernelTarget::Image(image));
+                }
                 KernelSpec::Release(release) => add(KernelTarget::Image(self.image(*release)?)),
-                KernelSpec::All => {
-                    for release in self.all()? {
-                        add(KernelTarget::Image(self.image(release)?));
+                KernelSpec::All(architecture) => {
+                    for release in self.all(*architecture)? {
+                        let image = self.image(release);
+                        if let Some(image) = self.or_warn(image)? {
+                            add(KernelTarget::Image(image));
+                        }
                     }
                 }
             }
@@ -118,10 +148,11 @@ impl<'a> Kernels<'a> {
                 KernelSpec::Release(release) => {
                     self.newest(*release)?;
                 }
-                KernelSpec::All => {
-                    if self.refresh_or_warn()? {
-                        for release in self.labels()? {
-                            self.newest(release)?;
+                KernelSpec::All(architecture) => {
+                    if self.refresh_or_warn(*architecture)? {
+                        for release in self.labels(*architecture)? {
+                            let image = self.newest(release);
+                            self.or_warn(image)?;
                         }
                     }
                 }
@@ -131,51 +162,60 @@ impl<'a> Kernels<'a> {
     }
 
     /// The kernels in the cache or the archive, oldest first. Where the archive cannot be
-    /// reached, those of its last list, with a warning.
+    /// reached, those of its last list, with a warning. Of architectures that this machine does
+    /// not have, only if some were fetched or asked for before.
     ///
     /// # Errors
     /// When the cache is empty and the archive cannot be reached, or the cache cannot be read.
     pub fn list(&mut self) -> Result<Vec<KernelEntry>> {
-        if !self.cache.catalogue_is_recent() {
-            self.refresh_or_warn()?;
+        let mut entries = Vec::new();
+        for architecture in Architecture::ALL {
+            let native = Architecture::HOST.unwrap_or_default() == architecture;
+            if !native && self.labels(architecture)?.is_empty() {
+                continue;
+            }
+            if !self.cache.catalogue_is_recent(architecture) {
+                self.refresh_or_warn(architecture)?;
+            }
+            let catalogue = self.catalogue(architecture);
+            for release in self.labels(architecture)? {
+                entries.push(KernelEntry {
+                    label: release.to_string(),
+                    architecture,
+                    offered: catalogue.newest(release).cloned(),
+                    cached: self.cache.newest(release)?,
+                });
+            }
         }
-        let catalogue = self.catalogue();
-        let entry = |release: KernelVersion| {
-            Ok(KernelEntry {
-                label: release.to_string(),
-                offered: catalogue.newest(release).cloned(),
-                cached: self.cache.newest(release)?,
-            })
-        };
-        self.labels()?.into_iter().map(entry).collect()
+        Ok(entries)
     }
 
     /// What the archive had when it was last asked.
-    fn catalogue(&self) -> Catalogue {
-        self.cache.catalogue().unwrap_or_default()
+    fn catalogue(&self, architecture: Architecture) -> Catalogue {
+        self.cache.catalogue(architecture).unwrap_or_default()
     }
 
     /// The releases in the cache or, according to its last list, the archive.
-    fn labels(&self) -> Result<BTreeSet<KernelVersion>> {
-        let mut labels: BTreeSet<KernelVersion> = self.catalogue().releases().collect();
-        labels.extend(self.cache.releases()?);
+    fn labels(&self, architecture: Architecture) -> Result<BTreeSet<KernelRelease>> {
+        let mut labels: BTreeSet<KernelRelease> = self.catalogue(architecture).releases().collect();
+        labels.extend(self.cache.releases(architecture)?);
         Ok(labels)
     }
 
     /// Asks the archive what it has.
-    fn refresh(&mut self) -> Result<()> {
-        if let Some(outcome) = &self.refreshed {
+    pub(super) fn refresh(&mut self, architecture: Architecture) -> Result<()> {
+        if let Some(outcome) = self.refreshed.get(&architecture) {
             return outcome.clone();
         }
-        let outcome = self.ask();
+        let outcome = self.ask(architecture);
         self.spawn.check_interrupted()?;
-        self.refreshed = Some(outcome.clone());
+        self.refreshed.insert(architecture, outcome.clone());
         outcome
     }
 
-    fn ask(&self) -> Result<()> {
+    fn ask(&self, architecture: Architecture) -> Result<()> {
         let _lock = self.cache.lock(self.progress)?;
-        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
+        let apt = Apt::new(architecture, self.cache.apt(architecture)?, self.spawn)?;
         self.progress
             .begin("Listing the kernels in the Debian archive");
         let missed = apt.update()?;
@@ -188,7 +228,7 @@ impl<'a> Kernels<'a> {
                 )
             }));
         }
-        self.cache.save_catalogue(&catalogue)?;
+        self.cache.save_catalogue(architecture, &catalogue)?;
         self.progress.end();
         if let Some(missed) = missed {
             self.progress.warn(&warning(
@@ -201,12 +241,12 @@ impl<'a> Kernels<'a> {
 
     /// As [`Self::refresh`], but if the cache is not empty, a failure is a warning, once.
     /// Returns whether the archive could be asked.
-    fn refresh_or_warn(&mut self) -> Result<bool> {
-        let first = self.refreshed.is_none();
-        let Err(error) = self.refresh() else {
+    fn refresh_or_warn(&mut self, architecture: Architecture) -> Result<bool> {
+        let first = !self.refreshed.contains_key(&architecture);
+        let Err(error) = self.refresh(architecture) else {
             return Ok(true);
         };
-        if self.cache.releases()?.is_empty() {
+        if self.cache.releases(architecture)?.is_empty() {
             return Err(error);
         }
         if first {
@@ -219,20 +259,33 @@ impl<'a> Kernels<'a> {
     }
 
     /// What `all` means: each release in the cache or the archive.
-    fn all(&mut self) -> Result<BTreeSet<KernelVersion>> {
-        let cached = self.cache.releases()?;
-        let labels = self.labels()?;
+    fn all(&mut self, architecture: Architecture) -> Result<BTreeSet<KernelRelease>> {
+        let cached = self.cache.releases(architecture)?;
+        let labels = self.labels(architecture)?;
         // What is missing has to be fetched, with recent lists.
-        let complete = !self.catalogue().is_empty() && labels == cached;
-        if complete || self.refresh_or_warn()? {
-            self.labels()
+        let complete = !self.catalogue(architecture).is_empty() && labels == cached;
+        if complete || self.refresh_or_warn(architecture)? {
+            self.labels(architecture)
         } else {
             Ok(cached)
         }
     }
 
+    /// Of one of all releases: none, with a warning, if the archive does not have it.
+    fn or_warn(&self, image: Result<Image>) -> Result<Option<Image>> {
+        match image {
+            Err(error) if error.code() == UNKNOWN.as_str() => {
+                let mut warning = error.finding().clone().severity(Severity::Warning);
+                warning.fix = None;
+                self.progress.warn(&warning);
+                Ok(None)
+            }
+            image => image.map(Some),
+        }
+    }
+
     /// The cached image; fetched where there is none.
-    fn image(&mut self, release: KernelVersion) -> Result<Image> {
+    fn image(&mut self, release: KernelRelease) -> Result<Image> {
         match self.cache.newest(release)? {
             Some(image) => Ok(image),
             None => self.newest(release),
@@ -240,13 +293,15 @@ impl<'a> Kernels<'a> {
     }
 
     /// The newest of the archive; if that is unavailable, of the cache, with a warning.
-    fn newest(&mut self, release: KernelVersion) -> Result<Image> {
+    fn newest(&mut self, release: KernelRelease) -> Result<Image> {
         let Some(cached) = self.cache.newest(release)? else {
-            let fetched = self.refresh().and_then(|()| self.get(release));
+            let fetched = self
+                .refresh(release.architecture)
+                .and_then(|()| self.get(release));
             self.spawn.check_interrupted()?;
             return fetched.map_err(|error| self.out_of_reach(release, error));
         };
-        if !self.refresh_or_warn()? {
+        if !self.refresh_or_warn(release.architecture)? {
             return Ok(cached);
         }
         self.get(release).or_else(|error| {
@@ -257,17 +312,42 @@ impl<'a> Kernels<'a> {
         })
     }
 
-    fn get(&self, release: KernelVersion) -> Result<Image> {
-        let catalogue = self.catalogue();
-        let available = catalogue
-            .newest(release)
-            .ok_or_else(|| self.unknown(release))?;
+    /// The newest that the archive has; the lists may contain newer ones, whose packages were
+    /// removed.
+    fn get(&self, release: KernelRelease) -> Result<Image> {
+        let catalogue = self.catalogue(release.architecture);
         let _lock = self.cache.lock(self.progress)?;
-        // Another run may have fetched it while we waited.
-        if let Some(image) = self.cache.get(available)? {
+        let mut absent: Option<Error> = None;
+        for available in catalogue.newest_first(release) {
+            // Another run may have fetched it while we waited.
+            let image = match self.cache.get(available)? {
+                Some(image) => Ok(image),
+                None => self.download(available),
+            };
+            let image = match image {
+                Err(error) if error.code() == Code::PackageAbsent.as_str() => {
+                    absent = absent.or(Some(error));
+                    continue;
+                }
+                image => image?,
+            };
+            if let Some(newer) = absent {
+                let what = format!("Linux {} is used", image.version);
+                let warning = Finding::warning(Code::PackageAbsent, what);
+                self.progress
+                    .warn(&warning.because(in_one_line(newer.finding())));
+            }
             return Ok(image);
         }
-        let apt = Apt::new(self.cache.apt()?, self.spawn)?;
+        Err(match absent {
+            Some(_) => self.lacking(release),
+            None => self.unknown(release),
+        })
+    }
+
+    fn download(&self, available: &AvailablePackage) -> Result<Image> {
+        let architecture = available.architecture();
+        let apt = Apt::new(architecture, self.cache.apt(architecture)?, self.spawn)?;
         self.progress.begin(&format!(
             "Downloading Linux {} ({}, {})",
             available.version,
@@ -281,21 +361,49 @@ impl<'a> Kernels<'a> {
         Ok(image)
     }
 
-    fn unknown(&self, release: KernelVersion) -> Error {
+    fn unknown(&self, release: KernelRelease) -> Error {
         Error::new(UNKNOWN, format!("Linux {release} is not available"))
             .because(format!(
                 "the Debian archive and the cache have {}",
-                names(&self.labels().unwrap_or_default())
+                self.others(release)
             ))
-            .fix("choose one of these, or pass the path of a kernel image")
+            .fix(CHOOSE)
     }
 
-    fn out_of_reach(&self, release: KernelVersion, cause: Error) -> Error {
+    /// As [`Self::unknown`], of one that is in the lists.
+    fn lacking(&self, release: KernelRelease) -> Error {
+        Error::new(
+            UNKNOWN,
+            format!("the Debian archive does not have Linux {release}"),
+        )
+        .because(format!(
+            "its lists contain it, but its packages were removed; the archive and the cache have {}",
+            self.others(release)
+        ))
+        .fix(CHOOSE)
+    }
+
+    /// The names of the other releases for this architecture.
+    fn others(&self, release: KernelRelease) -> String {
+        let mut others = self.labels(release.architecture).unwrap_or_default();
+        others.remove(&release);
+        match names(&others) {
+            names if names.is_empty() => format!("no kernels for {}", release.architecture),
+            names => names,
+        }
+    }
+
+    fn out_of_reach(&self, release: KernelRelease, cause: Error) -> Error {
         if cause.code() == UNKNOWN.as_str() {
             return cause;
         }
         let finding = cause.finding();
-        let cached = names(&self.cache.releases().unwrap_or_default());
+        let cached = names(
+            &self
+                .cache
+                .releases(release.architecture)
+                .unwrap_or_default(),
+        );
         let error = Error::new(
             finding.code.clone(),
             format!("Linux {release} is not cached, and could not be downloaded"),
@@ -313,14 +421,17 @@ impl<'a> Kernels<'a> {
 
 impl Drop for Kernels<'_> {
     fn drop(&mut self) {
-        if self.refreshed.is_some() {
-            self.cache.remove_apt_cache();
+        for &architecture in self.refreshed.keys() {
+            self.cache.remove_apt_cache(architecture);
         }
     }
 }
 
 /// The code of the error for a release that is neither in the archive nor in the cache.
 const UNKNOWN: Code = Code::KernelUnknown;
+
+/// What to do instead.
+const CHOOSE: &str = "choose one of these, or pass the path of a kernel image";
 
 /// A size for people: `20.5 MiB`.
 fn size(bytes: u64) -> String {
@@ -329,8 +440,8 @@ fn size(bytes: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-fn names(releases: &BTreeSet<KernelVersion>) -> String {
-    let names: Vec<String> = releases.iter().map(KernelVersion::to_string).collect();
+fn names(releases: &BTreeSet<KernelRelease>) -> String {
+    let names: Vec<String> = releases.iter().map(KernelRelease::to_string).collect();
     names.join(", ")
 }
 

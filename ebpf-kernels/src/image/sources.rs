@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 
 use ebpf_base::{Error, Result};
 
-use crate::code::Code;
+use crate::{Architecture, code::Code};
 
 /// The variable that names a mirror, and takes precedence over the system's sources.
 pub(super) const MIRROR: &str = "CARGO_EBPF_DEBIAN_MIRROR";
@@ -107,12 +107,12 @@ struct Rank {
     path: bool,
 }
 
-/// The sources for the private apt, in the deb822 format: the suites with kernels, on the
-/// mirror in the system's sources (`list` is their file, `parts` their directory).
+/// The sources for the private apt, in the deb822 format: the suites with kernels for
+/// `architecture`, on the mirror in the system's sources (`list` is their file, `parts` their directory).
 ///
 /// # Errors
 /// When they name none.
-pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
+pub(super) fn ours(architecture: Architecture, list: &Path, parts: &Path) -> Result<String> {
     let keyrings: Vec<&str> = KEYRINGS
         .into_iter()
         .filter(|keyring| Path::new(keyring).is_file())
@@ -121,7 +121,7 @@ pub(super) fn ours(list: &Path, parts: &Path) -> Result<String> {
         Ok(mirror) if !mirror.is_empty() => named(&mirror)?,
         _ => of_machine(list, parts),
     };
-    write(&sources, &keyrings).ok_or_else(|| {
+    write(architecture, &sources, &keyrings).ok_or_else(|| {
         Error::new(
             Code::KernelsNoMirror,
             "kernel images come from the Debian archive, but no mirror of it is known",
@@ -271,7 +271,7 @@ fn yes(value: &str) -> bool {
 }
 
 /// The suites on the best of `sources`; none if there is no Debian mirror.
-fn write(sources: &[Source], keyrings: &[&str]) -> Option<String> {
+fn write(architecture: Architecture, sources: &[Source], keyrings: &[&str]) -> Option<String> {
     let best = |wanted: Archive| {
         let fitting = sources.iter().filter_map(|source| {
             let (archive, rank) = source.archive()?;
@@ -288,10 +288,11 @@ fn write(sources: &[Source], keyrings: &[&str]) -> Option<String> {
             .map(|(_, suite)| *suite)
             .collect();
         let mut text = format!(
-            "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nArchitectures: amd64\n\
+            "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nArchitectures: {}\n\
              Targets: Packages\n",
             source.uris.join(" "),
             suites.join(" "),
+            architecture.debian(),
         );
         if let Some(keys) = signed_by(source, keyrings) {
             text += &format!("Signed-By: {keys}\n");
@@ -331,6 +332,10 @@ mod tests {
 
     const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+    fn amd64(sources: &[Source], keyrings: &[&str]) -> Option<String> {
+        write(Architecture::X86_64, sources, keyrings)
+    }
+
     /// What a Debian 12 container has.
     const DEB822: &str = "\
 Types: deb
@@ -351,7 +356,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
     fn deb822_is_read() {
         let sources = read_deb822(DEB822);
         assert_eq!(sources.len(), 2);
-        let text = write(&sources, &[KEYRING]).unwrap();
+        let text = amd64(&sources, &[KEYRING]).unwrap();
         assert_eq!(
             text,
             format!(
@@ -377,7 +382,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].signed_by.as_deref(), Some("/k.gpg /l.gpg"));
         assert!(sources[0].trusted && !sources[1].trusted);
-        let text = write(&sources, &[]).unwrap();
+        let text = amd64(&sources, &[]).unwrap();
         assert!(
             text.contains("Signed-By: /k.gpg /l.gpg\nTrusted: yes\n"),
             "{text}"
@@ -393,7 +398,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
         let foreign = "deb http://vendor.example/linux bookworm main\n";
         let debian = "deb http://mirror.example/debian bookworm main\n";
         for text in [format!("{foreign}{debian}"), format!("{debian}{foreign}")] {
-            let written = write(&read_list(&text), &[]).unwrap();
+            let written = amd64(&read_list(&text), &[]).unwrap();
             assert!(written.contains("mirror.example"), "{text}");
         }
         for none in [
@@ -402,14 +407,14 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
             "deb http://mirror.example/debian-security bookworm-security main\n",
             "",
         ] {
-            assert_eq!(write(&read_list(none), &[]), None, "{none}");
+            assert_eq!(amd64(&read_list(none), &[]), None, "{none}");
         }
     }
 
     #[test]
     fn a_disabled_source_does_not_count() {
         let text = DEB822.replace("Types: deb\n", "Types: deb\nEnabled: no\n");
-        assert_eq!(write(&read_deb822(&text), &[]), None);
+        assert_eq!(amd64(&read_deb822(&text), &[]), None);
     }
 
     #[test]
@@ -418,7 +423,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
         let text = format!(
             "Types: deb\nURIs: http://m.example/debian\nSuites: sid\nComponents: main\nSigned-By:{key}\n"
         );
-        let written = write(&read_deb822(&text), &[KEYRING]).unwrap();
+        let written = amd64(&read_deb822(&text), &[KEYRING]).unwrap();
         assert!(
             written.ends_with(&format!("Signed-By: {key}\n")),
             "{written}"

@@ -12,6 +12,7 @@ use crate::process::PlainSpawner;
 fn fill(root: &Path) {
     let cache = KernelCache::new(root.to_owned());
     for (package, version) in [
+        ("linux-image-6.1.0-58-cloud-arm64", "6.1.193-1"),
         ("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"),
         ("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1"),
         ("linux-binary-7.3.4+deb13-cloud-amd64", "7.3.4-1~bpo13+1"),
@@ -23,7 +24,10 @@ fn fill(root: &Path) {
             bytes: 0,
             sha256: String::new(),
         };
-        let image = kernel_package::boot_image(package);
+        let image = match available.architecture() {
+            Architecture::X86_64 => kernel_package::boot_image(package),
+            Architecture::Arm64 => kernel_package::arm64_image(package),
+        };
         let workplace = cache.workplace().unwrap();
         let deb = workplace.path().join("x.deb");
         // The newer layout for the newer kernel.
@@ -43,7 +47,8 @@ fn fill(root: &Path) {
 }
 
 fn choose(root: &Path, list: &str) -> Result<Vec<String>> {
-    let specs: Vec<KernelSpec> = list.split(',').map(|one| one.parse().unwrap()).collect();
+    let read = |one| KernelSpec::parse_for(one, Some(Architecture::X86_64)).unwrap();
+    let specs: Vec<KernelSpec> = list.split(',').map(read).collect();
     let targets = Kernels::new(root, &PlainSpawner, &Silent).resolve(&specs)?;
     let name = |target| match target {
         KernelTarget::Host => "host".to_owned(),
@@ -61,6 +66,33 @@ fn the_newest_that_is_cached_is_taken_without_apt() {
         ["7.3.4-1~bpo13+1", "host", "6.1.192-2"]
     );
     assert!(!folder.path().join("apt").exists());
+}
+
+#[test]
+fn each_architecture_has_its_images() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    assert_eq!(
+        choose(folder.path(), "6.1/arm64,6.1").unwrap(),
+        ["6.1.193-1", "6.1.192-2"]
+    );
+    let path = "images/6.1.0-58-cloud-arm64_6.1.193-1/image.json";
+    let text = fs::read_to_string(folder.path().join(path)).unwrap();
+    assert!(text.contains("\"architecture\": \"arm64\""), "{text}");
+    // One of before there were others.
+    let path = "images/6.1.0-56-cloud-amd64_6.1.192-2/image.json";
+    let text = fs::read_to_string(folder.path().join(path)).unwrap();
+    let old = text.replace("\"architecture\": \"x86_64\",", "");
+    assert_ne!(old, text);
+    fs::write(folder.path().join(path), old).unwrap();
+    assert_eq!(choose(folder.path(), "6.1").unwrap(), ["6.1.192-2"]);
+    let cache = KernelCache::new(folder.path().to_owned());
+    for (architecture, apt) in [
+        (Architecture::X86_64, "apt"),
+        (Architecture::Arm64, "apt-arm64"),
+    ] {
+        assert_eq!(cache.apt(architecture).unwrap(), folder.path().join(apt));
+    }
 }
 
 #[test]
@@ -104,6 +136,16 @@ fn an_image_that_the_user_names_is_looked_at() {
     fs::write(&path, kernel_package::boot_image("6.9.1-mine")).unwrap();
     let list = path.display().to_string();
     assert_eq!(choose(folder.path(), &list).unwrap(), ["6.9.1-mine"]);
+    fs::write(&path, kernel_package::arm64_image("6.9.1-mine")).unwrap();
+    let image = Image::open(&path).unwrap();
+    assert_eq!(image.architecture, Architecture::Arm64);
+    assert_eq!(image.release, "6.9.1-mine");
+    // Its name has the architecture once.
+    assert_eq!(
+        label("6.9-cloud-arm64", Architecture::Arm64),
+        "6.9-cloud-arm64"
+    );
+    assert_eq!(label("6.9.aarch64", Architecture::Arm64), "6.9.aarch64");
     fs::write(&path, "text").unwrap();
     assert_eq!(
         choose(folder.path(), &list).unwrap_err().code(),

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 use cargo_metadata::{Artifact, Message};
 use ebpf_base::untrusted;
 use ebpf_build::{Error, Result};
-use ebpf_kernels::KernelTarget;
+use ebpf_kernels::{Architecture, KernelSpec, KernelTarget};
 
 use super::{cargo_arguments, prepare};
 use crate::{
@@ -25,6 +25,10 @@ use crate::{
 /// When the tests cannot be built, none of them is about eBPF programs, or a kernel is
 /// not to be had.
 pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
+    let mut named = request.kernel.iter().filter_map(KernelSpec::architecture);
+    if let Some(architecture) = named.find(|named| Architecture::HOST != Some(*named)) {
+        return Err(foreign(architecture));
+    }
     let project = context.project()?;
     let path = prepare(&project, context)?;
     let kernels = kernels::to_run_on(
@@ -32,6 +36,11 @@ pub(super) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
         &context.spawner,
         &context.console.progress(),
     )?;
+    // An image that is named by its path.
+    let mut booted = kernels.iter().filter_map(KernelTarget::architecture);
+    if let Some(architecture) = booted.find(|booted| Architecture::HOST != Some(*booted)) {
+        return Err(foreign(architecture));
+    }
     let programs = build(request, &project, &path, context)?;
     let settings = Settings {
         memory: request.guest_memory,
@@ -154,6 +163,16 @@ fn program(
         filters: filters.to_vec(),
         done: Vec::new(),
     }
+}
+
+/// Test programs are compiled for this machine.
+fn foreign(architecture: Architecture) -> Error {
+    Error::new(
+        Code::TestArchitecture,
+        format!("tests cannot run on kernels for {architecture}"),
+    )
+    .because("they are compiled for this machine's architecture")
+    .fix("omit these kernels; cargo ebpf verify --kernel accepts them")
 }
 
 /// A test that has ended: a line as libtest has it, and what a failed one printed.

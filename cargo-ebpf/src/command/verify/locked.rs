@@ -8,7 +8,7 @@ use std::{
 
 use ebpf_base::untrusted;
 use ebpf_build::{BuildTools, Error, Result, strip_debug, toolchain::Toolchain};
-use ebpf_kernels::{KernelSpec, ParseKernelSpecError};
+use ebpf_kernels::KernelSpec;
 
 use crate::{
     budget::{self, Budget, Comparison, FILE, Tolerances},
@@ -61,7 +61,7 @@ impl Lock {
             .iter()
             .flat_map(|budget| budget.kernels.keys());
         let wanted = names.map(|name| {
-            name.parse().map_err(|cause: ParseKernelSpecError| {
+            KernelSpec::parse_for(name, budget::UNNAMED).map_err(|cause| {
                 budget::broken(&self.path, format!("it has a kernel `{name}`: {cause}"))
                     .fix("cargo ebpf verify --update --kernel 6.1,6.12")
             })
@@ -128,7 +128,8 @@ impl Lock {
                 Some(budget) if !self.update => &budget.kernels,
                 _ => continue,
             };
-            if !known.contains_key(kernel) {
+            let kernel = budget::kernel_name(kernel);
+            if !known.contains_key(&kernel) {
                 let names: Vec<_> = known.keys().map(String::as_str).collect();
                 return Err(Error::new(
                     Code::BudgetKernel,

@@ -222,6 +222,7 @@ fn judged(
     let objects = objects.collect();
     OnKernel {
         kernel: untrusted::name(kernel.label()),
+        architecture: kernel.architecture(),
         release: reply.release.as_deref().map(untrusted::name),
         version: match kernel {
             KernelTarget::Host => None,

@@ -327,6 +327,7 @@ mod tests {
     fn kernel(object: Object) -> OnKernel {
         OnKernel {
             kernel: "host".to_owned(),
+            architecture: None,
             release: Some("6.18".to_owned()),
             version: None,
             guest: None,

@@ -1,5 +1,7 @@
 //! The cache of kernel images, and what is known about this machine's guests.
 
+pub(crate) mod guest_agent;
+
 use std::path::PathBuf;
 
 use ebpf_build::{Result, linker, progress::Progress};
@@ -24,19 +26,27 @@ pub(crate) fn open<'a>(spawner: &'a Spawner, progress: &'a dyn Progress) -> Resu
 }
 
 /// The kernels that were named, to run something on them. They are downloaded if necessary, but
-/// not where nothing can boot them.
+/// not where nothing can boot them; for those of another architecture, this program is built for
+/// it if necessary.
 ///
 /// # Errors
-/// When one cannot be had, or qemu is missing.
+/// When one is unavailable, qemu is missing, or this program cannot be built.
 pub(crate) fn to_run_on(
     named: &[KernelSpec],
     spawner: &Spawner,
     progress: &dyn Progress,
 ) -> Result<Vec<KernelTarget>> {
-    if named.iter().any(|kernel| *kernel != KernelSpec::Host) {
-        find_qemu()?;
+    for architecture in named.iter().filter_map(KernelSpec::architecture) {
+        find_qemu(architecture)?;
     }
-    open(spawner, progress)?.resolve(named)
+    let targets = open(spawner, progress)?.resolve(named)?;
+    for target in &targets {
+        if let KernelTarget::Image(image) = target {
+            find_qemu(image.architecture)?;
+            guest_agent::executable(image.architecture, spawner, progress)?;
+        }
+    }
+    Ok(targets)
 }
 
 /// The file that records whether guests run with KVM; none for a user without a home.
