@@ -25,7 +25,7 @@ use ebpf_object::{
     Name, Object, disassembly,
     elf::Elf,
     link::{Unit, core::KernelTypes, types::Features},
-    requirements,
+    requirements, variable,
 };
 
 use crate::{
@@ -73,7 +73,10 @@ const PROGRAMS: usize = 4;
 /// An object: the model, the disassembly, the source lines.
 pub fn elf(data: &[u8]) {
     match Object::parse(data) {
-        Ok(object) => inspect(data, object),
+        Ok(object) => {
+            variables(data, &object);
+            inspect(data, object);
+        }
         Err(error) => assert_fit(&human::finding(error.finding())),
     }
 }
@@ -92,6 +95,16 @@ pub fn strip(data: &[u8]) {
         // 64 bytes are a section's header, and 4096 what it may have before it.
         assert!(stripped.len() <= data.len() * 65 + 8192);
         assert!(strip_debug(&stripped).is_ok());
+    }
+}
+
+/// The global variables, and the types of these and of the maps.
+fn variables(data: &[u8], object: &Object) {
+    let globals = variable::globals(data).unwrap_or_default();
+    let globals = globals.iter().map(|global| global.name.as_str());
+    let maps = object.maps.iter().map(|map| map.name.as_str());
+    for declared in variable::declared(data, globals.chain(maps)).values() {
+        let _ = declared.value.size();
     }
 }
 

@@ -17,6 +17,9 @@ pub const WARNING_CODES: [&str; 3] = [
     Code::LicenseMissing.as_str(),
 ];
 
+/// The maps of aya-log, in its versions: a user neither defines nor reads them.
+pub(crate) const OF_AYA_LOG: [&str; 2] = ["AYA_LOGS", "AYA_LOG_BUF"];
+
 /// Checks the object that a build for `target` made. Errors come first.
 pub fn check(content: &[u8], target: Target) -> Vec<Finding> {
     let file = match File::parse(content) {
@@ -400,8 +403,6 @@ fn function_at(file: &File<'_>, section: object::SectionIndex, offset: u64) -> O
 }
 
 fn legacy_maps(file: &File<'_>) -> Option<Finding> {
-    /// Of aya-log, in its versions: a user cannot define them otherwise.
-    const OF_AYA_LOG: [&str; 2] = ["AYA_LOGS", "AYA_LOG_BUF"];
     let maps = file.section_by_name("maps")?;
     let names: BTreeSet<String> = file
         .symbols()

@@ -10,6 +10,8 @@ use std::{
 use cargo_metadata::MetadataCommand;
 use ebpf_base::{child, stub};
 
+#[cfg(feature = "skeleton")]
+use crate::skeleton::{self, Dependencies, Replaced};
 use crate::{
     Code, Error, Finding, Result,
     build::{Artifact, Build, SHARED_BUILD_DIR},
@@ -41,9 +43,27 @@ const PREBUILT: &str = ".bpf.o";
 /// ```
 /// and in the crate: `aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/my-program"))`.
 ///
+/// With the feature `skeleton`, which is on by default, there is also a typed skeleton of each
+/// object: Rust code over Aya's public API with a method for each program and global variable, and
+/// a field for each map, so that a misspelt name is a compile error:
+///
+/// ```ignore
+/// mod my_program {
+///     include!(concat!(env!("OUT_DIR"), "/my-program.skel.rs"));
+/// }
+///
+/// let mut open = my_program::Open::new();
+/// open.globals.target_pid(4711);
+/// let mut skel = open.load()?;
+/// skel.progs.sched_switch().attach()?;
+/// let calls: u64 = skel.maps.calls.get(&1, 0)?;
+/// ```
+///
 /// Where no toolchain for BPF is set up, a debug build gets a
 /// [stub](ebpf_base::stub), with one warning, so that `cargo check` and editors work. A release
-/// build fails: what `cargo install` installs has its programs.
+/// build fails: what `cargo install` installs has its programs. The skeleton of a stub is that of
+/// the last object. Where no object has been built yet, it is an error of the compiler that
+/// contains the reason, for loaders that include it.
 ///
 /// # Errors
 /// When the crate does not compile or its object fails the check; in a release build
@@ -69,6 +89,8 @@ pub fn embed(crate_dir: impl AsRef<Path>) -> Result<()> {
 pub struct Embed {
     build: Build,
     prebuilt: Option<PathBuf>,
+    #[cfg(feature = "skeleton")]
+    replaced: Replaced,
 }
 
 impl Embed {
@@ -79,12 +101,36 @@ impl Embed {
         Self {
             build: build.into(),
             prebuilt: None,
+            #[cfg(feature = "skeleton")]
+            replaced: Replaced::new(),
         }
+    }
+
+    /// Names a type in the [skeleton](embed()): `path` is its path on the eBPF side, with the name
+    /// of the crate first, and `local` the type that the loader has for it. By default, a type of a
+    /// crate that the loader depends on has the path of its definition.
+    ///
+    /// ```no_run
+    /// # fn main() -> ebpf_build::Result<()> {
+    /// ebpf_build::Embed::new("../my-ebpf")
+    ///     // The module `event` is private.
+    ///     .type_path("my_common::event::Event", "::my_common::Event")
+    ///     .run()
+    /// # }
+    /// ```
+    #[cfg(feature = "skeleton")]
+    #[must_use]
+    pub fn type_path(mut self, path: impl Into<String>, local: impl Into<String>) -> Self {
+        self.replaced.insert(path.into(), local.into());
+        self
     }
 
     /// Where the eBPF crate is not there, its objects are taken from `directory` (relative
     /// to the manifest, too): each `NAME.bpf.o` in it as the binary `NAME`, checked as if
     /// it had just been built. A crate that is there is always built instead.
+    ///
+    /// Where the loader uses the skeleton, the objects must have their DWARF, from which the types
+    /// of shared crates are known.
     ///
     /// An object runs on every machine of its byte order, unless its programs read
     /// registers through aya-ebpf, which compiles that for one architecture.
@@ -100,7 +146,11 @@ impl Embed {
     /// As [`embed`]; where the eBPF crate is not there, when there is no prebuilt object
     /// (`prebuilt-missing`) or one fails the check.
     pub fn run(&self) -> Result<()> {
-        let script = Script::read()?;
+        let script = Script {
+            #[cfg(feature = "skeleton")]
+            replaced: self.replaced.clone(),
+            ..Script::read()?
+        };
         let build = script.adapt(self.build.clone());
         match &self.prebuilt {
             Some(directory) if !build.crate_dir.join("Cargo.toml").is_file() => {
@@ -119,6 +169,8 @@ struct Script {
     machine: String,
     /// Whether an object that cannot be built is an error.
     required: bool,
+    #[cfg(feature = "skeleton")]
+    replaced: Replaced,
 }
 
 #[expect(
@@ -141,6 +193,8 @@ impl Script {
             endian: text("CARGO_CFG_TARGET_ENDIAN")?,
             machine: text("CARGO_CFG_TARGET_ARCH")?,
             required: is_required(env::var_os(REQUIRED_ENV).as_deref(), &text("PROFILE")?),
+            #[cfg(feature = "skeleton")]
+            replaced: Replaced::new(),
         })
     }
 
@@ -164,7 +218,9 @@ impl Script {
     fn embed_stubs(&self, crate_dir: &Path, error: &Error) -> Result<()> {
         let reason = error.to_string().replace("\n  ", " ").replace('\n', " ");
         for name in binaries(crate_dir)? {
-            write_atomically(&self.out_dir.join(name), stub::of(&reason).as_bytes())?;
+            write_atomically(&self.out_dir.join(&name), stub::of(&reason).as_bytes())?;
+            #[cfg(feature = "skeleton")]
+            skeleton::keep(&self.out_dir, &name, &reason)?;
         }
         println!("cargo::warning=no eBPF object is embedded: {reason}");
         // A file that never exists: the next build looks for a toolchain again.
@@ -198,6 +254,13 @@ impl Script {
     }
 
     fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        #[cfg(feature = "skeleton")]
+        {
+            // Types of crates that the loader depends on are named.
+            self.rerun_if_changed(&self.manifest_dir.join("Cargo.toml"));
+            let dependencies = Dependencies::of(&self.manifest_dir);
+            skeleton::write(&self.out_dir, name, content, &dependencies, &self.replaced)?;
+        }
         write_atomically(&self.out_dir.join(name), &strip_debug(content)?)
     }
 
@@ -360,6 +423,8 @@ mod tests {
             endian: "little".to_owned(),
             machine: env::consts::ARCH.to_owned(),
             required: true,
+            #[cfg(feature = "skeleton")]
+            replaced: Replaced::new(),
         }
     }
 

@@ -13,6 +13,8 @@ pub mod linker;
 #[cfg(feature = "relocatable")]
 mod relocatable;
 pub mod settings;
+#[cfg(feature = "skeleton")]
+mod skeleton;
 mod strip;
 mod target;
 pub mod toolchain;

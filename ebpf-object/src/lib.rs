@@ -16,6 +16,7 @@ mod map;
 mod name;
 mod program;
 pub mod requirements;
+pub mod variable;
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The pipeline with the real toolchain, on a project that is not this one: it is made
-//! in cargo's folder for tests, from the sources in `project/`.
+//! The pipeline with the real toolchain, on projects that are not this one: they are made
+//! in cargo's folder for tests, from the sources in `project/` and `skeleton/`.
 
 mod builds;
 mod by_hand;
@@ -13,19 +13,20 @@ mod sandbox;
 mod selection;
 mod setup;
 mod sharing;
+mod skeletons;
 
 use std::{process::ExitCode, sync::LazyLock};
 
 use test_support::{
     Suite, Test,
     machine::{
-        BPFTOOL, CAPABILITIES, DISTRIBUTION_TOOLCHAIN, FILE, LLVM_OBJDUMP, MOUNT_NAMESPACE,
-        NETWORK_NAMESPACE, TOOLCHAIN,
+        BPFTOOL, CAPABILITIES, DISTRIBUTION_TOOLCHAIN, FILE, KERNEL_BTF, LLVM_OBJDUMP,
+        MOUNT_NAMESPACE, NETWORK_NAMESPACE, TOOLCHAIN,
     },
     tests,
 };
 
-use crate::sandbox::Project;
+use crate::sandbox::{PROJECT, Project};
 
 const TESTS: &[Test<fn(&Project)>] = tests![
         builds::builds_and_inspects,
@@ -60,6 +61,9 @@ const TESTS: &[Test<fn(&Project)>] = tests![
         embedding::without_a_linker_a_stub_is_embedded,
         embedding::an_edit_embeds_a_fresh_object,
         embedding::a_compile_error_fails_the_loader_too,
+        skeletons::a_misspelt_name_does_not_compile,
+        skeletons::a_stub_has_the_last_skeleton,
+        skeletons::programs_maps_and_globals_work: [CAPABILITIES, KERNEL_BTF],
         by_hand::the_checklists_command_works_by_hand,
         by_hand::the_checklists_command_works_without_rustup: [DISTRIBUTION_TOOLCHAIN],
         other_eyes::file_says_what_inspect_says: [FILE],
@@ -73,9 +77,9 @@ fn main() -> ExitCode {
         .one_at_a_time()
         .needing(&[TOOLCHAIN])
         .tests_with(TESTS, |run| {
-            static PROJECT: LazyLock<Project> = LazyLock::new(Project::open);
-            PROJECT.restore();
-            run(&PROJECT);
+            static OPEN: LazyLock<Project> = LazyLock::new(|| Project::open(&PROJECT));
+            OPEN.restore();
+            run(&OPEN);
             Ok(())
         })
         .run()

@@ -1,4 +1,4 @@
-//! The little project that everything is tried on, and programs run in it as a user
+//! The little projects that everything is tried on, and programs run in them as a user
 //! would run them.
 
 use std::{
@@ -18,32 +18,63 @@ pub(crate) const PROGRAM: &str = "probe-ebpf/src/main.rs";
 /// The object that `build` makes of it.
 pub(crate) const OBJECT: &str = "target/ebpf/probe";
 
-/// The project. It stays between runs, so that core is compiled once, and is put back
+/// The sources of a project, in a folder beside this file.
+pub(crate) struct Sources {
+    /// As the project's folder is called.
+    pub(crate) name: &'static str,
+    pub(crate) folder: &'static str,
+    pub(crate) files: &'static [&'static str],
+    /// The folder of its eBPF crate.
+    pub(crate) ebpf: &'static str,
+}
+
+/// The project of most tests.
+pub(crate) const PROJECT: Sources = Sources {
+    name: "pipeline",
+    folder: "project",
+    files: &[
+        "Cargo.toml",
+        "probe/Cargo.toml",
+        "probe/build.rs",
+        "probe/src/main.rs",
+        "probe-ebpf/Cargo.toml",
+        "probe-ebpf/.cargo/config.toml",
+        PROGRAM,
+    ],
+    ebpf: "probe-ebpf",
+};
+
+/// A project. It stays between runs, so that core is compiled once, and is put back
 /// as it was before each test.
 pub(crate) struct Project {
     root: PathBuf,
+    sources: &'static Sources,
     /// Another run of this suite waits.
     _lock: File,
 }
 
 impl Project {
-    pub(crate) fn open() -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pipeline");
+    pub(crate) fn open(sources: &'static Sources) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(sources.name);
         fs::create_dir_all(&root).unwrap();
         let lock = File::create(root.join(".lock")).unwrap();
         lock.lock().unwrap();
         let project = Self {
             root: fs::canonicalize(root).unwrap(),
+            sources,
             _lock: lock,
         };
         // The versions that this repo is known to build with.
         let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for (lock, from) in [
-            ("Cargo.lock", "Cargo.lock"),
-            ("probe-ebpf/Cargo.lock", "lock-ebpf/Cargo.lock"),
+            ("Cargo.lock".to_owned(), "Cargo.lock"),
+            (
+                format!("{}/Cargo.lock", sources.ebpf),
+                "lock-ebpf/Cargo.lock",
+            ),
         ] {
-            if !project.path(lock).exists() {
-                project.write(lock, &fs::read_to_string(repo.join(from)).unwrap());
+            if !project.path(&lock).exists() {
+                project.write(&lock, &fs::read_to_string(repo.join(from)).unwrap());
             }
         }
         project
@@ -53,17 +84,10 @@ impl Project {
     pub(crate) fn restore(&self) {
         let ebpf_build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ebpf-build");
         let ebpf_build = fs::canonicalize(ebpf_build).unwrap();
-        for file in [
-            "Cargo.toml",
-            "probe/Cargo.toml",
-            "probe/build.rs",
-            "probe/src/main.rs",
-            "probe-ebpf/Cargo.toml",
-            "probe-ebpf/.cargo/config.toml",
-            PROGRAM,
-        ] {
+        for file in self.sources.files {
             let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/pipeline/project")
+                .join("tests/pipeline")
+                .join(self.sources.folder)
                 .join(file);
             let text = fs::read_to_string(&source).unwrap();
             self.write(

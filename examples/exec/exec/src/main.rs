@@ -2,6 +2,10 @@
 
 #[path = "../../exec-ebpf/src/event.rs"]
 mod event;
+/// The program and the map.
+mod exec {
+    include!(concat!(env!("OUT_DIR"), "/exec.skel.rs"));
+}
 
 use std::{
     env,
@@ -11,27 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::{Btf, Ebpf, maps::RingBuf, programs::BtfTracePoint};
-
 use crate::event::Event;
-
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/exec"));
 
 fn main() -> Result<(), Box<dyn Error>> {
     let seconds: Option<u64> = env::args().nth(1).map(|text| text.parse()).transpose()?;
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut ebpf = Ebpf::load(OBJECT)?;
-    let program: &mut BtfTracePoint = ebpf
-        .program_mut("executed")
-        .ok_or("no program")?
-        .try_into()?;
-    program.load("sched_process_exec", &Btf::from_sys_fs()?)?;
-    program.attach()?;
-    let mut events = RingBuf::try_from(ebpf.take_map("EVENTS").ok_or("no map")?)?;
+    let mut exec = exec::Open::new().load()?;
+    exec.progs.executed().attach()?;
     let mut output = io::stdout().lock();
     writeln!(output, "pid parent name inode file arguments")?;
     while end.is_none_or(|end| Instant::now() < end) {
-        while let Some(bytes) = events.next() {
+        while let Some(bytes) = exec.maps.events.next() {
             if let Some(event) = Event::read(&bytes) {
                 print(&mut output, &event)?;
             }
