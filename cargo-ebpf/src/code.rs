@@ -254,7 +254,7 @@ ebpf_base::codes! {
         VerdictIncomplete = "verdict-incomplete",
         /// The verifier exceeded the time limit.
         VerifierSlow = "verifier-slow",
-        /// qemu could not be installed.
+        /// qemu could not be set up.
         VmSetupFailed = "vm-setup-failed",
     }
 }

@@ -194,7 +194,7 @@ fn ways_are_tried_in_order(machine: &Machine) -> Outcome {
     // These packages were made up: what is still missing is said.
     check(output.status.code() == Some(1), &output)?;
     check(
-        said.contains("it succeeded, but there is still no suitable toolchain"),
+        said.contains("no compiler with matching rust-src was found"),
         &output,
     )
 }

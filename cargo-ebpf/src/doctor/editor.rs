@@ -102,7 +102,7 @@ fn obstacles(around: &Surroundings) -> Vec<Obstacle> {
         add(
             !around.build_std,
             format!(
-                "no toolchain contains core for {target}, and the crate's config does not have it built"
+                "core is not precompiled for {target}, and the crate's config does not set build-std"
             ),
             format!(
                 "add to {}:\n[unstable]\nbuild-std = [\"core\"]",
@@ -113,7 +113,7 @@ fn obstacles(around: &Surroundings) -> Vec<Obstacle> {
             || dev("lto").and_then(Value::as_str) == Some("fat");
         add(
             around.lto && !has_lto,
-            "the dev profile has cargo pass embed-bitcode=no, which rustc rejects together with -C lto".to_owned(),
+            "in the dev profile, cargo passes embed-bitcode=no, which rustc rejects together with -C lto".to_owned(),
             in_profile("lto = true"),
         );
         if let Some(Compiler {
@@ -124,21 +124,28 @@ fn obstacles(around: &Surroundings) -> Vec<Obstacle> {
         {
             add(
                 !unstable,
-                format!("rustc {release}, which is used in its directory, does not build core"),
-                "use a nightly there, or set RUSTC_BOOTSTRAP=1; for rust-analyzer:\n\
+                format!(
+                    "build-std requires a nightly or RUSTC_BOOTSTRAP=1, but the crate's directory \
+                     uses rustc {release}"
+                ),
+                "use a nightly in that directory, or set RUSTC_BOOTSTRAP=1; for rust-analyzer:\n\
                  \"rust-analyzer.cargo.extraEnv\": { \"RUSTC_BOOTSTRAP\": \"1\" }"
                     .to_owned(),
             );
             add(
                 !has_sources,
-                format!("rustc {release}, which is used in its directory, has no library sources"),
+                format!(
+                    "rustc {release}, which the crate's directory uses, has no standard library \
+                     sources (rust-src)"
+                ),
                 "rustup component add rust-src".to_owned(),
             );
         }
     } else {
         add(
             around.freestanding && dev("panic").and_then(Value::as_str) != Some("abort"),
-            "it is compiled for the host, where a program without std cannot unwind".to_owned(),
+            "the crate is compiled for the host, where a no_std program requires panic=abort"
+                .to_owned(),
             in_profile("panic = \"abort\""),
         );
     }
@@ -276,7 +283,7 @@ mod tests {
         around.dev = toml_edit::de::from_str("lto = \"fat\"").unwrap();
         let found = causes(&around).join("; ");
         assert!(
-            found.contains("does not build core; ") && found.ends_with("has no library sources"),
+            found.contains("uses rustc 1.96.0; ") && found.ends_with("sources (rust-src)"),
             "{found}"
         );
         around.compiler = None;

@@ -93,9 +93,8 @@ fn release(kernel: &Kernel) -> Finding {
         .fix(fix),
         _ => Finding::warning(
             code,
-            format!("Linux {release} is older than 4.18, the minimum"),
+            format!("Linux {release} is older than 4.18, the first version with BTF"),
         )
-        .because("it has no BTF")
         .fix(fix),
     }
 }
@@ -105,11 +104,12 @@ fn btf(there: bool) -> Finding {
     if there {
         return Finding::fine(code, format!("the kernel has BTF: {VMLINUX}"));
     }
-    Finding::warning(code, "the kernel has no BTF")
-        .because(format!(
-            "{VMLINUX} does not exist: BTF-based programs (tp_btf, fentry, lsm) cannot be loaded"
-        ))
-        .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
+    Finding::warning(
+        code,
+        "the kernel has no BTF: tp_btf, fentry and lsm programs cannot be loaded",
+    )
+    .because(format!("{VMLINUX} does not exist"))
+    .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
 }
 
 fn syscall(facts: &Facts) -> Finding {
@@ -119,10 +119,10 @@ fn syscall(facts: &Facts) -> Finding {
         Availability::Missing => Finding::warning(code, "the kernel has no bpf syscall")
             .fix("boot a kernel with CONFIG_BPF_SYSCALL=y"),
         Availability::Denied if has_rights => {
-            Finding::warning(code, "this process may not use the bpf syscall")
+            Finding::warning(code, "this process is not permitted to call bpf(2)")
                 .because(
-                    "it has all capabilities, so a seccomp filter is the cause, such as a \
-                     container's",
+                    "it has the required capabilities, so a seccomp filter (such as a container's) \
+                     must forbid it",
                 )
                 .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
         }
@@ -137,15 +137,20 @@ fn capabilities(kernel: &Kernel) -> Finding {
     let code = Code::BpfCapabilities;
     let missing = kernel.capabilities.missing_for_bpf();
     if missing.is_empty() {
-        return Finding::fine(code, "this user may load BPF programs");
+        return Finding::fine(code, "this process can load BPF programs");
     }
+    let message = if missing.contains(&Capability::Bpf) {
+        "this process cannot load BPF programs"
+    } else {
+        "this process cannot load BPF programs of all types"
+    };
     let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
     if in_user_namespace() {
-        return Finding::warning(code, "this user may not load BPF programs")
+        return Finding::warning(code, "this process cannot load BPF programs")
             .because("BPF requires capabilities in the initial user namespace")
-            .fix("run it outside of the user namespace, as root");
+            .fix("run the command as root, outside of the user namespace");
     }
-    Finding::warning(code, "this user may not load every BPF program")
+    Finding::warning(code, message)
         .because(format!("missing: {}", names.join(", ")))
         .fix("run as root; `cargo ebpf run` itself starts the loader with sudo")
 }
@@ -158,9 +163,9 @@ fn jit(facts: &Facts) -> Finding {
             .fix("sysctl net.core.bpf_jit_enable=1"),
         Some(_) => Finding::fine(code, "the BPF JIT is on"),
         // Only root reads it, and only outside of network namespaces.
-        None => Finding::warning(code, "whether the BPF JIT is on is unknown")
+        None => Finding::warning(code, "could not determine whether the BPF JIT is on")
             .because("/proc/sys/net/core/bpf_jit_enable cannot be read by this user, or in this container")
-            .fix("sudo sysctl net.core.bpf_jit_enable"),
+            .fix("check it as root: sudo sysctl net.core.bpf_jit_enable"),
     }
 }
 
@@ -199,7 +204,7 @@ fn memlock(facts: &Facts) -> Option<Finding> {
         Limit::Unlimited => Finding::fine(code, "RLIMIT_MEMLOCK is unlimited"),
         Limit::Bytes(bytes) => Finding::warning(code, format!("RLIMIT_MEMLOCK is {bytes} bytes"))
             .because("before Linux 5.11 all maps and programs of a user count towards it")
-            .fix("run as root, or set memlock to unlimited in /etc/security/limits.conf"),
+            .fix("run as root, or set memlock to unlimited in /etc/security/limits.conf and log in again"),
     })
 }
 
@@ -225,11 +230,9 @@ fn lockdown(facts: &Facts) -> Option<Finding> {
     let code = Code::Lockdown;
     let mode = lockdown_mode(facts.lockdown.as_deref()?)?;
     Some(match mode {
-        "confidentiality" => {
-            Finding::warning(code, "the kernel is locked down for confidentiality")
-                .because("BPF programs may not read kernel memory")
-                .fix("boot with lockdown=integrity or without lockdown (Secure Boot can enable it)")
-        }
+        "confidentiality" => Finding::warning(code, "kernel lockdown is in confidentiality mode")
+            .because("in this mode, BPF programs cannot read kernel memory")
+            .fix("boot with lockdown=integrity or without lockdown (Secure Boot can enable it)"),
         mode => Finding::fine(
             code,
             format!("lockdown is {mode}: BPF may read kernel memory"),

@@ -149,7 +149,7 @@ impl Config<'_> {
             }
             None => Finding::warning(
                 Code::TargetMissing,
-                format!("{name}'s config sets no BPF target"),
+                format!("{name}'s config does not set a BPF target"),
             )
             .at(self.file, None)
             .fix(format!("add to it:\n[build]\ntarget = \"{target}\"")),
@@ -162,8 +162,11 @@ impl Config<'_> {
         match self.settings.linker.as_deref() {
             Some("bpf-linker") => Finding::fine(code, format!("{name} is linked by bpf-linker")),
             other => {
-                let found = other.unwrap_or("no linker");
-                Finding::warning(code, format!("{name}'s config sets {found}"))
+                let found = other.map_or_else(
+                    || "does not set a linker".to_owned(),
+                    |linker| format!("sets the linker {linker}"),
+                );
+                Finding::warning(code, format!("{name}'s config {found}"))
                     .because("a plain `cargo build` would not use bpf-linker")
                     .at(self.file, None)
                     .fix(format!(
@@ -237,7 +240,7 @@ fn min_kernel(project: &Project, ebpf: &EbpfCrate, settings: &Settings) -> Resul
         Ok(Finding::fine(
             Code::MinKernelDeclared,
             format!(
-                "{} declares min-kernel {promised}, which its build checks",
+                "{} declares min-kernel {promised}, which is checked when the crate is built",
                 ebpf.name
             ),
         ))
@@ -266,7 +269,8 @@ fn workspace(project: &Project, ebpf: &EbpfCrate) -> Option<Finding> {
         .because("a plain cargo build of the workspace tries to build it for the host")
         .at(project.root.join("Cargo.toml"), None)
         .fix(format!(
-            "exclude = [\"{}\"] in the root Cargo.toml, and an empty [workspace] in its own",
+            "add exclude = [\"{0}\"] to [workspace] in the root Cargo.toml, and an empty \
+             [workspace] to {0}/Cargo.toml",
             directory.display()
         )),
     )
@@ -301,7 +305,7 @@ fn root_config(project: &Project) -> Result<Vec<Finding>> {
     if findings.is_empty() {
         return Ok(vec![Finding::fine(
             Code::RootConfig,
-            "no cargo config at the root or above has settings for BPF",
+            "no cargo config in the project root or its parent directories contains BPF settings",
         )]);
     }
     Ok(findings)
@@ -317,18 +321,18 @@ fn leak(config: &CargoConfig) -> Option<Finding> {
             )
             .because("cargo applies it to every build below its directory, including native ones")
             .at(&config.path, None)
-            .fix("move its [build] target to the eBPF crate's own .cargo/config.toml"),
+            .fix("move [build] target from this file to the eBPF crate's .cargo/config.toml"),
         );
     }
     let setting = config.bpf_setting()?;
     Some(
         Finding::warning(
             Code::BpfSettingAtRoot,
-            format!("{file} has settings for BPF: {setting}"),
+            format!("{file} contains a BPF setting: {setting}"),
         )
         .because("settings for one crate belong in a config in its directory")
         .at(&config.path, None)
-        .fix("move them to the eBPF crate's own .cargo/config.toml"),
+        .fix("move the setting from this file to the eBPF crate's .cargo/config.toml"),
     )
 }
 

@@ -22,7 +22,7 @@ pub(super) fn check(project: Option<&Project>) -> Vec<Finding> {
     let Some(chosen) = search.chosen else {
         let missing = Finding::error(
             ebpf_build::Code::ToolchainMissing,
-            "no Rust compiler with the library sources of its own version was found",
+            "no Rust compiler with matching standard library sources (rust-src) was found",
         );
         let mut findings = search.rejected;
         findings.push(missing.fix("cargo ebpf setup"));
@@ -33,7 +33,7 @@ pub(super) fn check(project: Option<&Project>) -> Vec<Finding> {
         Finding::fine(
             Code::Sources,
             format!(
-                "its library sources, of the same version, are in {}",
+                "standard library sources (rust-src) of the same version: {}",
                 chosen.sources().display()
             ),
         ),
@@ -83,7 +83,7 @@ fn linkers(toolchain: &Toolchain) -> Vec<Finding> {
         None => {
             let missing = Finding::error(
                 ebpf_build::Code::LinkerMissing,
-                format!("no bpf-linker that fits LLVM {} was found", toolchain.llvm),
+                format!("no bpf-linker for LLVM {} was found", toolchain.llvm),
             );
             let mut findings = search.rejected;
             findings.push(missing.fix("cargo ebpf setup"));
@@ -100,7 +100,7 @@ fn proven(linker: &Linker) -> Finding {
     Finding::fine(
         Code::Linker,
         format!(
-            "bpf-linker has linked a test object with BTF: {} ({origin})",
+            "bpf-linker works: it linked a test object with BTF ({}, {origin})",
             linker.path.display()
         ),
     )

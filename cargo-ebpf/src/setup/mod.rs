@@ -115,7 +115,7 @@ fn plan_for(machine: &mut impl Machine) -> Result<Vec<Step>> {
         steps.extend(routes.iter().map(Route::planned));
         steps.push(linker_step(
             State::Planned,
-            Some("unless one on PATH fits this toolchain"),
+            Some("only if no bpf-linker on PATH works with this toolchain"),
         ));
     } else if !machine.has_linker()? {
         steps.push(linker_step(State::Planned, None));
@@ -146,23 +146,24 @@ fn make_ready(machine: &mut impl Machine) -> Result<Vec<Step>> {
             // A signal is no failure of the route: nothing else is tried.
             interrupt::check()?;
             there = outcome.is_ok() && machine.has_toolchain()?;
-            let note = match &outcome {
-                Err(error) => Some(in_one_line(error)),
-                Ok(()) if !there => Some(
-                    "it succeeded, but there is still no suitable \
-                     toolchain"
+            let failure = match &outcome {
+                Err(error) => Some(("failed", in_one_line(error))),
+                Ok(()) if !there => Some((
+                    "did not provide a suitable toolchain",
+                    "the commands succeeded, but no compiler with matching rust-src was found \
+                     afterwards"
                         .to_owned(),
-                ),
+                )),
                 Ok(()) => None,
             };
-            if let Some(note) = &note {
-                let what = format!("{} failed", route.what());
-                machine.warn(&step_failed(&what, note));
+            if let Some((what, cause)) = &failure {
+                let what = format!("{} {what}", route.what());
+                machine.warn(&step_failed(&what, cause));
             }
             let state = if there { State::Done } else { State::Failed };
             steps.push(Step {
                 state,
-                note,
+                note: failure.map(|(_, cause)| cause),
                 ..route.planned()
             });
             if there {
@@ -218,10 +219,10 @@ fn no_route_worked(routes: &[Route], steps: &[Step], shortcomings: &[String]) ->
     ));
     Error::new(
         Code::SetupFailed,
-        "no compiler with library sources of its own version (Rust 1.87 or newer) could be set up",
+        "could not set up a Rust compiler (1.87 or newer) with rust-src of the same version",
     )
     .because(if cause.is_empty() {
-        "there is no rustup nightly and no known package manager here".to_owned()
+        "neither a rustup nightly nor a supported package manager was found".to_owned()
     } else {
         cause.join("\n")
     })

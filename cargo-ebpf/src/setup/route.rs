@@ -81,7 +81,7 @@ impl Route {
             Self::Apt { root: Ok(root), .. } => apt(*root, machine),
             Self::ByHand { .. } => Err(Error::new(
                 Code::ByHand,
-                "cargo ebpf does not run this package manager",
+                "cargo ebpf cannot install packages with this package manager",
             )),
         }
     }

@@ -299,7 +299,7 @@ fn a_tool_that_ran_well_and_changed_nothing_is_no_success() {
             .cause
             .as_deref()
             .unwrap()
-            .contains("no suitable toolchain")
+            .contains("no compiler with matching rust-src was found")
     );
 }
 
@@ -396,7 +396,10 @@ fn a_qemu_that_cannot_be_installed_is_said_with_what_to_type() {
         "{cause} {fix}"
     );
     let (cause, _) = failing(&mut debian());
-    assert!(cause.contains("no qemu-system-x86_64 on PATH"), "{cause}");
+    assert!(
+        cause.contains("qemu-system-x86_64 is not on PATH"),
+        "{cause}"
+    );
     let mut machine = Scripted {
         root: None,
         ..debian()

@@ -59,7 +59,7 @@ pub(super) fn make(machine: &mut impl Machine, architecture: Architecture) -> Re
     if !machine.has(qemu(architecture)) {
         return Err(failed(
             &format!(
-                "it succeeded, but there is no {} on PATH",
+                "the packages were installed, but {} is not on PATH",
                 qemu(architecture)
             ),
             by_hand,
@@ -106,21 +106,24 @@ fn way(
         .find(|manager| machine.has(manager.program));
     Err(match manager {
         Some(manager) => failed(
-            &format!("cargo ebpf does not run {}", manager.program),
+            &format!(
+                "cargo ebpf cannot install packages with {}",
+                manager.program
+            ),
             match machine.has(qemu(architecture)) {
                 true => "install lld, a linker".to_owned(),
                 false => manager.qemu(architecture).to_owned(),
             },
         ),
         None => failed(
-            "there is no known package manager here",
+            "no supported package manager was found",
             format!("install {}", qemu(architecture)),
         ),
     })
 }
 
 fn failed(cause: &str, fix: String) -> Error {
-    Error::new(Code::VmSetupFailed, "qemu could not be installed")
+    Error::new(Code::VmSetupFailed, "could not set up qemu")
         .because(cause)
         .fix(fix)
 }

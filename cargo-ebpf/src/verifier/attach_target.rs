@@ -16,7 +16,10 @@ pub(super) enum AttachTarget {
         what: &'static str,
     },
     /// Something that the object alone does not tell, and why.
-    Elsewhere(&'static str),
+    Elsewhere {
+        reason: &'static str,
+        fix: &'static str,
+    },
 }
 
 impl From<Target> for AttachTarget {
@@ -28,13 +31,16 @@ impl From<Target> for AttachTarget {
             Target::Function => kernel_type("", Kind::Func, "function"),
             Target::LsmHook => kernel_type("bpf_lsm_", Kind::Func, "LSM hook"),
             Target::Iterator => kernel_type("bpf_iter_", Kind::Func, "iterator"),
-            Target::OtherProgram => Self::Elsewhere(
-                "it replaces a function of another program, which has to be loaded first: \
-                 name it with --freplace",
-            ),
-            Target::StructOps => {
-                Self::Elsewhere("it belongs to a struct_ops map, and is loaded together with it")
-            }
+            Target::OtherProgram => Self::Elsewhere {
+                reason: "this program replaces a function of another program, which must be \
+                         loaded first",
+                fix: "pass the object that contains the other program: \
+                      --freplace OBJECT[:PROGRAM]",
+            },
+            Target::StructOps => Self::Elsewhere {
+                reason: "this program belongs to a struct_ops map, and is loaded together with it",
+                fix: "",
+            },
         }
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn silent(
                 "Linux {} counts BPF against RLIMIT_MEMLOCK",
                 release(kernel)
             ),
-            "run as root, or set memlock to unlimited in /etc/security/limits.conf",
+            "run as root, or set memlock to unlimited in /etc/security/limits.conf and log in again",
         ));
     }
     // A kernel without the architecture's trampolines says ENOTSUPP, which has no name

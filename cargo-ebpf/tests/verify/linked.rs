@@ -77,11 +77,11 @@ pub(crate) fn verifies_what_the_loader_sets(folder: &Folder) -> Checked {
         (["--set", "limit=many"], "is not an integer"),
         (
             ["--set", "number=1"],
-            "error[name-unknown]: no object has a global variable number",
+            "error[name-unknown]: no object defines the global variable number",
         ),
         (
             ["--map-size", "EVENTS=4"],
-            "error[name-unknown]: no object has a map EVENTS",
+            "error[name-unknown]: no object defines the map EVENTS",
         ),
     ] {
         let output = folder

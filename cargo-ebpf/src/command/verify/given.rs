@@ -22,20 +22,24 @@ pub(super) fn add(request: &cli::Verify, objects: &mut [NamedObject]) -> Result<
         .iter()
         .filter_map(|data| Unit::parse(data).ok())
         .collect();
-    let known = |what: &str, name: &str, has: &dyn Fn(&Unit<'_>) -> bool| {
-        if units.is_empty() || units.iter().any(has) {
-            return Ok(());
-        }
-        Err(
-            Error::new(Code::NameUnknown, format!("no object has a {what} {name}"))
-                .fix("cargo ebpf inspect OBJECT lists the maps"),
-        )
-    };
+    let known = |has: &dyn Fn(&Unit<'_>) -> bool| units.is_empty() || units.iter().any(has);
     for (name, _) in &request.map_size {
-        known("map", name, &|unit| unit.has_map(name))?;
+        if !known(&|unit| unit.has_map(name)) {
+            return Err(Error::new(
+                Code::NameUnknown,
+                format!("no object defines the map {name} (--map-size)"),
+            )
+            .fix("list the maps of an object: cargo ebpf inspect OBJECT"));
+        }
     }
     for (name, _) in &request.set {
-        known("global variable", name, &|unit| unit.has_variable(name))?;
+        if !known(&|unit| unit.has_variable(name)) {
+            return Err(Error::new(
+                Code::NameUnknown,
+                format!("no object defines the global variable {name} (--set)"),
+            )
+            .fix("list the symbols of an object: llvm-readelf -s OBJECT"));
+        }
     }
     for object in objects {
         let Given {

@@ -64,7 +64,12 @@ impl Session<'_> {
         let program = program.ok_or_else(|| {
             let names = unit.programs.iter().map(|one| untrusted::name(&one.name));
             let names = names.collect::<Vec<_>>().join(", ");
-            format!("must be named: its object has {names}")
+            match &replaced.program {
+                Some(_) => format!("does not exist: the object contains {names}"),
+                None => format!(
+                    "must be named (--freplace OBJECT:PROGRAM): the object contains {names}"
+                ),
+            }
         })?;
         let hook = Hook::of(&program.section);
         if hook
@@ -76,7 +81,10 @@ impl Session<'_> {
                 .to_owned());
         }
         let assembled = unit.assemble(program);
-        let not_accepted = || "is not accepted by this kernel: verify it first".to_owned();
+        let not_accepted = || {
+            "is rejected by this kernel: run `cargo ebpf verify` on its object to see the reason"
+                .to_owned()
+        };
         let request = self
             .request(&unit, program, hook.as_ref(), &shared, assembled)
             .map_err(|_| not_accepted())?;
@@ -87,7 +95,7 @@ impl Session<'_> {
         let mut types = unit
             .types
             .clone()
-            .ok_or("has no BTF, which names its functions")?;
+            .ok_or("has no BTF, which is needed to find its functions")?;
         types.fit(features::btf());
         Ok(LoadedTarget {
             program,
@@ -99,9 +107,9 @@ impl Session<'_> {
     pub(super) fn operation(&self, program: &Program) -> Result<(u32, u32), Box<Observed>> {
         let Some((structure, member)) = &program.operation else {
             return Err(Box::new(reason::not_tried(
-                "no struct_ops map of the object contains it".to_owned(),
+                "no struct_ops map of the object contains this program".to_owned(),
                 "",
-                "",
+                "set a member of a struct_ops map to this program",
             )));
         };
         let kernel = self.kernel_btf().and_then(|data| Btf::parse(data).ok());
@@ -124,8 +132,8 @@ impl Session<'_> {
     pub(super) fn attach_target(&self, hook: &Hook, section: &str) -> Result<u32, Box<Observed>> {
         let (prefix, kind, what) = match AttachTarget::from(hook.target) {
             AttachTarget::AtAttach => return Ok(0),
-            AttachTarget::Elsewhere(reason) => {
-                return Err(Box::new(reason::not_tried(reason.to_owned(), "", "")));
+            AttachTarget::Elsewhere { reason, fix } => {
+                return Err(Box::new(reason::not_tried(reason.to_owned(), "", fix)));
             }
             AttachTarget::KernelType { prefix, kind, what } => (prefix, kind, what),
         };
@@ -143,7 +151,7 @@ impl Session<'_> {
         let shown = untrusted::name(target);
         let Some(btf) = self.kernel_btf() else {
             return Err(Box::new(reason::unsupported(
-                format!("Linux {release} has no BTF, which names the {what} `{shown}`"),
+                format!("Linux {release} has no BTF, which is needed to find the {what} `{shown}`"),
                 "it was built without CONFIG_DEBUG_INFO_BTF",
                 "use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y",
             )));
