@@ -95,8 +95,7 @@ pub(crate) enum Command {
     /// Set up an existing project to embed its eBPF objects with ebpf-build, and print the changes
     #[command(after_help = "Example: cargo ebpf init --dry-run")]
     Init(Init),
-    /// Install what a build needs: the library sources (rust-src), and a bpf-linker for the
-    /// compiler's LLVM
+    /// Install what a build needs: rust-src, and a bpf-linker for the compiler's LLVM
     #[command(after_help = "Example: cargo ebpf setup --dry-run")]
     Setup(Setup),
     /// Check the machine and the project, and suggest a fix for each failure
@@ -167,7 +166,8 @@ pub(crate) enum Command {
     #[command(
         arg = hidden_format(),
         after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
-                              cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf"
+                              cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf\n\n\
+                      Shells complete `cargo ebpf` with cargo's own script."
     )]
     Completions(Completions),
     /// Serve one request on stdin: how this program loads objects in another process or kernel
@@ -290,7 +290,7 @@ pub(crate) struct Selection {
     /// Build only this binary (may be repeated)
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Vec<String>,
-    /// Features of the eBPF crates to enable (may be repeated)
+    /// Features to enable in the eBPF crates (may be repeated)
     #[arg(long, short = 'F')]
     pub(crate) features: Vec<String>,
     /// Enable all features of the eBPF crates
@@ -409,8 +409,8 @@ pub(crate) struct Verify {
     /// aya)
     #[arg(long, value_name = "NAME")]
     pub(crate) loader: Option<ebpf_object::Loader>,
-    /// The target of freplace programs: OBJECT contains the program in which they replace a
-    /// function. PROGRAM is needed if OBJECT contains several programs
+    /// Program whose function the freplace programs replace, and the object that contains it;
+    /// PROGRAM is required if OBJECT contains several programs
     #[arg(long, value_name = "OBJECT[:PROGRAM]")]
     pub(crate) freplace: Option<PathBuf>,
     /// Time limit for verifying one program, in seconds
@@ -424,8 +424,8 @@ pub(crate) struct Verify {
 /// Arguments of `kernels`.
 #[derive(Debug, Args)]
 pub(crate) struct Kernels {
-    /// Download the newest release of each of these versions, such as 6.1 or 6.1/arm64, separated
-    /// by commas, or of all (every version in the list)
+    /// Versions to download (the newest release of each), separated by commas: a version such as
+    /// 6.1 or 6.1/arm64, or all
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fetch: Vec<KernelSpec>,
 }
@@ -456,7 +456,7 @@ pub(crate) struct Run {
     /// Binary of the loader's package to run
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
-    /// Features of the loader to enable (may be repeated)
+    /// Features to enable in the loader (may be repeated)
     #[arg(long, short = 'F')]
     pub(crate) features: Vec<String>,
     /// Enable all features of the loader
