@@ -26,7 +26,7 @@ ebpf_base::codes! {
         AnswerDamaged = "answer-damaged",
         /// The agent on a kernel did not continue its reply in time.
         AnswerTimedOut = "answer-timed-out",
-        /// A program was loaded; attaching it was not tried.
+        /// A program was loaded, but not attached.
         AttachNotTried = "attach-not-tried",
         /// A program was loaded, but could not be attached.
         AttachRefused = "attach-refused",
@@ -48,19 +48,19 @@ ebpf_base::codes! {
         BtfRefused = "btf-refused",
         /// `ebpf.lock` is not valid.
         BudgetBroken = "budget-broken",
-        /// A program, verdict or size exceeds `ebpf.lock`.
+        /// A verdict differs from `ebpf.lock`, or a number exceeds its tolerance.
         BudgetExceeded = "budget-exceeded",
         /// `ebpf.lock` was not written, as some kernel gave no verdict.
         BudgetIncomplete = "budget-incomplete",
         /// `ebpf.lock` has no entries for this kernel.
         BudgetKernel = "budget-kernel",
-        /// A kernel without a version cannot be recorded in `ebpf.lock`.
+        /// A kernel that is given as a path cannot be recorded in `ebpf.lock`.
         BudgetKernelUnnamed = "budget-kernel-unnamed",
-        /// There is no `ebpf.lock`.
+        /// `ebpf.lock` does not exist.
         BudgetMissing = "budget-missing",
         /// A value cannot be written to `ebpf.lock`.
         BudgetUnwritable = "budget-unwritable",
-        /// The user has to install the packages.
+        /// cargo ebpf cannot run this package manager: install the packages yourself.
         ByHand = "by-hand",
         /// The config of an eBPF crate sets its BPF target.
         Config = "config",
@@ -72,7 +72,7 @@ ebpf_base::codes! {
         ConfigMissing = "config-missing",
         /// CO-RE relocations could not be applied for this kernel.
         CoreRelocation = "core-relocation",
-        /// A crate for BPF in the project's directory that is not built with the project.
+        /// An eBPF crate in the project's directory is not built with the project.
         CratePassedOver = "crate-passed-over",
         /// An eBPF crate is outside of the workspace.
         EbpfCrateApart = "ebpf-crate-apart",
@@ -80,7 +80,7 @@ ebpf_base::codes! {
         EbpfCrateInWorkspace = "ebpf-crate-in-workspace",
         /// The project has no eBPF crate.
         EbpfCrateMissing = "ebpf-crate-missing",
-        /// What `cargo check` and editors need to compile an eBPF crate is set.
+        /// The settings that `cargo check` and editors need for an eBPF crate are present.
         EditorSettings = "editor-settings",
         /// `cargo check` and editors cannot compile an eBPF crate.
         EditorSettingsMissing = "editor-settings-missing",
@@ -120,15 +120,15 @@ ebpf_base::codes! {
         KernelVersion = "kernel-version",
         /// libbpf does not load the object.
         LibbpfRefused = "libbpf-refused",
-        /// A bpf-linker that fits the compiler was found.
+        /// A bpf-linker for the compiler's LLVM was found.
         Linker = "linker",
-        /// The project has several native loaders.
+        /// Several packages of the project look like loaders.
         LoaderAmbiguous = "loader-ambiguous",
         /// The loader could not be built.
         LoaderFailed = "loader-failed",
-        /// The project has no native loader.
+        /// No package of the project looks like a loader.
         LoaderMissing = "loader-missing",
-        /// The manifest of the loader cannot be completed.
+        /// ebpf-build could not be added to the loader's Cargo.toml.
         LoaderManifest = "loader-manifest",
         /// The loader is built for the host.
         LoaderNative = "loader-native",
@@ -176,7 +176,7 @@ ebpf_base::codes! {
         NoRights = "no-rights",
         /// A kernel type, or a member, cannot be declared in Rust.
         NotDeclarable = "not-declarable",
-        /// A limit on processes or memory forbids another thread.
+        /// A thread could not be started because of a limit on processes or memory.
         NoThread = "no-thread",
         /// A file contains no verifier log.
         NoVerifierLog = "no-verifier-log",
@@ -198,7 +198,7 @@ ebpf_base::codes! {
         ProgramFailed = "program-failed",
         /// The output or the end of another program could not be read.
         ProgramLost = "program-lost",
-        /// An eBPF program refers to a symbol that its loader would not resolve.
+        /// An eBPF program refers to a symbol that its loader does not resolve.
         ProgramNotLinked = "program-not-linked",
         /// An eBPF program could not be passed to the kernel.
         ProgramNotTried = "program-not-tried",
@@ -208,7 +208,7 @@ ebpf_base::codes! {
         ProgramTypeMissing = "program-type-missing",
         /// The project and its eBPF crates.
         Project = "project",
-        /// There is something at the path of a new project.
+        /// The directory of the new project already exists.
         ProjectExists = "project-exists",
         /// Neither the current directory nor its parents contain a manifest.
         ProjectMissing = "project-missing",
@@ -250,7 +250,7 @@ ebpf_base::codes! {
         TypeUnknown = "type-unknown",
         /// The rejection class or code does not exist.
         UnknownClass = "unknown-class",
-        /// The kernel gave a verdict on a program, but the time limit passed before the details were known.
+        /// The kernel gave a verdict on a program, but the time limit expired before the details were known.
         VerdictIncomplete = "verdict-incomplete",
         /// The verifier exceeded the time limit.
         VerifierSlow = "verifier-slow",

@@ -49,10 +49,13 @@ fn here() -> std::path::PathBuf {
 
 fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path) -> Finding {
     if let Some(never) = needs.required().find(|found| found.impossible) {
-        let message = format!("{name} has min-kernel = \"{promised}\", but runs on no kernel");
+        let message = format!("{name} cannot run on any kernel");
         return Finding::error(ABOVE, message)
             .because(never.reason(here))
-            .fix("split the program into several that call each other by tail calls");
+            .fix(
+                "do without this feature; if the program is too large, split it into several that \
+                 call each other by tail calls",
+            );
     }
     let above = || {
         needs
@@ -83,7 +86,7 @@ fn judge(name: &str, promised: KernelVersion, needs: &Requirements, here: &Path)
     let mut finding = Finding::error(ABOVE, message)
         .because(causes.join("\n"))
         .fix(format!(
-            "remove it, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
+            "do without these features, or set min-kernel = \"{release}\" in [package.metadata.ebpf]"
         ));
     if let Some(place) = first.places.first() {
         finding = finding.at(&*untrusted::line(place.file.as_str()), Some(place.line));

@@ -56,7 +56,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Budget> {
 pub(crate) fn broken(path: &Path, cause: String) -> Error {
     Error::new(
         Code::BudgetBroken,
-        format!("{} cannot be read", path.display()),
+        format!("{} is not valid", path.display()),
     )
     .because(cause)
     .fix(format!("restore it, or: {FIX}"))

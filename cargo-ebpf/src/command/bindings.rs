@@ -95,6 +95,8 @@ fn without_btf(target: &KernelTarget) -> Error {
         format!("no BTF was read from the kernel {}", target.label()),
     );
     error
-        .because("its configuration lacks CONFIG_DEBUG_INFO_BTF, or the guest failed")
+        .because(
+            "the kernel was built without CONFIG_DEBUG_INFO_BTF, or its guest failed (see the messages above)",
+        )
         .fix("name another kernel, such as --kernel 6.12, or a file: --btf FILE")
 }

@@ -158,7 +158,7 @@ pub(crate) fn build_all(
                     ),
                 )
                 .because(format!("both would be written to {}", path.display()))
-                .fix("give one of them another `name` in its [[bin]]"));
+                .fix("change the `name` of one [[bin]]"));
             }
             match min_kernel::check(ebpf, &path, &artifact.content) {
                 Ok(()) => built.push((ebpf, target, path, artifact)),
@@ -316,7 +316,7 @@ fn given(settings: &settings::Settings) -> Result<Given> {
         let value = value.parse().map_err(|cause: String| {
             Error::new(
                 Code::SetInvalid,
-                format!("[package.metadata.ebpf] set has an invalid value for `{name}`"),
+                format!("`set` in [package.metadata.ebpf] has an invalid value for `{name}`"),
             )
             .because(cause)
             .fix(format!(

@@ -30,9 +30,9 @@ pub(super) fn explain(file: &Path, object: Option<&Path>) -> Result<ExplainedLog
     if logs.is_empty() {
         return Err(Error::new(
             Code::NoVerifierLog,
-            format!("there is no verifier log in {}", file.display()),
+            format!("{} does not contain a verifier log", file.display()),
         )
-        .because("none of its lines is an instruction or a statistic of a verifier log")
+        .because("the file contains neither instructions nor statistics of the verifier")
         .fix(
             "pass the output of the loader, or the file that `cargo ebpf verify` prints as the \
              full log",

@@ -57,8 +57,9 @@ pub(super) fn read_btf(path: &Path) -> Result<Vec<u8>> {
     ebpf_base::read_file(path, MAX_BTF_LEN).map_err(|cause| match cause.kind() {
         ErrorKind::InvalidInput | ErrorKind::IsADirectory => {
             requirements::btf_unreadable(&format!(
-                "{} is not a regular file, or too large for BTF",
-                path.display()
+                "{} is not a regular file, or is larger than {} MiB",
+                path.display(),
+                MAX_BTF_LEN >> 20
             ))
         }
         _ => Error::io("read", path, &cause),

@@ -41,7 +41,7 @@ pub(crate) fn run(request: &cli::Run, context: &Context) -> Result<Outcome> {
     for object in &built.objects {
         context.console.note(&object.line());
     }
-    let verification = stages.run("Verifying them on this kernel", || {
+    let verification = stages.run("Verifying the objects on this kernel", || {
         verify::on_host(&built.named(), context)
     })?;
     if verification.lacks_rights() {

@@ -13,7 +13,7 @@ use super::shell::command_line;
 /// with which cargo and its toolchains are found.
 pub(crate) fn as_root() -> String {
     if in_user_namespace() {
-        return "run it outside of the user namespace, as root".to_owned();
+        return "run the command as root, outside of the user namespace".to_owned();
     }
     let program = env::current_exe().map_or_else(|_| "cargo-ebpf".into(), OsString::from);
     line(program, env::args_os().skip(1))

@@ -292,7 +292,7 @@ impl Process {
         Err(Error::new(
             Code::ProgramSlow,
             format!(
-                "`{}` was killed after {} s, the time limit",
+                "`{}` exceeded the time limit of {} s, and was killed",
                 self.line(),
                 limit.as_secs()
             ),

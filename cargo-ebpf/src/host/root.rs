@@ -73,8 +73,9 @@ pub(crate) fn note_on_writing_to(directory: &Path) -> Option<String> {
 fn note(is_root: bool, caller: &str, owner: u32) -> Option<String> {
     let users = is_root && owner != 0 && caller.parse() == Ok(owner);
     users.then(|| {
-        "note: through sudo, new files in target/ belong to root. Only loading programs needs root: \
-         build without sudo; `cargo ebpf run` starts only the loader with it"
+        "note: with sudo, new files in target/ belong to root, and later builds without sudo may \
+         fail. Build without sudo: only loading programs requires root, and `cargo ebpf run` uses \
+         sudo only for the loader"
             .to_owned()
     })
 }

@@ -90,13 +90,17 @@ impl AgentProcess {
         cause.extend((!stderr.is_empty()).then(|| untrusted::lines(&stderr).into_owned()));
         cause.extend(self.console.iter().flat_map(Console::tail));
         if cause.is_empty() {
+            let what = match self.console {
+                Some(_) => "qemu",
+                None => "the process",
+            };
             cause.push(match status {
                 // With -no-reboot, qemu exits when the guest resets.
                 Some(status) if status.success() && self.console.is_some() => {
-                    "it reset before it printed anything".to_owned()
+                    "the guest reset before it printed anything".to_owned()
                 }
-                Some(status) => format!("it ended with {} and printed nothing", ending(status)),
-                None => "it printed nothing".to_owned(),
+                Some(status) => format!("{what} ended with {} and printed nothing", ending(status)),
+                None => format!("{what} printed nothing"),
             });
         }
         finding.because(cause.join("\n"))

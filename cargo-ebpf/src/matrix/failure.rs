@@ -68,7 +68,7 @@ impl FailureContext<'_> {
             }
             (None, Ended::Damaged(what)) => Finding::error(
                 Code::AnswerDamaged,
-                format!("the reply of {label} was damaged{doing}: {what}"),
+                format!("{label} sent a damaged reply{doing}: {what}"),
             ),
             (None, Ended::Closed) if !self.up && guest => no_boot(format!("{label} did not boot"))
                 .fix("check that it has enough memory (--guest-memory MIB)"),
@@ -78,8 +78,9 @@ impl FailureContext<'_> {
             ),
             (None, _) => Finding::error(
                 Code::AnswerCutOff,
-                format!("the reply of {label} ended early{doing}"),
-            ),
+                format!("{label} sent an incomplete reply{doing}"),
+            )
+            .fix("run the command with --verbose, and report this as a bug with its output"),
         }
     }
 }
@@ -101,6 +102,9 @@ fn in_words(deadline: Deadline) -> String {
             "it was still printing after {} s, the time limit",
             limit.as_secs()
         ),
-        Deadline::Step(limit) => format!("it worked on one step for {} s", limit.as_secs()),
+        Deadline::Step(limit) => format!(
+            "one step took more than {} s, the time limit",
+            limit.as_secs()
+        ),
     }
 }

@@ -60,7 +60,7 @@ impl Task for Reading {
     // No answer begins a step, so that none is too slow.
     const SLOW: fn(String) -> Finding = |message| Finding::error(verdict::SLOW, message);
     const NOUN: &'static str = "attempts to read BTF";
-    const REST: &'static str = "was not read";
+    const REST: &'static str = "its BTF was not read";
 
     fn request(&self) -> Request {
         Request {

@@ -21,7 +21,7 @@ pub(super) trait Task {
     const SLOW: fn(String) -> Finding;
     /// What a kernel broke down with: "tests".
     const NOUN: &'static str;
-    /// What happened to the rest: "did not run".
+    /// What happened to the rest: "the remaining tests were not run on it".
     const REST: &'static str;
 
     /// The rest: everything that has no result yet.
@@ -102,7 +102,7 @@ impl KernelRun<'_> {
                 findings.push(Finding::error(
                     Code::KernelGivenUp,
                     format!(
-                        "{BREAKDOWNS} {} crashed the kernel {}, so the rest {} on it",
+                        "{BREAKDOWNS} {} crashed the kernel {}: {}",
                         T::NOUN,
                         self.kernel.label(),
                         T::REST

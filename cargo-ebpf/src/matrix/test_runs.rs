@@ -137,7 +137,7 @@ impl Task for TestRun<'_> {
         )
     };
     const NOUN: &'static str = "tests";
-    const REST: &'static str = "did not run";
+    const REST: &'static str = "the remaining tests were not run on it";
 
     fn request(&self) -> Request {
         let programs = self.programs.iter().zip(&self.tested);

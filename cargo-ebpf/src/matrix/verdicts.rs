@@ -143,16 +143,13 @@ fn incomplete(program: &Program) -> Finding {
     let (verdict, missing) = match program.outcome {
         Outcome::Accepted => (
             "accepted",
-            "how often it visits each instruction, or whether the program attaches",
+            "instruction counts and the result of attaching were known",
         ),
-        _ => ("rejected", "the steps that led there"),
+        _ => ("rejected", "the steps that led to the rejection were known"),
     };
     Finding::warning(
         Code::VerdictIncomplete,
-        format!(
-            "the kernel {verdict} `{name}`, but the time limit passed before it showed \
-             {missing}"
-        ),
+        format!("the kernel {verdict} `{name}`, but the time limit expired before {missing}"),
     )
     .because(
         "the second verification did not finish within the time limit; the verdict is from \
@@ -168,8 +165,8 @@ impl Task for Verification<'_> {
     const SLOW: fn(String) -> Finding = |message| {
         Finding::error(verdict::SLOW, message)
             .because(
-                "the verifier did not finish within the time limit; it would delay the \
-                 loader just as long",
+                "the verifier did not finish within the time limit; loading the program would \
+                 take at least as long",
             )
             .fix(
                 "simplify the program (fewer branches, bounded loops), or increase the time \
@@ -177,7 +174,7 @@ impl Task for Verification<'_> {
             )
     };
     const NOUN: &'static str = "programs";
-    const REST: &'static str = "was not tried";
+    const REST: &'static str = "the remaining programs were not tried on it";
 
     fn request(&self) -> Request {
         let objects = self.objects.iter().zip(&self.events);

@@ -24,7 +24,7 @@ pub(crate) struct Loader {
 }
 
 const FIX: &str =
-    "name it in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
+    "name the loader in the root Cargo.toml:\n[workspace.metadata.ebpf]\nloader = \"PACKAGE\"";
 
 /// The loader that the user names, or the workspace, else the only binary package that looks like
 /// one: it depends on aya, or builds the eBPF crate in its build script; else, the only one that
@@ -108,7 +108,7 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
         [one] => Ok(one),
         [] => Err(Error::new(
             Code::LoaderMissing,
-            "the project has no native loader to run",
+            "no package of the project looks like a loader (a program that loads eBPF objects)",
         )
         .because(
             "no package with a binary depends on aya, or has ebpf-build or aya-build as a build \
@@ -122,7 +122,7 @@ fn guess<'a>(packages: &[&'a Package]) -> Result<&'a Package> {
                 .collect();
             Err(Error::new(
                 Code::LoaderAmbiguous,
-                "the project has several native loaders",
+                "several packages of the project look like loaders",
             )
             .because(names.join(", "))
             .fix(FIX))

@@ -95,8 +95,10 @@ impl Project {
             }
             None => error
                 .because(
-                    "no crate in or beside the workspace has a .cargo/config.toml with a bpf* \
-                     build target, [package.metadata.ebpf], or programs that depend on aya-ebpf",
+                    "no crate in or beside the workspace has a binary and depends on aya-ebpf, sets \
+                     a bpf* build target in its .cargo/config.toml, contains \
+                     [package.metadata.ebpf], or is named by a build script that uses aya-build or \
+                     ebpf-build",
                 )
                 .fix("cd into the project that has one, or pass its --manifest-path"),
         })
@@ -283,7 +285,7 @@ fn given_manifest(manifest: &Path) -> Result<PathBuf> {
         .fix("pass the path of the project's Cargo.toml to --manifest-path")
     };
     if manifest.file_name() != Some("Cargo.toml".as_ref()) {
-        return Err(wrong("a manifest must have this name"));
+        return Err(wrong("a manifest must be called Cargo.toml"));
     }
     fs::canonicalize(manifest).map_err(|cause| wrong(&cause.to_string()))
 }

@@ -38,7 +38,7 @@ fn warning_about(unused: &UnusedPin, ebpf: &EbpfCrate, used: &Toolchain) -> Find
     let UnusedPin { pin, cause, .. } = unused;
     let (because, fix) = match cause {
         None => (
-            "RUSTC, or the cargo that runs this command, is of another toolchain".to_owned(),
+            "RUSTC, or the cargo that runs this command, belongs to another toolchain".to_owned(),
             "unset RUSTC, and use the cargo of rustup".to_owned(),
         ),
         Some(error) => (error.finding().message.clone(), remedy(&pin.name, error)),

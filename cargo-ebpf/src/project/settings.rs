@@ -55,11 +55,11 @@ impl Settings {
         let broken = |cause: String| {
             Error::new(
                 Code::MetadataBroken,
-                "[workspace.metadata.ebpf] cannot be read",
+                "[workspace.metadata.ebpf] is not valid",
             )
             .because(cause)
             .fix(
-                "loader = \"PACKAGE\", loader-profile = \"PROFILE\", demo = [\"ARGUMENT\", ...], \
+                "use these keys: loader = \"PACKAGE\", loader-profile = \"PROFILE\", demo = [\"ARGUMENT\", ...], \
                  tolerance = { default = 5, PROGRAM = 10 }, exclude = [\"DIRECTORY\", ...]",
             )
         };

@@ -43,7 +43,7 @@ const VENDORED: [&str; 4] = ["node_modules", "third_party", "third-party", "vend
 impl fmt::Display for Aside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Named(name) => write!(f, "it is in a directory {name}"),
+            Self::Named(name) => write!(f, "it is in a directory called {name}"),
             Self::Repository => write!(f, "it is in another repository"),
             Self::Vendored => write!(f, "it is vendored"),
         }

@@ -109,9 +109,9 @@ impl ProgramPrediction {
     fn words(&self) -> String {
         match (&self.load, &self.attach) {
             (Predicted::Lacks { name, .. }, _) => format!("lacks {name}"),
-            (_, Predicted::Lacks { name, .. }) => format!("loads, lacks {name} to attach"),
+            (_, Predicted::Lacks { name, .. }) => format!("loads, cannot attach: no {name}"),
             (Predicted::Unknown { name, .. }, _) => format!("unknown: {name}"),
-            (_, Predicted::Unknown { name, .. }) => format!("loads, unknown: {name}"),
+            (_, Predicted::Unknown { name, .. }) => format!("loads, attach unknown: {name}"),
             (Predicted::Supported, Predicted::Supported) => "supported".to_owned(),
         }
     }
@@ -141,12 +141,15 @@ impl Report for Requirements {
     }
 }
 
-/// The release and the first line of the source that asks for it:
-/// `Linux 5.19: src/main.rs:31 attaches to contention_begin`.
+/// Which kernels can load the object, and the first line of the source that asks for this:
+/// `needs Linux 5.19: src/main.rs:31 attaches to contention_begin`.
 pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> String {
     let impossible = needs.required().find(|found| found.impossible);
     if let Some(impossible) = impossible {
-        return format!("a kernel that does not exist: {}", impossible.reason(here));
+        return format!(
+            "cannot be loaded by any kernel: {}",
+            impossible.reason(here)
+        );
     }
     let end = needs.ends().next().map(|end| {
         let gone = end
@@ -156,15 +159,17 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
     });
     let (Some(release), last) = (needs.release, needs.last) else {
         return match (needs.last, end) {
-            (Some(last), Some(end)) => format!("Linux {last} or older: {end}"),
-            _ => "any Linux release".to_owned(),
+            (Some(last), Some(end)) => format!("needs Linux {last} or older: {end}"),
+            _ => "needs any Linux release".to_owned(),
         };
     };
     if let (Some(last), Some(end)) = (last, end) {
         return if release > last {
-            format!("a kernel that does not exist: Linux {release} or newer, and {end}")
+            format!(
+                "cannot be loaded by any kernel: the object needs Linux {release} or newer, and {end}"
+            )
         } else {
-            format!("Linux {release} to {last}: {end}")
+            format!("needs Linux {release} to {last}: {end}")
         };
     }
     match needs.reasons().next() {
@@ -173,9 +178,9 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
             };
-            format!("Linux {release}: {}{more}", first.reason(here))
+            format!("needs Linux {release}: {}{more}", first.reason(here))
         }
-        None => format!("Linux {release}"),
+        None => format!("needs Linux {release}"),
     }
 }
 
@@ -197,7 +202,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
     let needs = &object.needs;
     writeln!(
         out,
-        "{NAME}{}{NAME:#} {ANSWER}needs {}{ANSWER:#}",
+        "{NAME}{}{NAME:#} {ANSWER}{}{ANSWER:#}",
         object.object,
         headline(needs, here)
     )?;
@@ -230,7 +235,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
     }
     if needs.programs.len() > 1 {
         writeln!(out)?;
-        let mut programs = table::new(["needs", "program", "without it"], ..0);
+        let mut programs = table::new(["needs", "program", "if removed"], ..0);
         for program in &needs.programs {
             let release = |release: Option<KernelVersion>| {
                 release.map_or_else(String::new, |release| release.to_string())
@@ -258,7 +263,7 @@ fn write_object(out: &mut String, object: &ObjectNeeds, here: &Path) -> std::fmt
     )?;
     write_list(
         out,
-        "optional, as Aya and libbpf have a fallback for older kernels:",
+        "not required: Aya and libbpf have a fallback on older kernels:",
         needs.requirements.iter().filter(|one| !one.binds()),
         here,
     )?;

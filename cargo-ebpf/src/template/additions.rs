@@ -56,7 +56,7 @@ pub(crate) fn missing(project: &Existing<'_>, libraries: &Libraries) -> Result<A
             .map_err(|cause: toml_edit::TomlError| {
                 Error::new(
                     Code::LoaderManifest,
-                    format!("{} cannot be completed", path.display()),
+                    format!("could not add ebpf-build to {}", path.display()),
                 )
                 .because(cause.to_string())
             })?;
@@ -70,12 +70,13 @@ pub(crate) fn missing(project: &Existing<'_>, libraries: &Libraries) -> Result<A
     }
     if project.has_build_script {
         let already = match build("aya-build") {
-            true => "builds the objects with aya-build",
-            false => "has a build script",
+            true => " that uses aya-build",
+            false => "",
         };
         missing.notes.push(format!(
-            "{} {already}, which is left as it is. To embed the objects that cargo ebpf builds and \
-             verifies, add ebpf-build to [build-dependencies], and to the build script:\n{script}",
+            "the package of {} already has a build script{already}, which was not changed. To embed \
+             the objects that cargo ebpf builds and verifies, add ebpf-build to \
+             [build-dependencies], and to the build script:\n{script}",
             path.display()
         ));
         return Ok(missing);
@@ -217,7 +218,10 @@ mod tests {
     #[test]
     fn a_build_script_is_left_as_it_is() {
         let aya = "[package]\nname = \"w\"\n\n[build-dependencies]\naya-build = \"0.2\"\n";
-        for (manifest, said) in [(aya, "with aya-build"), (MANIFEST, "has a build script")] {
+        for (manifest, said) in [
+            (aya, "that uses aya-build"),
+            (MANIFEST, "has a build script, which"),
+        ] {
             let missing = of(manifest, true, &Libraries::Published);
             assert!(missing.additions.is_empty());
             assert!(missing.notes[0].contains(said), "{:?}", missing.notes);

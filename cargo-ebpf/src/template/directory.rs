@@ -36,9 +36,9 @@ pub(crate) fn create(directory: &Path, files: &[File]) -> Result<()> {
 fn exists(directory: &Path) -> Error {
     Error::new(
         Code::ProjectExists,
-        format!("{} exists already", directory.display()),
+        format!("{} already exists", directory.display()),
     )
-    .fix("choose another name, or cd to another directory; `cargo ebpf init` completes a project")
+    .fix("choose another name; to set up an existing project, run `cargo ebpf init` in it")
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn fault(text: &str) -> Option<String> {
     } else if KEYWORDS.contains(&text) {
         Some("it is a keyword of Rust".to_owned())
     } else if TAKEN.contains(&text) {
-        Some("cargo, Rust or a dependency of the project uses it already".to_owned())
+        Some("it is reserved by cargo or Rust, or is the name of a dependency".to_owned())
     } else {
         None
     }

@@ -85,7 +85,8 @@ fn rejection(
     if log.log.is_empty() {
         let error = std::io::Error::from_raw_os_error(log.errno);
         diagnosis.message = vec![format!(
-            "{error}, without a reason; the kernel accepts a minimal program of this type"
+            "the kernel returned `{error}` without a verifier log, although it accepts a minimal \
+             program of this type"
         )];
         diagnosis.hint = Some("check the object's BTF and license");
     }

@@ -47,9 +47,13 @@ pub(super) fn find(
             } => {
                 let text = settings.get(wanted)?;
                 if let Some(text) = text {
-                    let bytes = value
-                        .value(&text, size)
-                        .map_err(|cause| format!("the setting `{}`: {cause}", wanted.name))?;
+                    let bytes = value.value(&text, size).map_err(|cause| {
+                        format!(
+                            "the object cannot hold the value of the kernel setting `{}`: \
+                                 {cause}",
+                            wanted.name
+                        )
+                    })?;
                     write(maps, offset, &bytes);
                 }
                 Ok(Provided::Setting(offset))
@@ -64,8 +68,8 @@ pub(super) fn find(
                 Ok(found.map_or(Provided::NoFunction, Provided::Function))
             }
             _ => Err(format!(
-                "`{}` is not in the object, and its BTF does not declare it: a forgotten \
-                 definition, or an object without BTF",
+                "`{}` is neither defined in the object nor declared in its BTF: define it, or \
+                 build the object with BTF",
                 wanted.name
             )),
         })
@@ -107,7 +111,8 @@ impl<'kernel> Settings<'kernel> {
                 None => Err(format!("Linux {release} is configured without `{name}`")),
             },
             Some(Err(error)) => Err(format!(
-                "the configuration of Linux {release} with `{name}` cannot be read ({error})"
+                "the configuration of Linux {release}, which is needed for `{name}`, cannot be \
+                 read ({error})"
             )),
             None if wanted.weak => Ok(None),
             None => Err(format!("libbpf defines no setting `{name}`")),
@@ -193,14 +198,16 @@ fn typed(
     let Some(kernel) = kernel_btf else {
         return match wanted.weak {
             true => Ok(None),
-            false => Err(format!("the kernel has no BTF with the {what} `{plain}`")),
+            false => Err(format!(
+                "this kernel has no BTF, which is needed to find the {what} `{plain}`"
+            )),
         };
     };
     let Some(found) = kernel.id_of(kind, plain) else {
         return match wanted.weak {
             true => Ok(None),
             false => Err(format!(
-                "the kernel has no {what} `{plain}` for BPF: none in {}; modules are not searched",
+                "{} does not contain the {what} `{plain}` (modules are not searched)",
                 ebpf_base::btf::VMLINUX
             )),
         };

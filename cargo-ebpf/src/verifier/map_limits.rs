@@ -74,13 +74,13 @@ const LIMITS: &[Limit] = &[
         is_broken: |kind, shape| {
             kind == BPF_MAP_TYPE_RINGBUF && !shape.max_entries.is_power_of_two()
         },
-        because: "the size of a ring buffer is a power of two, and whole pages",
+        because: "the size of a ring buffer must be a power of two and a multiple of the page size",
         fix: "declare a power of two of at least 4096",
     },
     // Last: newer kernels have no such limit, and then another one is the cause.
     Limit {
         is_broken: |_, shape| shape.key_size > KEY,
-        because: "older kernels accept keys of at most 512 bytes, which is the stack of a program",
+        because: "older kernels accept keys of at most 512 bytes, the size of a program's stack",
         fix: "use a hash of the key as the key, and keep the key itself in the value",
     },
 ];

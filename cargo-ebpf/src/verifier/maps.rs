@@ -158,7 +158,11 @@ fn assume_size(name: &str, map: &mut Shape) -> Option<Finding> {
             ),
         )
         .because("the kernel rejects a map without entries, so the loader must set the size")
-        .fix("make sure that the loader does this, or set max_entries in the object"),
+        .fix(format!(
+            "pass the size that the loader sets: --map-size {}=N, or `map-sizes` in \
+             [package.metadata.ebpf]; or set max_entries in the object",
+            untrusted::name(name)
+        )),
     )
 }
 

@@ -23,7 +23,7 @@ pub(super) fn not_tried(message: String, cause: &str, fix: &str) -> Observed {
 pub(super) fn not_linked(cause: &str) -> Observed {
     Outcome::NotLinked(finding(
         Code::ProgramNotLinked,
-        "it refers to a symbol that its loader would not resolve".to_owned(),
+        "this program refers to a symbol that its loader does not resolve".to_owned(),
         cause,
         "",
     ))
@@ -135,7 +135,7 @@ pub(super) fn no_rights(kernel: &Kernel) -> Observed {
              the initial user namespace"
                 .to_owned()
         } else {
-            format!("it has no {}", names.join(", "))
+            format!("missing: {}", names.join(", "))
         },
         // Only the process that the user started knows the command to repeat.
         "",

@@ -52,7 +52,7 @@ pub(super) fn connect(
         let mut map = |number| match maps.descriptor(number, &mut own) {
             Some(found) => found.map_err(Lacking::Map),
             None => Err(Lacking::Other(
-                "the object does not define the map".to_owned(),
+                "the program refers to a map that the object does not define".to_owned(),
             )),
         };
         let patch = match target {
@@ -116,9 +116,9 @@ pub(super) fn connect(
         let wide = instruction.code == LOAD_WIDE;
         let fits = wide || matches!(patch.source, 0 | BPF_PSEUDO_KFUNC_CALL);
         if !fits || !wide && !is_call(instruction) {
-            return Err(Lacking::Other(
-                "an instruction calls something that is not a function".to_owned(),
-            ));
+            return Err(Lacking::Other(format!(
+                "instruction {slot} calls something that is not a function"
+            )));
         }
         instruction.set_src_reg(patch.source as u8);
         instruction.imm = patch.low;

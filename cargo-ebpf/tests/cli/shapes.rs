@@ -111,9 +111,9 @@ fn what_is_not_a_projects_own_is_passed_over_with_the_reason() {
     let passed_over = passed_over(&sandbox, "");
     let expected = [
         ("probe", "it has the name and the programs of"),
-        ("wrong", "it is in a directory tests"),
+        ("wrong", "it is in a directory called tests"),
         ("copied", "it is vendored"),
-        ("small", "it is in a directory examples"),
+        ("small", "it is in a directory called examples"),
         ("module", "it is in another repository"),
         ("new", "its Cargo.toml cannot be read"),
         ("theirs", "it is vendored"),
@@ -200,7 +200,7 @@ fn what_is_only_passed_over_is_named_by_the_error() {
         .code(1)
         .stderr(predicate::str::contains("error[ebpf-crate-missing]"))
         .stderr(predicate::str::contains(
-            "small is skipped: it is in a directory examples",
+            "small is skipped: it is in a directory called examples",
         ))
         .stderr(predicate::str::contains("examples/small/Cargo.toml"));
 }

@@ -121,7 +121,7 @@ pub(crate) fn an_image_that_is_cut_off_does_not_boot() -> Result<(), Failed> {
     let path = sandbox.path("reset");
     fs::write(&path, boot_image(&[0xb0, 0xfe, 0xe6, 0x64, 0xf4]))?;
     let output = verify(&sandbox, &path.to_string_lossy());
-    failed_with("guest-no-boot", &["it reset before"], &output)?;
+    failed_with("guest-no-boot", &["the guest reset before"], &output)?;
     sandbox.is_clean()?;
     // A real kernel that finds no archive panics.
     script(

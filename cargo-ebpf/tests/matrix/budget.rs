@@ -198,7 +198,7 @@ pub(crate) fn growth_fails_worst_first() -> Result<(), Failed> {
     let output = project.verify(&["--locked"]);
     check(output.status.success(), "less is fine", &output)?;
     check(
-        text(&output.stdout).contains("better than in ebpf.lock"),
+        text(&output.stdout).contains("improved since ebpf.lock was written"),
         "it is said",
         &output,
     )

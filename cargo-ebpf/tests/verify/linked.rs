@@ -15,7 +15,7 @@ const LINKED: &[(&str, &str, &str)] = &[
     ("core_absent", "refused", "(CO-RE)"),
     ("elsewhere", "not-linked", "the section `elsewhere`, for which loaders create no map"),
     ("maps", "accepted", ""),
-    ("missing_function", "not-linked", "has no function `no_such_function`"),
+    ("missing_function", "not-linked", "does not contain the function `no_such_function`"),
     // libbpf adds no license where there is none.
     ("no_license", "refused", "GPL"),
     ("replaced", "accepted", ""),
@@ -24,7 +24,7 @@ const LINKED: &[(&str, &str, &str)] = &[
     ("settings", "accepted", ""),
     ("strong_setting", "not-linked", "`CONFIG_NO_SUCH_SETTING`"),
     ("symbols", "accepted", ""),
-    ("undeclared_function", "not-linked", "its BTF does not declare it"),
+    ("undeclared_function", "not-linked", "nor declared in its BTF"),
     ("variable_lock", "refused", "bpf_spin_lock cannot be accessed"),
     ("variables", "accepted", ""),
 ];

@@ -43,7 +43,7 @@ pub(crate) fn run(request: &cli::Test, context: &Context) -> Result<Outcome> {
         context.console.show(
             &Finding::error(
                 Code::TestsIncomplete,
-                "not every test executable was built and run to completion",
+                "some test executables could not be built, or did not finish",
             )
             .because(format!(
                 "cargo ended with {}; see its output above",

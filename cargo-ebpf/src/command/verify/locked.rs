@@ -62,7 +62,7 @@ impl Lock {
             .flat_map(|budget| budget.kernels.keys());
         let wanted = names.map(|name| {
             KernelSpec::parse_for(name, budget::UNNAMED).map_err(|cause| {
-                budget::broken(&self.path, format!("it has a kernel `{name}`: {cause}"))
+                budget::broken(&self.path, format!("invalid kernel `{name}`: {cause}"))
                     .fix("cargo ebpf verify --update --kernel 6.1,6.12")
             })
         });
@@ -173,7 +173,9 @@ impl Lock {
                 format!("{FILE} was not written: not every kernel gave a verdict"),
             )
             .because(cause)
-            .fix("fix this, or leave the kernel out: cargo ebpf verify --update --kernel LIST"));
+            .fix(
+                "solve this problem, or omit the kernel: cargo ebpf verify --update --kernel LIST",
+            ));
         }
         let committed = self.committed.clone().unwrap_or_default();
         budget::write(&self.path, &committed.updated(measured, self.whole))

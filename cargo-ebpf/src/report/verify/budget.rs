@@ -41,12 +41,15 @@ impl Held {
             .map(|breach| {
                 let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
                 exceeded(format!(
-                    "{} of {} on {}: {}, but {FILE} has {}",
+                    "{} of {} on {}: {}, but {FILE} has {}{}",
                     breach.what,
                     breach.program.as_ref().unwrap_or(&breach.object),
                     breach.kernel.as_deref().unwrap_or("all kernels"),
                     shown(&breach.after),
                     shown(&breach.before),
+                    breach.growth.map_or_else(String::new, |growth| format!(
+                        " ({growth:+.1} %, more than the tolerance)"
+                    )),
                 ))
                 .at(FILE, None)
             })
@@ -65,8 +68,8 @@ impl Held {
             return match changes.as_slice() {
                 [] => {
                     format!(
-                        "{written}: no verdict has changed, and no number by more than its \
-                         tolerance"
+                        "{written}: no verdict has changed, and all numbers are within their \
+                         tolerances"
                     )
                 }
                 changes => format!("{written}; what has changed:\n{}", table(changes)),
@@ -76,10 +79,11 @@ impl Held {
         let mut parts = Vec::new();
         if !self.other_tools.is_empty() {
             let tools = self.other_tools.iter();
-            let tools = tools.map(|(name, before, now)| format!("{name} {now}, not {before}"));
+            let tools =
+                tools.map(|(name, before, now)| format!("{name} {now} instead of {before}"));
             let tools: Vec<_> = tools.collect();
             parts.push(format!(
-                "note: the objects were built by {}, which may be the cause of changes",
+                "note: the objects were built with {}, which may explain the changes",
                 tools.join("; ")
             ));
         }
@@ -87,14 +91,16 @@ impl Held {
             parts.push(format!("{verdicts} and their numbers match {FILE}"));
         } else {
             parts.push(table(breaches));
-            let finding = exceeded(format!("{} from {FILE}, of {verdicts}", things(breaches))).fix(
-                "simplify the program; or, if the change is intended: cargo ebpf verify --update",
-            );
+            let finding = exceeded(format!(
+                "{} from {FILE} ({verdicts} checked)",
+                things(breaches)
+            ))
+            .fix("simplify the program; or, if the change is intended: cargo ebpf verify --update");
             parts.push(human::finding(&finding));
         }
         if !improvements.is_empty() {
             parts.push(format!(
-                "better than in {FILE} (record this with `cargo ebpf verify --update`):\n{}",
+                "improved since {FILE} was written (record this with `cargo ebpf verify --update`):\n{}",
                 table(improvements)
             ));
         }

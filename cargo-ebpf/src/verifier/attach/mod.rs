@@ -88,7 +88,7 @@ pub(super) fn attempt(program: &Program<'_>, attaching: Attaching) -> Option<Att
     }
     let attempt = match program.interferes() {
         Some(what) if attaching == Attaching::Watchers => Err(Failure::NotTried {
-            reason: format!("{what}, for all processes of this machine while it is attached"),
+            reason: format!("while it is attached, {what}, for all processes on this machine"),
             fix: Some("attach it in a guest, where it affects nobody else: --kernel 6.12"),
         }),
         _ => attach(program),
@@ -156,7 +156,7 @@ fn attach(program: &Program<'_>) -> Attempt {
         }
         "lirc_mode2" => Err(Failure::not_tried("it is attached to an infrared receiver")),
         "usdt" => Err(Failure::not_tried(
-            "its loader determines the addresses of the probe from the file",
+            "the loader of a usdt program reads the addresses of its probe from the traced file",
         )),
         other => Err(Failure::not_tried(format!(
             "cargo ebpf cannot attach programs of section `{other}`"
@@ -214,7 +214,10 @@ impl Program<'_> {
             .map(Name::as_str)
             .ok_or_else(|| Failure::NotTried {
                 reason: format!("its section does not name the {what}: the loader chooses it"),
-                fix: Some("name it in the program's macro to include it"),
+                fix: Some(
+                    "name the target in the program's attribute or section, such as \
+                     #[fentry(function = \"..\")], so that it can be attached",
+                ),
             })
     }
 
@@ -287,7 +290,7 @@ fn judge(failure: Failure) -> Attach {
         Failure::NotTried { reason, fix } => {
             let mut finding = Finding::warning(
                 Code::AttachNotTried,
-                "it was loaded; attaching it was not tried",
+                "the program was loaded, but not attached",
             )
             .because(reason);
             finding.fix = fix.map(str::to_owned);
