@@ -288,11 +288,9 @@ fn judge(failure: Failure) -> Attach {
             Attach::Refused(finding)
         }
         Failure::NotTried { reason, fix } => {
-            let mut finding = Finding::warning(
-                Code::AttachNotTried,
-                "the program was loaded, but not attached",
-            )
-            .because(reason);
+            let mut finding =
+                Finding::warning(Code::AttachNotTried, "it was loaded, but not attached")
+                    .because(reason);
             finding.fix = fix.map(str::to_owned);
             Attach::NotTried(finding)
         }
