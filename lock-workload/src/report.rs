@@ -56,15 +56,15 @@ pub fn summary(scenario: Scenario, truth: &Truth) -> String {
         let (role, r#type, caller) = (subject.name, subject.r#type, subject.caller);
         if !exact {
             text.push_str(&format!(
-                "The workload {scenario} made {} calls for its {role} ({type}, in {caller}). \
-                 The threads cannot determine which calls waited.\n",
+                "The threads of the workload {scenario} made {} calls for the {role} ({type}, in \
+                 {caller}). They cannot determine which calls waited.\n",
                 figures.calls
             ));
             continue;
         }
         text.push_str(&format!(
-            "The workload {scenario} waited {} times for its {role} ({type}, in {caller}): {} in \
-             total, {} on average, {} at most.\n",
+            "The threads of the workload {scenario} waited {} times for the {role} ({type}, in \
+             {caller}): {} in total, {} on average, {} at most.\n",
             figures.waits,
             time(figures.total_ns),
             time(figures.total_ns.checked_div(figures.waits).unwrap_or(0)),
@@ -76,7 +76,7 @@ pub fn summary(scenario: Scenario, truth: &Truth) -> String {
                 (figures.interrupted, "interrupted by a signal"),
             ]);
             text.push_str(&format!(
-                "Waits that ended without acquiring it: {outcomes}, {} in total.\n",
+                "Waits that ended without acquiring the {role}: {outcomes}, {} in total.\n",
                 time(figures.not_acquired_ns)
             ));
         }
@@ -102,7 +102,7 @@ fn rounds(truth: &Truth) -> String {
     if parts.is_empty() {
         format!("In {rounds}, every call waited.\n")
     } else {
-        format!("In {rounds}: {parts}.\n")
+        format!("In {rounds}, not counted as waits: {parts}.\n")
     }
 }
 
