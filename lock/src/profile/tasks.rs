@@ -12,20 +12,24 @@ pub(crate) struct Runtime {
     functions: &'static str,
     /// Its name.
     pub(crate) name: &'static str,
-    /// Its tasks, and what they wait for.
+    /// Its tasks.
     pub(crate) tasks: &'static str,
+    /// What the tasks wait for, among others.
+    pub(crate) locks: &'static str,
 }
 
 const RUNTIMES: [Runtime; 2] = [
     Runtime {
         functions: "runtime.futex",
         name: "Go",
-        tasks: "goroutines for a sync.Mutex, a channel and the like",
+        tasks: "goroutines",
+        locks: "a sync.Mutex, a channel",
     },
     Runtime {
         functions: "tokio::runtime::",
         name: "tokio",
-        tasks: "async tasks for a tokio::sync::Mutex, a channel and the like",
+        tasks: "async tasks",
+        locks: "a tokio::sync::Mutex, a channel",
     },
 ];
 

@@ -53,7 +53,7 @@ fn small_tables_lose_nothing_uncounted() -> Outcome {
             "--max-threads",
             "4",
             "lost/table_full",
-            "as the thread table was full",
+            "because the thread table was full",
         ),
     ] {
         let folder = tempfile::tempdir()?;

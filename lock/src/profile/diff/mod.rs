@@ -341,14 +341,14 @@ fn unlike(before: Option<&Metadata>, after: Option<&Metadata>) -> Vec<String> {
     };
     let mode = |metadata: &Metadata| if metadata.exact { "on" } else { "off" };
     [
-        ("kernels", before.kernel.clone(), after.kernel.clone()),
+        ("the kernel", before.kernel.clone(), after.kernel.clone()),
         (
-            "numbers of CPUs",
+            "the number of CPUs",
             before.cpus.to_string(),
             after.cpus.to_string(),
         ),
         (
-            "filters",
+            "the filters",
             before.filters.join(", "),
             after.filters.join(", "),
         ),
@@ -365,7 +365,7 @@ fn unlike(before: Option<&Metadata>, after: Option<&Metadata>) -> Vec<String> {
             }
         };
         let (before, after) = (named(before), named(after));
-        format!("recorded differently: {what}: {before}, then {after}")
+        format!("the recordings differ in {what}: {before} before, {after} after")
     })
     .collect()
 }

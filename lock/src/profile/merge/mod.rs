@@ -10,6 +10,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ebpf_base::units::plural;
+
 use crate::profile::{
     snapshot::{
         ChainLink, EventAccounting, Events, Hook, Lost, OpenWait, SampleCounts, SampledWait,
@@ -174,9 +176,8 @@ impl Merger {
         }
         let notes = &mut self.builder.snapshot_mut().notes;
         let note = format!(
-            "the recording is damaged or forged: {} of its rows refer to something that is \
-             not in it, and are left out",
-            self.dropped
+            "the recording is damaged or forged: ignored {} with invalid references",
+            plural(self.dropped, "row")
         );
         match self.dropped_note.and_then(|at| notes.get_mut(at)) {
             Some(earlier) => *earlier = note,

@@ -221,8 +221,7 @@ fn what_refers_to_nothing_is_left_out_and_said() {
         merged.notes,
         [
             "a note",
-            "the recording is damaged or forged: 6 of its rows refer to something that is not \
-             in it, and are left out"
+            "the recording is damaged or forged: ignored 6 rows with invalid references"
         ]
     );
     // A thread without a process takes with it what refers to it.

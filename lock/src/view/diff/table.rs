@@ -48,7 +48,7 @@ fn write_table(
         write_rows(text, diff, columns, paint)?;
     }
     let total = &diff.total;
-    let ratio = total.ratio().map(|ratio| format!(" ({ratio:.2} times)"));
+    let ratio = total.ratio().map(|ratio| format!(" (ratio {ratio:.2})"));
     writeln!(
         text,
         "All waits: {} before, {} after{}: {}.",
@@ -152,7 +152,7 @@ fn write_method(text: &mut String, diff: &Diff, names: [&str; 2]) -> fmt::Result
     if diff.before.is_enough && diff.after.is_enough {
         writeln!(
             text,
-            "Fewer than 5 % of comparisons have a wrong verdict in any row (Welch's t-test over the \
+            "The probability that any row has a wrong verdict is below 5 % (Welch's t-test over the \
              intervals, with Holm's correction); ± is the 95 % confidence interval of the row. \
              Variation between runs is not included: record each side more than once."
         )?;

@@ -41,6 +41,9 @@ pub(super) fn section(
     }
     facts.push(("open waits at end", open(snapshot)));
     facts.push(("lost", lost(snapshot)));
+    if let Some(counted) = also_counted(snapshot) {
+        facts.push(("also counted", counted));
+    }
     facts.extend(
         [
             ("kernel locks", &snapshot.accounting.kernel),
@@ -139,9 +142,10 @@ fn pieces(total: &Metrics) -> Option<String> {
     let pieces = total.waits()?.polled;
     (pieces > 0).then(|| {
         format!(
-            "{pieces} waits for the GIL that timed out, or were for its internal mutex, are parts \
-             of longer waits: the total includes them, the count does not, so the longest wait and \
-             percentiles are unavailable"
+            "{} in longer waits for the GIL (timeouts, or its internal mutex): included in the \
+             total time, but not in the number of waits, so the longest wait and percentiles are \
+             unavailable",
+            plural(pieces, "sleep")
         )
     })
 }
@@ -198,10 +202,9 @@ pub(super) fn lost_samples(snapshot: &Snapshot) -> Option<String> {
         false => "",
     };
     Some(format!(
-        "LOST: {lost} of {} sampled waits ({share:.0} %), as the ring buffer was full. Rows by \
-         caller, stack, thread or holder contain only the others. Record again with a larger \
-         buffer, \
-         such as --buffer 64 (MiB){without}.",
+        "LOST: {lost} of {} sampled waits ({share:.0} %), because the ring buffer was full. Rows by \
+         caller, stack, thread or holder are based on the remaining samples only. Record again \
+         with a larger buffer, such as --buffer 64 (MiB){without}.",
         samples.taken.max(lost)
     ))
 }
@@ -210,59 +213,63 @@ fn lost(snapshot: &Snapshot) -> String {
     let accounting = &snapshot.accounting;
     let (kernel, user) = (&accounting.kernel, &accounting.user);
     let both = |of: fn(&Events) -> u64| of(kernel).saturating_add(of(user));
-    let mut lost = counts([
+    let lost = counts([
         (
             both(|it| it.lost.table_full),
-            "as the thread table was full",
+            "because the thread table was full (--max-threads)",
         ),
-        (both(|it| it.lost.nested), "as they were nested too deeply"),
+        (
+            both(|it| it.lost.nested),
+            "because they were nested too deeply",
+        ),
         (
             both(|it| it.lost.end_not_seen),
-            "as their end event was missed",
+            "because their end event was missed",
         ),
     ]);
-    for hook in &snapshot.hooks {
-        if hook.missed > 0 {
-            lost.push(format!(
-                "{} {} as its program was already running on that CPU",
-                hook.missed,
-                untrusted::line(&hook.name)
-            ));
-        }
-    }
     let begins = both(|it| it.begins);
+    let total = both(|it| it.lost.total());
     let samples = snapshot.accounting.samples.buffer_full;
-    let mut text = match lost.as_slice() {
-        [] if samples > 0 => {
-            format!("none of {begins} events, but {samples} samples with their stacks")
-        }
-        [] => format!("none of {begins} events"),
-        lost => format!("of {begins} events: {}", lost.join(", ")),
+    let mut text = match total {
+        0 => format!("none of {begins} events"),
+        total => format!("{total} of {begins} events: {}", lost.join(", ")),
     };
-    let others = [
-        (both(|it| it.filtered), "filtered"),
-        (
-            both(|it| it.other),
-            "in the row for other locks, as the lock table was full",
-        ),
-        (both(|it| it.ends_without_begin), "ends without a begin"),
-        (
-            both(|it| it.unseen_ends),
-            "with an end time inferred from the thread's CPU time, as the end event is missing",
-        ),
-    ];
-    let others = counts(others);
-    if !others.is_empty() {
-        text += "; not lost, but notable: ";
-        text += &others.join(", ");
+    for hook in snapshot.hooks.iter().filter(|hook| hook.missed > 0) {
+        text += &format!(
+            "; {} {} because the BPF program was already running on the same CPU (all processes)",
+            hook.missed,
+            untrusted::line(&hook.name)
+        );
+    }
+    if total == 0 && samples > 0 {
+        text += &format!("; {samples} samples with their stacks");
     }
     text
 }
 
+/// Events that were not lost, but that a report does not show as they were.
+fn also_counted(snapshot: &Snapshot) -> Option<String> {
+    let (kernel, user) = (&snapshot.accounting.kernel, &snapshot.accounting.user);
+    let both = |of: fn(&Events) -> u64| of(kernel).saturating_add(of(user));
+    let others = counts([
+        (both(|it| it.filtered), "filtered out"),
+        (
+            both(|it| it.other),
+            "in the row for other locks, because the lock table was full (--max-locks)",
+        ),
+        (both(|it| it.ends_without_begin), "ends without a begin"),
+        (
+            both(|it| it.unseen_ends),
+            "with an end time inferred from the thread's CPU time, because the end event is missing",
+        ),
+    ]);
+    (!others.is_empty()).then(|| others.join(", "))
+}
+
 fn broken(whose: &str, events: &Events) -> String {
     format!(
-        "of {whose} DOES NOT ADD UP, please report this bug: {} begins, but {} repeats + {} ended + \
-         {} filtered + {} lost + {} open = {}",
+        "{whose}: {} waits began, but {} repeated + {} ended + {} filtered + {} lost + {} open = \
+         {}. This is a bug, please report it",
         events.begins,
         events.repeats,
         events.ended,
@@ -284,24 +291,25 @@ fn sampling(snapshot: &Snapshot) -> String {
         format!("every wait was sampled (--exact): {}", samples.used)
     } else {
         format!(
-            "{} of {} sampled. Rows by lock, address and type count every wait. Other rows are \
-             estimates with 95 % confidence intervals (±), and add up to the counted totals",
+            "{} of {} sampled (including idle waits and waits that did not acquire the lock). Rows \
+             by lock, address and type count every wait. Other rows are estimates with 95 % \
+             confidence intervals (±), and add up to the counted totals",
             samples.used,
-            plural(ended, "wait"),
+            plural(ended, "ended wait"),
         )
     };
     let lost = counts([
         (
             samples.buffer_full,
-            "samples lost, as the ring buffer was full",
+            "samples lost, because the ring buffer was full",
         ),
         (
             samples.stacks_full,
-            "without a stack, as --max-stacks was reached",
+            "without a stack, because --max-stacks was reached",
         ),
         (
             samples.stack_unreadable,
-            "without a stack, as the kernel could not unwind it",
+            "without a stack, because the kernel could not unwind it",
         ),
     ]);
     for lost in lost {

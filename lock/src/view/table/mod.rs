@@ -106,7 +106,8 @@ fn heading(snapshot: &Snapshot, options: &Options, grouped: &Grouped) -> Vec<Str
         lines.push("Stacks are known for sampled waits only: all values are estimates.".to_owned());
     }
     if !options.sort.is_estimated() && grouped.total.waits().is_none() {
-        lines.push("This metric is unavailable for estimates: sorted by total.".to_owned());
+        lines
+            .push("The metric of --sort is unavailable for estimates: sorted by total.".to_owned());
     }
     lines
 }
@@ -143,10 +144,12 @@ fn unseen(snapshot: &Snapshot) -> impl Iterator<Item = String> {
                 names.push("others".to_owned());
             }
             format!(
-                "Not recorded: waits of {} in {}. {} switches between them without the kernel.",
-                runtime.tasks,
+                "Not recorded: waits of {tasks} in {} (for {}, ...), because {} switches between \
+                 {tasks} without the kernel.",
                 names.join(", "),
-                runtime.name
+                runtime.locks,
+                runtime.name,
+                tasks = runtime.tasks
             )
         })
 }
@@ -179,7 +182,8 @@ fn undetermined(snapshot: &Snapshot, options: &Options) -> Option<String> {
         .collect();
     (!list.is_empty()).then(|| {
         format!(
-            "Not ranked, as it may be waits for locks or for work (--idle ranks it): {}.",
+            "Not ranked, because these may be waits for work rather than for locks (--idle ranks \
+             them): {}.",
             list.join("; ")
         )
     })

@@ -137,14 +137,18 @@ impl Page<'_> {
             let share = cells::share(waits.runqueue_ns, waits.total_ns);
             parts.push(format!("{share} of the time run-queue delay"));
         }
+        let mut others = Vec::new();
         for (count, what) in [
             (waits.timed_out, "timed out"),
             (waits.interrupted, "interrupted by a signal"),
             (waits.not_acquired, "failed"),
         ] {
             if count > 0 {
-                parts.push(format!("{} more {what}", cells::count(count)));
+                others.push(format!("{} {what}", cells::count(count)));
             }
+        }
+        if !others.is_empty() {
+            parts.push(format!("not counted above: {}", others.join(", ")));
         }
         if !parts.is_empty() {
             self.push(Kind::Dim, parts.join(", "));

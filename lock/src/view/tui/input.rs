@@ -43,8 +43,9 @@ pub(super) fn watch_signals(to: Sender<Message>) -> Result<()> {
     let ending = [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
         .filter(|&signal| !is_ignored(signal));
-    let mut signals = Signals::new(ending.chain([SIGWINCH, SIGCONT]))
-        .map_err(|error| Error::new("signals", "signals could not be caught").because_of(&error))?;
+    let mut signals = Signals::new(ending.chain([SIGWINCH, SIGCONT])).map_err(|error| {
+        Error::new("signals", "signal handlers could not be installed").because_of(&error)
+    })?;
     thread::start("signals", move || {
         for signal in signals.forever() {
             let message = match signal {

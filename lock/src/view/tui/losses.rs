@@ -24,27 +24,33 @@ impl Losses {
         Self {
             waits: [
                 (
-                    "thread table full",
+                    "waits lost: thread table full",
                     both(kernel.table_full, user.table_full),
                 ),
-                ("nested too deeply", both(kernel.nested, user.nested)),
                 (
-                    "end event missed",
+                    "waits lost: nested too deeply",
+                    both(kernel.nested, user.nested),
+                ),
+                (
+                    "waits lost: end event missed",
                     both(kernel.end_not_seen, user.end_not_seen),
                 ),
                 (
-                    "program already running on that CPU (events of any process)",
+                    "events lost: BPF program already running on the same CPU (all processes)",
                     missed,
                 ),
             ],
             samples: [
-                ("ring buffer full", accounting.samples.buffer_full),
                 (
-                    "without a stack: too many distinct ones",
+                    "samples lost: ring buffer full",
+                    accounting.samples.buffer_full,
+                ),
+                (
+                    "samples without a stack: --max-stacks reached",
                     accounting.samples.stacks_full,
                 ),
                 (
-                    "without a stack: not walkable",
+                    "samples without a stack: the kernel could not unwind it",
                     accounting.samples.stack_unreadable,
                 ),
             ],
@@ -60,16 +66,11 @@ impl Losses {
 
     /// All that was lost, a line for each cause.
     pub(crate) fn all(&self) -> Vec<String> {
-        let mut lines = self.lines("waits lost", &self.waits);
-        lines.extend(self.lines("samples lost", &self.samples));
-        lines
-    }
-
-    fn lines(&self, what: &str, causes: &[(&str, u64)]) -> Vec<String> {
-        causes
+        self.waits
             .iter()
+            .chain(&self.samples)
             .filter(|(_, count)| *count > 0)
-            .map(|(cause, count)| format!("{} {what}: {cause}", cells::count(*count)))
+            .map(|(cause, count)| format!("{} {cause}", cells::count(*count)))
             .collect()
     }
 }

@@ -125,5 +125,5 @@ fn open_keyboard() -> Result<Keyboard> {
 }
 
 fn source_gone() -> Error {
-    Error::new("source-gone", "the recorder ended without a reason")
+    Error::new("source-gone", "the recorder ended unexpectedly").fix("report this as a bug")
 }

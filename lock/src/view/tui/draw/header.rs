@@ -189,7 +189,7 @@ fn warning(state: &State, width: usize) -> Option<Line<'static>> {
     let (first, more) = texts.split_first()?;
     let more = match more.len() {
         0 => String::new(),
-        count => format!(" (n: {count} more)"),
+        count => format!(" ({count} more: press n)"),
     };
     let room = width.saturating_sub(more.len() + 2);
     let text = format!("! {}{more}", fit(first, room));

@@ -110,7 +110,7 @@ fn notes(state: &State, columns: usize) -> Vec<Line<'static>> {
 /// Where the waits are that began: in words, since this is what must add up.
 fn events(what: &str, events: &Events) -> String {
     let mut text = format!(
-        "{what}: {} = {} ended + {} repeats + {} filtered + {} lost + {} open",
+        "{what}: {} waits began = {} ended + {} repeated + {} filtered + {} lost + {} open",
         events.begins,
         events.ended,
         events.repeats,
