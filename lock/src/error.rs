@@ -42,7 +42,7 @@ impl Error {
             ),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
                 "access-denied",
-                "choose a file that this user may write with --output",
+                "with --output, choose a file that this user can write to",
             ),
             io::ErrorKind::NotFound => ("not-found", "create its directory first"),
             _ => ("io", "choose another file with --output"),

@@ -35,7 +35,10 @@ impl Output {
                     "is-a-directory",
                     format!("could not write {}: it is a directory", path.display()),
                 )
-                .fix("name a file in it with --output"));
+                .fix(format!(
+                    "pass the path of a file: --output {}",
+                    path.join("FILE").display()
+                )));
             }
             Ok(metadata) if !metadata.is_file() => {
                 let file = OpenOptions::new()

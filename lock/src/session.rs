@@ -80,7 +80,7 @@ impl Session {
             .into_iter()
             .filter(|&signal| !is_ignored(signal));
         let mut signals = Signals::new(ending.chain([SIGCHLD])).map_err(|error| {
-            Error::new("signals", "signals could not be caught").because_of(&error)
+            Error::new("signals", "signal handlers could not be installed").because_of(&error)
         })?;
         let (sender, events) = mpsc::channel();
         let to_session = sender.clone();

@@ -122,7 +122,8 @@ lock doctor --max-locks 100000                how much memory that needs")]
     ///
     /// Most scenarios run in rounds: in each round, one thread holds a lock (--hold) while every
     /// other thread waits for it once. Each thread measures how long its lock calls take; the
-    /// kernel's count of its context switches shows which calls blocked.
+    /// kernel's counter of the thread's context switches shows which calls blocked. In the
+    /// scenario spinlock, no thread blocks, so its waits are unknown.
     #[command(after_help = "\
 Examples:\n  \
 lock record -- lock workload --duration 2s\n  \

@@ -35,7 +35,7 @@ pub(crate) struct Top {
     /// Include idle waits (condition variables, joins, parked threads); key i toggles this
     #[arg(long)]
     pub(crate) idle: bool,
-    /// Replay a recording; shows one recorded interval every --interval
+    /// Replay a recording, showing one recorded interval per --interval
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pid", "command"])]
     pub(crate) replay: Option<PathBuf>,
 }

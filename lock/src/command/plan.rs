@@ -99,7 +99,7 @@ fn cgroup_id(path: &Path) -> Result<(String, u64)> {
     }
     Err(Error::new(
         "no-such-cgroup",
-        format!("there is no cgroup {}", path.display()),
+        format!("the cgroup {} does not exist", path.display()),
     )
     .because("no directory with this path in the cgroup file system (version 2)")
     .fix("list cgroups with `systemd-cgls` or `cat /proc/PID/cgroup`"))

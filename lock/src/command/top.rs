@@ -78,8 +78,10 @@ fn run_live(arguments: &Top, start: Start) -> Result<ExitCode> {
     // Without it, `stop` has been dropped, and the recorder stops at once.
     let (session, command, end) = recorder.run(&sender, &stopped);
     let shown = view.and_then(|view| {
-        view.join()
-            .unwrap_or_else(|_| Err(Error::new("view-failed", "the view ended unexpectedly")))
+        view.join().unwrap_or_else(|_| {
+            Err(Error::new("view-failed", "the view ended unexpectedly")
+                .fix("report this as a bug"))
+        })
     });
     // Whatever was seen, the command is not left behind.
     let code = record::finish(&session, command, end);

@@ -22,12 +22,17 @@ pub(super) fn items() -> Vec<Item> {
         return Vec::new(); // Whether /proc is there is an item of its own.
     };
     vec![
-        needed(held, Capability::Bpf, "cap-bpf", "to load programs"),
+        needed(
+            held,
+            Capability::Bpf,
+            "cap-bpf",
+            "which is needed to load programs",
+        ),
         needed(
             held,
             Capability::Perfmon,
             "cap-perfmon",
-            "to trace the kernel",
+            "which is needed to trace the kernel",
         ),
         other_programs(held),
         statistics(),
@@ -70,11 +75,11 @@ fn other_programs(held: Capabilities) -> Item {
 fn statistics() -> Item {
     const CODE: &str = "run-time-statistics";
     match syscall::enable_run_time_statistics() {
-        Ok(_) => Item::ok(CODE, "the overhead of the BPF programs is available"),
+        Ok(_) => Item::ok(CODE, "the overhead of the BPF programs can be measured"),
         Err(error) => Item::limited(
             CODE,
             format!(
-                "the overhead of the BPF programs is unavailable: timing them needs CAP_SYS_ADMIN ({error})"
+                "the overhead of the BPF programs cannot be measured: timing them needs CAP_SYS_ADMIN ({error})"
             ),
             format!(
                 "sudo sysctl kernel.bpf_stats_enabled=1 (times all BPF programs all the time), \

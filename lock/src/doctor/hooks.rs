@@ -31,8 +31,9 @@ pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
             kernel.has_task_registers,
             "task-registers",
             "thread registers are read with bpf_task_pt_regs",
-            "thread registers are read from the end of the kernel stack, as this kernel has no \
-             bpf_task_pt_regs: with KASAN, where stacks are larger, user locks cannot be traced",
+            "this kernel lacks bpf_task_pt_regs, so thread registers are read from the end of the \
+             kernel stack. This fails with KASAN, whose kernel stacks are larger: user locks \
+             cannot be traced",
             "boot Linux 5.15 or later",
         ),
         owner(kernel, "mutex-owner", "mutex", "a kernel mutex"),
@@ -72,7 +73,7 @@ fn scheduler(kernel: &Kernel) -> Item {
     let state = if kernel.has_prev_state {
         "reports the state of the previous thread"
     } else {
-        "does not report the state of the previous thread, which is read from the thread instead"
+        "does not report the state of the previous thread: the state is read from its task_struct"
     };
     Item::ok(
         CODE,
@@ -87,7 +88,10 @@ fn owner(kernel: &Kernel, code: &'static str, structure: &str, what: &str) -> It
         kernel.offset(structure, "owner").is_ok(),
         code,
         &format!("the holder of {what} is read from the lock (struct {structure})"),
-        &format!("the holder of {what} is unknown: struct {structure} has no owner on this kernel"),
+        &format!(
+            "the holder of {what} is unknown: struct {structure} has no field `owner` on this \
+             kernel"
+        ),
         "boot a kernel with CONFIG_SMP=y and without CONFIG_PREEMPT_RT",
     )
 }

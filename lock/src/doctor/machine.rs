@@ -86,7 +86,8 @@ fn lockdown(text: Option<&str>) -> Item {
         None => Item::ok(
             CODE,
             if Path::new(LOCKDOWN).exists() {
-                "the kernel lockdown mode is not readable; loading programs shows whether it matters"
+                "the kernel lockdown mode is not readable; the check programs-load shows whether it \
+                 forbids recording"
             } else {
                 "kernel lockdown is off"
             },

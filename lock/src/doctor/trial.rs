@@ -104,8 +104,8 @@ fn trial(loaded: Loaded, kernel: &Kernel, plan: &Plan) -> Result<Item> {
         // Who is to wake it ran first each time, on a machine with one busy CPU.
         Item::limited(
             "trial",
-            "no trial: this machine is too busy for a thread to wait",
-            "lock doctor",
+            "no trial recording: the CPUs were so busy that the test thread never had to wait",
+            "run `lock doctor` again",
         )
     } else if found == waited {
         Item::ok(

@@ -125,7 +125,8 @@ fn zero<T: Plain>() -> T {
 pub(crate) fn unreadable(name: &str, error: &io::Error) -> Error {
     Error::new(
         "unreadable-map",
-        format!("the map {name} could not be read"),
+        format!("the BPF map {name} could not be read"),
     )
     .because_of(error)
+    .fix("report this as a bug, with the output of `uname -a`")
 }

@@ -197,7 +197,9 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
     let min_wait_ns = u64::try_from(plan.filters.min_wait.as_nanos()).unwrap_or(u64::MAX);
     let limits = &plan.limits;
     let btf = Btf::from_sys_fs().map_err(|error| {
-        Error::new("no-kernel-btf", "the kernel's BTF could not be read").because_of(&error)
+        Error::new("no-kernel-btf", "the kernel's BTF could not be read")
+            .because_of(&error)
+            .fix("check that /sys/kernel/btf/vmlinux is readable")
     })?;
     raise_memory_limit();
     let mut loader = EbpfLoader::new();

@@ -73,8 +73,8 @@ impl Kernel {
             "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
             "waits whose timeout coincides with the release of the lock (counted as timed out)",
-            "waits that began before the recording (for some of them, the part during the \
-             recording is shown)",
+            "waits that began before the recording (some are shown with the part after its \
+             start)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
     }
@@ -152,7 +152,7 @@ pub(crate) fn check_pid_namespace() -> Result<()> {
 /// Checks that a process exists.
 pub(crate) fn check_process(pid: u32) -> Result<()> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| {
-        Error::new("no-such-process", format!("there is no process {pid}"))
+        Error::new("no-such-process", format!("process {pid} does not exist"))
             .fix("find the right one with `pgrep -a NAME`")
     })?;
     match field(&status, "Tgid:").and_then(|value| value.parse::<u32>().ok()) {
@@ -194,7 +194,7 @@ pub(crate) fn no_rights(cause: &str) -> Error {
             .fix(invocation::OUTSIDE_USER_NAMESPACE);
     }
     error.because(cause).fix(format!(
-        "run it as root: `{}`, or give it the capabilities permanently: \
+        "run lock as root: `{}`, or give the executable the capabilities permanently: \
          `sudo setcap cap_bpf,cap_perfmon+ep {}`",
         invocation::as_root(),
         invocation::this_program()

@@ -52,7 +52,7 @@ impl Recording<BufReader<File>> {
                 "is-a-directory",
                 format!("could not read {name}: it is a directory"),
             )
-            .fix("name a recording in it"));
+            .fix("pass the path of a recording, which is a file"));
         }
         // Opening a FIFO would wait for its writer, and a device has no end.
         if !metadata.is_file() {
@@ -147,7 +147,7 @@ impl<R: BufRead> Recording<R> {
                     _ => format!("the rest is damaged: {cause}"),
                 })?
             else {
-                return Err("it has no end record: the recorder was probably killed".to_owned());
+                return Err("it has no end record (the recorder was probably killed)".to_owned());
             };
             let line: AnyLine = serde_json::from_slice(&content)
                 .map_err(|cause| format!("the rest is damaged: {cause}"))?;
@@ -207,7 +207,7 @@ fn read_error(path: &Path, cause: &io::Error) -> Error {
             "access-denied",
             "read it as the user who recorded it, or change its mode with chmod",
         ),
-        _ => ("io", "copy it elsewhere and retry"),
+        _ => ("io", "check the disk or file system, then retry"),
     };
     Error::new(code, format!("could not read {}", path.display()))
         .because(text)

@@ -44,7 +44,10 @@ impl Destination {
                 "is-a-directory",
                 format!("could not write {name}: it is a directory"),
             )
-            .fix("name a file in it with --output"));
+            .fix(format!(
+                "pass the path of a file: --output {}",
+                path.join("FILE").display()
+            )));
         }
         let special = metadata.as_ref().is_some_and(|it| !it.is_file());
         let content = metadata.map_or(0, |metadata| metadata.len());

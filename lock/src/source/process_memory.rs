@@ -38,8 +38,8 @@ pub(super) fn note() -> Option<String> {
     (given_up > 0).then(|| {
         let count = plural(u64::from(given_up), "read");
         format!(
-            "stacks and holders of some waits are unknown: {count} of process memory took longer \
-             than {} s, and was aborted",
+            "stacks and holders of some waits are unknown: {count} of process memory exceeded \
+             the time limit of {} s",
             LONGEST.as_secs()
         )
     })

@@ -80,7 +80,7 @@ pub(crate) fn note() -> Option<String> {
     (times > 0).then(|| {
         format!(
             "some functions have no names, and a lock in shared memory may appear as several \
-             locks: the mappings of processes were not read {}, as reading them took too much time",
+             locks: reading the mappings of processes exceeded the time limit {}",
             plural(times, "time")
         )
     })

@@ -25,14 +25,21 @@ pub(super) enum Reason {
 const REASONS: [(Reason, &str); 4] = [
     (
         Reason::Failed,
-        "reading it failed, or took too much time or memory",
+        "reading failed, or took too much time or memory",
     ),
-    (Reason::Time, "its owner's files took too much time"),
+    (
+        Reason::Time,
+        "reading the files of their owner took too much time",
+    ),
     (
         Reason::Unwinding,
-        "its owner's files have too much unwind information, and stacks end there",
+        "the files of their owner have more unwind information than the limit, and stacks are cut \
+         off at these addresses",
     ),
-    (Reason::Names, "its owner's files have too many names"),
+    (
+        Reason::Names,
+        "the files of their owner have more symbol names than the limit",
+    ),
 ];
 
 /// Counts of what was not read.
@@ -62,7 +69,11 @@ impl Unread {
             .filter(|(_, (times, _))| *times > 0)
             .map(|((_, because), (times, files))| {
                 let count = plural(files.len() as u64, "file");
-                format!("functions of {count} have no names, at {times} addresses, as {because}")
+                let addresses = match times {
+                    1 => "1 address".to_owned(),
+                    times => format!("{times} addresses"),
+                };
+                format!("functions in {count} have no names ({addresses}): {because}")
             })
             .collect()
     }
@@ -88,10 +99,10 @@ mod tests {
         assert_eq!(
             unread.notes(),
             [
-                "functions of 2 files have no names, at 3 addresses, as reading it failed, or \
-                 took too much time or memory",
-                "functions of 1 file have no names, at 1 addresses, as its owner's files took \
-                 too much time",
+                "functions in 2 files have no names (3 addresses): reading failed, or took too \
+                 much time or memory",
+                "functions in 1 file have no names (1 address): reading the files of their owner \
+                 took too much time",
             ]
         );
     }

@@ -28,7 +28,7 @@ fn a_missing_process_is_an_error() -> Outcome {
     expect_code(&output, 1)?;
     expect_stderr(
         &output,
-        "error[no-such-process]: there is no process 5000000",
+        "error[no-such-process]: process 5000000 does not exist",
     )?;
     Ok(())
 }
@@ -54,6 +54,6 @@ fn missing_capabilities_are_an_error() -> Outcome {
     let output = command.output()?;
     expect_code(&output, 1)?;
     expect_stderr(&output, "error[no-rights]: recording needs CAP_BPF and")?;
-    expect_stderr(&output, "fix: run it as root: `sudo /")?;
+    expect_stderr(&output, "fix: run lock as root: `sudo /")?;
     Ok(())
 }

@@ -141,7 +141,7 @@ fn a_file_that_shrinks_costs_its_own_names_only() {
     assert_eq!(names(&stays, first), ["first"]);
     let notes = readers.notes();
     assert!(
-        notes[0].starts_with("functions of 1 file have no names, at 1 address"),
+        notes[0].starts_with("functions in 1 file have no names (1 address"),
         "{notes:?}"
     );
 }
@@ -398,7 +398,7 @@ fn an_answer_that_is_too_long_ends_the_process() {
     assert!(open(&mut readers, &path).is_none());
     let notes = readers.notes();
     assert!(
-        notes[0].starts_with("functions of 1 file have no names"),
+        notes[0].starts_with("functions in 1 file have no names"),
         "{notes:?}"
     );
     let next = library(directory.path(), "next.so", &function_and(".text"));
