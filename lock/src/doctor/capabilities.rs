@@ -79,7 +79,8 @@ fn statistics() -> Item {
         Err(error) => Item::limited(
             CODE,
             format!(
-                "the overhead of the BPF programs cannot be measured: timing them needs CAP_SYS_ADMIN ({error})"
+                "the overhead of the BPF programs cannot be measured: timing them needs \
+                 CAP_SYS_ADMIN ({error})"
             ),
             format!(
                 "sudo sysctl kernel.bpf_stats_enabled=1 (times all BPF programs all the time), \

@@ -86,8 +86,8 @@ fn lockdown(text: Option<&str>) -> Item {
         None => Item::ok(
             CODE,
             if Path::new(LOCKDOWN).exists() {
-                "the kernel lockdown mode is not readable; the check programs-load shows whether it \
-                 forbids recording"
+                "the kernel lockdown mode is not readable; the check programs-load shows whether \
+                 lockdown forbids recording"
             } else {
                 "kernel lockdown is off"
             },

@@ -152,8 +152,8 @@ fn write_method(text: &mut String, diff: &Diff, names: [&str; 2]) -> fmt::Result
     if diff.before.is_enough && diff.after.is_enough {
         writeln!(
             text,
-            "The probability that any row has a wrong verdict is below 5 % (Welch's t-test over the \
-             intervals, with Holm's correction); ± is the 95 % confidence interval of the row. \
+            "The probability that any row has a wrong verdict is below 5 % (Welch's t-test over \
+             the intervals, with Holm's correction); ± is the 95 % confidence interval of the row. \
              Variation between runs is not included: record each side more than once."
         )?;
     }

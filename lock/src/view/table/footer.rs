@@ -202,8 +202,8 @@ pub(super) fn lost_samples(snapshot: &Snapshot) -> Option<String> {
         false => "",
     };
     Some(format!(
-        "LOST: {lost} of {} sampled waits ({share:.0} %), because the ring buffer was full. Rows by \
-         caller, stack, thread or holder are based on the remaining samples only. Record again \
+        "LOST: {lost} of {} sampled waits ({share:.0} %), because the ring buffer was full. Rows \
+         by caller, stack, thread or holder are based on the remaining samples only. Record again \
          with a larger buffer, such as --buffer 64 (MiB){without}.",
         samples.taken.max(lost)
     ))
@@ -260,7 +260,8 @@ fn also_counted(snapshot: &Snapshot) -> Option<String> {
         (both(|it| it.ends_without_begin), "ends without a begin"),
         (
             both(|it| it.unseen_ends),
-            "with an end time inferred from the thread's CPU time, because the end event is missing",
+            "with an end time inferred from the thread's CPU time, because the end event is \
+             missing",
         ),
     ]);
     (!others.is_empty()).then(|| others.join(", "))

@@ -262,8 +262,8 @@ fn idle_waits_that_may_be_for_locks_are_in_the_heading() {
     lock.lock_type = LockType::User(Class::Parked);
     lock.role = FutexRole::Waiter;
     lock.name = Some("Java park".to_owned());
-    let line = "Not ranked, because these may be waits for work rather than for locks (--idle ranks \
-                them): Java park, ";
+    let line = "Not ranked, because these may be waits for work rather than for locks (--idle \
+                ranks them): Java park, ";
     let text = report(&snapshot, &Options::default(), None);
     assert!(text.lines().nth(1).unwrap().starts_with(line), "{text}");
     let ranked = Options {

@@ -119,7 +119,7 @@ fn events(what: &str, events: &Events) -> String {
         events.open,
     );
     if !events.holds() {
-        text.push_str(" (DOES NOT ADD UP)");
+        text.push_str(" (this is a bug, please report it: the parts do not add up)");
     }
     if events.other > 0 {
         text.push_str(&format!(
