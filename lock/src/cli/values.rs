@@ -130,7 +130,7 @@ pub(super) fn scenario() -> impl TypedValueParser<Value = Scenario> {
     let value =
         |scenario: Scenario| PossibleValue::new(scenario.name()).help(scenario.description());
     PossibleValuesParser::new(Scenario::all().map(value))
-        .try_map(|name| Scenario::named(&name).ok_or("there is no such scenario"))
+        .try_map(|name| Scenario::named(&name).ok_or("not a scenario; --list shows all of them"))
 }
 
 /// A time with a unit: `500us`, `1.5s`, `1m`.

@@ -203,9 +203,8 @@ impl Symbols {
         notes.extend(self.kernel.nameless().map(str::to_owned));
         if self.modules.denied > 0 {
             notes.push(
-                "functions of some programs have no names, as this user may not read their files: \
-                 run \
-                 lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
+                "functions of some programs have no names, because this user may not read their \
+                 files: run lock as root, or with CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE"
                     .to_owned(),
             );
         }
@@ -213,7 +212,7 @@ impl Symbols {
         if lost > 0 {
             notes.push(format!(
                 "functions of short-lived programs may have no names: {lost} reports of their \
-                 mappings were lost, as too many processes started at once"
+                 mappings were lost, because too many processes started at once"
             ));
         }
         if last {

@@ -102,7 +102,8 @@ impl Modules {
         notes.extend(self.perf_maps.note());
         if self.passed_over > 0 {
             notes.push(format!(
-                "functions at {} have no names, as more than {MOST_OPEN} files were mapped at once",
+                "functions at {} have no names, because more than {MOST_OPEN} files were mapped \
+                 at once",
                 plural(self.passed_over, "mapping")
             ));
         }

@@ -98,8 +98,8 @@ impl Budgets {
         }
         let whose = plural(users as u64, "user");
         Some(format!(
-            "some JIT-compiled functions in processes of {whose} have no names, as the perf maps \
-             of one user exceed {} MiB, or those of all users exceed {} MiB",
+            "some JIT-compiled functions in processes of {whose} have no names, because the perf \
+             maps of one user exceed {} MiB, or those of all users exceed {} MiB",
             LARGEST >> 20,
             LARGEST_OF_ALL >> 20
         ))
