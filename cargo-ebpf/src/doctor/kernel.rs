@@ -400,7 +400,7 @@ mod tests {
                 .clone()
         };
         assert!(with(Some("0\n")).fix.unwrap().starts_with("sysctl"));
-        assert!(with(None).message.contains("is unknown"));
+        assert!(with(None).message.contains("could not determine"));
         assert_eq!(with(Some("2\n")).severity, Severity::Fine);
     }
 }

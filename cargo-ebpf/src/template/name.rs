@@ -119,8 +119,8 @@ mod tests {
             ("-x", "must start with a letter"),
             ("_", "must start with a letter"),
             ("match", "keyword"),
-            ("std", "already"),
-            ("aya", "already"),
+            ("std", "reserved"),
+            ("aya", "reserved"),
             (&"n".repeat(LONGEST + 1), "longer"),
         ] {
             let error = Name::new(name).unwrap_err();

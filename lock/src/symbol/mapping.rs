@@ -80,7 +80,7 @@ pub(crate) fn note() -> Option<String> {
     (times > 0).then(|| {
         format!(
             "some functions have no names, and a lock in shared memory may appear as several \
-             locks: reading the mappings of processes exceeded the time limit {}",
+             locks: reading the mappings of processes exceeded its time limit ({})",
             plural(times, "time")
         )
     })
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(note(), None);
         SPENT.with(|spent| spent.cpu.set(Duration::from_secs(3600)));
         assert!(of_process(own).is_err());
-        assert!(note().unwrap().contains("not read 1 time,"));
+        assert!(note().unwrap().contains("its time limit (1 time)"));
     }
 
     #[test]

@@ -23,22 +23,25 @@ pub(super) fn add(request: &cli::Verify, objects: &mut [NamedObject]) -> Result<
         .filter_map(|data| Unit::parse(data).ok())
         .collect();
     let known = |has: &dyn Fn(&Unit<'_>) -> bool| units.is_empty() || units.iter().any(has);
+    let unknown = |what: &str, option: &str, list: &str| {
+        Error::new(
+            Code::NameUnknown,
+            format!("no object defines the {what} ({option})"),
+        )
+        .fix(list)
+    };
     for (name, _) in &request.map_size {
         if !known(&|unit| unit.has_map(name)) {
-            return Err(Error::new(
-                Code::NameUnknown,
-                format!("no object defines the map {name} (--map-size)"),
-            )
-            .fix("list the maps of an object: cargo ebpf inspect OBJECT"));
+            let what = format!("map {name}");
+            let list = "list the maps of an object: cargo ebpf inspect OBJECT";
+            return Err(unknown(&what, "--map-size", list));
         }
     }
     for (name, _) in &request.set {
         if !known(&|unit| unit.has_variable(name)) {
-            return Err(Error::new(
-                Code::NameUnknown,
-                format!("no object defines the global variable {name} (--set)"),
-            )
-            .fix("list the symbols of an object: llvm-readelf -s OBJECT"));
+            let what = format!("global variable {name}");
+            let list = "list the symbols of an object: llvm-readelf -s OBJECT";
+            return Err(unknown(&what, "--set", list));
         }
     }
     for object in objects {
