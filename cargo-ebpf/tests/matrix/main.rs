@@ -26,7 +26,7 @@ const TESTS: &[Test<fn() -> Outcome>] = tests![
         agreement::every_helper_on_the_host: [CAPABILITIES],
         agreement::every_helper_on_every_kernel: [agreement::TIME, GUESTS],
         agreement::kfuncs_on_the_host: [CAPABILITIES],
-        agreement::every_kfunc_on_every_kernel: [agreement::TIME, CAPABILITIES, GUESTS],
+        agreement::kfuncs_on_every_kernel: [agreement::TIME, CAPABILITIES, GUESTS],
         verdicts::each_kernel_has_its_column: [CAPABILITIES, GUESTS],
         verdicts::every_refusal_of_a_kind_has_its_reason: [CAPABILITIES, GUESTS],
         verdicts::nobody_gets_the_same_verdicts: [CAPABILITIES, ROOT, GUESTS],
