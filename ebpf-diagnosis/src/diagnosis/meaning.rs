@@ -27,7 +27,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         let (offset, size) = rest.split_once(" size=")?;
         let (offset, size): (i32, u32) = (offset.parse().ok()?, size.trim_end().parse().ok()?);
         Some(format!(
-            "offset {offset} of the context cannot be accessed with {size} bytes"
+            "an access of {size} bytes at offset {offset} of the context is not allowed"
         ))
     }),
     ("invalid size of register fill", |_| {
@@ -42,10 +42,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         Some(format!("this jumps back to instruction {to}"))
     }),
     ("last insn is not an exit or jmp", |_| {
-        Some(
-            "the code of this function, or of one that it calls, does not end in an exit or a jump"
-                .to_owned(),
-        )
+        Some("this function, or one that it calls, does not end with an exit or a jump".to_owned())
     }),
     ("Unreleased reference id=", |_| {
         Some(

@@ -274,7 +274,7 @@ impl<'data> Source<'data> {
             instruction,
             others,
             registers,
-            rule: class.map(|class| class.rule),
+            rule: class.map(|class| case.and_then(|case| case.rule).unwrap_or(class.rule)),
             hint: class.map(|class| case.map_or(class.hint, |case| case.hint)),
             log_truncated: refusal.truncated,
             log_file: None,

@@ -220,7 +220,9 @@ impl<'text> Value<'text> {
             "fp" => match self.constant {
                 None => format!("a pointer to the stack{at}"),
                 Some(0) => "a pointer to the top of the stack".to_owned(),
-                Some(offset) => format!("a pointer to the stack, at {offset:+}"),
+                Some(offset) => {
+                    format!("a pointer to the stack at offset {offset:+} from the frame pointer")
+                }
             },
             "map_ptr" | "const_map_ptr" => match self.field(&["map"]) {
                 Some(map) => format!("the map {map}"),
@@ -309,7 +311,7 @@ impl<'text> Value<'text> {
             (low, Some(high)) if low == high => format!(" at offset {low}"),
             (low, Some(high)) => format!(" at an offset from {low} to {high}"),
             (0, None) => " at an offset with no upper bound".to_owned(),
-            (low, None) => format!(" at an offset from {low} on, with no upper bound"),
+            (low, None) => format!(" at an offset of at least {low}, with no upper bound"),
         }
     }
 
@@ -337,7 +339,9 @@ impl<'text> Value<'text> {
             ((low, Some(high)), _) => format!("a number from {} to {high}", low.unwrap_or(0)),
             (_, (Some(low), Some(high))) => format!("a number from {low} to {high}"),
             ((Some(low), None), _) => format!("a number of at least {low}"),
-            (_, (None, Some(high))) => format!("a number of at most {high}, or negative"),
+            (_, (None, Some(high))) => {
+                format!("a number that may be negative and is at most {high}")
+            }
             (_, (Some(low), None)) => format!("a number of at least {low} (signed)"),
             _ => "an unknown number".to_owned(),
         };
@@ -406,7 +410,10 @@ mod tests {
                 "a pointer into packet data, with 14 bytes known to be in bounds",
             ),
             ("fp0", "a pointer to the top of the stack"),
-            ("fp-16", "a pointer to the stack, at -16"),
+            (
+                "fp-16",
+                "a pointer to the stack at offset -16 from the frame pointer",
+            ),
             (
                 "ptr_task_struct(id=0,off=0,imm=0)",
                 "a pointer to the kernel's `task_struct`",

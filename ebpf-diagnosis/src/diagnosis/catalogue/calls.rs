@@ -28,6 +28,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "recursion",
             title: "a function calls itself",
+            rule: None,
             hint: "replace the recursion with a loop of a constant number of iterations, and keep its state in an array that serves as a stack",
             shown_by: Evidence::Fact(Fact::Recursion),
         }],
@@ -45,7 +46,10 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "kernel-function",
             title: "a kernel function (kfunc) that this program type may not call",
-            hint: "call it in a program of a type for which the kernel registers it (BTF tracepoints, fentry and fexit may call most functions of tasks and cgroups), and pass the result in a map",
+            rule: Some(
+                "a kernel function (kfunc) can be called only by the program types for which the kernel registers it",
+            ),
+            hint: "call it in a program of a type for which the kernel registers it (BTF tracepoint, fentry and fexit programs may call most kfuncs for tasks and cgroups), and pass the result in a map",
             shown_by: Evidence::Message(&["calling kernel function {word} is not allowed"]),
         }],
         page: page!("helper-not-allowed"),
@@ -81,6 +85,9 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "callback",
             title: "this kernel does not support callbacks",
+            rule: Some(
+                "a function can be passed to a helper as a callback only on Linux 5.13 or newer",
+            ),
             hint: "use a loop with a constant number of iterations; `bpf_for_each_map_elem` requires Linux 5.13, `bpf_loop` Linux 5.17",
             shown_by: Evidence::Fact(Fact::Callback),
         }],
@@ -101,12 +108,16 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "constant-string",
                 title: "a string in writable memory is passed where a constant string is required",
+                rule: Some(
+                    "a constant string must be in read-only memory (`.rodata`) and end with a NUL byte",
+                ),
                 hint: "pass an immutable, NUL-terminated `static`: `static FORMAT: [u8; 8] = *b\"pid %d\\0\\0\";`, `FORMAT.as_ptr().cast()`",
                 shown_by: Evidence::Fact(Fact::ConstantString),
             },
             Case {
                 name: "kernel-pointer",
                 title: "the verifier does not know the type of a kernel pointer that is passed",
+                rule: None,
                 hint: "pass a pointer that has a type: an argument of a BTF tracepoint, fentry or LSM program (`ctx.arg(0)`), or the result of `bpf_get_current_task_btf()`",
                 shown_by: Evidence::Message(&[
                     "{register} type={type} expected=ptr_{text}",
@@ -142,13 +153,15 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "zero",
                 title: "a length that is passed to a helper may be zero",
-                hint: "return early if it is 0, and then limit it to 1..=512 in a way that the compiler cannot optimise away (larger lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                rule: None,
+                hint: "return early if it is 0, and then limit it to the size of the buffer, here 1..=512, in a way that the compiler cannot optimise away (larger lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::ZeroSize),
             },
             Case {
                 name: "not-zero",
                 title: "a length that is passed to a helper has no bounds, and must not be zero",
-                hint: "limit it to 1..=512 in a way that the compiler cannot optimise away (other lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                rule: None,
+                hint: "limit it to the size of the buffer, here 1..=512, in a way that the compiler cannot optimise away (other lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::RejectsZero),
             },
         ],
@@ -195,6 +208,7 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "return-type",
                 title: "a function that makes a tail call does not return an integer",
+                rule: Some("a function that makes a tail call must return an integer"),
                 hint: "let the function return an integer such as `u32`, in place of a `Result`, a struct or nothing, or inline it: `#[inline(always)]`",
                 shown_by: Evidence::Message(&[
                     "tail_call is only allowed in functions that return 'int'.",
@@ -203,7 +217,10 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "several-maps",
                 title: "several program arrays reach the same tail call",
-                hint: "put the programs into one array, and choose by the index: `unsafe { NEXT.tail_call(&ctx, index) }`; only programs that are loaded with CAP_PERFMON may choose the array",
+                rule: Some(
+                    "without CAP_PERFMON, a tail call must always use the same program array",
+                ),
+                hint: "put the programs into one array, and choose by the index: `unsafe { NEXT.tail_call(&ctx, index) }`; choosing between several arrays requires CAP_PERFMON",
                 shown_by: Evidence::Message(&["tail_call abusing map_ptr"]),
             },
         ],

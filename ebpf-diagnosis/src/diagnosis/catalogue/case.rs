@@ -13,6 +13,8 @@ pub struct Case {
     pub name: &'static str,
     /// What is wrong, as the title of the class.
     pub title: &'static str,
+    /// What the verifier wants, if the rule of the class does not say it.
+    pub rule: Option<&'static str>,
     /// What to write instead, as the hint of the class.
     pub hint: &'static str,
     /// What shows it.
@@ -68,6 +70,7 @@ pub(crate) enum Fact {
 pub(super) const PACKET_CHANGED: Case = Case {
     name: "packet-changed",
     title: "a packet pointer is used after a call that may have changed the packet",
+    rule: Some("a call that may change the packet invalidates all pointers into it"),
     hint: "reload `data` and `data_end` after the call, and repeat the bounds check: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
     shown_by: Evidence::Fact(Fact::PacketChanged),
 };
@@ -76,6 +79,7 @@ pub(super) const PACKET_CHANGED: Case = Case {
 pub(super) const RELEASED: Case = Case {
     name: "released",
     title: "a pointer is used after a call that released it",
+    rule: Some("a pointer must not be used after the call that releases what it points to"),
     hint: "do not use the pointer after the call that submits, discards or releases it: move that call to the end",
     shown_by: Evidence::Fact(Fact::Released),
 };

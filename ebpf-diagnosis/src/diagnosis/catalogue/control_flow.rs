@@ -87,7 +87,8 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "indirect-call",
             title: "a function is called through a pointer",
-            hint: "BPF has no indirect calls: `match` on an index and call the functions by name, use generics instead of `dyn`, and avoid `core::fmt` (`write!`, `format_args!`)",
+            rule: Some("a call must name its target: BPF does not support calls through pointers"),
+            hint: "`match` on an index and call the functions by name, use generics instead of `dyn`, and avoid `core::fmt` (`write!`, `format_args!`)",
             shown_by: Evidence::Fact(Fact::IndirectCall),
         }],
         page: page!("unknown-instruction"),

@@ -54,24 +54,30 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "metadata",
                 title: "packet metadata is accessed without a comparison with `data`",
+                rule: Some(
+                    "a byte of packet metadata may be accessed only after a comparison with `data` has shown that it exists",
+                ),
                 hint: "compare first: `if ctx.metadata() + 8 > ctx.data() { return XDP_PASS }`",
                 shown_by: Evidence::Fact(Fact::Metadata),
             },
             Case {
                 name: "helper-length",
                 title: "a helper would access more of the packet than the bounds check covers",
-                hint: "a length computed from `data_end` does not bound the access: compare with a constant, `if data + 54 > end { return XDP_PASS }`, and pass that constant as the length; or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                rule: None,
+                hint: "use a constant length, here 54: compare with it, `if data + 54 > end { return XDP_PASS }`, and pass 54 as the length (a length computed from `data_end` has no bounds); or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::ByHelper),
             },
             Case {
                 name: "compared-length",
                 title: "only the packet's length was checked, as a number, which gives packet pointers no bounds",
+                rule: None,
                 hint: "compare the pointer itself, with a bounded `offset`, and prevent the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::LengthCompared),
             },
             Case {
                 name: "variable-offset",
                 title: "a packet is accessed through a pointer other than the one that was checked",
+                rule: None,
                 hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if byte + 1 > end { return XDP_PASS }`",
                 shown_by: Evidence::Fact(Fact::VariableOffset),
             },
@@ -90,6 +96,9 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "helper-length",
             title: "a helper would access more bytes than the local variable has",
+            rule: Some(
+                "all bytes that a helper accesses on the stack must be within the 512 bytes below the frame pointer",
+            ),
             hint: "for map helpers, pass a variable of the map's key or value type; for helpers with a length, pass the size of the variable: `size_of_val(&event)`",
             shown_by: Evidence::Fact(Fact::ByHelper),
         }],
@@ -138,6 +147,9 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "helper-width",
             title: "a helper may access memory beyond the end of a map value",
+            rule: Some(
+                "all bytes that a helper accesses must be within the map value, for every possible offset and length",
+            ),
             hint: "the helper accesses as many bytes as its length argument specifies: limit the offset to the size of the buffer in the map value minus that length, `if offset > BUFFER - LENGTH { return 0 }`",
             shown_by: Evidence::Fact(Fact::ByHelper),
         }],
@@ -165,6 +177,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "negative",
             title: "an index may be negative",
+            rule: None,
             hint: "compare it as an unsigned number, which excludes negative ones: `let index = level as u32; if index >= LENGTH { return 0 }`",
             shown_by: Evidence::Message(&[
                 "{register} min value is negative, either use unsigned index or do a if (index >=0) check.",
@@ -200,6 +213,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "kernel-structure",
             title: "a kernel structure is written",
+            rule: None,
             hint: "keep the value in a map, keyed by the pointer or by an ID such as the task's PID: `MAP.insert(task as u64, value, 0)`",
             shown_by: Evidence::Message(&[
                 "only read is supported",
@@ -250,7 +264,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "pointer-arithmetic",
         title: "pointer arithmetic that is not allowed",
         rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
-        hint: "compute a bounded index, and add it to the pointer last: `pointer.add(index & 7)`",
+        hint: "compute a bounded index first, then add it to the pointer: `pointer.add(index & 7)`",
         cases: &[],
         page: page!("pointer-arithmetic"),
         patterns: &[
@@ -293,13 +307,14 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "spin-lock",
-        title: "a rule of spin locks is violated",
+        title: "a spin lock is used incorrectly",
         rule: "no helper may be called between `bpf_spin_lock` and `bpf_spin_unlock`, and every path must unlock exactly once",
         hint: "make all calls before taking the lock: `let now = unsafe { bpf_ktime_get_ns() };`, then lock, store, unlock",
         cases: &[
             Case {
                 name: "held-at-exit",
                 title: "a lock is still held when the program ends",
+                rule: None,
                 hint: "unlock before every return: while the lock is held, only read and write values, and branch or return only after the unlock",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_unlock is missing",
@@ -310,6 +325,9 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "accessed-directly",
                 title: "the lock itself is read or written",
+                rule: Some(
+                    "a spin lock may be accessed only with `bpf_spin_lock` and `bpf_spin_unlock`",
+                ),
                 hint: "access the other fields one by one: a copy or assignment of the whole value includes the lock",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_lock cannot be accessed directly by load/store",
@@ -318,6 +336,9 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "program-type",
                 title: "a program of this type may not take spin locks",
+                rule: Some(
+                    "tracing programs (kprobe, tracepoint, raw tracepoint, perf event), socket filters and, on older kernels, sleepable programs cannot take spin locks",
+                ),
                 hint: "use an atomic operation, or one value per CPU (`PerCpuArray`)",
                 shown_by: Evidence::Message(&[
                     "tracing progs cannot use bpf_spin_lock yet",
@@ -328,6 +349,7 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "two-locks",
                 title: "a second spin lock is taken",
+                rule: Some("only one spin lock may be held at a time"),
                 hint: "unlock the first one before taking the second",
                 shown_by: Evidence::Fact(Fact::TakesLock),
             },
@@ -359,6 +381,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[Case {
             name: "dynptr",
             title: "a ring buffer entry of variable size is neither submitted nor discarded",
+            rule: None,
             hint: "call `bpf_ringbuf_submit_dynptr` or `bpf_ringbuf_discard_dynptr` on every path, also where `bpf_ringbuf_reserve_dynptr` fails",
             shown_by: Evidence::Fact(Fact::Dynptr),
         }],

@@ -28,7 +28,7 @@ pub struct Class {
     pub rule: &'static str,
     /// What to write in Rust instead.
     pub hint: &'static str,
-    /// Kinds within the class whose title and hint differ from those above.
+    /// Kinds within the class with their own titles and hints; some also have their own rules.
     pub cases: &'static [Case],
     /// The page that explains it, in Markdown.
     pub page: &'static str,

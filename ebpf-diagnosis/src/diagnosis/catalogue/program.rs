@@ -24,13 +24,17 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "argument",
                 title: "the program reads an argument that the function or tracepoint does not have",
+                rule: Some("only the arguments that the function or tracepoint has can be read"),
                 hint: "read only existing arguments, which are counted from 0: `ctx.arg(0)` is the first one",
                 shown_by: Evidence::Message(&["func '{name}' doesn't have {word} argument"]),
             },
             Case {
                 name: "write",
                 title: "a write to a field of the context that is read-only, or that cannot be written with this size",
-                hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; change a packet through `data` or with helpers",
+                rule: Some(
+                    "each program type may write only to certain fields of the context, with the sizes that these fields permit",
+                ),
+                hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; to change the packet, write through `data` or call a helper",
                 shown_by: Evidence::Fact(Fact::Writes),
             },
         ],
@@ -52,12 +56,14 @@ pub(super) const CLASSES: &[Class] = &[
             Case {
                 name: "callback",
                 title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 and 1",
+                rule: Some("a callback of an iterating helper must return 0 or 1"),
                 hint: "return 0 to continue with the next iteration, or 1 to stop",
                 shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
             },
             Case {
                 name: "async-callback",
                 title: "a callback of a timer, or of deferred work, returns a value other than 0",
+                rule: Some("a callback of a timer, or of deferred work, must return 0"),
                 hint: "return 0 on every path; to run the callback again, call `bpf_timer_start` in it",
                 shown_by: Evidence::Message(ASYNC_CALLBACK),
             },

@@ -46,6 +46,11 @@ fn example(pattern: &str) -> String {
     values.into_iter().fold(pattern.to_owned(), fill)
 }
 
+/// What a case says: its title, its hint and, if it has one, its rule.
+fn texts(case: &Case) -> impl Iterator<Item = &'static str> {
+    [case.title, case.hint].into_iter().chain(case.rule)
+}
+
 fn patterns() -> impl Iterator<Item = (&'static Class, &'static str)> {
     classes().flat_map(|class| class.patterns.iter().map(move |pattern| (class, *pattern)))
 }
@@ -56,7 +61,7 @@ fn a_class_says_all_that_a_diagnosis_needs() {
     for class in classes() {
         let code = class.code;
         assert!(!code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
-        let of_cases = class.cases.iter().flat_map(|case| [case.title, case.hint]);
+        let of_cases = class.cases.iter().flat_map(texts);
         for text in [class.title, class.rule, class.hint]
             .into_iter()
             .chain(of_cases)
@@ -93,7 +98,7 @@ fn a_page_says_what_its_class_says() {
         assert!(page.starts_with(&format!("# {}\n", class.code)));
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let page_words = words(page).to_lowercase();
-        let of_cases = class.cases.iter().flat_map(|case| [case.title, case.hint]);
+        let of_cases = class.cases.iter().flat_map(texts);
         for text in [class.title, class.rule, class.hint]
             .into_iter()
             .chain(of_cases)
