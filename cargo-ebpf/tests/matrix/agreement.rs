@@ -106,7 +106,9 @@ impl Agreement {
         };
         let verify = sandbox.run(asked(["verify", "--kernel", &list.join(",")]));
         let observed = document(&verify)?;
-        let kernels = observed["kernels"].as_array().ok_or("no kernels")?;
+        let kernels = observed["kernels"]
+            .as_array()
+            .ok_or_else(|| format!("no kernels: {observed}"))?;
         check(kernels.len() == list.len(), "all answered", &verify)?;
         let releases: Vec<String> = kernels
             .iter()
