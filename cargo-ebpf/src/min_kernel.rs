@@ -151,7 +151,7 @@ mod tests {
             "{cause}"
         );
         assert!(
-            cause.contains("signed division, which requires Linux 6.6"),
+            cause.contains("(signed division), which requires Linux 6.6"),
             "{cause}"
         );
         assert_eq!(finding.place.unwrap().line, Some(44));

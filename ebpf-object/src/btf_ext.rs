@@ -97,7 +97,7 @@ impl BtfExt {
             let start = header_len + offset as usize;
             let info = data
                 .get(start..start + len as usize)
-                .ok_or("a part of its BTF.ext lies outside of it")?;
+                .ok_or("the BTF.ext header is damaged: a part lies outside of the data")?;
             for_each_record(info, order, |section, record| {
                 let word = |index: usize| record.u32(index * 4);
                 match part {

@@ -94,7 +94,9 @@ impl Layout {
                 .checked_add(offset as usize)
                 .and_then(|start| Some(start..start.checked_add(len as usize)?))
                 .filter(|range| range.end <= data.len())
-                .ok_or_else(|| format!("the {what} of its BTF are outside of it"))
+                .ok_or_else(|| {
+                    format!("the BTF header is damaged: the {what} lie outside of the data")
+                })
         };
         Ok(Self {
             order,

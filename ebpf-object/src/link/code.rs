@@ -238,7 +238,7 @@ fn symbol(
     let is_call = instruction.call().is_some();
     if !is_call && !instruction.is_wide_load() {
         return Some(Target::Nothing(
-            "a relocation is for an instruction that is neither a call nor a load of an address"
+            "a relocation refers to an instruction that is neither a call nor a load of an address"
                 .to_owned(),
         ));
     }

@@ -1,7 +1,7 @@
 //! What a loader sets in an object before it loads it: sizes of maps, values of global
 //! variables.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use ebpf_base::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,16 @@ impl Value {
             false => &bits.to_le_bytes()[..size],
         };
         fits.then(|| bytes.to_vec())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(bits, negative) = self;
+        match negative {
+            true => write!(formatter, "{bits}"),
+            false => write!(formatter, "{}", bits.cast_unsigned()),
+        }
     }
 }
 
@@ -105,9 +115,9 @@ impl Unit<'_> {
                 let size = variable.size;
                 Error::new(
                     Code::ValueUnfit,
-                    format!("`{name}` cannot be set to this value"),
+                    format!("the global variable `{name}` cannot be set to {value}"),
                 )
-                .because(format!("it has {size} bytes"))
+                .because(format!("the size of `{name}` is {size} bytes"))
                 .fix("set only integers of 1, 2, 4 or 8 bytes, to values that fit")
             })?;
         }

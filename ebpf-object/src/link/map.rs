@@ -204,13 +204,15 @@ pub(super) fn variables(elf: &Elf<'_>, maps: &[Map]) -> HashMap<String, Variable
 pub(super) fn target(elf: &Elf<'_>, maps: &[Map], symbol: usize, immediate: i32) -> Target {
     let nothing = Target::Nothing;
     let Some(symbol) = elf.symbols.get(symbol) else {
-        return nothing("a relocation has no symbol".to_owned());
+        return nothing(
+            "a relocation refers to a symbol that the object does not contain".to_owned(),
+        );
     };
     let Some((index, section)) = symbol
         .section
         .and_then(|index| Some((index, elf.sections.get(index)?)))
     else {
-        return nothing(format!("`{}` is in no section", symbol.name));
+        return nothing(format!("`{}` does not belong to a section", symbol.name));
     };
     // The offset in 64 bits, so that no hostile symbol wraps around.
     let offset = symbol.value.wrapping_add_signed(i64::from(immediate));

@@ -185,9 +185,13 @@ impl<'data> Unit<'data> {
 fn too_large(size: u64) -> Error {
     Error::new(
         Code::SectionTooLarge,
-        format!("the object has a section of {size} bytes without contents"),
+        format!(
+            "the object has a section of uninitialised data of {size} bytes, more than {} MiB",
+            MAX_BSS >> 20
+        ),
     )
-    .because("no kernel would accept it, and reading it would need too much memory")
+    .because("kernels reject maps of this size, and reading it would need too much memory")
+    .fix("reduce the size of the global variables, or store the data in a map")
 }
 
 /// The functions outside of `.text`.

@@ -196,25 +196,30 @@ fn resolve(
     let question = Question::ALL
         .get(relocation.kind as usize)
         .copied()
-        .ok_or_else(|| format!("an access of the unknown kind {} (CO-RE)", relocation.kind))?;
+        .ok_or_else(|| {
+            format!(
+                "a relocation has the unknown kind {} (CO-RE)",
+                relocation.kind
+            )
+        })?;
     let root = local
         .get(relocation.type_id)
-        .ok_or("an access to a type that the object's BTF does not contain (CO-RE)")?;
+        .ok_or("a relocation refers to a type that the object's BTF does not contain (CO-RE)")?;
     let name = local.string(root.name).into_owned();
-    let named = |cause: &str| format!("an access to `{name}` {cause} (CO-RE)");
+    let named = |cause: &str| format!("the relocation for `{name}` {cause} (CO-RE)");
     let wanted = Spec::parse(
         local,
         relocation.type_id,
         &local.string(relocation.access),
         question.subject(),
     )
-    .ok_or_else(|| named("that does not match the object's BTF"))?;
+    .ok_or_else(|| named("does not match the object's BTF"))?;
     if question == Question::LocalTypeId {
         return Ok(Computed::type_id(relocation.type_id));
     }
-    let kernel = kernel.ok_or_else(|| named("cannot be relocated for a kernel without BTF"))?;
+    let kernel = kernel.ok_or_else(|| named("cannot be applied for a kernel without BTF"))?;
     if name.is_empty() {
-        return Err(named("without a name cannot be found in a kernel"));
+        return Err("a type without a name cannot be looked up in the kernel (CO-RE)".to_owned());
     }
     let mut found: Option<(Spec, Computed)> = None;
     for candidate in kernel.candidates(local.name(root.name), root.kind) {
@@ -228,7 +233,11 @@ fn resolve(
             Some((first, same))
                 if first.bit_offset == spec.bit_offset
                     && (same.value, same.poisoned) == (computed.value, computed.poisoned) => {}
-            Some(_) => return Err(named("that is ambiguous: several kernel types match")),
+            Some(_) => {
+                return Err(named(
+                    "is ambiguous: several kernel types match, with different results",
+                ));
+            }
         }
     }
     match found {

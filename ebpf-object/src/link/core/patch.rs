@@ -10,6 +10,9 @@ use crate::link::code::LOAD_WIDE;
 /// The helper that a poisoned instruction calls; there is none with this number.
 const BAD_RELOCATION: i32 = 0x0bad_2310;
 
+const WITHOUT_OPERAND: &str =
+    "a relocation refers to an instruction without an immediate or memory operand (CO-RE)";
+
 pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> Result<(), String> {
     let outside = "a relocation is outside of its function";
     let wide = code.get(slot).ok_or(outside)?.code == LOAD_WIDE;
@@ -22,8 +25,8 @@ pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> 
             .filter(|&expected| i128::from(expected) != found)
             .map_or(Ok(()), |expected| {
                 Err(format!(
-                    "an access with the value {found}, although its types result in {expected} \
-                     (CO-RE)"
+                    "an instruction contains the value {found}, but its relocation expects \
+                     {expected} (CO-RE)"
                 ))
             })
     };
@@ -32,7 +35,7 @@ pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> 
     match class {
         BPF_ALU | BPF_ALU64 => {
             if u32::from(instruction.code) & BPF_X != 0 {
-                return Err("a relocation is for an instruction without a number".to_owned());
+                return Err(WITHOUT_OPERAND.to_owned());
             }
             // Compared as the instruction has it, in 32 bits.
             if let Some(expected) = computed.expected
@@ -49,7 +52,7 @@ pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> 
             }
             instruction.off = i16::try_from(computed.value).map_err(|_| {
                 format!(
-                    "an access at offset {}, farther than an instruction reaches (CO-RE)",
+                    "the offset {} is larger than 32767, the maximum in an instruction (CO-RE)",
                     computed.value
                 )
             })?;
@@ -68,7 +71,7 @@ pub(super) fn patch(code: &mut [bpf_insn], slot: usize, computed: &Computed) -> 
             low.imm = computed.value as i32;
             high.imm = (computed.value >> 32) as i32;
         }
-        _ => return Err("a relocation is for an instruction without a number".to_owned()),
+        _ => return Err(WITHOUT_OPERAND.to_owned()),
     }
     Ok(())
 }
@@ -98,7 +101,7 @@ fn resize(instruction: &mut bpf_insn, old: u32, new: u32) -> Result<(), String> 
             Ok(())
         }
         _ => Err(format!(
-            "an access of {old} bytes cannot become one of {new} bytes (CO-RE)"
+            "an access of {old} bytes cannot be changed to {new} bytes (CO-RE)"
         )),
     }
 }

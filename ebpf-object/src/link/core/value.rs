@@ -52,6 +52,9 @@ struct Answer {
 /// A type in its BTF.
 type In<'btf> = (&'btf Btf<'btf>, &'btf Spec);
 
+/// Follows "the relocation for `x`", as all causes here do.
+const WITHOUT_SIZE: &str = "requires the size of a type without a size";
+
 /// The number for `question`; `kernel` is none if no type of the kernel has the path.
 pub(super) fn compute(
     question: Question,
@@ -121,8 +124,10 @@ fn answer(question: Question, spec: In<'_>) -> Result<Answer, &'static str> {
             .0
             .size(spec.1.root)
             .map(|size| plain(u64::from(size)))
-            .ok_or("without a size"),
-        Question::EnumeratorValue => enumerator(spec).map(plain).ok_or("without that member"),
+            .ok_or(WITHOUT_SIZE),
+        Question::EnumeratorValue => enumerator(spec)
+            .map(plain)
+            .ok_or("refers to an enumerator that the enum does not contain"),
         Question::FieldOffset
         | Question::FieldSize
         | Question::FieldSigned
@@ -141,10 +146,10 @@ fn enumerator((btf, spec): In<'_>) -> Option<u64> {
 }
 
 fn field(question: Question, (btf, spec): In<'_>) -> Result<Answer, &'static str> {
-    let damaged = "that does not match the object's BTF";
+    let damaged = "does not match the object's BTF";
     let step = spec.steps.last().ok_or(damaged)?;
     if !step.is_member() {
-        let size = btf.size(step.type_id).ok_or("without a size")?;
+        let size = btf.size(step.type_id).ok_or(WITHOUT_SIZE)?;
         return match question {
             Question::FieldOffset => Ok(Answer {
                 value: u64::from(spec.bit_offset / 8),
@@ -155,7 +160,7 @@ fn field(question: Question, (btf, spec): In<'_>) -> Result<Answer, &'static str
                 value: u64::from(size),
                 ..Answer::default()
             }),
-            _ => Err("whose array elements are not integers"),
+            _ => Err("asks for the signedness or bits of an array element"),
         };
     }
     let structure = btf.get(step.type_id).ok_or(damaged)?;
@@ -218,7 +223,7 @@ struct Place {
 
 impl Place {
     fn of(btf: &Btf<'_>, bit_offset: u32, type_id: u32, bits: u32) -> Result<Self, &'static str> {
-        let size = btf.size(type_id).ok_or("without a size")?;
+        let size = btf.size(type_id).ok_or(WITHOUT_SIZE)?;
         if bits == 0 {
             return Ok(Self {
                 byte: bit_offset / 8,
@@ -240,7 +245,9 @@ impl Place {
                 });
             }
             if bytes >= 8 {
-                return Err("with a bit field that no single load can read");
+                return Err(
+                    "refers to a bit field that spans more than 8 bytes, too many for one load",
+                );
             }
             bytes *= 2;
         }
