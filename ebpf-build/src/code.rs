@@ -125,13 +125,13 @@ ebpf_base::codes! {
         RustcFailed = "rustc-failed",
         /// The compiler that RUSTC names cannot build for BPF.
         RustcGivenUnfit = "rustc-given-unfit",
-        /// The compiler is older than aya-ebpf needs.
+        /// The compiler is older than aya-ebpf requires.
         RustcTooOld = "rustc-too-old",
         /// The program does not identify itself as rustc does.
         RustcUnknown = "rustc-unknown",
-        /// The library sources belong to another compiler.
+        /// The standard library sources (rust-src) belong to another compiler.
         SourcesMismatch = "sources-mismatch",
-        /// The compiler has no library sources.
+        /// The compiler has no standard library sources (rust-src).
         SourcesMissing = "sources-missing",
         /// A program could not be started.
         Spawn = "spawn",

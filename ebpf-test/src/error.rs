@@ -13,9 +13,9 @@ use ebpf_diagnosis::{Diagnosis, Sources, render};
 pub enum ErrorKind {
     /// The object cannot be loaded: it is not a BPF object, or the kernel rejects a map.
     Object,
-    /// The object has no program of that name.
+    /// The object does not contain a program of that name.
     ProgramMissing,
-    /// The kernel has no test run for programs of that type, on any version.
+    /// Programs of that type cannot be run, on any kernel version.
     NoTestRun,
     /// The input does not fit the program.
     Input,

@@ -12,7 +12,7 @@ pub fn require_kernel(major: u16, minor: u16) {
     let needed = KernelVersion::new(major, minor);
     if KernelVersion::running() < Some(needed) {
         skip(&format!(
-            "it needs Linux {needed}, and this is {}",
+            "requires Linux {needed}, but this is {}",
             kernel_release()
         ));
     }

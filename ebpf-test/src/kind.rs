@@ -56,18 +56,19 @@ pub(crate) enum Never {
 }
 
 impl Never {
-    /// In words.
-    pub(crate) fn reason(self) -> &'static str {
+    /// In words, for programs of the type `kind`.
+    pub(crate) fn reason(self, kind: &str) -> String {
         match self {
-            Self::Kernel => {
-                "no kernel has a test run for programs of its type; move the code to test into a \
-                 function, and call it from a `raw_tracepoint` program"
-            }
-            Self::Trampoline => {
-                "the kernel's test run of its type takes no input: it calls the kernel's \
-                 bpf_fentry_test functions, which run what is attached to them"
-            }
-            Self::Aya => "aya has no test run for programs of its type",
+            Self::Kernel => format!(
+                "the kernel does not support test runs (BPF_PROG_TEST_RUN) of {kind} programs; \
+                 move the logic into a function, and call it from a `raw_tracepoint` program"
+            ),
+            Self::Trampoline => format!(
+                "test runs (BPF_PROG_TEST_RUN) of {kind} programs take no input: they call the \
+                 kernel's bpf_fentry_test* functions; move the logic into a function, and call it \
+                 from a `raw_tracepoint` program"
+            ),
+            Self::Aya => format!("Aya does not support test runs of {kind} programs"),
         }
     }
 }

@@ -59,14 +59,14 @@ pub fn load(object: &[u8]) -> Result<Loaded> {
 pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Loaded> {
     mark();
     if let Some(reason) = stub::reason(object) {
-        skip(&format!("there is no eBPF object to test: {reason}"));
+        skip(&format!("the eBPF object to test was not built: {reason}"));
     }
     lift_memory_limit();
     // Readers of ELF want it aligned, which `include_bytes!` does not promise.
     let object = object.to_vec();
     match loader.load(&object) {
         Ok(ebpf) => Ok(Loaded { ebpf, object }),
-        Err(error) if maps_denied(&error) => no_rights("maps"),
+        Err(error) if maps_denied(&error) => no_rights("create maps"),
         Err(error) => {
             Err(Error::new(ErrorKind::Object, "the object could not be loaded").because_of(error))
         }
@@ -114,12 +114,13 @@ pub fn verify(
 pub(crate) fn find<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program> {
     let names: Vec<_> = ebpf.programs().map(|(name, _)| name.to_owned()).collect();
     ebpf.program_mut(name).ok_or_else(|| {
+        let only = match names.as_slice() {
+            [] => String::new(),
+            names => format!(", only: {}", names.join(", ")),
+        };
         Error::new(
             ErrorKind::ProgramMissing,
-            format!(
-                "the object has no program `{name}`; it has: {}",
-                names.join(", ")
-            ),
+            format!("the object does not contain the program `{name}`{only}"),
         )
     })
 }
@@ -151,10 +152,10 @@ fn judge(
 ) -> Result<()> {
     match loaded {
         Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
-        Err(error) if denied(&error) => no_rights(kind),
+        Err(error) if denied(&error) => no_rights(&format!("load {kind} programs")),
         Err(error) => match is_program_supported(program.prog_type()) {
             Ok(false) => skip(&format!(
-                "Linux {} has no {kind} programs",
+                "Linux {} does not support {kind} programs",
                 kernel_release()
             )),
             _ => Err(rejected(name, object, error)),
@@ -187,8 +188,8 @@ fn rejected(name: &str, object: &[u8], error: ProgramError) -> Error {
 #[track_caller]
 pub(crate) fn no_rights(what: &str) -> ! {
     skip(&format!(
-        "the kernel does not permit {what} here; run as root (or with CAP_BPF, \
-         CAP_PERFMON and CAP_NET_ADMIN)"
+        "this process is not permitted to {what}; run as root (or with CAP_BPF, CAP_PERFMON and \
+         CAP_NET_ADMIN)"
     ))
 }
 

@@ -101,7 +101,7 @@ pub fn run(loaded: &mut Loaded, name: &str, input: &Input<'_>) -> Result<Output>
     let Loaded { ebpf, object } = loaded;
     let program = load::find(ebpf, name)?;
     let kind = kind::of(program).map_err(|never| {
-        let reason = never.reason();
+        let reason = never.reason(&format!("{:?}", program.prog_type()));
         Error::new(
             ErrorKind::NoTestRun,
             format!("the program `{name}` cannot be run: {reason}"),
@@ -214,27 +214,27 @@ fn not_run(name: &str, kind: Kind, input: &Input<'_>, error: ProgramError) -> Er
     let lacks_it = cause.raw_os_error() == Some(ENOTSUPP) || running < kind.since;
     if lacks_it {
         skip(&format!(
-            "Linux {} has no test run for {} programs; Linux {} and later have",
+            "Linux {} does not support test runs of {} programs, which require Linux {}",
             kernel_release(),
             kind.name,
             kind.since
         ));
     }
     if is_denial(cause) {
-        no_rights("test runs");
+        no_rights("run programs");
     }
     if !input.context.is_empty() && running < kind.context_since {
         skip(&format!(
-            "the test run of {} programs takes no context on Linux {}; it does on {} and later",
+            "test runs of {} programs with a context require Linux {}, but this is {}",
             kind.name,
-            kernel_release(),
-            kind.context_since
+            kind.context_since,
+            kernel_release()
         ));
     }
     Error::new(
         ErrorKind::Run,
         format!(
-            "the kernel did not run `{name}` on {} bytes of packet and {} of context",
+            "the kernel rejected the test run of `{name}` ({} bytes of packet, {} bytes of context)",
             input.packet.len(),
             input.context.len()
         ),

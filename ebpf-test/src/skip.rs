@@ -36,7 +36,7 @@ pub fn skip(reason: &str) -> ! {
 #[track_caller]
 fn end(listener: Option<OsString>, required: &str, reason: &str) -> ! {
     if required.split(',').any(|word| word.trim() == "all") {
-        panic!("skipped, and {REQUIRE} requires all: {reason}");
+        panic!("this test cannot run, and {REQUIRE}=all forbids skipping: {reason}");
     }
     if let Some(path) = listener {
         let thread = thread::current();
@@ -52,7 +52,7 @@ fn end(listener: Option<OsString>, required: &str, reason: &str) -> ! {
     }
     panic!(
         "skipped: {reason}\n\
-         (It did not run. `cargo ebpf test` shows it as skipped, `cargo test` cannot.)"
+         (The test did not run: `cargo ebpf test` shows it as skipped, but `cargo test` cannot.)"
     );
 }
 
@@ -91,7 +91,7 @@ mod tests {
         let message = failed.downcast::<String>().unwrap();
         assert_eq!(
             *message,
-            "skipped, and EBPF_TEST_REQUIRE requires all: no moon"
+            "this test cannot run, and EBPF_TEST_REQUIRE=all forbids skipping: no moon"
         );
     }
 }

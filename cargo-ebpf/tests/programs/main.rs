@@ -73,7 +73,7 @@ fn without_rights_all_is_skipped(project: &Project) {
         .arg(env!("CARGO_BIN_EXE_cargo-ebpf"))
         .args(["test", "--", "--test", "documented"]);
     let ran = run(&mut command).exits(0);
-    ran.says("test every_packet_is_counted ... ignored, the kernel does not permit");
+    ran.says("test every_packet_is_counted ... ignored, this process is not permitted");
     assert_eq!(ran.last_line(), "0 passed, 0 failed, 1 skipped");
 }
 
@@ -153,7 +153,7 @@ fn every_kernel_runs_the_tests(project: &Project) {
     assert!(
         reason(old)
             .unwrap()
-            .starts_with("it needs Linux 6.6, and this is 5.10.")
+            .starts_with("requires Linux 6.6, but this is 5.10.")
     );
     assert_eq!(reason(new), None);
 }

@@ -1,7 +1,7 @@
 //! Which compiler can build for BPF on this machine.
 //!
 //! A compiler fits when it is new enough for aya-ebpf and its sysroot holds the
-//! library sources of its own version, since the BPF targets come without a
+//! standard library sources of its own version, since the BPF targets come without a
 //! prebuilt `core`. Nightly does that with its `-Z` options; every other compiler
 //! does the same with `RUSTC_BOOTSTRAP=1`.
 
@@ -42,7 +42,7 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// The cargo that drives it.
     pub cargo: PathBuf,
-    /// Where its library sources lie under.
+    /// The directory that contains its library sources.
     pub sysroot: PathBuf,
     /// As it names itself: "1.96.0", "1.97.0-nightly".
     pub release: String,
@@ -83,7 +83,7 @@ fn choose(around: &Surroundings) -> Result<Candidates<Toolchain>> {
                     Some(cause) => format!("{}: {cause}", error.finding().message),
                     None => error.finding().message.clone(),
                 })
-                .fix("unset RUSTC to let cargo ebpf choose a compiler, or name one that fits"));
+                .fix("unset RUSTC to let cargo ebpf choose a compiler, or set RUSTC to a suitable one"));
             }
             Err(error) => rejected.push(error.finding().clone()),
         }
@@ -107,7 +107,7 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
         return Err(Error::new(
             Code::RustcTooOld,
             format!(
-                "{} is Rust {}, and aya-ebpf needs {MIN_RUSTC} or newer",
+                "{} is Rust {}, but aya-ebpf requires {MIN_RUSTC} or newer",
                 rustc.display(),
                 identity.release
             ),
@@ -124,7 +124,8 @@ fn examine(candidate: &Candidate) -> Result<Toolchain> {
         return Err(Error::new(
             Code::SourcesMismatch,
             format!(
-                "the library sources of {} belong to Rust {version}, not to its {}",
+                "the standard library sources (rust-src) of {} are from Rust {version}, but the \
+                 compiler is {}",
                 rustc.display(),
                 identity.release
             ),
@@ -170,7 +171,10 @@ fn likely_sysroot(rustc: &Path) -> Option<PathBuf> {
 fn sources_missing(rustc: &Path, sysroot: &Path) -> Error {
     Error::new(
         Code::SourcesMissing,
-        format!("{} has no library sources", rustc.display()),
+        format!(
+            "{} has no standard library sources (rust-src)",
+            rustc.display()
+        ),
     )
     .because(format!(
         "{} does not exist",
@@ -194,7 +198,7 @@ impl Toolchain {
                 .collect();
             let error = Error::new(
                 Code::ToolchainMissing,
-                "no Rust compiler with the library sources of its own version was found",
+                "no Rust compiler with matching standard library sources (rust-src) was found",
             )
             .fix("cargo ebpf setup");
             if looked.is_empty() {
@@ -225,9 +229,9 @@ impl Toolchain {
         loaded_libllvm(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| {
             Error::new(
                 Code::LibllvmMissing,
-                format!("{} does not load libLLVM", self.rustc.display()),
+                format!("{} is not linked to a shared libLLVM", self.rustc.display()),
             )
-            .because("its LLVM is linked in, so no linker can be built against the same one")
+            .because("bpf-linker must use the same LLVM as the compiler, which requires a shared library")
             .fix(
                 "use Rust from rustup or from the distribution, or put a matching bpf-linker on \
                  PATH",
