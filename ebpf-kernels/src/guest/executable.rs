@@ -61,8 +61,11 @@ impl Executable {
         if !listing.status.success() {
             return Err(unusable(&String::from_utf8_lossy(&listing.stderr).trim()));
         }
-        let mut libraries = named_in(&String::from_utf8_lossy(&listing.stdout))
-            .map_err(|missing| unusable(&format!("the dynamic loader finds no {missing}")))?;
+        let mut libraries =
+            named_in(&String::from_utf8_lossy(&listing.stdout)).map_err(|missing| {
+                unusable(&format!("the dynamic loader cannot find {missing}"))
+                    .fix("install this library, or link the program statically")
+            })?;
         if !libraries.contains(&loader) {
             libraries.push(loader);
         }

@@ -33,15 +33,15 @@ const SETTINGS: &str = "\
 #clear APT::Architectures;
 APT::Architecture \"{}\";
 APT::Architectures { \"{}\"; };
-// There is no user _apt who could write to this folder.
+// The user _apt cannot write to this directory.
 APT::Sandbox::User \"\";
 // Some machines switch it off. It is what makes apt-cache fast.
 Dir::Cache::pkgcache \"pkgcache.bin\";
 Dir::Cache::srcpkgcache \"\";
 Acquire::Languages \"none\";
-// A list that could not be fetched is said by the exit code.
+// apt exits with an error if a list could not be fetched.
 APT::Update::Error-Mode \"any\";
-// An end where a firewall swallows every packet; seconds.
+// Give up after 20 seconds, such as if a firewall drops packets.
 Acquire::Retries \"1\";
 Acquire::http::Timeout \"20\";
 Acquire::https::Timeout \"20\";
@@ -291,7 +291,7 @@ const MEANINGS: [(&[&str], Code, &str); 3] = [
             "no longer has a Release file",
         ],
         Code::NoNetwork,
-        "make the mirror of this machine's apt sources reachable, then run the same command again",
+        "check the network and the mirror in this machine's apt sources, then run the same command again",
     ),
 ];
 
@@ -337,7 +337,9 @@ fn complaint(what: &str, output: &Output) -> Error {
         Some((_, code, fix)) => Error::new(*code, format!("`{what}` failed"))
             .because(cause)
             .fix(*fix),
-        None => Error::new(Code::AptFailed, format!("`{what}` failed")).because(cause),
+        None => Error::new(Code::AptFailed, format!("`{what}` failed"))
+            .because(cause)
+            .fix("check apt's configuration (apt-config dump), then run the same command again"),
     }
 }
 

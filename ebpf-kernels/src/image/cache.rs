@@ -187,12 +187,15 @@ impl KernelCache {
             return Err(Error::new(
                 Code::KernelPackageChanged,
                 format!(
-                    "the package {} differs from the one in apt's lists",
+                    "the downloaded package {} is not the one in the signed package list",
                     available.package
                 ),
             )
-            .because(format!("its SHA-256 is {found}, not {}", available.sha256))
-            .fix("cargo ebpf clean --kernels"));
+            .because(format!(
+                "its SHA-256 is {found}, but the list contains {}",
+                available.sha256
+            ))
+            .fix("run cargo ebpf clean --kernels, then run the same command again"));
         }
         let made = workplace.path().join("entry");
         self.make(&made)?;

@@ -57,7 +57,10 @@ pub fn find(name: &Path, package: impl Read + Seek, places: &[String]) -> Result
         if !entry.header().entry_type().is_file() || entry.size() > LARGEST_FILE {
             return Err(broken(
                 name,
-                &format!("its {place} is not a regular file, or is too large"),
+                &format!(
+                    "{place} in the package is not a regular file, or is larger than {} MiB",
+                    LARGEST_FILE >> 20
+                ),
             ));
         }
         let mut content = Vec::new();
@@ -85,10 +88,7 @@ fn data<F: Read + Seek>(package: &Path, mut file: F) -> Result<impl Read + use<F
             }
             if member.name().starts_with(DATA) {
                 let name = String::from_utf8_lossy(member.name());
-                return Err(broken(
-                    package,
-                    &format!("its {name} is not compressed by xz"),
-                ));
+                return Err(broken(package, &format!("{name} is not compressed by xz")));
             }
         }
         range.ok_or_else(|| broken(package, "it does not contain data.tar.xz"))?

@@ -252,7 +252,7 @@ impl<'a> Kernels<'a> {
         if first {
             self.progress.warn(&warning(
                 &error,
-                "the Debian archive cannot be reached: cached kernels are used",
+                "using cached kernels, as the Debian archive cannot be reached",
             ));
         }
         Ok(false)
@@ -306,7 +306,7 @@ impl<'a> Kernels<'a> {
         }
         self.get(release).or_else(|error| {
             self.spawn.check_interrupted()?;
-            let what = format!("the cached Linux {} is used", cached.version);
+            let what = format!("using the cached Linux {}", cached.version);
             self.progress.warn(&warning(&error, &what));
             Ok(cached)
         })
@@ -332,7 +332,7 @@ impl<'a> Kernels<'a> {
                 image => image?,
             };
             if let Some(newer) = absent {
-                let what = format!("Linux {} is used", image.version);
+                let what = format!("using Linux {}", image.version);
                 let warning = Finding::warning(Code::PackageAbsent, what);
                 self.progress
                     .warn(&warning.because(in_one_line(newer.finding())));
@@ -364,7 +364,7 @@ impl<'a> Kernels<'a> {
     fn unknown(&self, release: KernelRelease) -> Error {
         Error::new(UNKNOWN, format!("Linux {release} is not available"))
             .because(format!(
-                "the Debian archive and the cache have {}",
+                "kernels in the Debian archive and the cache: {}",
                 self.others(release)
             ))
             .fix(CHOOSE)
@@ -377,7 +377,7 @@ impl<'a> Kernels<'a> {
             format!("the Debian archive does not have Linux {release}"),
         )
         .because(format!(
-            "its lists contain it, but its packages were removed; the archive and the cache have {}",
+            "its lists contain this version, but its packages were removed; available kernels: {}",
             self.others(release)
         ))
         .fix(CHOOSE)
@@ -388,7 +388,7 @@ impl<'a> Kernels<'a> {
         let mut others = self.labels(release.architecture).unwrap_or_default();
         others.remove(&release);
         match names(&others) {
-            names if names.is_empty() => format!("no kernels for {}", release.architecture),
+            names if names.is_empty() => format!("none for {}", release.architecture),
             names => names,
         }
     }
