@@ -185,12 +185,12 @@ fn unresolved(file: &File<'_>) -> Option<Finding> {
 const LIBRARY_FIXES: [(&str, &str); 3] = [
     (
         "strlen",
-        "limit the loop that looks for a zero: `for index in 0..LENGTH`",
+        "the compiler replaced a loop that searches for a zero byte with a call of `strlen`: limit the loop, `for index in 0..LENGTH`",
     ),
     ("bcmp", COMPARISON_FIX),
     ("memcmp", COMPARISON_FIX),
 ];
-const COMPARISON_FIX: &str = "compare slices of variable length byte by byte, in a loop that is limited: `for index in 0..LENGTH`";
+const COMPARISON_FIX: &str = "the compiler compares slices of variable length with a library call: compare them byte by byte, in a limited loop, `for index in 0..LENGTH`";
 
 fn unresolved_fix(names: &BTreeSet<String>) -> &'static str {
     let mut fixes = LIBRARY_FIXES.into_iter();
@@ -199,7 +199,7 @@ fn unresolved_fix(names: &BTreeSet<String>) -> &'static str {
         .map_or(UNRESOLVED_FIX, |(_, fix)| fix)
 }
 
-const UNRESOLVED_CAUSE: &str = "neither the crate nor a loader of Rust objects defines it";
+const UNRESOLVED_CAUSE: &str = "neither the crate nor loaders such as Aya define these symbols";
 const UNRESOLVED_FIX: &str = "remove the call, or define the function in the eBPF crate";
 
 /// Whether core only calls the function with this path, as demangled, to panic.

@@ -234,7 +234,7 @@ impl Script {
         if objects.is_empty() {
             return Err(Error::new(
                 Code::PrebuiltMissing,
-                "there is no eBPF object to embed, nor the crate to build one from",
+                "neither a prebuilt eBPF object nor the eBPF crate was found",
             )
             .because(format!(
                 "neither {} nor {} exists",

@@ -44,7 +44,8 @@ pub fn strip_debug(content: &[u8]) -> Result<Vec<u8>> {
         section.sh_addralign = section.sh_addralign.max(1);
         if !section.sh_addralign.is_power_of_two() || section.sh_addralign > MAX_ALIGNMENT {
             return Err(unfit(format!(
-                "a section in it requires an alignment of {} bytes",
+                "a section of the object has the invalid alignment {}: alignments are powers of two, \
+                 at most {MAX_ALIGNMENT}",
                 section.sh_addralign
             )));
         }

@@ -18,7 +18,7 @@ pub(crate) fn expand(item: ItemEnum) -> Result<TokenStream> {
     if !generics.params.is_empty() {
         return Err(Error::new_spanned(
             generics,
-            "a kernel type has no parameters",
+            "a kernel type cannot have generic parameters",
         ));
     }
     if let Some(variant) = variants
@@ -27,7 +27,7 @@ pub(crate) fn expand(item: ItemEnum) -> Result<TokenStream> {
     {
         return Err(Error::new_spanned(
             variant,
-            "an enumerator of C has no fields",
+            "an enumerator cannot have fields",
         ));
     }
     let (representation, attributes): (Vec<_>, Vec<_>) = attrs

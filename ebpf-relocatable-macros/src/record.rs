@@ -53,7 +53,7 @@ pub(crate) fn expand(record: Record) -> Result<TokenStream> {
     if !generics.params.is_empty() {
         return Err(Error::new_spanned(
             generics,
-            "a kernel type has no parameters",
+            "a kernel type cannot have generic parameters",
         ));
     }
     let fields = match fields {
@@ -62,7 +62,7 @@ pub(crate) fn expand(record: Record) -> Result<TokenStream> {
         Fields::Unnamed(fields) => {
             return Err(Error::new_spanned(
                 fields,
-                "the members of a kernel type have names",
+                "the members of a kernel type must have names",
             ));
         }
     };

@@ -111,8 +111,8 @@ const CLASSES: &[Class] = &[
     Class {
         code: Code::AtomicUnsupported,
         title: "an atomic operation that this instruction set version does not have",
-        because: "versions 1 and 2 have an atomic addition whose result is not used; others require \
-                  version 3 (Linux 5.12)",
+        because: "in versions 1 and 2, the only atomic operation is an addition whose result is not \
+                  used; all other operations require version 3 (Linux 5.12)",
         fix: "ignore the result, keep one value per CPU (`PerCpuArray`), or build for Linux 5.12 and \
               newer: `cargo ebpf build --cpu v3`",
         of_function: false,
@@ -163,7 +163,8 @@ const CLASSES: &[Class] = &[
     Class {
         code: Code::PanicHandlerMissing,
         title: "",
-        because: "code of core that panics calls it, and no library for eBPF defines it",
+        because: "code in core that can panic calls the panic handler, which no library for eBPF \
+                  defines",
         fix: "add to the eBPF crate:\n\
               #[panic_handler]\n\
               fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }",

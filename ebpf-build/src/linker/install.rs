@@ -119,7 +119,10 @@ fn feature(toolchain: &Toolchain) -> Result<String> {
         ),
     )
     .because(format!("it supports LLVM {}", LLVM.join(", ")))
-    .fix("use a compiler with one of these (Rust 1.91 to the current nightly), by setting RUSTC"))
+    .fix(
+        "set RUSTC to a compiler with one of these LLVM versions (Rust 1.91 to the current \
+         nightly)",
+    ))
 }
 
 /// A folder that looks like an installed LLVM to bpf-linker's build script: it wants
@@ -168,20 +171,20 @@ const MEANINGS: [(&str, Code, &str, &str); 7] = [
     (
         "No space left on device",
         Code::DiskFull,
-        "the disk is full",
+        "the disk of the cache directory is full",
         "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         // ld writes through a mapping of its result, where a full disk is a signal.
         "ld terminated with signal 7",
         Code::DiskFull,
-        "the disk is full",
+        "the disk of the cache directory is full",
         "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (
         "Disk quota exceeded",
         Code::DiskFull,
-        "the disk quota is used up",
+        "the disk quota of the cache directory is used up",
         "free 500 MB on the disk of the cache directory, then run the same command again",
     ),
     (

@@ -164,22 +164,23 @@ fn judge(toolchain: &Toolchain, linker: &Path, linked: &Ran, object: &Path) -> O
         Finding::error(Code::LinkerMismatch, format!("{who} cannot link {bitcode}"))
             .because(linked.said.clone())
     } else {
-        let missing = missing_sections(object)?;
+        let fault = fault(object)?;
         Finding::error(
             Code::LinkerDropsBtf,
-            format!("{who} omits {missing} when it links {bitcode}"),
+            format!("{who} {fault} from {bitcode}"),
         )
     };
     Some(finding.fix("cargo ebpf setup"))
 }
 
-/// Which parts of an object with BTF the result lacks. `None` is success.
-fn missing_sections(path: &Path) -> Option<String> {
+/// What is wrong with a result that must have BTF: follows "the linker", and precedes "from ..".
+/// `None` is success.
+fn fault(path: &Path) -> Option<String> {
     let Ok(content) = fs::read(path) else {
-        return Some("the whole object".into());
+        return Some("wrote no object".into());
     };
     let Ok(object) = object::File::parse(&*content) else {
-        return Some("the ELF format".into());
+        return Some("wrote a file that is not an ELF object".into());
     };
     let missing: Vec<&str> = [".BTF", ".BTF.ext"]
         .into_iter()
@@ -189,7 +190,7 @@ fn missing_sections(path: &Path) -> Option<String> {
                 .is_none_or(|section| section.size() == 0)
         })
         .collect();
-    (!missing.is_empty()).then(|| missing.join(" and "))
+    (!missing.is_empty()).then(|| format!("wrote an object without {}", missing.join(" and ")))
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ impl Found<'_> {
         let mut members: Vec<Member> = Vec::new();
         for field in fields {
             let Some(ident) = &field.ident else {
-                return self.problem(field.span(), "the members of a kernel type have names");
+                return self.problem(field.span(), "the members of a kernel type must have names");
             };
             members.push(Member {
                 name: self.name(ident)?,
@@ -252,7 +252,10 @@ impl Found<'_> {
             );
         };
         let Kind::Integer(integer) = self.kind(integer)? else {
-            return self.problem(of.span(), "a bit field is part of an integer");
+            return self.problem(
+                of.span(),
+                "the first parameter of `Bits` must be an integer type",
+            );
         };
         match literal(width).and_then(|value| u32::try_from(value).ok()) {
             // As wide as the integer: as if it were one.

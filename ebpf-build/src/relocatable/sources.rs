@@ -39,7 +39,7 @@ impl Sources {
                 Error::new(
                     Code::NoCrate,
                     format!(
-                        "the dependencies of {} are unknown",
+                        "could not determine the dependencies of {} with cargo metadata",
                         manifest_dir.display()
                     ),
                 )

@@ -48,7 +48,7 @@ impl Types {
                 )
             } else if self.contains(name, &declaration.name, &mut HashSet::new()) {
                 format!(
-                    "`{}` would contain itself: a pointer to it is `*const {name}`",
+                    "`{}` would contain itself; for a pointer, write `*const {name}`",
                     declaration.name
                 )
             } else {

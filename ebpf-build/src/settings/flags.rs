@@ -44,7 +44,7 @@ pub const REQUIRED_RUSTFLAGS: [Flag; 5] = [
         option: "codegen-units",
         value: "1",
         same: &[],
-        reason: "one module for the linker",
+        reason: "the linker requires all code in one module",
     },
     Flag {
         option: "debuginfo",

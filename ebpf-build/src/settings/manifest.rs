@@ -75,7 +75,7 @@ pub(super) fn table<T>(
 ) -> Result<BTreeMap<String, T>> {
     let manifest = folder.join("Cargo.toml");
     let invalid = |what: &str| {
-        let message = format!("{}: {key} has {what}", manifest.display());
+        let message = format!("{}: {what}", manifest.display());
         Error::from(
             Finding::error(Code::GivenInvalid, message)
                 .because(
@@ -89,10 +89,16 @@ pub(super) fn table<T>(
     let entries = match metadata.get(key) {
         None => return Ok(BTreeMap::new()),
         Some(Value::Object(entries)) => entries,
-        Some(other) => return Err(invalid(&format!("a TOML {}", type_name(other)))),
+        Some(other) => {
+            return Err(invalid(&format!(
+                "`{key}` must be a table, but is of the TOML type {}",
+                type_name(other)
+            )));
+        }
     };
     let entries = entries.iter().map(|(name, found)| {
-        let value = value(found).ok_or_else(|| invalid(&format!("an invalid value for {name}")))?;
+        let value = value(found)
+            .ok_or_else(|| invalid(&format!("`{key}` contains an invalid value for `{name}`")))?;
         Ok((name.clone(), value))
     });
     entries.collect()

@@ -182,11 +182,14 @@ pub fn read(folder: &Path) -> Result<Settings> {
             return Err(Error::new(
                 Code::DenyUnknown,
                 format!(
-                    "{} denies {unknown}, which is not a warning",
+                    "`deny` in {} contains `{unknown}`, which is not the code of a warning",
                     folder.join("Cargo.toml").display()
                 ),
             )
-            .fix(format!("deny one of: {}", WARNING_CODES.join(", "))));
+            .fix(format!(
+                "use only codes of warnings: {}",
+                WARNING_CODES.join(", ")
+            )));
         }
     }
     settings.programs = programs(&manifest, folder);
@@ -518,7 +521,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("deny one of: indirect-call, legacy-maps"),
+                .contains("use only codes of warnings: indirect-call, legacy-maps"),
             "{error}"
         );
     }
