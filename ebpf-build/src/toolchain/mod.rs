@@ -332,7 +332,7 @@ mod tests {
         };
         let error = choose(&around).unwrap_err();
         assert_eq!(error.code(), "rustc-given-unfit");
-        assert!(error.to_string().contains("needs 1.87"), "{error}");
+        assert!(error.to_string().contains("requires 1.87"), "{error}");
     }
 
     #[test]
