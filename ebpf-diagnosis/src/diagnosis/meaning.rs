@@ -34,7 +34,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
         Some("only part of the pointer stored here is read".to_owned())
     }),
     ("BPF_STX uses reserved fields", |_| {
-        Some("this kernel does not support this store".to_owned())
+        Some("this kernel does not support this operation".to_owned())
     }),
     ("back-edge from insn ", |rest| {
         let (_, to) = rest.split_once(" to ")?;

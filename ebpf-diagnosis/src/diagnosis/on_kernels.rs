@@ -97,6 +97,7 @@ impl Cell {
         let words = match (verdict, finding) {
             ("accepted", None) => "accepted".to_owned(),
             ("unsupported", _) => "not supported".to_owned(),
+            ("not-linked", _) => "not linked".to_owned(),
             (_, Some(finding)) => finding.to_owned(),
             (other, None) => other.to_owned(),
         };
@@ -160,22 +161,24 @@ fn every_class_is_told_at_its_line_on_every_kernel() {
 const BEFORE: &str = "\
 # Rejection classes by kernel version
 
-How five kernels reject each program in
+This table shows how five kernels react to each program in
 [`cargo-ebpf/tests/rejections`](../../cargo-ebpf/tests/rejections/README.md). `CLASS: CASE` is a
-case of a class, with its own hint on the page of the class. `line 23` means that the kernel rejects
-the program, and that the diagnosis is this class at that line of the source;
-`as unknown-function, line 29` means that the kernel rejects the program for another reason, with
-the diagnosis and line shown. `accepted` means that the kernel accepts the program: it supports the
-feature, lacks the restriction, or applies it only to processes without CAP_PERFMON;
-`not supported`, that this kernel does not have the program type or the attach target; `map-refused`
-and `btf-refused`, that it rejects the map or the BTF, so that no line is reported.
+case of a class, with its own hint on the page of the class. The results:
 
-The column 6.18 was recorded on the host. There, the programs of uninitialised-stack, of
-pointer-leak, of the cases packet-changed and released of uninitialised-register, and of the case
-several-maps of tail-call were loaded by a process without CAP_PERFMON. All other results are from a
-process with all capabilities. `not-linked` means that the kernel lacks a function that the program
-calls. A test generates this table from the logs of these kernels, and compares each line with a
-comment in the
-source, such as `//~ ERROR map-bounds`.
+- `line 23`: the kernel rejects the program, and the diagnosis is this class at that line of the
+  source;
+- `as unknown-function, line 29`: the kernel rejects the program for another reason, with the
+  diagnosis and line shown;
+- `accepted`: the kernel accepts the program, because it supports the feature, lacks the
+  restriction, or applies the restriction only to processes without CAP_PERFMON;
+- `not supported`: this kernel does not have the program type or the attach target;
+- `not linked`: this kernel lacks a function that the program calls;
+- `map-refused`, `btf-refused`: the kernel rejects the map or the BTF, so no line is reported.
+
+The column 6.18 was recorded on the host. There, these programs were loaded by a process without
+CAP_PERFMON: `uninitialised-stack`, `pointer-leak`, `uninitialised-register: packet-changed`,
+`uninitialised-register: released` and `tail-call: several-maps`. All other results are from a
+process with all capabilities. A test generates this table from the logs of these kernels, and
+compares each line number with a mark in the program's source, such as `//~ ERROR map-bounds`.
 
 ";

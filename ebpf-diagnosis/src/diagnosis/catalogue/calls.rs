@@ -23,8 +23,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "call-depth",
         title: "function calls are nested too deeply",
-        rule: "a call chain may have at most 8 frames, including the program's own; recursion is not allowed",
-        hint: "have functions inlined: `#[inline(always)]`",
+        rule: "a call chain may have at most 8 frames, including the program's own (Linux 7.3 permits more); recursion is not allowed",
+        hint: "inline some of the functions: `#[inline(always)]`",
         cases: &[Case {
             name: "recursion",
             title: "a function calls itself",
@@ -40,12 +40,12 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "helper-not-allowed",
-        title: "a helper that this program may not call",
+        title: "the program may not call this helper",
         rule: "each program type has its own set of helpers, which grows with the kernel version",
         hint: "use a helper that this type may call, let a program of another type call it and pass the result in a map, or change the program type",
         cases: &[Case {
             name: "kernel-function",
-            title: "a kernel function (kfunc) that this program type may not call",
+            title: "this program type may not call this kernel function (kfunc)",
             rule: Some(
                 "a kernel function (kfunc) can be called only by the program types for which the kernel registers it",
             ),
@@ -79,8 +79,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unknown-function",
-        title: "a helper or kernel function that is not available to this program",
-        rule: "only helpers that the running kernel has can be called, and only kernel functions that it allows for the program type",
+        title: "this kernel does not have this helper or kernel function",
+        rule: "a program can call only helpers that the running kernel has, and kernel functions that are in its BTF",
         hint: "run `cargo ebpf requirements` to see which kernel version has the function; on older kernels, use another one",
         cases: &[Case {
             name: "callback",
@@ -201,7 +201,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "tail-call",
-        title: "a tail call where it is not allowed",
+        title: "a tail call is not allowed here",
         rule: "the callers of a function with a tail call must use less than 256 bytes of stack in total, and the kernel's JIT must support such calls",
         hint: "make the tail call in the program's main function, or inline the function that makes it: `#[inline(always)]`",
         cases: &[
@@ -216,11 +216,11 @@ pub(super) const CLASSES: &[Class] = &[
             },
             Case {
                 name: "several-maps",
-                title: "several program arrays reach the same tail call",
+                title: "the same tail call is used with several program arrays",
                 rule: Some(
                     "without CAP_PERFMON, a tail call must always use the same program array",
                 ),
-                hint: "put the programs into one array, and choose by the index: `unsafe { NEXT.tail_call(&ctx, index) }`; choosing between several arrays requires CAP_PERFMON",
+                hint: "put the programs into one array, and select the program by its index: `unsafe { NEXT.tail_call(&ctx, index) }`; choosing between several arrays requires CAP_PERFMON",
                 shown_by: Evidence::Message(&["tail_call abusing map_ptr"]),
             },
         ],

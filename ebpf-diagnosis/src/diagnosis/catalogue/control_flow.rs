@@ -72,7 +72,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "division-by-zero",
-        title: "a division by the constant zero",
+        title: "a number is divided by the constant zero",
         rule: "a constant divisor must not be 0",
         hint: "use `checked_div`, which compares the divisor with zero first",
         cases: &[],
@@ -81,7 +81,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unknown-instruction",
-        title: "an instruction that this kernel does not support",
+        title: "this kernel does not support this instruction",
         rule: "only instructions of the running kernel's instruction set can be loaded",
         hint: "build for an older instruction set: `cargo ebpf build --cpu v2` (or v3)",
         cases: &[Case {
@@ -115,8 +115,8 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "unsupported-atomic",
-        title: "an atomic operation that this kernel does not support",
-        rule: "before Linux 5.12 the only atomic operation is an addition whose result is not used",
+        title: "this kernel does not support this atomic operation",
+        rule: "before Linux 5.12, the only atomic operation is an addition that does not return the old value",
         hint: "use `fetch_add` with `Ordering::Relaxed` and ignore its result, keep one value per CPU (`PerCpuArray`), or require Linux 5.12",
         cases: &[],
         page: page!("unsupported-atomic"),

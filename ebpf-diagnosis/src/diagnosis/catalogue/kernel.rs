@@ -51,7 +51,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "no-rights",
         title: "this process is not permitted to load BPF programs",
-        rule: "loading requires CAP_BPF, and depending on the type CAP_PERFMON (tracing) or CAP_NET_ADMIN (networking); before Linux 5.8 CAP_SYS_ADMIN",
+        rule: "loading requires CAP_BPF and, depending on the program type, CAP_PERFMON (tracing) or CAP_NET_ADMIN (networking); before Linux 5.8, it requires CAP_SYS_ADMIN",
         hint: "run the same command as root",
         cases: &[],
         page: page!("no-rights"),

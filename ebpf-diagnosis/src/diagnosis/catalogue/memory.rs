@@ -69,7 +69,7 @@ pub(super) const CLASSES: &[Class] = &[
             },
             Case {
                 name: "compared-length",
-                title: "only the packet's length was checked, as a number, which gives packet pointers no bounds",
+                title: "only the packet's length was compared, as a number: this does not bound packet pointers",
                 rule: None,
                 hint: "compare the pointer itself, with a bounded `offset`, and prevent the compiler from rewriting the comparison: `let byte = core::hint::black_box(data + offset); if byte + 1 > ctx.data_end() { return XDP_PASS }`, then read through `byte`; or copy with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::LengthCompared),
@@ -173,7 +173,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "unbounded-index",
         title: "an index has no usable bounds",
         rule: "a number that is added to a pointer must have a known minimum, and a known maximum below 2^29",
-        hint: "compare the index with the length before it is used: `if index >= LENGTH { return 0 }`",
+        hint: "compare the index with the length before it is used: `if let Some(value) = values.get_mut(index)`, or `if index >= LENGTH { return 0 }`",
         cases: &[Case {
             name: "negative",
             title: "an index may be negative",
@@ -262,7 +262,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "pointer-arithmetic",
-        title: "pointer arithmetic that is not allowed",
+        title: "this pointer arithmetic is not allowed",
         rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
         hint: "compute a bounded index first, then add it to the pointer: `pointer.add(index & 7)`",
         cases: &[],
@@ -294,7 +294,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "atomic-memory",
-        title: "an atomic operation on memory that does not support it",
+        title: "this memory does not support atomic operations",
         rule: "atomic operations work on the stack, map values and ring buffer entries, not on packets, the context or sockets",
         hint: "use a plain load and store: a packet is processed by one program at a time",
         cases: &[],
@@ -382,7 +382,7 @@ pub(super) const CLASSES: &[Class] = &[
             name: "dynptr",
             title: "a ring buffer entry of variable size is neither submitted nor discarded",
             rule: None,
-            hint: "call `bpf_ringbuf_submit_dynptr` or `bpf_ringbuf_discard_dynptr` on every path, also where `bpf_ringbuf_reserve_dynptr` fails",
+            hint: "call `bpf_ringbuf_submit_dynptr` or `bpf_ringbuf_discard_dynptr` on every path, even if `bpf_ringbuf_reserve_dynptr` fails",
             shown_by: Evidence::Fact(Fact::Dynptr),
         }],
         page: page!("reference-leak"),

@@ -17,7 +17,7 @@ const ASYNC_CALLBACK: &[&str] = &[
 pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "context-access",
-        title: "an invalid access to the context",
+        title: "an access to the context is invalid",
         rule: "a field of the context must be accessed with its declared size (some may be read with a smaller one), through the unmodified pointer",
         hint: "use the methods of Aya's context type, or the fields of its binding: `(*ctx.ctx).ingress_ifindex`",
         cases: &[
@@ -30,7 +30,7 @@ pub(super) const CLASSES: &[Class] = &[
             },
             Case {
                 name: "write",
-                title: "a write to a field of the context that is read-only, or that cannot be written with this size",
+                title: "a field of the context is read-only, or cannot be written with this size",
                 rule: Some(
                     "each program type may write only to certain fields of the context, with the sizes that these fields permit",
                 ),
@@ -55,7 +55,7 @@ pub(super) const CLASSES: &[Class] = &[
         cases: &[
             Case {
                 name: "callback",
-                title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 and 1",
+                title: "a callback of an iterating helper (such as `bpf_loop`) returns a value other than 0 or 1",
                 rule: Some("a callback of an iterating helper must return 0 or 1"),
                 hint: "return 0 to continue with the next iteration, or 1 to stop",
                 shown_by: Evidence::Message(&["At callback return the register R0 {text}"]),
@@ -109,7 +109,7 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         code: "not-sleepable",
-        title: "a program type that cannot be sleepable on this kernel",
+        title: "this program type cannot be sleepable on this kernel",
         rule: "only some program types can be sleepable, depending on the kernel",
         hint: "remove `sleepable` and the helpers that require it, or, if the type can be sleepable, require a kernel that supports it (uprobes: Linux 6.0)",
         cases: &[],
