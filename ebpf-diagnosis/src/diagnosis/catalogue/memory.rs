@@ -92,7 +92,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "stack-bounds",
         title: "a stack access may be out of bounds",
         rule: "a stack access must be within the 512 bytes below the frame pointer for every possible value of the index",
-        hint: "index with a bound that the verifier sees, as slices do: `if let Some(slot) = array.get_mut(index)`",
+        hint: "check the index against the length, as the methods of slices do: `if let Some(slot) = array.get_mut(index)`",
         cases: &[Case {
             name: "helper-length",
             title: "a helper would access more bytes than the local variable has",
