@@ -23,7 +23,7 @@ pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
             kernel.has_releases,
             "contended-release",
             "releases of contended kernel locks are traced (contended_release)",
-            "holders of spinlocks, rwlocks and read-locked rwsems are unknown",
+            "the holders of kernel locks other than mutexes and write-locked rwsems are unknown",
             "boot Linux 7.2 or later",
         ),
         scheduler(kernel),

@@ -24,6 +24,11 @@ impl KernelTypes {
         self.0.find(Kind::Typedef, name).is_some()
     }
 
+    /// Whether there is a function of this name that is not inlined everywhere.
+    pub(crate) fn has_function(&self, name: &str) -> bool {
+        self.0.find(Kind::Func, name).is_some()
+    }
+
     /// How many parameters a function has that a typedef points to.
     pub(crate) fn parameters_of(&self, typedef: &str) -> Option<usize> {
         self.0.parameters(self.0.find(Kind::Typedef, typedef)?)

@@ -19,6 +19,13 @@ use crate::{
 /// `include/linux/proc_ns.h`.
 const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 
+/// The functions in which spinlocks report `contended_release`: in kernels with and without
+/// CONFIG_PARAVIRT_SPINLOCKS. The configuration of a kernel can leave them out.
+const SPINLOCK_RELEASES: [&str; 2] = [
+    "native_queued_spin_unlock_traced",
+    "queued_spin_release_traced",
+];
+
 /// What the running kernel has of what recording can use. Told by its own types: its version
 /// says less, as distributions bring new things to old kernels.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub(crate) struct Kernel {
     pub(crate) has_lock_tracepoints: bool,
     /// It tells of releases of contended locks, from Linux 7.2 on.
     pub(crate) has_releases: bool,
+    /// Spinlocks are among the locks whose releases it tells of.
+    has_spinlock_releases: bool,
     /// `sched_switch` tells the state of the task that leaves, from Linux 5.18 on.
     pub(crate) has_prev_state: bool,
     /// It has `bpf_task_pt_regs`, from Linux 5.15 on.
@@ -62,12 +71,10 @@ impl Kernel {
                  with paravirtual spinlocks",
                 "writers that acquire an rwsem by spinning (optimistic spinning)",
             ]);
-            if !self.has_releases {
-                spots.push(
-                    "holders of spinlocks, rwlocks and read-locked rwsems (contended_release needs \
-                     Linux 7.2)",
-                );
-            }
+            spots.push(unknown_holders(
+                self.has_releases,
+                self.has_spinlock_releases,
+            ));
         }
         spots.extend([
             "user locks acquired by spinning, without a blocking system call",
@@ -92,6 +99,24 @@ impl Kernel {
     }
 }
 
+/// The kernel locks whose holders are unknown: those whose releases are not reported, except the
+/// two types whose owner is read. No kernel up to Linux 7.3 reports releases of rwlocks.
+const fn unknown_holders(has_releases: bool, has_spinlock_releases: bool) -> &'static str {
+    match (has_releases, has_spinlock_releases) {
+        (false, _) => {
+            "holders of kernel locks other than mutexes and write-locked rwsems \
+             (contended_release needs Linux 7.2)"
+        }
+        (true, false) => {
+            "holders of spinlocks and rwlocks (this kernel does not report contended_release for \
+             them)"
+        }
+        (true, true) => {
+            "holders of rwlocks (this kernel does not report contended_release for them)"
+        }
+    }
+}
+
 /// Checks rights, BTF and tracepoints.
 pub(crate) fn check() -> Result<Kernel> {
     check_capabilities(Capabilities::effective())?;
@@ -112,6 +137,10 @@ pub(crate) fn kernel() -> Result<Kernel> {
     let has = |name: &str| types.has_typedef(&format!("btf_trace_{name}"));
     let has_lock_tracepoints = has("contention_begin") && has("contention_end");
     let has_releases = has_lock_tracepoints && has("contended_release");
+    let has_spinlock_releases = has_releases
+        && SPINLOCK_RELEASES
+            .iter()
+            .any(|name| types.has_function(name));
     // Programs get the tracepoint's arguments behind one of the kernel's own.
     let has_prev_state = types.parameters_of("btf_trace_sched_switch") == Some(5);
     let has_task_registers = types.has_enumerator("BPF_FUNC_task_pt_regs");
@@ -120,6 +149,7 @@ pub(crate) fn kernel() -> Result<Kernel> {
         release,
         has_lock_tracepoints,
         has_releases,
+        has_spinlock_releases,
         has_prev_state,
         has_task_registers,
     })
