@@ -147,7 +147,7 @@ impl<R: BufRead> Recording<R> {
                     _ => format!("the rest is damaged: {cause}"),
                 })?
             else {
-                return Err("it has no end record (the recorder was probably killed)".to_owned());
+                return Err("it has no end record (`lock record` was probably killed)".to_owned());
             };
             let line: AnyLine = serde_json::from_slice(&content)
                 .map_err(|cause| format!("the rest is damaged: {cause}"))?;
