@@ -2,9 +2,9 @@
 //
 //	go run docs/examples/go-mutex.go [SECONDS]
 //
-// Go's runtime parks goroutines, not threads: the kernel only sees threads that have nothing to
-// run. Profilers of futexes, such as lock, therefore report idle threads instead of waits for
-// the mutex. The program measures and prints how long its goroutines waited.
+// Go's runtime parks goroutines, not threads: a thread sleeps in the kernel only if it does not have
+// a goroutine to run. Profilers of futexes, such as lock, therefore report idle threads instead of
+// waits for the mutex. The program measures and prints how long its goroutines waited.
 package main
 
 import (

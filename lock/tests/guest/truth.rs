@@ -99,7 +99,7 @@ fn expect_unknown_holders(recorded: &Recorded, running: Version) -> Result<(), F
         .iter()
         .filter_map(|spot| spot.as_str()?.strip_prefix("holders of "))
         .collect::<Vec<_>>();
-    let as_expected = match holders[..] {
+    let as_expected = match holders.as_slice() {
         [] => running < WAITS,
         [of] if running < RELEASES => running >= WAITS && of.starts_with("kernel locks other than"),
         [of] => of.starts_with("rwlocks") || of.starts_with("spinlocks and rwlocks"),
