@@ -71,11 +71,9 @@ fn open(path: &Path) -> Result<Vec<u8>> {
         .read_to_end(&mut bytes)
         .map_err(|cause| cannot(&cause))?;
     if bytes.len() as u64 > MAX_LEN {
-        return Err(Error::new(
-            Code::ObjectTooLarge,
-            format!("the object is larger than {} MiB", MAX_LEN >> 20),
-        )
-        .fix("pass an object that bpf-linker or clang has built"));
+        return Err(Error::new(Code::ObjectTooLarge, "the object is too large")
+            .because(format!("it is larger than {} MiB", MAX_LEN >> 20))
+            .fix("pass an object that bpf-linker or clang has built"));
     }
     Ok(bytes)
 }

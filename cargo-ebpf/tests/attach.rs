@@ -245,7 +245,10 @@ fn says_absent(kernel: &Kernel) -> Checked {
     kernel.because("no_raw_tracepoint", "no tracepoint `no_such_tracepoint`")?;
     kernel.because("no_uprobe", "no function `no_such_function`")?;
     kernel.all("not-tried", &["no_library"])?;
-    kernel.because("no_library", "no file `no-such-library.so.1`")
+    kernel.because(
+        "no_library",
+        "the file `no-such-library.so.1` does not exist",
+    )
 }
 
 fn what_interferes_is_left_to_guests(folder: &Folder) -> Checked {

@@ -58,11 +58,12 @@ impl Console {
 }
 
 fn breakdown(text: &str) -> Option<Breakdown> {
-    /// mm/oom_kill.c: there is only one process to kill, and it is the first.
+    /// mm/oom_kill.c: there is only one process to kill, and it is the first. init/initramfs.c: the
+    /// archive, which is intact, did not fit, or the kernel has overwritten it.
     const NO_MEMORY: [&str; 3] = [
         "Out of memory",
         "System is deadlocked on memory",
-        "Initramfs unpacking failed: write error",
+        "Initramfs unpacking failed: ",
     ];
     const PANIC: &str = "Kernel panic - not syncing: ";
     if NO_MEMORY.iter().any(|message| text.contains(message)) {
@@ -90,6 +91,9 @@ mod tests {
         let oom = "[ 3.1] Out of memory and no killable processes...\n\
                    [ 3.2] Kernel panic - not syncing: System is deadlocked on memory";
         assert_eq!(breakdown(oom), Some(Breakdown::OutOfMemory));
+        let overwritten = "[ 1.5] Initramfs unpacking failed: invalid magic at start of compressed \
+                           archive\n[ 2.5] Kernel panic - not syncing: VFS: Unable to mount root fs";
+        assert_eq!(breakdown(overwritten), Some(Breakdown::OutOfMemory));
         assert_eq!(breakdown("[ 1.0] all is well"), None);
     }
 }
