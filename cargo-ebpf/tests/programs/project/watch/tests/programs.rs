@@ -82,7 +82,7 @@ fn what_the_kernel_would_refuse_is_said_first() -> Tested {
     assert!(error.to_string().contains("14 or more"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Input);
     let error = ebpf_test::run(&mut ebpf, "wach", &Input::packet(&[0; 14])).unwrap_err();
-    assert!(error.to_string().contains("it has: "), "{error}");
+    assert!(error.to_string().contains("only: "), "{error}");
     assert_eq!(error.kind(), ErrorKind::ProgramMissing);
     let error = ebpf_test::run(&mut ebpf, "keep", &Input::arguments(&[0; 13])).unwrap_err();
     assert!(error.to_string().contains("at most 12"), "{error}");
