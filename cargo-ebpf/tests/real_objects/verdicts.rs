@@ -64,7 +64,7 @@ const NO_TRAMPOLINES: &str = "rejects programs that need a BPF trampoline";
 const NO_SUCH_FIELD: &str = "a field or a type that this kernel does not have (CO-RE)";
 /// The target that xdpdump puts in place of `func` before it loads.
 const MADE_UP: &str = "has no function `func`";
-const UNRESOLVED: &str = "is not in the object";
+const UNRESOLVED: &str = "is neither defined in the object nor declared in its BTF";
 const OLD_SLEEPABLE: &str = "Only fentry/fexit/fmod_ret and lsm programs can be sleepable";
 
 #[rustfmt::skip]

@@ -146,7 +146,10 @@ pub(crate) fn replaces_a_function_of_another_program(folder: &Folder) -> Checked
             let programs = programs.as_array().ok_or("no programs")?.iter();
             let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
             Ok(programs
-                .map(|one| (text(&one["verdict"]), text(&one["why"]["message"])))
+                .map(|one| {
+                    let why = ["message", "fix"].map(|key| text(&one["why"][key]));
+                    (text(&one["verdict"]), why.join("; "))
+                })
                 .collect())
         };
     let without = verdicts(None)?;
