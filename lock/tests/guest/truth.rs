@@ -94,7 +94,7 @@ fn expect_hooks(recorded: &Recorded, running: Version) -> Result<(), Failed> {
 
 /// The report lists the kernel locks whose holders are unknown. Rwlocks are always among them.
 fn expect_unknown_holders(recorded: &Recorded, running: Version) -> Result<(), Failed> {
-    let spots = array(&recorded.report, "/blind_spots")?;
+    let spots = array(&recorded.report, "/about/blind_spots")?;
     let holders = spots
         .iter()
         .filter_map(|spot| spot.as_str()?.strip_prefix("holders of "))
