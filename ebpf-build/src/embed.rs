@@ -47,7 +47,7 @@ const PREBUILT: &str = ".bpf.o";
 /// object: Rust code over Aya's public API with a method for each program and global variable, and
 /// a field for each map, so that a misspelt name is a compile error:
 ///
-/// ```ignore
+/// ```text
 /// mod my_program {
 ///     include!(concat!(env!("OUT_DIR"), "/my-program.skel.rs"));
 /// }
