@@ -373,7 +373,7 @@ fn in_guest(image: &str) -> Checked {
     let (classifier, wanted) = ("on_classifier", version >= (6, 6));
     kernel.all(if wanted { "attached" } else { "not-tried" }, &[classifier])?;
     if !wanted {
-        kernel.because(classifier, "a guest has no modules")?;
+        kernel.because(classifier, "guests do not load")?;
     }
     if version >= (6, 0) {
         kernel.all("attached", &["on_cgroup_security_hook"])?;
