@@ -117,7 +117,7 @@ pub fn find_qemu(architecture: Architecture) -> Result<PathBuf> {
     })
 }
 
-/// The finding that there is no qemu for machines of this architecture, or none that works.
+/// Reports that qemu for this architecture is missing, or does not work.
 pub fn missing_qemu(architecture: Architecture, message: String, cause: &str) -> Finding {
     let setup = match Architecture::HOST {
         Some(host) if host != architecture => {

@@ -26,7 +26,7 @@ pub(super) fn flaw(head: &[u8], length: u64) -> Option<&'static str> {
         .get(MEMORY_LENGTH..)
         .and_then(|rest| rest.first_chunk())
         .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    // Since Linux 3.17. Debug information is not in an image, so that it is no longer than this.
+    // Since Linux 3.17. An image does not contain debug information, so its length is at most this.
     if memory == 0 {
         return Some("its header is in the format before Linux 3.17");
     }

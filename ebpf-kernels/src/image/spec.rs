@@ -171,7 +171,7 @@ impl Name {
     }
 }
 
-/// What to write instead of a text that is no name.
+/// The valid forms, for a text that has none of them.
 fn unnamed(text: &str) -> String {
     KernelVersion::of_release(text).map_or_else(
         || {

@@ -57,9 +57,9 @@ pub(super) fn classifier(program: &Program<'_>) -> Attempt {
             .and_then(|()| clsact::add_filter(LOOPBACK, direction, program.descriptor))
             .map_err(|error| match error.raw_os_error() {
                 Some(libc::ENOENT) => Failure::not_tried(
-                    "before Linux 6.6 (tcx), attaching requires the clsact qdisc and the bpf \
-                     classifier, one of which this kernel lacks: most kernels have them as \
-                     modules, which guests do not load",
+                    "this kernel lacks the clsact qdisc or the bpf classifier, which are required \
+                     before Linux 6.6 (tcx): most kernels have them as modules, which guests do \
+                     not load",
                 ),
                 _ => error.into(),
             })

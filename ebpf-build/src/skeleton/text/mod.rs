@@ -84,7 +84,7 @@ fn any_map(
         .ok_or_else(|| ::aya::maps::MapError::InvalidName { name: name.into() })
 }
 
-/// Why there is no object: ebpf-build embeds a text in its place where it cannot build one.
+/// The reason for a missing object: if it cannot be built, ebpf-build embeds a text instead.
 fn absence() -> Option<::aya::EbpfError> {
     let reason = OBJECT.strip_prefix(b"STUB")?;
     let reason = String::from_utf8_lossy(reason).into_owned();
@@ -193,8 +193,8 @@ impl<'a> Open<'a> {
     /// Creates the maps and loads the programs into the kernel.
     ///
     /// # Errors
-    /// When the kernel rejects a map or a program, or when there is no object, as it was built
-    /// without a toolchain for eBPF.
+    /// When the kernel rejects a map or a program, or when a build without a toolchain for eBPF
+    /// has embedded a stub instead of the object.
     pub fn load(self) -> Result<Skel, ::aya::EbpfError> {
         if let Some(absence) = absence() {
             return Err(absence);

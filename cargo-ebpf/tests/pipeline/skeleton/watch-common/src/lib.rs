@@ -11,6 +11,6 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-// SAFETY: any bytes are numbers, and there is no padding.
+// SAFETY: every bit pattern is a valid value, without padding.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Traffic {}
