@@ -13,14 +13,14 @@ use crate::{
 
 pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
     let progress = context.console.progress();
-    let architectures = match request.arch.as_slice() {
+    let to_boot = match request.arch.as_slice() {
+        _ if !request.vm => Vec::new(),
         [] => vec![Architecture::HOST.unwrap_or_default()],
         named => named.to_vec(),
     };
-    let to_boot = || architectures.iter().filter(|_| request.vm);
     let done = if request.dry_run {
         let mut steps = setup::plan(&context.spawner, &progress)?;
-        for &architecture in to_boot() {
+        for architecture in to_boot {
             steps.extend(setup::plan_vm(architecture, &context.spawner, &progress));
             steps.extend(setup::plan_agent(architecture)?);
         }
@@ -31,7 +31,7 @@ pub(crate) fn run(request: &cli::Setup, context: &Context) -> Result<Outcome> {
         }
     } else {
         let (ready, mut steps) = setup::prepare(&context.spawner, &progress)?;
-        for &architecture in to_boot() {
+        for architecture in to_boot {
             let spawner = &context.spawner;
             steps.extend(setup::prepare_vm(architecture, spawner, &progress)?);
             steps.extend(setup::prepare_agent(architecture, spawner, &progress)?);
