@@ -11,7 +11,7 @@ use cargo_metadata::MetadataCommand;
 use ebpf_base::{child, stub};
 
 #[cfg(feature = "skeleton")]
-use crate::skeleton::{self, Dependencies, Replaced};
+use crate::skeleton::{self, Replaced, Types};
 use crate::{
     Code, Error, Finding, Result,
     build::{Artifact, Build, SHARED_BUILD_DIR},
@@ -146,11 +146,9 @@ impl Embed {
     /// As [`embed`]; where the eBPF crate is not there, when there is no prebuilt object
     /// (`prebuilt-missing`) or one fails the check.
     pub fn run(&self) -> Result<()> {
-        let script = Script {
-            #[cfg(feature = "skeleton")]
-            replaced: self.replaced.clone(),
-            ..Script::read()?
-        };
+        let script = Script::read()?;
+        #[cfg(feature = "skeleton")]
+        let script = script.replace_types(self.replaced.clone());
         let build = script.adapt(self.build.clone());
         match &self.prebuilt {
             Some(directory) if !build.crate_dir.join("Cargo.toml").is_file() => {
@@ -169,8 +167,9 @@ struct Script {
     machine: String,
     /// Whether an object that cannot be built is an error.
     required: bool,
+    /// The types in skeletons.
     #[cfg(feature = "skeleton")]
-    replaced: Replaced,
+    types: Types,
 }
 
 #[expect(
@@ -187,15 +186,22 @@ impl Script {
             })
         };
         println!("cargo::rerun-if-env-changed={REQUIRED_ENV}");
+        let manifest_dir = PathBuf::from(text("CARGO_MANIFEST_DIR")?);
         Ok(Self {
-            manifest_dir: text("CARGO_MANIFEST_DIR")?.into(),
+            #[cfg(feature = "skeleton")]
+            types: Types::of(&manifest_dir, Replaced::new()),
+            manifest_dir,
             out_dir: text("OUT_DIR")?.into(),
             endian: text("CARGO_CFG_TARGET_ENDIAN")?,
             machine: text("CARGO_CFG_TARGET_ARCH")?,
             required: is_required(env::var_os(REQUIRED_ENV).as_deref(), &text("PROFILE")?),
-            #[cfg(feature = "skeleton")]
-            replaced: Replaced::new(),
         })
+    }
+
+    #[cfg(feature = "skeleton")]
+    fn replace_types(mut self, replaced: Replaced) -> Self {
+        self.types.replaced = replaced;
+        self
     }
 
     fn embed_built(&self, build: &Build) -> Result<()> {
@@ -258,8 +264,7 @@ impl Script {
         {
             // Types of crates that the loader depends on are named.
             self.rerun_if_changed(&self.manifest_dir.join("Cargo.toml"));
-            let dependencies = Dependencies::of(&self.manifest_dir);
-            skeleton::write(&self.out_dir, name, content, &dependencies, &self.replaced)?;
+            skeleton::write(&self.out_dir, name, content, &self.types)?;
         }
         write_atomically(&self.out_dir.join(name), &strip_debug(content)?)
     }
@@ -424,7 +429,7 @@ mod tests {
             machine: env::consts::ARCH.to_owned(),
             required: true,
             #[cfg(feature = "skeleton")]
-            replaced: Replaced::new(),
+            types: Types::of(root, Replaced::new()),
         }
     }
 

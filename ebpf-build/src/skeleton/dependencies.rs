@@ -1,6 +1,10 @@
 //! Which crates the loader depends on.
 
-use std::{cell::OnceCell, collections::HashMap, path::Path};
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use ebpf_base::child;
@@ -8,16 +12,16 @@ use ebpf_base::child;
 /// The crates that the crate in a directory depends on. They are determined when they are first
 /// needed: most objects have no type of another crate.
 #[derive(Debug)]
-pub(crate) struct Dependencies<'a> {
-    directory: &'a Path,
+pub(super) struct Dependencies {
+    directory: PathBuf,
     names: OnceCell<HashMap<String, String>>,
 }
 
-impl<'a> Dependencies<'a> {
+impl Dependencies {
     /// Those of the crate whose manifest is in `directory`.
-    pub(crate) fn of(directory: &'a Path) -> Self {
+    pub(super) fn of(directory: &Path) -> Self {
         Self {
-            directory,
+            directory: directory.to_owned(),
             names: OnceCell::new(),
         }
     }

@@ -62,11 +62,7 @@ const KINDS: [(&str, &str, Parameters); 27] = [
 
 /// Aya's type of a map; `None` for what Aya has no map for, and for the maps of aya-log, which takes
 /// them from Aya itself.
-pub(super) fn aya_type(
-    map: &Map,
-    declared: Option<&Declared>,
-    types: &Types<'_>,
-) -> Option<String> {
+pub(super) fn aya_type(map: &Map, declared: Option<&Declared>, types: &Types) -> Option<String> {
     let is_of_aya_log = OF_AYA_LOG.contains(&map.name.as_str());
     if matches!(map.style, Style::Data | Style::StructOps) || is_of_aya_log {
         return None;

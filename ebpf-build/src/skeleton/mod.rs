@@ -14,8 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::{dependencies::Dependencies, types::Replaced};
-use self::{model::Model, types::Types};
+pub(crate) use self::types::{Replaced, Types};
+use self::{dependencies::Dependencies, model::Model};
 use crate::{Result, file::write_atomically};
 
 /// How the file of a skeleton ends, after the name of the object's binary.
@@ -28,18 +28,8 @@ const FAILED: &str = "::core::compile_error!(";
 ///
 /// # Errors
 /// When the file cannot be written. For an object without a skeleton, it contains the reason.
-pub(crate) fn write(
-    directory: &Path,
-    name: &str,
-    content: &[u8],
-    dependencies: &Dependencies<'_>,
-    replaced: &Replaced,
-) -> Result<()> {
-    let types = Types {
-        dependencies,
-        replaced,
-    };
-    let text = match Model::read(content, &types) {
+pub(crate) fn write(directory: &Path, name: &str, content: &[u8], types: &Types) -> Result<()> {
+    let text = match Model::read(content, types) {
         Ok(model) => text::of(name, &model),
         Err(error) => failed(name, &error.to_string()),
     };

@@ -57,7 +57,7 @@ impl Model {
     ///
     /// # Errors
     /// When it is not a BPF object.
-    pub(super) fn read(content: &[u8], types: &Types<'_>) -> Result<Self> {
+    pub(super) fn read(content: &[u8], types: &Types) -> Result<Self> {
         let object = Object::parse(content)?;
         let globals = variable::globals(content)?;
         let maps = object.maps.iter().filter(|map| map.style != Style::Data);
@@ -99,7 +99,7 @@ fn programs(object: &Object) -> Vec<Named<Program>> {
 fn maps_of(
     object: &Object,
     declared: &HashMap<String, Declared>,
-    types: &Types<'_>,
+    types: &Types,
 ) -> Vec<Named<String>> {
     let maps = object.maps.iter().filter_map(|map| {
         let declared = declared.get(map.name.as_str());
@@ -111,7 +111,7 @@ fn maps_of(
 fn globals_of(
     globals: Vec<variable::Global>,
     declared: &HashMap<String, Declared>,
-    types: &Types<'_>,
+    types: &Types,
 ) -> Vec<Named<Global>> {
     let globals = globals.into_iter().map(|global| {
         let declared = declared.get(global.name.as_str());

@@ -23,8 +23,8 @@ pub(super) fn loader(dependencies: &str) -> tempfile::TempDir {
 /// The skeleton of an object for a loader with these dependencies.
 fn skeleton(content: &[u8], dependencies: &str, replaced: &Replaced) -> String {
     let root = loader(dependencies);
-    let dependencies = Dependencies::of(root.path());
-    write(root.path(), "watch", content, &dependencies, replaced).unwrap();
+    let types = Types::of(root.path(), replaced.clone());
+    write(root.path(), "watch", content, &types).unwrap();
     fs::read_to_string(root.path().join("watch.skel.rs")).unwrap()
 }
 
@@ -88,11 +88,7 @@ fn maps_of_c_have_their_types() {
 
 #[test]
 fn a_map_that_aya_does_not_have_is_any_map() {
-    let dependencies = Dependencies::of(Path::new("/"));
-    let types = Types {
-        dependencies: &dependencies,
-        replaced: &Replaced::new(),
-    };
+    let types = Types::of(Path::new("/"), Replaced::new());
     let object = Object::parse(&object("pipeline/skeleton/watch")).unwrap();
     let mut map: Map = object.maps.first().unwrap().clone();
     map.definition.as_mut().unwrap().map_type = "arena".to_owned();

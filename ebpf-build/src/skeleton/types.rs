@@ -1,6 +1,6 @@
 //! How the types of keys, values and global variables are written in a loader.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use ebpf_object::variable::Type;
 
@@ -11,12 +11,20 @@ pub(crate) type Replaced = BTreeMap<String, String>;
 
 /// Writes types. Each is one that has Aya's `Pod`, or that the user has to make one.
 #[derive(Debug)]
-pub(super) struct Types<'a> {
-    pub(super) dependencies: &'a Dependencies<'a>,
-    pub(super) replaced: &'a Replaced,
+pub(crate) struct Types {
+    dependencies: Dependencies,
+    pub(crate) replaced: Replaced,
 }
 
-impl Types<'_> {
+impl Types {
+    /// For the loader whose manifest is in `directory`.
+    pub(crate) fn of(directory: &Path, replaced: Replaced) -> Self {
+        Self {
+            dependencies: Dependencies::of(directory),
+            replaced,
+        }
+    }
+
     /// The type of a key or value of `size` bytes: `declared`, if it has this size.
     pub(super) fn sized(&self, declared: Option<&Type>, size: u64) -> String {
         declared
