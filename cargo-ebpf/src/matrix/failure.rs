@@ -52,6 +52,13 @@ impl FailureContext<'_> {
                 ),
             )
             .fix("give it more memory, such as: --guest-memory 2048"),
+            (Some(Breakdown::Initramfs(reason)), _) => no_boot(format!(
+                "{label} did not boot: it could not unpack its initramfs: {reason}"
+            ))
+            .fix(format!(
+                "give it more memory, as {} MiB may be too little, such as: --guest-memory 2048",
+                self.memory
+            )),
             (Some(Breakdown::Panic(reason)), _) => Finding::error(
                 Code::KernelPanicked,
                 format!("{label} panicked{doing}: {reason}"),

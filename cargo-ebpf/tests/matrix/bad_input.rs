@@ -123,17 +123,22 @@ pub(crate) fn an_image_that_is_cut_off_does_not_boot() -> Result<(), Failed> {
     let output = verify(&sandbox, &path.to_string_lossy());
     failed_with("guest-no-boot", &["the guest reset before"], &output)?;
     sandbox.is_clean()?;
-    // A real kernel that finds no archive panics.
-    script(
-        &sandbox,
-        "for word; do [ \"$last\" = -initrd ] && word=$0.archive; set -- \"$@\" \"$word\"; \
-         last=$word; shift; done; exec \"$QEMU\" \"$@\"",
-    )?;
-    fs::write(sandbox.path("bin/qemu-system-x86_64.archive"), "none")?;
+    // A real kernel without a first process panics.
+    changed_argument(&sandbox, "-append", "rdinit=/none $word")?;
     let output = finish(with_script(&sandbox));
     failed_with(
         "kernel-panicked",
         &["panicked: VFS: Unable to mount root fs"],
+        &output,
+    )?;
+    sandbox.is_clean()?;
+    // One with a damaged archive does not run out of memory.
+    changed_argument(&sandbox, "-initrd", "$0.archive")?;
+    fs::write(sandbox.path("bin/qemu-system-x86_64.archive"), "none")?;
+    let output = finish(with_script(&sandbox));
+    failed_with(
+        "guest-no-boot",
+        &["could not unpack its initramfs: invalid magic", "may be"],
         &output,
     )?;
     sandbox.is_clean()
@@ -142,11 +147,11 @@ pub(crate) fn an_image_that_is_cut_off_does_not_boot() -> Result<(), Failed> {
 pub(crate) fn too_little_memory_is_said() -> Result<(), Failed> {
     let sandbox = Sandbox::new();
     let plain = object("verify/objects/plain.o");
-    // Too little for the archive, for the kernel, for what is in the archive.
+    // Too little for the archive, for the kernel, for the archive's content.
     for (memory, code) in [
         ("32", "guest-no-boot"),
         ("60", "guest-no-boot"),
-        ("90", "guest-out-of-memory"),
+        ("100", "guest-out-of-memory"),
     ] {
         let output = sandbox.run([
             "verify",
@@ -274,6 +279,17 @@ fn script(sandbox: &Sandbox, text: &str) -> Result<(), Failed> {
     fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     Ok(())
+}
+
+/// A qemu that gets `value`, in which `$word` is the given one, after `option`.
+fn changed_argument(sandbox: &Sandbox, option: &str, value: &str) -> Result<(), Failed> {
+    script(
+        sandbox,
+        &format!(
+            "for word; do [ \"$last\" = {option} ] && word=\"{value}\"; set -- \"$@\" \"$word\"; \
+             last=$word; shift; done; exec \"$QEMU\" \"$@\""
+        ),
+    )
 }
 
 fn with_script(sandbox: &Sandbox) -> Command {

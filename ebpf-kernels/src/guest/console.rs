@@ -17,6 +17,8 @@ pub enum Breakdown {
     Panic(String),
     /// It ran out of memory.
     OutOfMemory,
+    /// `Initramfs unpacking failed: ...`: with little memory, the kernel may have overwritten it.
+    Initramfs(String),
 }
 
 /// How many lines of the console are shown.
@@ -58,22 +60,21 @@ impl Console {
 }
 
 fn breakdown(text: &str) -> Option<Breakdown> {
-    /// mm/oom_kill.c: there is only one process to kill, and it is the first. init/initramfs.c: the
-    /// archive, which is intact, did not fit, or the kernel has overwritten it.
-    const NO_MEMORY: [&str; 3] = [
-        "Out of memory",
-        "System is deadlocked on memory",
-        "Initramfs unpacking failed: ",
-    ];
+    /// mm/oom_kill.c: the first process is the only one that could be killed.
+    const NO_MEMORY: [&str; 2] = ["Out of memory", "System is deadlocked on memory"];
+    /// init/initramfs.c. A panic follows, as the first process is missing.
+    const INITRAMFS: &str = "Initramfs unpacking failed: ";
     const PANIC: &str = "Kernel panic - not syncing: ";
     if NO_MEMORY.iter().any(|message| text.contains(message)) {
         return Some(Breakdown::OutOfMemory);
     }
-    let (_, after) = text.split_once(PANIC)?;
-    let reason = after.lines().next().unwrap_or_default();
-    Some(Breakdown::Panic(
-        untrusted::line(reason.trim()).into_owned(),
-    ))
+    let rest_of_line = |message| {
+        let (_, after) = text.split_once(message)?;
+        let reason = after.lines().next().unwrap_or_default();
+        Some(untrusted::line(reason.trim()).into_owned())
+    };
+    let initramfs = rest_of_line(INITRAMFS).map(Breakdown::Initramfs);
+    initramfs.or_else(|| rest_of_line(PANIC).map(Breakdown::Panic))
 }
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panics_and_full_memory_are_distinguished() {
+    fn breakdowns_are_distinguished() {
         let panic =
             "[    1.1] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n[ 1.2] x";
         assert_eq!(
@@ -93,7 +94,12 @@ mod tests {
         assert_eq!(breakdown(oom), Some(Breakdown::OutOfMemory));
         let overwritten = "[ 1.5] Initramfs unpacking failed: invalid magic at start of compressed \
                            archive\n[ 2.5] Kernel panic - not syncing: VFS: Unable to mount root fs";
-        assert_eq!(breakdown(overwritten), Some(Breakdown::OutOfMemory));
+        assert_eq!(
+            breakdown(overwritten),
+            Some(Breakdown::Initramfs(
+                "invalid magic at start of compressed archive".to_owned()
+            ))
+        );
         assert_eq!(breakdown("[ 1.0] all is well"), None);
     }
 }
