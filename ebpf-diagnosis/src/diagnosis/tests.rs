@@ -220,6 +220,15 @@ fn a_loop_is_taken_back_turn_by_turn() {
 }
 
 #[test]
+fn what_stands_before_a_log_is_not_its_message() {
+    let log = Log::parse("verdict: refused\nerror: 22\n\nfunc#0 @0\n\nno exit\n");
+    assert_eq!(log.message, ["no exit"]);
+    // A log without a step.
+    let log = Log::parse("verdict: refused\n\njump out of range from insn 2 to 9\n\n");
+    assert_eq!(log.message, ["jump out of range from insn 2 to 9"]);
+}
+
+#[test]
 fn a_message_tells_its_place() {
     let source = Source::of(PACKET);
     let at = |message: &str| {

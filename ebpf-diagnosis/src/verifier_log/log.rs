@@ -315,11 +315,13 @@ fn message(text: &str) -> Vec<&str> {
     let mut message: Vec<_> = text
         .lines()
         .rev()
-        .filter(|line| !line.is_empty())
         .map(|line| (line, Line::of(line)))
         // A short log has a source line behind the message, some kernels another one.
-        .skip_while(|(_, line)| matches!(line, Line::Statistics | Line::Source))
-        .take_while(|(_, line)| *line == Line::Message)
+        .skip_while(|(text, line)| {
+            text.is_empty() || matches!(line, Line::Statistics | Line::Source)
+        })
+        // What a file has before its log does not belong to the message.
+        .take_while(|(text, line)| !text.is_empty() && *line == Line::Message)
         .map(|(line, _)| line)
         .take(LIMIT)
         .collect();
