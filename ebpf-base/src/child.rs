@@ -53,6 +53,14 @@ pub fn spawn(command: &mut Command) -> io::Result<Child> {
     })
 }
 
+/// How a program ended, in words: `exit code 3`, `signal 9 (SIGKILL)`.
+pub fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string().replacen("signal: ", "signal ", 1),
+    }
+}
+
 /// Runs `command` to its end.
 ///
 /// # Errors

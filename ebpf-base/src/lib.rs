@@ -8,6 +8,7 @@ mod error;
 mod file;
 pub mod finding;
 mod kernel_version;
+pub mod memlock;
 mod program;
 pub mod progress;
 pub mod stdout;

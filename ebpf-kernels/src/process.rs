@@ -124,14 +124,6 @@ impl Drop for RunningProgram {
     }
 }
 
-/// How a program ended, in words.
-pub(crate) fn ending(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("exit code {code}"),
-        None => status.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader};

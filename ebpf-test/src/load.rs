@@ -12,7 +12,7 @@ use aya::{
     sys::is_program_supported,
 };
 
-use ebpf_base::{kernel_release, stub};
+use ebpf_base::{kernel_release, memlock, stub};
 
 use crate::{Error, ErrorKind, Result, kernel::require_btf, kind::Kind, skip, skip::mark};
 
@@ -61,7 +61,8 @@ pub fn load_with(loader: &mut EbpfLoader<'_>, object: &[u8]) -> Result<Loaded> {
     if let Some(reason) = stub::reason(object) {
         skip(&format!("the eBPF object to test was not built: {reason}"));
     }
-    lift_memory_limit();
+    // Where it is not permitted, and the limit too low, the kernel rejects a map.
+    let _ = memlock::lift();
     // Readers of ELF want it aligned, which `include_bytes!` does not promise.
     let object = object.to_vec();
     match loader.load(&object) {
@@ -215,15 +216,4 @@ fn maps_denied(error: &EbpfError) -> bool {
 
 pub(crate) fn is_denial(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
-}
-
-/// Kernels before 5.11 count maps against it, and 64 KiB is its usual value.
-fn lift_memory_limit() {
-    let limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // SAFETY: setrlimit reads the struct that it is given. Where it is not permitted, the
-    // map is refused, and that is said.
-    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) };
 }

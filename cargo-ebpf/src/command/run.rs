@@ -6,6 +6,7 @@ use std::{
 };
 
 use cargo_metadata::Message;
+use ebpf_base::child::ending;
 use ebpf_build::{BuildTools, Error, Result};
 use ebpf_kernels::process::RunningProgram;
 
@@ -15,7 +16,7 @@ use crate::{
     command::{build, verify},
     context::Context,
     host::{
-        exit::{ending, exit_code},
+        exit::exit_code,
         process::{Destination, Process},
         root::Root,
     },

@@ -1,4 +1,4 @@
-//! How a program ended: as an exit code, and in words.
+//! How a program ended, as an exit code.
 
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
@@ -9,18 +9,6 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// How a program ended, in words.
-pub(crate) fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!(
-            "signal {signal} ({})",
-            signal_hook::low_level::signal_name(signal).unwrap_or("unnamed")
-        ),
-        _ => "no result".to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -34,6 +22,5 @@ mod tests {
         let status = |script| Command::new("sh").args(["-c", script]).status().unwrap();
         assert_eq!(exit_code(status("exit 3")), 3);
         assert_eq!(exit_code(status("kill -TERM $$")), 143);
-        assert_eq!(ending(status("kill -KILL $$")), "signal 9 (SIGKILL)");
     }
 }

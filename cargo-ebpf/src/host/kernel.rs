@@ -16,7 +16,6 @@ use ebpf_base::{
     kernel_release,
     syscall::{self, Availability},
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// The kernel that runs.
 #[derive(Debug, Clone)]
@@ -151,22 +150,6 @@ fn last_cpu(list: &str) -> Option<u32> {
 /// The size of a page in bytes.
 pub(crate) fn page_size() -> u32 {
     u32::try_from(rustix::param::page_size()).unwrap_or(4096)
-}
-
-/// Lifts the limit on locked memory, against which kernels before 5.11 count BPF
-/// maps and programs. Later kernels count them against the memory cgroup.
-///
-/// # Errors
-/// When the limit stays below what BPF needs: this process may not raise it.
-pub(crate) fn lift_memlock(version: KernelVersion) -> io::Result<()> {
-    if version >= KernelVersion::new(5, 11) {
-        return Ok(());
-    }
-    let unlimited = Rlimit {
-        current: None,
-        maximum: None,
-    };
-    Ok(setrlimit(Resource::Memlock, unlimited)?)
 }
 
 #[cfg(test)]

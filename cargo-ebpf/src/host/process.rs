@@ -12,13 +12,13 @@ use std::{
 };
 
 use ebpf_base::{
-    child::{self, Child},
+    child::{self, Child, ending},
     temporary,
 };
 use ebpf_build::{Error, Result};
 use ebpf_kernels::process::{RunningProgram, Spawn};
 
-use super::{cargo, environment, exit::ending, shell::command_line};
+use super::{cargo, environment, shell::command_line};
 
 use crate::code::Code;
 

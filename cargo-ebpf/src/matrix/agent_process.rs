@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use ebpf_base::untrusted;
+use ebpf_base::{child::ending, untrusted};
 use ebpf_build::{Finding, Result};
 use ebpf_kernels::{KernelTarget, guest::Console, process::RunningProgram};
 
 use super::guests::Guests;
 use crate::{
     agent::{self, Answer, Ended, Limits, Request},
-    host::{executable::this_program, exit::ending, process::Spawner},
+    host::{executable::this_program, process::Spawner},
 };
 
 /// How long a kernel may print nothing while it boots and between two programs. An

@@ -7,14 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ebpf_base::child::ending;
 use ebpf_build::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{
-        exit::ending,
-        process::{Process, Spawner, lost},
-    },
+    host::process::{Process, Spawner, lost},
     testing::log::TestLog,
     testing::skips::Skips,
 };

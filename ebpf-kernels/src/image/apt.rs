@@ -11,17 +11,13 @@ use std::{
     process::{Command, Output},
 };
 
-use ebpf_base::{Error, Result, find_program, untrusted, write_atomically};
+use ebpf_base::{Error, Result, child::ending, find_program, untrusted, write_atomically};
 
 use super::{
     available::{AvailablePackage, Catalogue},
     sources::{self, MIRROR},
 };
-use crate::{
-    Architecture,
-    code::Code,
-    process::{Spawn, ending},
-};
+use crate::{Architecture, code::Code, process::Spawn};
 
 /// Read after the system's settings, with the architecture's name for `{}`.
 const SETTINGS: &str = "\

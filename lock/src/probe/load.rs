@@ -7,11 +7,11 @@ use aya::{
     maps::{Array, HashMap, MapError},
     programs::{BtfTracePoint, Program, ProgramError, ProgramFd, RawTracePoint, links::FdLink},
 };
+use ebpf_base::memlock;
 use lock_common::{
     FAST_SLOTS, FAST_WAYS, FilterKey, MAX_PROCESSES, Modes, PROCESSES, Plain, USER_STACK,
     USER_STACK_PORTION, WAYS, WaitKind, filter, mode, user_stacks,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::{
     error::{Error, Result},
@@ -201,7 +201,8 @@ pub(crate) fn load(object: &[u8], kernel: &Kernel, plan: &Plan) -> Result<Loaded
             .because_of(&error)
             .fix("check that /sys/kernel/btf/vmlinux is readable")
     })?;
-    raise_memory_limit();
+    // Where it cannot be lifted and is too low, the kernel rejects a map.
+    let _ = memlock::lift();
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(&btf))
@@ -376,16 +377,6 @@ fn set_filters(ebpf: &mut Ebpf, filters: &Filters) -> Result<()> {
             .map_err(|error| rejected("the filter", &error, false))?;
     }
     Ok(())
-}
-
-/// Before Linux 5.11, the memory of maps counts as locked memory. Where that cannot be
-/// raised, the kernel says so when it is too little.
-fn raise_memory_limit() {
-    let unlimited = Rlimit {
-        current: None,
-        maximum: None,
-    };
-    let _ = setrlimit(Resource::Memlock, unlimited);
 }
 
 /// The kernel rejected something: for lack of capabilities, or for another reason.

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use cargo_metadata::{Artifact, Message};
-use ebpf_base::untrusted;
+use ebpf_base::{child::ending, untrusted};
 use ebpf_build::{Error, Result};
 use ebpf_kernels::{Architecture, KernelSpec, KernelTarget};
 
@@ -12,7 +12,6 @@ use crate::{
     cli,
     code::Code,
     context::Context,
-    host::exit::ending,
     kernels,
     matrix::{self, Settings},
     outcome::Outcome,

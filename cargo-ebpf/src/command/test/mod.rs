@@ -4,6 +4,7 @@ mod kernels;
 
 use std::{env, ffi::OsString};
 
+use ebpf_base::child::ending;
 use ebpf_build::{Finding, Result};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     code::Code,
     command::build,
     context::Context,
-    host::{executable::this_program, exit::ending},
+    host::executable::this_program,
     outcome::Outcome,
     project::{Project, configs_of},
     report::test_log::Tested,

@@ -12,8 +12,9 @@ use std::{
 };
 
 use ebpf_base::{
+    KernelVersion,
     btf::{self, Btf},
-    untrusted,
+    memlock, untrusted,
 };
 use ebpf_build::{Error, Finding};
 use ebpf_diagnosis::verifier_log::{statistics::Statistics, visits::Visits};
@@ -34,10 +35,7 @@ use super::{
     replaced::{LoadedTarget, Replaced},
     syscall::{self, ProgramLoad, ProgramTypes},
 };
-use crate::{
-    code::Code,
-    host::kernel::{self, Kernel},
-};
+use crate::{code::Code, host::kernel::Kernel};
 
 /// Has the running kernel verify every program of the object in `data`, as its loader would set
 /// it, but those that `skipped` names, and gives each step to `tell`. This never fails: faults in
@@ -137,7 +135,11 @@ impl<'kernel> Session<'kernel> {
             extras,
             replaced,
             loaded_target: OnceCell::new(),
-            memlock: kernel::lift_memlock(kernel.version),
+            memlock: match kernel.version < KernelVersion::new(5, 11) {
+                true => memlock::lift(),
+                // The memory cgroup counts.
+                false => Ok(()),
+            },
             kernel_btf: OnceCell::new(),
         }
     }
