@@ -129,7 +129,8 @@ pub(crate) enum Command {
     /// List the kernels available to `verify` and `test`; with --fetch, also download some of them
     #[command(after_help = "Example: cargo ebpf kernels --fetch 5.10,6.1,6.12")]
     Kernels(Kernels),
-    /// Set up if needed, build and verify, then run the project's user-space program (the loader)
+    /// Set up the toolchain if needed, build and verify the objects, then run the loader (the
+    /// project's user-space program)
     #[command(
         after_help = "All eBPF crates are built, with their default features. If this process may \
                       not load programs, verification is skipped. Unless you are root, the loader \
@@ -148,7 +149,7 @@ pub(crate) enum Command {
                       Example: cargo ebpf test --kernel host,6.1"
     )]
     Test(Test),
-    /// Print shell exports for building an eBPF crate by hand
+    /// Print shell exports for building an eBPF crate with a plain `cargo build`
     #[command(after_help = "Example: eval \"$(cargo ebpf env)\"")]
     Env,
     /// Remove what cargo ebpf has built
@@ -167,7 +168,7 @@ pub(crate) enum Command {
         arg = hidden_format(),
         after_help = "Example: mkdir -p ~/.local/share/bash-completion/completions\n         \
                               cargo ebpf completions bash > ~/.local/share/bash-completion/completions/cargo-ebpf\n\n\
-                      Shells complete `cargo ebpf` with cargo's own script."
+                      This script has no effect on `cargo ebpf`: shells complete it with cargo's own script."
     )]
     Completions(Completions),
     /// Serve one request on stdin: how this program loads objects in another process or kernel
@@ -256,7 +257,8 @@ pub(crate) struct Setup {
     #[arg(long)]
     pub(crate) vm: bool,
     /// Architectures of the kernels to boot, separated by commas: x86_64, arm64 (default: this
-    /// machine's). Also builds cargo-ebpf for those that are not this machine's
+    /// machine's). For another architecture, also builds the cargo-ebpf that runs in its virtual
+    /// machines (guests)
     #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "vm")]
     pub(crate) arch: Vec<Architecture>,
 }
@@ -299,8 +301,8 @@ pub(crate) struct Selection {
     /// Do not enable the default features of the eBPF crates
     #[arg(long)]
     pub(crate) no_default_features: bool,
-    /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: from the crate's
-    /// .cargo/config.toml). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
+    /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: the one in the
+    /// crate's .cargo/config.toml, else bpfel-unknown-none). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<ebpf_build::Target>,
 }
@@ -308,10 +310,10 @@ pub(crate) struct Selection {
 /// What happens to DWARF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DebugInfo {
-    /// Keep it
+    /// Keep DWARF
     #[default]
     Keep,
-    /// Remove it
+    /// Remove DWARF
     Strip,
 }
 
@@ -375,22 +377,21 @@ pub(crate) struct Verify {
     /// Also load each object with bpftool (libbpf)
     #[arg(long)]
     pub(crate) bpftool: bool,
-    /// Kernels to verify on, separated by commas: host, a version such as 6.1, all (every version
-    /// that `cargo ebpf kernels` lists), either of them for another architecture (6.1/arm64,
-    /// all/arm64), or the path of a kernel image (default: host; with --locked or --update, those
-    /// in ebpf.lock)
+    /// Kernels to verify on, separated by commas: host, a version such as 6.1 or 6.1/arm64, all or
+    /// all/arm64 (every version that `cargo ebpf kernels` lists for the architecture), or the path
+    /// of a kernel image (default: host; with --locked or --update, those in ebpf.lock)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) kernel: Vec<KernelSpec>,
-    /// Fail if a verdict differs from the one in ebpf.lock, or a size or verifier statistic has grown
-    /// by more than the tolerance
+    /// Fail if a verdict differs from the one in ebpf.lock, or if a size or verifier statistic has
+    /// grown by more than its tolerance (default: 5 %; `tolerance` under [workspace.metadata.ebpf])
     #[arg(long)]
     pub(crate) locked: bool,
     /// Write the current verdicts, sizes and verifier statistics to ebpf.lock
     #[arg(long, conflicts_with = "locked")]
     pub(crate) update: bool,
-    /// Also attach each accepted program briefly: network, cgroup and socket programs to
-    /// temporary targets, tracing programs to their real hooks, so that they observe the whole
-    /// system meanwhile. Programs that can change the system's behaviour, such as lsm, are
+    /// Also attach each accepted program briefly. Network, cgroup and socket programs are attached
+    /// to temporary targets; tracing programs are attached to their real hooks, where they observe
+    /// the whole system. Programs that can change the system's behaviour, such as lsm, are
     /// attached only in virtual machines (guests)
     #[arg(long)]
     pub(crate) attach: bool,
@@ -409,8 +410,8 @@ pub(crate) struct Verify {
     /// aya)
     #[arg(long, value_name = "NAME")]
     pub(crate) loader: Option<ebpf_object::Loader>,
-    /// Program whose function the freplace programs replace, and the object that contains it;
-    /// PROGRAM is required if OBJECT contains several programs
+    /// Target of freplace programs: the object, and the program in it, whose functions they
+    /// replace. PROGRAM is required if OBJECT contains several programs
     #[arg(long, value_name = "OBJECT[:PROGRAM]")]
     pub(crate) freplace: Option<PathBuf>,
     /// Time limit for verifying one program, in seconds

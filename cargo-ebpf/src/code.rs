@@ -10,21 +10,21 @@ ebpf_base::codes! {
     pub(crate) enum Code {
         /// An object needs a newer kernel than its `min-kernel`.
         AboveMinKernel = "above-min-kernel",
-        /// This program could not be built for guests of another architecture.
+        /// cargo-ebpf could not be built for guests of another architecture.
         AgentBuildFailed = "agent-build-failed",
-        /// The agent could not reply to a request.
+        /// The agent (the process that loads programs on a kernel) could not reply to a request.
         AgentFailed = "agent-failed",
         /// A linker for the architecture of a guest was not found.
         AgentLinkerMissing = "agent-linker-missing",
-        /// This program is not built for guests of another architecture, and its sources are gone.
+        /// cargo-ebpf is not built for guests of another architecture, and its sources are gone.
         AgentMissing = "agent-missing",
-        /// The given agent is for another architecture than its guest.
+        /// The cargo-ebpf that is given for guests is built for another architecture.
         AgentUnfit = "agent-unfit",
-        /// The agent on a kernel ended before its reply was complete.
+        /// The process that loads programs on a kernel ended before its reply was complete.
         AnswerCutOff = "answer-cut-off",
-        /// The reply of the agent on a kernel was damaged in transmission.
+        /// The reply of the process that loads programs on a kernel was damaged in transmission.
         AnswerDamaged = "answer-damaged",
-        /// The agent on a kernel did not continue its reply in time.
+        /// The process that loads programs on a kernel did not continue its reply in time.
         AnswerTimedOut = "answer-timed-out",
         /// A program was loaded, but not attached.
         AttachNotTried = "attach-not-tried",
@@ -86,7 +86,7 @@ ebpf_base::codes! {
         EditorSettingsMissing = "editor-settings-missing",
         /// An environment variable is not valid Unicode.
         EnvNotUnicode = "env-not-unicode",
-        /// The path of this program's own file is unknown.
+        /// The path of the executable of cargo-ebpf is unknown.
         ExecutableUnknown = "executable-unknown",
         /// The config of an eBPF crate lacks required rustflags.
         FlagMissing = "flag-missing",
@@ -110,7 +110,7 @@ ebpf_base::codes! {
         KernelBtf = "kernel-btf",
         /// A kernel whose BTF is to be read has none.
         KernelBtfUnread = "kernel-btf-unread",
-        /// Too many programs or tests crashed a kernel; the rest was skipped.
+        /// Too many programs or tests crashed a kernel or exceeded the time limit; the rest were skipped.
         KernelGivenUp = "kernel-given-up",
         /// A guest's kernel panicked.
         KernelPanicked = "kernel-panicked",
@@ -134,13 +134,13 @@ ebpf_base::codes! {
         LoaderNative = "loader-native",
         /// The loader would be built for BPF.
         LoaderNotNative = "loader-not-native",
-        /// The loader's package has several programs.
+        /// The loader's package has several binaries.
         LoaderProgramAmbiguous = "loader-program-ambiguous",
-        /// The loader's package does not have the program.
+        /// The loader's package does not have the binary.
         LoaderProgramUnknown = "loader-program-unknown",
         /// The configured loader is not a package of the workspace.
         LoaderUnknown = "loader-unknown",
-        /// The loader's package has no program.
+        /// The loader's package has no binary.
         LoaderWithoutProgram = "loader-without-program",
         /// Whether kernel lockdown restricts BPF.
         Lockdown = "lockdown",
@@ -194,15 +194,15 @@ ebpf_base::codes! {
         PackagesMissing = "packages-missing",
         /// The release profile of an eBPF crate does not enable LTO.
         ProfileLtoMissing = "profile-lto-missing",
-        /// Another program ended with an error.
+        /// An external command ended with an error.
         ProgramFailed = "program-failed",
-        /// The output or the end of another program could not be read.
+        /// The output or the exit status of an external command could not be read.
         ProgramLost = "program-lost",
         /// An eBPF program refers to a symbol that its loader does not resolve.
         ProgramNotLinked = "program-not-linked",
         /// An eBPF program could not be passed to the kernel.
         ProgramNotTried = "program-not-tried",
-        /// Another program exceeded its time limit.
+        /// An external command exceeded its time limit.
         ProgramSlow = "program-slow",
         /// No type is given for the programs of a new project.
         ProgramTypeMissing = "program-type-missing",

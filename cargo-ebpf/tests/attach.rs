@@ -223,7 +223,7 @@ fn what_is_not_there_is_named(folder: &Folder) -> Checked {
         "attached ",
         "loads, attach rejected",
         "loads, attach not tried",
-        "error[attach-refused]: `no_raw_tracepoint`: it was loaded, but could not be attached",
+        "error[attach-refused]: `no_raw_tracepoint`: loaded, but could not be attached",
         "warning[attach-not-tried]: `unnamed_tracepoint`",
     ] {
         ensure(shown.contains(part), part, &shown)?;

@@ -117,7 +117,7 @@ fn license(file: &File<'_>) -> Option<Finding> {
         Finding::warning(Code::LicenseMissing, "the object has no license")
             .because(
                 "Aya loads it as GPL; libbpf loads it without a license, and many helpers require \
-                 one",
+                 a GPL-compatible license",
             )
             .fix(
                 "add to the eBPF crate:\n\
@@ -310,7 +310,10 @@ fn indirect_calls(file: &File<'_>) -> Option<Finding> {
     Some(
         Finding::warning(
             Code::IndirectCall,
-            format!("{} calls functions through pointers", list(&callers)),
+            format!(
+                "functions are called through pointers in {}",
+                list(&callers)
+            ),
         )
         .because(INDIRECT_CALL_CAUSE)
         .fix(INDIRECT_CALL_FIX),

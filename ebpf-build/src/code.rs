@@ -37,7 +37,7 @@ ebpf_base::codes! {
         GivenInvalid = "given-invalid",
         /// The object contains a call through a pointer, which no kernel accepts.
         IndirectCall = "indirect-call",
-        /// The linker rejects the code for another reason.
+        /// The linker rejects the code for a reason without a separate error code.
         LinkError = "link-error",
         /// The code divides 128-bit numbers, for which eBPF has no function.
         WideDivision = "wide-division",
@@ -63,7 +63,7 @@ ebpf_base::codes! {
         DenyUnknown = "deny-unknown",
         /// The disk or the quota is full.
         DiskFull = "disk-full",
-        /// Another error of the file system.
+        /// A file system error other than access-denied, disk-full and not-found.
         Io = "io",
         /// The object has a `maps` section, which libbpf does not load.
         LegacyMaps = "legacy-maps",
@@ -109,7 +109,7 @@ ebpf_base::codes! {
         ObjectNotElf64 = "object-not-elf64",
         /// The object is an executable or a library.
         ObjectNotRelocatable = "object-not-relocatable",
-        /// The object contains code of core that panics.
+        /// The object contains code that can panic.
         PanicCode = "panic-code",
         /// The crate defines no panic handler.
         PanicHandlerMissing = "panic-handler-missing",

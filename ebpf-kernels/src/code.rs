@@ -14,7 +14,7 @@ ebpf_base::codes! {
     pub enum Code {
         /// A file is not accessible to this user.
         AccessDenied = "access-denied",
-        /// apt failed for another reason.
+        /// apt failed for a reason without a separate error code.
         AptFailed = "apt-failed",
         /// apt, which downloads the packages, is not installed.
         AptMissing = "apt-missing",
@@ -24,7 +24,7 @@ ebpf_base::codes! {
         ExecutableUnusable = "executable-unusable",
         /// The initramfs is too large.
         Initramfs = "initramfs",
-        /// Another error of the file system.
+        /// A file system error other than access-denied, disk-full and not-found.
         Io = "io",
         /// The file is not a boot image for an architecture that can be booted.
         KernelImageInvalid = "kernel-image-invalid",

@@ -9,11 +9,11 @@ ebpf_base::codes! {
         BtfDamaged = "btf-damaged",
         /// The file of `--btf` does not contain a kernel's BTF.
         BtfUnreadable = "btf-unreadable",
-        /// The object contradicts itself.
+        /// The object is internally inconsistent.
         ObjectDamaged = "object-damaged",
         /// The file is empty.
         ObjectEmpty = "object-empty",
-        /// The object has the other byte order.
+        /// The object has another byte order than this machine.
         ObjectEndianness = "object-endianness",
         /// The object is for an architecture other than BPF.
         ObjectNotBpf = "object-not-bpf",

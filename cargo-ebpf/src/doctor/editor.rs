@@ -128,7 +128,7 @@ fn obstacles(around: &Surroundings) -> Vec<Obstacle> {
                     "build-std requires a nightly or RUSTC_BOOTSTRAP=1, but the crate's directory \
                      uses rustc {release}"
                 ),
-                "use a nightly in that directory, or set RUSTC_BOOTSTRAP=1; for rust-analyzer:\n\
+                "use a nightly toolchain in the crate's directory, or set RUSTC_BOOTSTRAP=1; for rust-analyzer:\n\
                  \"rust-analyzer.cargo.extraEnv\": { \"RUSTC_BOOTSTRAP\": \"1\" }"
                     .to_owned(),
             );

@@ -109,7 +109,7 @@ fn btf(there: bool) -> Finding {
         "the kernel has no BTF: tp_btf, fentry and lsm programs cannot be loaded",
     )
     .because(format!("{VMLINUX} does not exist"))
-    .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or: mount -t sysfs sysfs /sys")
+    .fix("boot a kernel with CONFIG_DEBUG_INFO_BTF=y, or, if sysfs is not mounted: mount -t sysfs sysfs /sys")
 }
 
 fn syscall(facts: &Facts) -> Finding {
@@ -121,8 +121,8 @@ fn syscall(facts: &Facts) -> Finding {
         Availability::Denied if has_rights => {
             Finding::warning(code, "this process is not permitted to call bpf(2)")
                 .because(
-                    "it has the required capabilities, so a seccomp filter (such as a container's) \
-                     must forbid it",
+                    "it has the required capabilities, so the cause is probably a seccomp filter, \
+                     such as that of a container",
                 )
                 .fix("start the container with --privileged, or --security-opt seccomp=unconfined")
         }
@@ -142,7 +142,7 @@ fn capabilities(kernel: &Kernel) -> Finding {
     let message = if missing.contains(&Capability::Bpf) {
         "this process cannot load BPF programs"
     } else {
-        "this process cannot load BPF programs of all types"
+        "this process can load only some types of BPF programs"
     };
     let names: Vec<&str> = missing.into_iter().map(Capability::name).collect();
     if in_user_namespace() {
@@ -203,7 +203,7 @@ fn memlock(facts: &Facts) -> Option<Finding> {
     Some(match limit {
         Limit::Unlimited => Finding::fine(code, "RLIMIT_MEMLOCK is unlimited"),
         Limit::Bytes(bytes) => Finding::warning(code, format!("RLIMIT_MEMLOCK is {bytes} bytes"))
-            .because("before Linux 5.11 all maps and programs of a user count towards it")
+            .because("before Linux 5.11, all maps and programs of a user count towards it")
             .fix("run as root, or set memlock to unlimited in /etc/security/limits.conf and log in again"),
     })
 }

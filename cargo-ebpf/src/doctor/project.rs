@@ -139,7 +139,8 @@ impl Config<'_> {
                     .other_target
                     .map_or_else(String::new, |other| {
                         format!(
-                            ", which lists {other} too: {target} has the byte order of this machine"
+                            ", which also lists {other}; {target} is used because it has the byte \
+                             order of this machine"
                         )
                     });
                 Finding::fine(

@@ -14,7 +14,7 @@ pub(crate) fn this_program() -> Result<PathBuf> {
     let path = std::env::current_exe().map_err(|cause: io::Error| {
         Error::new(
             Code::ExecutableUnknown,
-            "could not find this program's own file",
+            "could not find the executable of cargo-ebpf",
         )
         .because(cause.to_string())
     })?;

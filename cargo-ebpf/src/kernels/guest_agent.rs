@@ -304,14 +304,14 @@ fn missing(architecture: Architecture, sources: &str) -> Error {
     let install = if sources.contains("/registry/src/") {
         format!("cargo install --force {NAME} --version {VERSION}")
     } else {
-        format!("cargo install --force --path {NAME}, in a clone of the repository that you keep")
+        format!("in a permanent clone of the repository: cargo install --force --path {NAME}")
     };
     Error::new(
         Code::AgentMissing,
         format!("{NAME} for guests with {architecture} is not built, and cannot be built here"),
     )
     .because(format!(
-        "this requires the sources of this program, which were in {sources} when it was compiled"
+        "building it requires the sources of {NAME}, which were in {sources} when {NAME} was compiled"
     ))
     .fix(format!(
         "{install}\nor build it for {} on another machine, and set {} to its path",

@@ -102,7 +102,7 @@ impl KernelRun<'_> {
                 findings.push(Finding::error(
                     Code::KernelGivenUp,
                     format!(
-                        "{BREAKDOWNS} {} crashed the kernel {}: {}",
+                        "{BREAKDOWNS} {} crashed the kernel {} or exceeded the time limit: {}",
                         T::NOUN,
                         self.kernel.label(),
                         T::REST

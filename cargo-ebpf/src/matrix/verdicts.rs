@@ -152,8 +152,8 @@ fn incomplete(program: &Program) -> Finding {
         format!("the kernel {verdict} `{name}`, but the time limit expired before {missing}"),
     )
     .because(
-        "the second verification did not finish within the time limit; the verdict is from \
-         the first one",
+        "the verdict is from the first verification; what follows it, such as a second \
+         verification with a full log, or attaching, did not finish within the time limit",
     )
     .fix(
         "simplify the program (fewer branches, bounded loops), or increase the time limit: \

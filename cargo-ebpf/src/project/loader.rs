@@ -64,7 +64,7 @@ pub(super) fn find(
     if let Some(program) = program.filter(|program| !all.contains(program)) {
         return Err(Error::new(
             Code::LoaderProgramUnknown,
-            format!("package {} has no program {program}", package.name),
+            format!("package {} has no binary {program}", package.name),
         )
         .fix(format!("select one of: {}", all.join(", "))));
     }
@@ -185,12 +185,12 @@ fn binary(package: &Package) -> Result<String> {
         (_, _, [one]) => Ok((*one).to_owned()),
         (_, _, []) => Err(Error::new(
             Code::LoaderWithoutProgram,
-            format!("package {} has no program to run", package.name),
+            format!("package {} has no binary to run", package.name),
         )
         .fix(FIX)),
         (_, _, several) => Err(Error::new(
             Code::LoaderProgramAmbiguous,
-            format!("package {} has several programs", package.name),
+            format!("package {} has several binaries", package.name),
         )
         .because(several.join(", "))
         .fix(format!("set `default-run` in {}", package.manifest_path))),

@@ -95,10 +95,10 @@ impl Project {
             }
             None => error
                 .because(
-                    "no crate in or beside the workspace has a binary and depends on aya-ebpf, sets \
-                     a bpf* build target in its .cargo/config.toml, contains \
-                     [package.metadata.ebpf], or is named by a build script that uses aya-build or \
-                     ebpf-build",
+                    "no crate in or beside the workspace meets one of these conditions: it depends on \
+                     aya-ebpf and has a binary; its .cargo/config.toml sets a bpf* build target; its \
+                     Cargo.toml contains [package.metadata.ebpf]; a build script that uses aya-build \
+                     or ebpf-build names it",
                 )
                 .fix("cd into the project that has one, or pass its --manifest-path"),
         })

@@ -160,7 +160,7 @@ pub(crate) fn headline(needs: &requirements::Requirements, here: &Path) -> Strin
     let (Some(release), last) = (needs.release, needs.last) else {
         return match (needs.last, end) {
             (Some(last), Some(end)) => format!("needs Linux {last} or older: {end}"),
-            _ => "needs any Linux release".to_owned(),
+            _ => "needs no particular Linux release".to_owned(),
         };
     };
     if let (Some(last), Some(end)) = (last, end) {

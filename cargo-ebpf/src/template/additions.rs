@@ -102,7 +102,7 @@ pub(crate) fn missing(project: &Existing<'_>, libraries: &Libraries) -> Result<A
         content: script,
     });
     missing.notes.push(
-        "in the loader, the bytes of each object are \
+        "in the loader, read each object with \
          aya::include_bytes_aligned!(concat!(env!(\"OUT_DIR\"), \"/NAME\"))"
             .to_owned(),
     );

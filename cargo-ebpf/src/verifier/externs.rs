@@ -49,8 +49,8 @@ pub(super) fn find(
                 if let Some(text) = text {
                     let bytes = value.value(&text, size).map_err(|cause| {
                         format!(
-                            "the object cannot hold the value of the kernel setting `{}`: \
-                                 {cause}",
+                            "the variable `{}` of the object cannot hold the value of this kernel \
+                                 setting: {cause}",
                             wanted.name
                         )
                     })?;

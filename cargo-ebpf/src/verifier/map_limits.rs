@@ -53,7 +53,7 @@ const LIMITS: &[Limit] = &[
         is_broken: |kind, shape| {
             kind == BPF_MAP_TYPE_LPM_TRIE && !PREFIX_KEY.contains(&shape.key_size)
         },
-        because: "the key of an LPM trie is a length of 4 bytes, and 1 to 256 bytes of data",
+        because: "the key of an LPM trie consists of a prefix length (4 bytes) and 1 to 256 bytes of data",
         fix: "use `Key<T>` of aya-ebpf with a `T` of at most 256 bytes",
     },
     Limit {

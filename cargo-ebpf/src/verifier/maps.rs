@@ -280,7 +280,7 @@ fn refusal(name: &str, shape: &Shape, error: &io::Error) -> Finding {
         },
     );
     let error_text = format!(
-        "{error} (key {} bytes, value {} bytes, {} entries, flags {:#x})",
+        "{error} (key {} bytes, value {} bytes, max_entries {}, flags {:#x})",
         shape.key_size, shape.value_size, shape.max_entries, shape.flags,
     );
     let refused = Finding::error(

@@ -85,7 +85,7 @@ pub(super) fn silent(
             Code::MemlockLimit,
             "the limit on locked memory is too low for BPF".to_owned(),
             &format!(
-                "Linux {} counts BPF against RLIMIT_MEMLOCK",
+                "Linux {} counts the memory of BPF maps and programs towards RLIMIT_MEMLOCK",
                 release(kernel)
             ),
             "run as root, or set memlock to unlimited in /etc/security/limits.conf and log in again",

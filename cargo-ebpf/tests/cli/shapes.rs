@@ -278,8 +278,9 @@ fn of_two_targets_the_choice_is_said() {
         "[build]\ntarget = [\"bpfeb-unknown-none\", \"bpfel-unknown-none\"]\n",
     );
     let findings = sandbox.doctor("", "project");
-    let message = "probe is built for bpfel-unknown-none, as set in its own config, which lists \
-                   bpfeb-unknown-none too: bpfel-unknown-none has the byte order of this machine";
+    let message = "probe is built for bpfel-unknown-none, as set in its own config, which also \
+                   lists bpfeb-unknown-none; bpfel-unknown-none is used because it has the byte \
+                   order of this machine";
     assert!(
         findings.iter().any(|(_, found)| found == message),
         "{findings:?}"

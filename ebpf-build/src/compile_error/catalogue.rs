@@ -110,7 +110,7 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::AtomicUnsupported,
-        title: "an atomic operation that this instruction set version does not have",
+        title: "this instruction set version lacks an atomic operation that is used",
         because: "in versions 1 and 2, the only atomic operation is an addition whose result is not \
                   used; all other operations require version 3 (Linux 5.12)",
         fix: "ignore the result, keep one value per CPU (`PerCpuArray`), or build for Linux 5.12 and \

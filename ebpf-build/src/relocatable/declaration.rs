@@ -317,7 +317,7 @@ impl Found<'_> {
                 _ => {
                     return self.problem(
                         attribute.span(),
-                        "an enum of the kernel is an `i32`, `u32`, `i64` or `u64`",
+                        "the `repr` of a kernel enum must be `i32`, `u32`, `i64` or `u64`",
                     );
                 }
             },

@@ -43,8 +43,8 @@ impl Types {
             };
             let message = if !self.0.contains_key(name) {
                 format!(
-                    "`{name}` is not declared: declare it with #[btf_relocatable], or use its \
-                     integer type"
+                    "`{name}` is not declared: declare it with #[btf_relocatable], or, if it is an \
+                     enum, use its integer type"
                 )
             } else if self.contains(name, &declaration.name, &mut HashSet::new()) {
                 format!(

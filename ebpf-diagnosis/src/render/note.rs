@@ -60,7 +60,7 @@ impl fmt::Display for Operand {
         match self {
             Self::Register(number) => write!(f, "r{number}"),
             Self::Number(number) => number.fmt(f),
-            Self::Another => f.write_str("another"),
+            Self::Another => f.write_str("another value"),
         }
     }
 }

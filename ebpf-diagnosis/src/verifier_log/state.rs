@@ -218,7 +218,8 @@ impl<'text> Value<'text> {
             "scalar" => self.scalar(),
             "ctx" => format!("a pointer to the program's context{at}"),
             "fp" => match self.constant {
-                None => format!("a pointer to the stack{at}"),
+                None if at.is_empty() => "a pointer to the stack".to_owned(),
+                None => format!("a pointer to the stack{at}, relative to the frame pointer"),
                 Some(0) => "a pointer to the top of the stack".to_owned(),
                 Some(offset) => {
                     format!("a pointer to the stack at offset {offset:+} from the frame pointer")

@@ -175,7 +175,7 @@ impl Name {
 fn unnamed(text: &str) -> String {
     KernelVersion::of_release(text).map_or_else(
         || {
-            "use host, all, a version such as 6.1, or the path of a kernel image (with a /)"
+            "use host, all, a version such as 6.1, or the path of a kernel image, which must contain a /"
                 .to_owned()
         },
         |version| format!("a kernel is identified by two numbers: {version}"),

@@ -30,8 +30,8 @@ pub(crate) struct Diff {
     /// Write the comparison to FILE instead of stdout, once it is complete
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Exit with status 1 if the verdict on a row, or on all rows together, is `new`, or is `worse`
-    /// with an increase of at least PERCENT (default: 0)
+    /// Exit with status 1 if a row, or all waits together, have the verdict `new`, or the verdict
+    /// `worse` with an increase of at least PERCENT (default: 0)
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true,
           default_missing_value = "0", value_parser = percent)]
     pub(crate) fail_on_worse: Option<f64>,

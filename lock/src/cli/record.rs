@@ -36,8 +36,8 @@ pub(crate) struct Recorded {
     #[arg(short, long, value_name = "PID", conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
-    /// Sample every wait: callers, threads and holders are exact too, at a higher overhead
-    /// per wait
+    /// Sample every wait: rows by caller, stack, thread or holder are exact instead of
+    /// estimated, at a higher overhead per wait
     #[arg(long)]
     pub(crate) exact: bool,
     /// Only threads with these IDs, separated by commas
@@ -89,7 +89,7 @@ pub(crate) struct Recorded {
 /// How large the tables in the kernel are.
 #[derive(Debug, Args)]
 pub(crate) struct Bounds {
-    /// Maximum number of locks tracked; the rest are aggregated
+    /// Maximum number of locks tracked; the waits for all other locks are shown in one row
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_locks: u32,

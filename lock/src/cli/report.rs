@@ -103,7 +103,11 @@ impl From<&ReportOptions> for Options {
 pub(super) fn types(name: &str) -> Result<Types, String> {
     let found = lock_type::named(name);
     if found.is_empty() {
-        return Err(format!("must be one of {}", lock_type::names().join(", ")));
+        return Err(format!(
+            "must be one of {}; without :R or :W, such as rwsem, both are meant; user and kernel \
+             mean all user or kernel locks",
+            lock_type::names().join(", ")
+        ));
     }
     Ok(Types(found))
 }

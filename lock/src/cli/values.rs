@@ -101,7 +101,7 @@ impl ValueEnum for Side {
             Self::Waiters => value("waiters", "The waiters' stacks: where they waited"),
             Self::Holders => value(
                 "holders",
-                "The holders' stacks: where they released the lock, weighted by the waits",
+                "The holders' stacks: where they released the lock, weighted by the time that others waited",
             ),
         }
     }

@@ -167,8 +167,8 @@ impl Sink {
 fn hint(output: &Output) {
     if matches!(output, Output::Stdout) && io::stderr().is_terminal() {
         eprintln!(
-            "hint: this recording was not saved. To view one by caller, holder or stack, record \
-             with -o FILE, then run `lock report FILE --by KEY`"
+            "hint: this recording was not saved. To group its waits in several ways, such as by \
+             caller, holder or stack, record with -o FILE, then run `lock report FILE --by KEY`"
         );
     }
 }

@@ -32,8 +32,8 @@ pub(super) fn items(kernel: &Result<Kernel>) -> Vec<Item> {
             "task-registers",
             "thread registers are read with bpf_task_pt_regs",
             "this kernel lacks bpf_task_pt_regs, so thread registers are read from the end of the \
-             kernel stack. This fails with KASAN, whose kernel stacks are larger: user locks \
-             cannot be traced",
+             kernel stack. If the kernel was built with KASAN, its stacks are larger, this fails, and \
+             user locks cannot be traced",
             "boot Linux 5.15 or later",
         ),
         owner(kernel, "mutex-owner", "mutex", "a kernel mutex"),

@@ -298,7 +298,7 @@ pub(crate) fn strange_object(cause: &str) -> Error {
         "the embedded eBPF object does not match this version of lock",
     )
     .because(cause)
-    .fix("rebuild lock with `cargo xtask build`, or reinstall it")
+    .fix("rebuild lock, such as with `cargo install --path lock` in its repository")
 }
 
 fn set_mode(ebpf: &mut Ebpf, tgid: u32, mode: u8) -> Result<()> {

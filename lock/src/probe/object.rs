@@ -20,7 +20,7 @@ fn unless_stub(object: &[u8]) -> Result<&[u8]> {
         None => Ok(object),
         Some(reason) => Err(Error::new(
             "object-stub",
-            "this lock was built without its eBPF programs",
+            "this build of lock does not contain its eBPF programs",
         )
         // It contains the fix, too.
         .because(reason.trim())),

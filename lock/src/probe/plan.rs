@@ -117,7 +117,7 @@ impl Filters {
             addresses.iter().map(|a| format!("{a:#x}")).collect(),
         );
         if !min_wait.is_zero() {
-            words.push(format!("at least {min_wait:?}"));
+            words.push(format!("waits of at least {min_wait:?}"));
         }
         words
     }
@@ -140,7 +140,7 @@ mod tests {
         };
         assert_eq!(
             filters.words(),
-            ["CPU 0 or 2", "type mutex", "at least 1ms"]
+            ["CPU 0 or 2", "type mutex", "waits of at least 1ms"]
         );
         assert!(Filters::default().words().is_empty());
     }

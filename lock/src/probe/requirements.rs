@@ -80,8 +80,8 @@ impl Kernel {
             "user locks acquired by spinning, without a blocking system call",
             "user locks of 32-bit programs",
             "waits whose timeout coincides with the release of the lock (counted as timed out)",
-            "waits that began before the recording (some are shown with the part after its \
-             start)",
+            "waits that began before the recording (of some, only the part after the start of the \
+             recording is shown)",
         ]);
         spots.into_iter().map(str::to_owned).collect()
     }

@@ -202,7 +202,10 @@ fn read_error(path: &Path, cause: &io::Error) -> Error {
         text.push_str(&format!("; the file belongs to {owner}"));
     }
     let (code, fix) = match cause.kind() {
-        io::ErrorKind::NotFound => ("not-found", "write it with lock record -o FILE"),
+        io::ErrorKind::NotFound => (
+            "not-found",
+            "check the path; lock record -o FILE writes a recording",
+        ),
         io::ErrorKind::PermissionDenied => (
             "access-denied",
             "read it as the user who recorded it, or change its mode with chmod",
@@ -229,7 +232,7 @@ fn newer(path: &Path, header: &Header) -> Error {
     Error::new(
         "recording-newer",
         format!(
-            "{} has format version {}; this lock ({}) reads up to version {VERSION}",
+            "{} has format version {}; lock {} reads versions up to {VERSION}",
             path.display(),
             header.version,
             env!("CARGO_PKG_VERSION"),

@@ -232,7 +232,7 @@ fn a_newer_version_is_rejected_and_newer_lines_are_passed_over() {
     assert_eq!(error.code(), "recording-newer");
     assert_eq!(
         error.to_string(),
-        "FILE has format version 2; this lock (0.1.0) reads up to version 1"
+        "FILE has format version 2; lock 0.1.0 reads versions up to 1"
     );
     assert!(!format!("{error:?}").contains("u{1b}"), "{error:?}");
     let content = [

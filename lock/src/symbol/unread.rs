@@ -29,16 +29,16 @@ const REASONS: [(Reason, &str); 4] = [
     ),
     (
         Reason::Time,
-        "reading the files of their owner took too much time",
+        "reading all files of the same owner took too much time",
     ),
     (
         Reason::Unwinding,
-        "the files of their owner have more unwind information than the limit, and stacks are cut \
-         off at these addresses",
+        "all files of the same owner have more unwind information than the limit, and stacks are \
+         cut off at these addresses",
     ),
     (
         Reason::Names,
-        "the files of their owner have more symbol names than the limit",
+        "all files of the same owner have more symbol names than the limit",
     ),
 ];
 
@@ -101,7 +101,7 @@ mod tests {
             [
                 "functions in 2 files have no names (3 addresses): reading failed, or took too \
                  much time or memory",
-                "functions in 1 file have no names (1 address): reading the files of their owner \
+                "functions in 1 file have no names (1 address): reading all files of the same owner \
                  took too much time",
             ]
         );

@@ -129,7 +129,7 @@ fn build(
             "no test of this project runs an eBPF program",
         )
         .because("with --kernel, only test executables that use the crate ebpf-test are run")
-        .fix("cargo add --dev ebpf-test, and write a test as in docs/testing.md"));
+        .fix("cargo add --dev ebpf-test, and write a test as in the README of ebpf-test"));
     }
     Ok(programs)
 }
@@ -171,7 +171,7 @@ fn foreign(architecture: Architecture) -> Error {
         format!("tests cannot run on kernels for {architecture}"),
     )
     .because("they are compiled for this machine's architecture")
-    .fix("omit these kernels; cargo ebpf verify --kernel accepts them")
+    .fix("omit these kernels; cargo ebpf verify --kernel supports other architectures")
 }
 
 /// A test that has ended: a line as libtest has it, and what a failed one printed.

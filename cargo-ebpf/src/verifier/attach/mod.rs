@@ -143,20 +143,26 @@ fn attach(program: &Program<'_>) -> Attempt {
         prefix if prefix.starts_with("cgroup") => cgroup::attach(program),
 
         "action" => Err(Failure::not_tried(
-            "it is attached as an action of a tc filter",
+            "programs of this type are attached as actions of tc filters, which cargo ebpf does not do",
         )),
         "xdp/cpumap" | "xdp/devmap" | "xdp.frags/cpumap" | "xdp.frags/devmap" => {
-            Err(Failure::not_tried("it is attached by storing it in a map"))
+            Err(Failure::not_tried(
+                "programs of this type are attached by storing them in a map, which cargo ebpf does \
+                 not do",
+            ))
         }
-        "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => {
-            Err(Failure::not_tried("it is attached to a route"))
-        }
-        "netkit/peer" | "netkit/primary" => {
-            Err(Failure::not_tried("it is attached to a netkit device"))
-        }
-        "lirc_mode2" => Err(Failure::not_tried("it is attached to an infrared receiver")),
+        "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => Err(Failure::not_tried(
+            "programs of this type are attached to routes, which cargo ebpf does not do",
+        )),
+        "netkit/peer" | "netkit/primary" => Err(Failure::not_tried(
+            "programs of this type are attached to netkit devices, which cargo ebpf does not do",
+        )),
+        "lirc_mode2" => Err(Failure::not_tried(
+            "programs of this type are attached to infrared receivers, which cargo ebpf does not do",
+        )),
         "usdt" => Err(Failure::not_tried(
-            "the loader of a usdt program reads the addresses of its probe from the traced file",
+            "cargo ebpf does not attach usdt programs: their loader must read the addresses of the \
+             probe from the traced file",
         )),
         other => Err(Failure::not_tried(format!(
             "cargo ebpf cannot attach programs of section `{other}`"
@@ -276,21 +282,19 @@ impl Program<'_> {
 fn judge(failure: Failure) -> Attach {
     match failure {
         Failure::Refused { error, cause, fix } => {
-            let mut finding = Finding::error(
-                Code::AttachRefused,
-                "it was loaded, but could not be attached",
-            )
-            .because(match cause {
-                Some(cause) => format!("{}: {cause}", described(&error)),
-                None => described(&error),
-            });
+            let mut finding =
+                Finding::error(Code::AttachRefused, "loaded, but could not be attached").because(
+                    match cause {
+                        Some(cause) => format!("{}: {cause}", described(&error)),
+                        None => described(&error),
+                    },
+                );
             finding.fix = fix;
             Attach::Refused(finding)
         }
         Failure::NotTried { reason, fix } => {
             let mut finding =
-                Finding::warning(Code::AttachNotTried, "it was loaded, but not attached")
-                    .because(reason);
+                Finding::warning(Code::AttachNotTried, "loaded, but not attached").because(reason);
             finding.fix = fix.map(str::to_owned);
             Attach::NotTried(finding)
         }

@@ -59,7 +59,9 @@ pub(super) fn iterator(program: &Program<'_>) -> Attempt {
         program.target("iterator")?,
         "bpf_map_elem" | "bpf_sk_storage_map"
     ) {
-        return Err(Failure::not_tried("the loader chooses the map"));
+        return Err(Failure::not_tried(
+            "the map that it iterates over is chosen by the loader",
+        ));
     }
     link(program, LinkTarget::OfProgram)
 }

@@ -30,11 +30,8 @@ impl Session<'_> {
     ) -> Result<(u32, BorrowedFd<'_>), Box<Observed>> {
         let not_tried = |message: String, fix: &str| Box::new(reason::not_tried(message, "", fix));
         let Some(name) = hook.target_name.as_ref().map(Name::as_str) else {
-            let message = "its section does not name the function that it replaces".to_owned();
-            return Err(not_tried(
-                message,
-                "name it in the section: freplace/FUNCTION",
-            ));
+            let message = "the program's section name does not contain the function that the program replaces".to_owned();
+            return Err(not_tried(message, "use the section name freplace/FUNCTION"));
         };
         let target = self.loaded_target.get_or_init(|| self.load_target());
         let target = target
@@ -122,7 +119,7 @@ impl Session<'_> {
                     untrusted::name(member),
                     untrusted::name(structure),
                 ),
-                &format!("its BTF ({}) does not name it", btf::VMLINUX),
+                &format!("this kernel's BTF ({}) does not contain it", btf::VMLINUX),
                 "use another hook on this kernel, or a kernel that has it",
             ))
         })
@@ -141,10 +138,10 @@ impl Session<'_> {
         let Some(target) = hook.target_name.as_ref().map(Name::as_str) else {
             return Err(Box::new(reason::not_tried(
                 format!(
-                    "the section name `{}` does not name the {what}",
+                    "the section name `{}` names no {what} to attach to",
                     untrusted::name(section)
                 ),
-                "the loader would have to choose it",
+                "the loader chooses it, and cargo ebpf does not run the loader",
                 "name it in the program's macro, such as #[fentry(function = \"..\")]",
             )));
         };
@@ -159,7 +156,7 @@ impl Session<'_> {
         find_id(btf, kind, &format!("{prefix}{target}")).ok_or_else(|| {
             Box::new(reason::no_target(
                 format!("Linux {release} has no {what} `{shown}`"),
-                &format!("its BTF ({}) does not name it", btf::VMLINUX),
+                &format!("this kernel's BTF ({}) does not contain it", btf::VMLINUX),
                 "use another hook on this kernel, or a kernel that has it",
             ))
         })

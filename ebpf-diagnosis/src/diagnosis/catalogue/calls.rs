@@ -42,7 +42,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "helper-not-allowed",
         title: "the program may not call this helper",
         rule: "each program type has its own set of helpers, which grows with the kernel version",
-        hint: "use a helper that this type may call, let a program of another type call it and pass the result in a map, or change the program type",
+        hint: "use another helper that this type may call, or change the program type; or call this helper in a program of another type, and pass the result in a map",
         cases: &[Case {
             name: "kernel-function",
             title: "this program type may not call this kernel function (kfunc)",
@@ -81,7 +81,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "unknown-function",
         title: "this kernel does not have this helper or kernel function",
         rule: "a program can call only helpers that the running kernel has, and kernel functions that are in its BTF",
-        hint: "run `cargo ebpf requirements` to see which kernel version has the function; on older kernels, use another one",
+        hint: "run `cargo ebpf requirements` to see which kernel version has the function; on older kernels, call another function",
         cases: &[Case {
             name: "callback",
             title: "this kernel does not support callbacks",
@@ -154,14 +154,14 @@ pub(super) const CLASSES: &[Class] = &[
                 name: "zero",
                 title: "a length that is passed to a helper may be zero",
                 rule: None,
-                hint: "return early if it is 0, and then limit it to the size of the buffer, here 1..=512, in a way that the compiler cannot optimise away (larger lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                hint: "return early if it is 0, and then limit it to the size of the buffer, such as 1..=512 for 512 bytes, in a way that the compiler cannot optimise away (larger lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::ZeroSize),
             },
             Case {
                 name: "not-zero",
                 title: "a length that is passed to a helper has no bounds, and must not be zero",
                 rule: None,
-                hint: "limit it to the size of the buffer, here 1..=512, in a way that the compiler cannot optimise away (other lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
+                hint: "limit it to the size of the buffer, such as 1..=512 for 512 bytes, in a way that the compiler cannot optimise away (other lengths wrap around): `let length = (core::hint::black_box(length - 1) & 511) + 1`",
                 shown_by: Evidence::Fact(Fact::RejectsZero),
             },
         ],
@@ -209,7 +209,7 @@ pub(super) const CLASSES: &[Class] = &[
                 name: "return-type",
                 title: "a function that makes a tail call does not return an integer",
                 rule: Some("a function that makes a tail call must return an integer"),
-                hint: "let the function return an integer such as `u32`, in place of a `Result`, a struct or nothing, or inline it: `#[inline(always)]`",
+                hint: "let the function return an integer such as `u32`, not a `Result`, a struct or nothing; or inline it: `#[inline(always)]`",
                 shown_by: Evidence::Message(&[
                     "tail_call is only allowed in functions that return 'int'.",
                 ]),

@@ -80,7 +80,7 @@ pub(super) const RELEASED: Case = Case {
     name: "released",
     title: "a pointer is used after a call that released it",
     rule: Some("a pointer must not be used after the call that releases what it points to"),
-    hint: "do not use the pointer after the call that submits, discards or releases it: move that call to the end",
+    hint: "do not use the pointer after the call that submits, discards or releases it: move that call after the last use",
     shown_by: Evidence::Fact(Fact::Released),
 };
 

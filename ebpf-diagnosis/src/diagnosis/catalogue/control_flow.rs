@@ -23,7 +23,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "too-many-instructions",
         title: "the program is too complex to verify",
         rule: "the verifier processes at most 1 million instructions, counting every iteration of a loop and every path",
-        hint: "reduce the number of iterations, move repeated code into an exported function (`#[unsafe(no_mangle)] #[inline(never)]`), which is verified once, use `bpf_loop` (Linux 5.17), or branch less inside loops",
+        hint: "reduce the number of iterations; move repeated code into an exported function (`#[unsafe(no_mangle)] #[inline(never)]`), which is verified only once; use `bpf_loop` (Linux 5.17); or branch less inside loops",
         cases: &[],
         page: page!("too-many-instructions"),
         patterns: &["BPF program is too large. Processed {number} insn"],

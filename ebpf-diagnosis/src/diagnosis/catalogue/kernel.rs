@@ -42,7 +42,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "memlock-limit",
         title: "the limit on locked memory is too low for BPF",
-        rule: "before Linux 5.11 programs and maps count against RLIMIT_MEMLOCK",
+        rule: "before Linux 5.11, programs and maps count towards RLIMIT_MEMLOCK",
         hint: "run as root, or set `memlock` to `unlimited` in /etc/security/limits.conf",
         cases: &[],
         page: page!("memlock-limit"),

@@ -64,7 +64,7 @@ pub(super) const CLASSES: &[Class] = &[
                 name: "helper-length",
                 title: "a helper would access more of the packet than the bounds check covers",
                 rule: None,
-                hint: "use a constant length, here 54: compare with it, `if data + 54 > end { return XDP_PASS }`, and pass 54 as the length (a length computed from `data_end` has no bounds); or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
+                hint: "use a constant length, such as 54: compare with it, `if data + 54 > end { return XDP_PASS }`, and pass 54 as the length (a length computed from `data_end` has no bounds); or copy parts with `bpf_xdp_load_bytes` or `bpf_skb_load_bytes`",
                 shown_by: Evidence::Fact(Fact::ByHelper),
             },
             Case {
@@ -163,7 +163,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "memory-bounds",
         title: "an access may be outside of a memory region of known size",
-        rule: "an access must be within the size that was requested from the helper, or, in a global function, within the type that the argument points to",
+        rule: "an access must be within the size that was passed to the helper that returned the memory, such as `bpf_ringbuf_reserve`, or, in a global function, within the type that the argument points to",
         hint: "reserve as many bytes as are written: `EVENTS.reserve_bytes(16, 0)`, or declare the type of an entry (`RingBuf<[u64; 2], 4096>`) and use `EVENTS.reserve(0)`",
         cases: &[],
         page: page!("memory-bounds"),
@@ -263,7 +263,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "pointer-arithmetic",
         title: "this pointer arithmetic is not allowed",
-        rule: "only addition and subtraction of bounded numbers is allowed on pointers to memory",
+        rule: "only addition and subtraction of bounded numbers are allowed on pointers to memory",
         hint: "compute a bounded index first, then add it to the pointer: `pointer.add(index & 7)`",
         cases: &[],
         page: page!("pointer-arithmetic"),
@@ -315,7 +315,7 @@ pub(super) const CLASSES: &[Class] = &[
                 name: "held-at-exit",
                 title: "a lock is still held when the program ends",
                 rule: None,
-                hint: "unlock before every return: while the lock is held, only read and write values, and branch or return only after the unlock",
+                hint: "unlock before every return: while the lock is held, store the result of a comparison in a variable, and branch on it after the unlock",
                 shown_by: Evidence::Message(&[
                     "bpf_spin_unlock is missing",
                     "BPF_EXIT instruction cannot be used inside {word} region",

@@ -94,7 +94,7 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         code: "missing-btf",
         title: "a feature that requires BTF is used without it",
-        rule: "locks, timers and kernel pointers in maps require the map's BTF; callbacks, and tail calls in functions, require the program's BTF",
+        rule: "locks, timers and kernel pointers in maps require the map's BTF; callbacks, and tail calls in functions other than the program's main function, require the program's BTF",
         hint: "declare the map with `#[btf_map]` and `aya_ebpf::btf_maps`, and link with BTF (`-C link-arg=--btf`, `-C debuginfo=2`)",
         cases: &[],
         page: page!("missing-btf"),

@@ -142,7 +142,9 @@ fn comments(snapshot: &Snapshot, side: Side, estimates: &Estimates<'_>) -> Vec<S
     comments.push(
         match side {
             Side::Waiters => "stacks of waiters",
-            Side::Holders => "release stacks of holders, weighted by the waits for them",
+            Side::Holders => {
+                "release stacks of holders, weighted by the time that others waited for the lock"
+            }
         }
         .to_owned(),
     );

@@ -252,12 +252,15 @@ fn also_counted(snapshot: &Snapshot) -> Option<String> {
     let (kernel, user) = (&snapshot.accounting.kernel, &snapshot.accounting.user);
     let both = |of: fn(&Events) -> u64| of(kernel).saturating_add(of(user));
     let others = counts([
-        (both(|it| it.filtered), "filtered out"),
+        (both(|it| it.filtered), "waits filtered out"),
         (
             both(|it| it.other),
             "in the row for other locks, because the lock table was full (--max-locks)",
         ),
-        (both(|it| it.ends_without_begin), "ends without a begin"),
+        (
+            both(|it| it.ends_without_begin),
+            "end events without a begin event",
+        ),
         (
             both(|it| it.unseen_ends),
             "with an end time inferred from the thread's CPU time, because the end event is \

@@ -134,7 +134,7 @@ fn filters_are_told_and_estimates_are_named() {
     };
     let text = report(&fixtures::snapshot(), &options, None);
     for words in [
-        "only at least 500 ns, type mutex, with \"log::rotate\" on the stack",
+        "only waits of at least 500 ns, type mutex, with \"log::rotate\" on the stack",
         "all values are estimates",
         "The metric of --sort is unavailable for estimates",
     ] {
