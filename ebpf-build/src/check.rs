@@ -245,7 +245,7 @@ fn panics(file: &File<'_>) -> Option<Finding> {
 const PANIC_FIXES: [(&str, &str); 6] = [
     (
         "panic_bounds_check",
-        "index with get(): `let Some(value) = values.get(index) else { return 0 };`",
+        "index with get(), or get_mut() for an assignment: `let Some(value) = values.get(index) else { return 0 };`",
     ),
     (
         "core::slice::",

@@ -110,11 +110,11 @@ const CLASSES: &[Class] = &[
     },
     Class {
         code: Code::AtomicUnsupported,
-        title: "this instruction set version lacks an atomic operation that is used",
-        because: "in versions 1 and 2, the only atomic operation is an addition whose result is not \
-                  used; all other operations require version 3 (Linux 5.12)",
-        fix: "ignore the result, keep one value per CPU (`PerCpuArray`), or build for Linux 5.12 and \
-              newer: `cargo ebpf build --cpu v3`",
+        title: "an atomic operation that this version of the instruction set lacks",
+        because: "all atomic operations have 32 or 64 bits; in versions 1 and 2, the only one is an \
+                  addition whose result is not used, and all others require version 3 (Linux 5.12)",
+        fix: "use a `u32` or `u64` and ignore the result, keep one value per CPU (`PerCpuArray`), \
+              or build for Linux 5.12 and newer: `cargo ebpf build --cpu v3`",
         of_function: false,
         declared_by: None,
         llvm: &[
@@ -126,10 +126,10 @@ const CLASSES: &[Class] = &[
     Class {
         code: Code::AtomicUnsupported,
         title: "",
-        because: "core offers only loads and stores of atomics for BPF targets",
-        fix: "use `core::intrinsics::atomic_xadd` (`#![feature(core_intrinsics)]`) and do not use its \
-              result, or a `PerCpuArray`; other operations require `cargo ebpf build --cpu v3` \
-              (Linux 5.12)",
+        because: "for BPF targets, core has few atomic types, and only loads and stores of them",
+        fix: "use `core::intrinsics::atomic_xadd` (`#![feature(core_intrinsics)]`) on a \
+              `u32` or `u64` and do not use its result, or a `PerCpuArray`; other operations \
+              require `cargo ebpf build --cpu v3` (Linux 5.12)",
         of_function: false,
         declared_by: None,
         llvm: &[],

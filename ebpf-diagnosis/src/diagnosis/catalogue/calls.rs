@@ -177,7 +177,7 @@ pub(super) const CLASSES: &[Class] = &[
         code: "size-not-constant",
         title: "an argument must be a constant",
         rule: "some arguments, such as the size of a ring buffer entry, must be constants whose exact value the verifier knows on every path",
-        hint: "reserve the maximum size, or copy the actual size: `if let Some(part) = bytes.get(..length) { EVENTS.output_untyped::<[u8]>(part, 0) }`",
+        hint: "reserve the maximum size, or copy the actual size: `if let Some(part) = bytes.get(..length) { EVENTS.output_untyped::<[u8]>(part, 0) }` (`output` for a map of `aya_ebpf::maps`)",
         cases: &[],
         page: page!("size-not-constant"),
         patterns: &[

@@ -71,7 +71,7 @@ pub(super) const PACKET_CHANGED: Case = Case {
     name: "packet-changed",
     title: "a packet pointer is used after a call that may have changed the packet",
     rule: Some("a call that may change the packet invalidates all pointers into it"),
-    hint: "reload `data` and `data_end` after the call, and repeat the bounds check: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }`",
+    hint: "reload `data` and `data_end` after the call, and repeat the bounds check: `if ctx.data() + 14 > ctx.data_end() { return XDP_DROP }` (in tc programs, `TC_ACT_SHOT`)",
     shown_by: Evidence::Fact(Fact::PacketChanged),
 };
 

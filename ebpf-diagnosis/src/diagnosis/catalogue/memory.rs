@@ -78,7 +78,7 @@ pub(super) const CLASSES: &[Class] = &[
                 name: "variable-offset",
                 title: "a packet is accessed through a pointer other than the one that was checked",
                 rule: None,
-                hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if byte + 1 > end { return XDP_PASS }`",
+                hint: "compute the pointer once, compare it, and access the packet through it: `let byte = data + (core::hint::black_box(offset) & 0x3ff); if core::hint::black_box(byte + 1) > end { return XDP_PASS }`",
                 shown_by: Evidence::Fact(Fact::VariableOffset),
             },
         ],

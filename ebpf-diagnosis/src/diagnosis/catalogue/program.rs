@@ -34,7 +34,7 @@ pub(super) const CLASSES: &[Class] = &[
                 rule: Some(
                     "each program type may write only to certain fields of the context, with the sizes that these fields permit",
                 ),
-                hint: "write only to the fields that the program type allows, such as `mark`, `priority` and `cb` of a socket buffer; to change the packet, write through `data` or call a helper",
+                hint: "write only to the fields that the program type allows, such as `mark` and `priority` in tc programs, and `cb` in socket filters; to change the packet, write through `data` or call a helper",
                 shown_by: Evidence::Fact(Fact::Writes),
             },
         ],

@@ -20,7 +20,7 @@ pub fn filter(ctx: XdpContext) -> u32 {
     // SAFETY: the packet has 18 bytes.
     let length = usize::from(u16::from_be(unsafe { *((data + 16) as *const u16) }));
     let trailer = data + 14 + (core::hint::black_box(length) & 0x3ff);
-    if trailer + 1 > end {
+    if core::hint::black_box(trailer + 1) > end {
         return XDP_PASS;
     }
     // SAFETY: the packet has this byte.
