@@ -302,7 +302,8 @@ pub(crate) struct Selection {
     #[arg(long)]
     pub(crate) no_default_features: bool,
     /// BPF target: bpfel-unknown-none or bpfeb-unknown-none (default: the one in the
-    /// crate's .cargo/config.toml, else bpfel-unknown-none). Objects for bpfeb go to target/ebpf/bpfeb-unknown-none/
+    /// crate's .cargo/config.toml, else bpfel-unknown-none). Objects for bpfeb go to
+    /// target/ebpf/bpfeb-unknown-none/
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<ebpf_build::Target>,
 }

@@ -42,7 +42,8 @@ impl Report for Done {
         match (&self.with, self.steps.is_empty()) {
             (_, true) => text += "nothing to do: this machine can build for BPF",
             (None, false) => {
-                text += "nothing was done. If several ways to install a compiler are listed, setup tries each only if those before it fail"
+                text += "nothing was done. If several ways to install a compiler are listed, setup tries \
+                         each only if those before it fail"
             }
             (Some(with), false) => {
                 text += &format!(

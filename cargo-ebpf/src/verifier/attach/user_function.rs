@@ -36,7 +36,10 @@ pub(super) fn of(program: &Program<'_>) -> Result<UserFunction, Failure> {
         .ok_or_else(|| Failure::not_tried(format!("`{shown}` is not of the form path:function")))?;
     let path = find(file).ok_or_else(|| Failure::NotTried {
         reason: format!("the file `{}` does not exist", untrusted::name(file)),
-        fix: Some("name an existing file; a guest contains only the files of cargo ebpf, so other files are available only with --kernel host"),
+        fix: Some(
+            "name an existing file; a guest contains only the files of cargo ebpf, so other files are \
+             available only with --kernel host",
+        ),
     })?;
     let (name, offset) = with_offset(function);
     let unreadable = |cause: String| {

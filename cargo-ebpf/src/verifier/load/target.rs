@@ -30,7 +30,7 @@ impl Session<'_> {
     ) -> Result<(u32, BorrowedFd<'_>), Box<Observed>> {
         let not_tried = |message: String, fix: &str| Box::new(reason::not_tried(message, "", fix));
         let Some(name) = hook.target_name.as_ref().map(Name::as_str) else {
-            let message = "the program's section name does not contain the function that the program replaces".to_owned();
+            let message = "the section name does not contain the function to replace".to_owned();
             return Err(not_tried(message, "use the section name freplace/FUNCTION"));
         };
         let target = self.loaded_target.get_or_init(|| self.load_target());
