@@ -433,6 +433,13 @@ mod tests {
         command
     }
 
+    #[test]
+    fn endings_name_the_exit_code_or_the_signal() {
+        let ending = |script| super::ending(shell(script).status().unwrap());
+        assert_eq!(ending("exit 3"), "exit code 3");
+        assert_eq!(ending("kill -KILL $$"), "signal 9 (SIGKILL)");
+    }
+
     /// Starts a program below a program, which leaves it behind; both print their numbers.
     fn family() -> (Child, Vec<PathBuf>) {
         let mut command =

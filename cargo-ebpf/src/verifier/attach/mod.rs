@@ -58,6 +58,13 @@ impl Failure {
         }
     }
 
+    /// Its loader attaches it, in a way that is not implemented here.
+    fn attached_by_others(how: &str) -> Self {
+        Self::not_tried(format!(
+            "programs of this type are attached {how}, which cargo ebpf does not do"
+        ))
+    }
+
     fn refused(error: io::Error, cause: impl Into<String>, fix: &str) -> Self {
         Self::Refused {
             error,
@@ -142,24 +149,15 @@ fn attach(program: &Program<'_>) -> Attempt {
         "sockops" | "lsm_cgroup" => cgroup::attach(program),
         prefix if prefix.starts_with("cgroup") => cgroup::attach(program),
 
-        "action" => Err(Failure::not_tried(
-            "programs of this type are attached as actions of tc filters, which cargo ebpf does not do",
-        )),
+        "action" => Err(Failure::attached_by_others("as actions of tc filters")),
         "xdp/cpumap" | "xdp/devmap" | "xdp.frags/cpumap" | "xdp.frags/devmap" => {
-            Err(Failure::not_tried(
-                "programs of this type are attached by storing them in a map, which cargo ebpf does \
-                 not do",
-            ))
+            Err(Failure::attached_by_others("by storing them in a map"))
         }
-        "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => Err(Failure::not_tried(
-            "programs of this type are attached to routes, which cargo ebpf does not do",
-        )),
-        "netkit/peer" | "netkit/primary" => Err(Failure::not_tried(
-            "programs of this type are attached to netkit devices, which cargo ebpf does not do",
-        )),
-        "lirc_mode2" => Err(Failure::not_tried(
-            "programs of this type are attached to infrared receivers, which cargo ebpf does not do",
-        )),
+        "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => {
+            Err(Failure::attached_by_others("to routes"))
+        }
+        "netkit/peer" | "netkit/primary" => Err(Failure::attached_by_others("to netkit devices")),
+        "lirc_mode2" => Err(Failure::attached_by_others("to infrared receivers")),
         "usdt" => Err(Failure::not_tried(
             "cargo ebpf does not attach usdt programs: their loader must read the addresses of the \
              probe from the traced file",
